@@ -1,0 +1,315 @@
+//! Configuration: what stands in `supervisord.conf` or `supervisord.toml`, resolved once into typed truth.
+//!
+//! Field names are the config's own keys. Nothing after this floor parses a string from the config again.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+use plugin_api::abi::Member;
+
+/// Everything `supervisord` takes from its config file.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The config file, absolute.
+    pub file: PathBuf,
+    /// Its directory: `%(here)s`.
+    pub here: PathBuf,
+    /// `[supervisord]`.
+    pub supervisord: Supervisord,
+    /// `[inet_http_server…]` first, then `[unix_http_server…]`, each in the order of the file.
+    pub servers: Vec<HttpServer>,
+    /// Process groups in order of priority, then name.
+    pub groups: Vec<Arc<Group>>,
+    /// `[rpcinterface:x]`, in the order of the file.
+    pub rpcinterfaces: Vec<PluginSection>,
+    /// What the log says at start with CRIT, WARN and INFO.
+    pub messages: Vec<Message>,
+}
+
+/// A line that is logged once the activity log is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// How bad.
+    pub level: Level,
+    /// The text.
+    pub text: String,
+}
+
+/// Levels of the activity log, from the most talkative to the quietest, by Supervisor's numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Level {
+    /// `BLAT`, blather.
+    Blather = 3,
+    /// `TRAC`.
+    Trace = 5,
+    /// `DEBG`.
+    Debug = 10,
+    /// `INFO`.
+    Info = 20,
+    /// `WARN`.
+    Warn = 30,
+    /// `ERRO`.
+    Error = 40,
+    /// `CRIT`.
+    Critical = 50,
+}
+
+/// `[supervisord]`.
+#[derive(Clone, Debug)]
+pub struct Supervisord {
+    /// The activity log.
+    pub logfile: Logfile,
+    /// Bytes; 0 never rotates.
+    pub logfile_maxbytes: u64,
+    /// How many old files are kept; 0 keeps none.
+    pub logfile_backups: u32,
+    /// The least level that is logged.
+    pub loglevel: Level,
+    /// Where the pid is written.
+    pub pidfile: PathBuf,
+    /// umask of supervisord itself.
+    pub umask: u32,
+    /// Stay in the foreground.
+    pub nodaemon: bool,
+    /// Do not copy the log to stdout in the foreground.
+    pub silent: bool,
+    /// File descriptors that must be available.
+    pub minfds: u64,
+    /// Processes that must be available.
+    pub minprocs: u64,
+    /// Leave old AUTO log files alone at start.
+    pub nocleanup: bool,
+    /// Where AUTO log files go.
+    pub childlogdir: PathBuf,
+    /// Switch to this user at start.
+    pub user: Option<User>,
+    /// Change to this directory when daemonizing.
+    pub directory: Option<PathBuf>,
+    /// Take ANSI escape sequences out of program logs.
+    pub strip_ansi: bool,
+    /// Put into the environment of supervisord and so of every program.
+    pub environment: Vec<(String, String)>,
+    /// Names this supervisord to clients.
+    pub identifier: String,
+    /// Where plugin libraries are looked for first.
+    pub plugin_path: Vec<PathBuf>,
+    /// What programs get as `SUPERVISOR_SERVER_URL` unless they say otherwise: the first unix server, else the first inet one.
+    pub serverurl: Option<String>,
+}
+
+/// A user to run as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// As the config gives it: a name or a number.
+    pub name: String,
+    /// Its uid.
+    pub uid: u32,
+    /// Its primary gid.
+    pub gid: u32,
+}
+
+/// Where a log goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Logfile {
+    /// `NONE`.
+    None,
+    /// `AUTO`: a file in `childlogdir`, named when the process is made.
+    Auto,
+    /// A file; or something that cannot seek, such as `/dev/stdout`.
+    Path(PathBuf),
+    /// `syslog`, Supervisor's deprecated spelling.
+    Syslog,
+}
+
+/// `[inet_http_server]` or `[unix_http_server]`.
+#[derive(Clone, Debug)]
+pub struct HttpServer {
+    /// The section's own name, for messages: `inet_http_server` or `inet_http_server:x`.
+    pub section: String,
+    /// Where it listens.
+    pub address: ServerAddress,
+    /// Both or neither.
+    pub credentials: Option<Credentials>,
+}
+
+/// Where an HTTP server listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerAddress {
+    /// `port=`, resolved to at least one address; `:9001` and `*:9001` mean all interfaces.
+    Inet {
+        /// As the config gives it: empty for all interfaces.
+        host: String,
+        /// TCP port.
+        port: u16,
+        /// What to bind; the first that works.
+        addresses: Vec<SocketAddr>,
+    },
+    /// `file=`.
+    Unix {
+        /// The socket file, absolute.
+        file: PathBuf,
+        /// Its mode, 0o700 by default.
+        chmod: u32,
+        /// Its owner, unchanged where `None`.
+        uid: Option<u32>,
+        /// Its group, unchanged where `None`.
+        gid: Option<u32>,
+    },
+}
+
+/// HTTP Basic credentials.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// Clear text.
+    pub username: String,
+    /// Clear text, or `{SHA}` and 40 hex digits.
+    pub password: String,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credentials").field("username", &self.username).finish_non_exhaustive()
+    }
+}
+
+/// A process group: from `[program:x]` (one of its own name) or `[group:x]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// Lower starts earlier and stops later.
+    pub priority: i32,
+    /// In order of priority, then of the section that defines them and `process_num`.
+    pub processes: Vec<Arc<Process>>,
+}
+
+/// One process of a program: all that is needed to run it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Process {
+    /// `process_name`, expanded.
+    pub name: String,
+    /// The command line, expanded and not yet split: a bad one is an error of the start, not of the config.
+    pub command: String,
+    /// Change to this directory before exec.
+    pub directory: Option<PathBuf>,
+    /// umask of the process; supervisord's where `None`.
+    pub umask: Option<u32>,
+    /// Lower starts earlier and stops later.
+    pub priority: i32,
+    /// Start with supervisord.
+    pub autostart: bool,
+    /// Start again after an exit.
+    pub autorestart: AutoRestart,
+    /// Seconds it must stay up to count as RUNNING.
+    pub startsecs: u32,
+    /// Failed starts before FATAL.
+    pub startretries: u32,
+    /// Run as this user.
+    pub user: Option<User>,
+    /// Its stdout.
+    pub stdout: Output,
+    /// Its stderr; `Logfile::None` where `redirect_stderr` is set.
+    pub stderr: Output,
+    /// Signal number that asks it to stop.
+    pub stopsignal: i32,
+    /// Seconds until SIGKILL.
+    pub stopwaitsecs: u32,
+    /// Send the stop signal to its whole process group.
+    pub stopasgroup: bool,
+    /// Send SIGKILL to its whole process group.
+    pub killasgroup: bool,
+    /// Exit codes that are expected.
+    pub exitcodes: Vec<i32>,
+    /// stderr goes where stdout goes.
+    pub redirect_stderr: bool,
+    /// Its own `environment=`, over that of `[supervisord]`.
+    pub environment: Vec<(String, String)>,
+    /// `SUPERVISOR_SERVER_URL` for this process; `None` is AUTO.
+    pub serverurl: Option<String>,
+}
+
+/// `stdout_*` or `stderr_*` of a program.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    /// `*_logfile`.
+    pub logfile: Logfile,
+    /// `*_logfile_maxbytes`: bytes; 0 never rotates.
+    pub maxbytes: u64,
+    /// `*_logfile_backups`: 0 keeps none.
+    pub backups: u32,
+    /// `*_capture_maxbytes`: bytes; 0 is no capture mode.
+    pub capture_maxbytes: u64,
+    /// `*_events_enabled`: publish `PROCESS_LOG_*`.
+    pub events_enabled: bool,
+    /// `*_syslog`.
+    pub syslog: bool,
+}
+
+/// `autorestart=`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AutoRestart {
+    /// `false`.
+    Never,
+    /// `unexpected`: when the exit code is not in `exitcodes`.
+    Unexpected,
+    /// `true`.
+    Always,
+}
+
+/// `[rpcinterface:x]` or `[ctlplugin:x]`.
+#[derive(Clone, Debug)]
+pub struct PluginSection {
+    /// What follows the colon: the namespace, or the name in `help`.
+    pub name: String,
+    /// Where it stands, for messages: `[rpcinterface:cache] (supervisord.conf, line 12)`.
+    pub place: String,
+    /// Which library and which factory.
+    pub factory: FactorySpec,
+    /// All further keys, in order. INI gives strings, expanded; TOML keeps its types.
+    pub options: Vec<Member>,
+}
+
+/// `LIBRARY[.MODULE…]:FACTORY`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FactorySpec {
+    /// As it stands in the config.
+    pub text: String,
+    /// What to load.
+    pub library: Library,
+    /// What to call there: `make_cache_rpcinterface`.
+    pub factory: String,
+}
+
+/// The library of a [`FactorySpec`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Library {
+    /// `supervisor`: what the host has built in.
+    BuiltIn,
+    /// To be searched for as `lib<name>.so`.
+    Named(String),
+    /// It held a `/`: absolute, or relative to the config file's directory and made absolute here.
+    Path(PathBuf),
+}
+
+/// Everything `supervisorctl` takes from the config file.
+#[derive(Clone, Debug)]
+pub struct ClientConfig {
+    /// The config file, absolute; `None` where none was found, which `-s` allows.
+    pub file: Option<PathBuf>,
+    /// `http://…` or `unix://…`.
+    pub serverurl: String,
+    /// For Basic authentication.
+    pub username: Option<String>,
+    /// For Basic authentication.
+    pub password: Option<String>,
+    /// The shell's prompt without `> `.
+    pub prompt: String,
+    /// Where the shell keeps its history.
+    pub history_file: Option<PathBuf>,
+    /// Where plugin libraries are looked for first.
+    pub plugin_path: Vec<PathBuf>,
+    /// `[ctlplugin:x]`, of included files too, in order.
+    pub ctlplugins: Vec<PluginSection>,
+    /// What is worth saying on stderr.
+    pub messages: Vec<Message>,
+}

@@ -1,0 +1,22 @@
+//! A process supervisor that reads Supervisor's configuration, speaks its XML-RPC interface and behaves as it does.
+//!
+//! The modules are floors; each imports only from those above it in this list. `ctl` is a wing of its own: it knows
+//! `config`, `plugin`, `xmlrpc` and `text`, and nothing of the supervisor.
+
+pub mod text;
+
+pub mod config;
+pub mod events;
+pub mod logger;
+pub mod plugin;
+pub mod xmlrpc;
+
+pub mod process;
+
+pub mod supervisor;
+
+pub mod rpc;
+
+pub mod server;
+
+pub mod ctl;

@@ -1,0 +1,1 @@
+//! Small text mechanics that several floors share: words as a shell splits them, Python's way of showing a string.

@@ -1,0 +1,166 @@
+//! Every type that crosses the boundary between the host and a plugin library, and nothing else.
+//!
+//! The boundary is frozen at 1.0.0. A plugin that was built against this file must load for ever, so:
+//!
+//! * plain structs and enums here never change, not even by a field or a variant;
+//! * what grows travels as data: a method name and [`Value`]s, or one more [`Member`] in a `properties` list;
+//! * the prefix types, [`Plugin`] and the trait [`Namespace`], may grow only behind their `last_prefix_field`, and
+//!   every method that is added there has a default body.
+//!
+//! Authors of plugins do not need this module; what they use is re-exported from the crate's root.
+
+// `sabi_trait` generates its impls inside a constant, and the vtable's unsafe impls with them.
+#![allow(non_local_definitions, unsafe_code)]
+// The derive of `StableAbi` generates public items that have no documentation.
+#![allow(missing_docs, unreachable_pub)]
+
+use abi_stable::{
+    StableAbi,
+    library::RootModule,
+    package_version_strings, sabi_trait,
+    sabi_types::VersionStrings,
+    std_types::{RArc, RResult, RStr, RString, RVec},
+};
+use async_ffi::FfiFuture;
+
+/// One XML-RPC value, the only type of value between clients, host and plugins.
+///
+/// A closed enum: it never gains a variant. 40 bytes.
+#[repr(u8)]
+#[derive(StableAbi, Clone, Debug)]
+pub enum Value {
+    /// `<nil/>`, Python's `None`.
+    Nil,
+    /// `<boolean>`.
+    Bool(bool),
+    /// `<int>` or `<i4>`.
+    Int(i32),
+    /// `<i8>`: an integer of 64 bits. One that fits in 32 bits is still written as it came.
+    Int64(i64),
+    /// `<double>`.
+    Double(f64),
+    /// `<string>`.
+    String(RString),
+    /// A `<string>` that is given out again and again without being copied. Equal to a [`Value::String`] of the same text.
+    Shared(RArc<RString>),
+    /// `<dateTime.iso8601>`, as the text that stood there.
+    DateTime(RString),
+    /// `<base64>`, decoded.
+    Base64(RVec<u8>),
+    /// `<array>`.
+    Array(RVec<Value>),
+    /// `<struct>`: its members in the order in which they were given.
+    Struct(RVec<Member>),
+}
+
+/// One member of a [`Value::Struct`]; also one entry of every list of properties.
+#[repr(C)]
+#[derive(StableAbi, Clone, Debug, PartialEq)]
+pub struct Member {
+    pub name: RString,
+    pub value: Value,
+}
+
+/// An XML-RPC fault: a number and a text that begins with its name, such as `BAD_NAME: cat`.
+#[repr(C)]
+#[derive(StableAbi, Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Supervisor's number for it, [`crate::fault::Code`] names them; or the plugin's own.
+    pub code: i32,
+    /// `NAME` or `NAME: what was wrong`.
+    pub text: RString,
+}
+
+/// What a call gives back.
+#[repr(u8)]
+#[derive(StableAbi)]
+pub enum Reply {
+    /// The answer.
+    Done(Value),
+    /// The refusal.
+    Failed(Fault),
+    /// The answer comes later. Dropping the future cancels the call.
+    Later(FfiFuture<RResult<Value, Fault>>),
+}
+
+/// One parameter of a published method or command.
+#[repr(C)]
+#[derive(StableAbi, Clone, Debug)]
+pub struct Param {
+    pub name: RString,
+    /// Its XML-RPC type as `system.methodSignature` names it: `string`, `int`, `boolean`, …
+    pub kind: RString,
+    /// All else that is known of it: `help`, `optional`, `rest` (takes all further words), …
+    pub properties: RVec<Member>,
+}
+
+/// One published method of an RPC interface, or one command of a ctl plugin.
+#[repr(C)]
+#[derive(StableAbi, Clone, Debug)]
+pub struct MethodInfo {
+    /// As clients call it: `getKeys`, `cache_keys`.
+    pub name: RString,
+    /// The text of its doc comment.
+    pub help: RString,
+    pub params: RVec<Param>,
+    /// The XML-RPC type of what it returns.
+    pub returns: RString,
+    /// What `returns` means, from `# Returns` of the doc comment; and all else: `nonblocking`, `completion`, …
+    pub properties: RVec<Member>,
+}
+
+/// A set of methods behind one name: an RPC interface, a ctl plugin, the host as a plugin sees it.
+///
+/// Methods whose name begins with `_` are the host's own line to a plugin (`_event`, `_shutdown`) and are never
+/// reachable from outside.
+#[sabi_trait]
+pub trait Namespace: Send + Sync + 'static {
+    /// What is published here.
+    fn methods(&self) -> RVec<MethodInfo>;
+
+    /// Calls `method`. Never panics: a panic of the callee comes back as [`Reply::Failed`].
+    #[sabi(last_prefix_field)]
+    fn call(&self, method: RStr<'_>, params: RVec<Value>) -> Reply;
+}
+
+/// A [`Namespace`] of whatever library made it.
+pub type NamespaceObject = Namespace_TO<RArc<()>>;
+
+/// One entry of a plugin's list of factories.
+#[repr(C)]
+#[derive(StableAbi, Clone)]
+pub struct Factory {
+    /// What stands after the colon of a factory spec: `make_cache_rpcinterface`.
+    pub name: RString,
+    /// `rpcinterface`, `ctl`, or a later kind.
+    pub kind: RString,
+    /// Makes the namespace from the host and the keys of the config section, which come as strings or, from TOML, typed.
+    pub make: extern "C" fn(host: NamespaceObject, config: RVec<Member>) -> RResult<NamespaceObject, Fault>,
+    pub properties: RVec<Member>,
+}
+
+/// The root module of a plugin library.
+#[repr(C)]
+#[derive(StableAbi)]
+#[sabi(kind(Prefix(prefix_ref = PluginRef)))]
+#[sabi(missing_field(panic))]
+pub struct Plugin {
+    /// The version of this crate that the plugin was built against.
+    pub api_version: RStr<'static>,
+    /// The plugin's own crate name.
+    pub name: RStr<'static>,
+    /// The plugin's own version.
+    pub version: RStr<'static>,
+    /// Whether panics unwind in the plugin; the host refuses one whose panics abort.
+    pub unwinds: bool,
+    /// What the plugin offers.
+    #[sabi(last_prefix_field)]
+    pub factories: extern "C" fn() -> RVec<Factory>,
+}
+
+impl RootModule for PluginRef {
+    abi_stable::declare_root_module_statics! {PluginRef}
+    const BASE_NAME: &'static str = "supervisor_plugin";
+    const NAME: &'static str = "supervisor_plugin";
+    const VERSION_STRINGS: VersionStrings = package_version_strings!();
+}
