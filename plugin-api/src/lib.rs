@@ -1,4 +1,8 @@
 //! To be written.
 pub mod abi;
 pub mod fault;
-impl PartialEq for abi::Value { fn eq(&self, _: &Self) -> bool { false } }
+impl PartialEq for abi::Value {
+    fn eq(&self, _: &Self) -> bool {
+        false
+    }
+}
