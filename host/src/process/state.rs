@@ -11,7 +11,9 @@ use std::{fmt, time::Duration};
 
 use crate::{
     config::{self, AutoRestart, Level},
+    events::Change,
     process::signals,
+    states::ProcessState,
 };
 
 /// A point in monotonic time: how long after an origin that its user chose.
@@ -21,64 +23,6 @@ pub type Time = Duration;
 /// last start, not in a loop that burns a processor.
 const LEAST_BETWEEN_RESTARTS: Duration = Duration::from_secs(1);
 const STOP_REPORT_INTERVAL: Duration = Duration::from_secs(2);
-
-/// The states of a process, by Supervisor's numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(i32)]
-pub enum ProcessState {
-    /// Not started yet, or stopped on request.
-    Stopped = 0,
-    /// Spawned, but not yet up for `startsecs`.
-    Starting = 10,
-    /// Up.
-    Running = 20,
-    /// A start failed; the next one follows.
-    Backoff = 30,
-    /// Asked to stop.
-    Stopping = 40,
-    /// It ended by itself after it was RUNNING.
-    Exited = 100,
-    /// It could not be started.
-    Fatal = 200,
-    /// A signal could not be sent to it.
-    Unknown = 1000,
-}
-
-impl ProcessState {
-    /// Supervisor's number.
-    pub fn code(self) -> i32 {
-        self as i32
-    }
-
-    /// Supervisor's name: `RUNNING`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Stopped => "STOPPED",
-            Self::Starting => "STARTING",
-            Self::Running => "RUNNING",
-            Self::Backoff => "BACKOFF",
-            Self::Stopping => "STOPPING",
-            Self::Exited => "EXITED",
-            Self::Fatal => "FATAL",
-            Self::Unknown => "UNKNOWN",
-        }
-    }
-
-    /// Whether it runs or tries to: it can be stopped and cannot be started.
-    pub fn is_running(self) -> bool {
-        matches!(self, Self::Running | Self::Backoff | Self::Starting)
-    }
-
-    /// Whether nothing of it is left, or nothing that the supervisor could do anything about.
-    pub fn is_stopped(self) -> bool {
-        matches!(self, Self::Stopped | Self::Exited | Self::Fatal | Self::Unknown)
-    }
-
-    /// Whether there is a process to send a signal to.
-    pub fn is_signallable(self) -> bool {
-        matches!(self, Self::Running | Self::Starting | Self::Stopping)
-    }
-}
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,21 +104,6 @@ pub enum Action {
     Log(Level, String),
     /// Publish a change of state.
     Changed(Change),
-}
-
-/// A change of state, with what was true at that moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// The state before.
-    pub from: ProcessState,
-    /// The state after.
-    pub to: ProcessState,
-    /// Failed starts so far.
-    pub tries: u32,
-    /// The process, 0 where there is none.
-    pub pid: i32,
-    /// For EXITED: whether the exit code is among `exitcodes`.
-    pub expected: bool,
 }
 
 /// Where a process is in its life.
@@ -345,10 +274,7 @@ impl Machine {
         let pid = self.pid;
         let whom = if as_group { "process group " } else { "" };
         let how = signals::name(signal);
-        out.push(Action::Log(
-            Level::Debug,
-            format!("killing {} (pid {pid}) {whom}with signal {how}", rules.name),
-        ));
+        out.push(Action::Log(Level::Debug, format!("killing {} (pid {pid}) {whom}with signal {how}", rules.name)));
         self.deadline = Some(now + seconds(rules.stopwaitsecs));
         self.change(ProcessState::Stopping, true, out);
         out.push(Action::Kill { pid, signal, as_group });
@@ -362,10 +288,7 @@ impl Machine {
     }
 
     fn kill_failed(&mut self, rules: &config::Process, why: &str, out: &mut Vec<Action>) {
-        out.push(Action::Log(
-            Level::Critical,
-            format!("unknown problem killing {} ({}):{why}", rules.name, self.pid),
-        ));
+        out.push(Action::Log(Level::Critical, format!("unknown problem killing {} ({}):{why}", rules.name, self.pid)));
         self.deadline = None;
         self.change(ProcessState::Unknown, true, out);
     }
@@ -440,10 +363,7 @@ impl Machine {
             ProcessState::Backoff => self.start(now, out),
             ProcessState::Stopping => {
                 if self.deadline.is_some_and(|due| due <= now) {
-                    out.push(Action::Log(
-                        Level::Warn,
-                        format!("killing '{}' ({}) with SIGKILL", rules.name, self.pid),
-                    ));
+                    out.push(Action::Log(Level::Warn, format!("killing '{}' ({}) with SIGKILL", rules.name, self.pid)));
                     self.kill(rules, now, libc::SIGKILL, rules.killasgroup, out);
                 }
                 self.report_stop(rules, now, out);

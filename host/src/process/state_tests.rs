@@ -200,8 +200,7 @@ fn an_unexpected_exit_says_so_in_spawnerr() {
 
 #[test]
 fn exits_at_once_with_startsecs_0_are_not_restarted_in_a_hot_loop() {
-    let mut story =
-        Story::of(config::Process { startsecs: 0, autorestart: AutoRestart::Always, ..process("x") });
+    let mut story = Story::of(config::Process { startsecs: 0, autorestart: AutoRestart::Always, ..process("x") });
     story.tick();
     story.step(Input::Spawned(5));
     story.at(3).step(Input::Reaped(Exit::Code(0)));
@@ -229,10 +228,7 @@ fn a_stop_is_a_signal_and_later_a_kill() {
     );
     assert_eq!(story.deadline(), Some(22_000), "and again, should it not help");
     let killed = Exit::Signal { signal: 9, core: false };
-    assert_eq!(
-        story.step(Input::Reaped(killed)),
-        ["STOPPING>STOPPED", "Warn stopped: slow (terminated by SIGKILL)"]
-    );
+    assert_eq!(story.step(Input::Reaped(killed)), ["STOPPING>STOPPED", "Warn stopped: slow (terminated by SIGKILL)"]);
     assert_eq!((story.machine.pid(), story.machine.exitstatus()), (0, Some(-1)));
     assert_eq!(story.deadline(), None, "a stopped process stays stopped");
 }
