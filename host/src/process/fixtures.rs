@@ -1,6 +1,33 @@
 //! Config made by hand, for tests.
 
-use crate::config::{AutoRestart, Logfile, Output, Process};
+use std::path::Path;
+
+use crate::config::{AutoRestart, Level, Logfile, Output, Process, Supervisord};
+
+/// `[supervisord]` with everything below `dir`, in the background as far as logs go.
+pub(crate) fn supervisord(dir: &Path) -> Supervisord {
+    Supervisord {
+        logfile: Logfile::Path(dir.join("supervisord.log")),
+        logfile_maxbytes: 50 * 1024 * 1024,
+        logfile_backups: 10,
+        loglevel: Level::Info,
+        pidfile: dir.join("supervisord.pid"),
+        umask: 0o022,
+        nodaemon: false,
+        silent: false,
+        minfds: 1024,
+        minprocs: 200,
+        nocleanup: false,
+        childlogdir: dir.to_owned(),
+        user: None,
+        directory: None,
+        strip_ansi: false,
+        environment: Vec::new(),
+        identifier: "supervisor".to_owned(),
+        plugin_path: Vec::new(),
+        serverurl: None,
+    }
+}
 
 /// A program with Supervisor's defaults that runs `cat`, without logs.
 pub(crate) fn process(name: &str) -> Process {
