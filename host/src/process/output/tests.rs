@@ -108,8 +108,8 @@ fn a_character_that_the_pipe_cuts_is_not_undecodable() {
     child.write_all(&"é".as_bytes()[..1]).unwrap();
     assert_eq!(setup.activity(), [""; 0]);
     child.write_all(&"é".as_bytes()[1..]).unwrap();
-    child.write_all(b"\x88").unwrap();
     assert_eq!(setup.activity()[1..2], ["é"]);
+    child.write_all(b"\x88").unwrap();
     setup.output.child_exited(1);
     assert_eq!(setup.activity()[3..], ["Undecodable: b'\\x88'"]);
     assert_eq!(fs::read(setup.path("cat")).unwrap(), b"\xc3\xa9\x88");
