@@ -13,11 +13,15 @@ use hyper::{
     header::{CONNECTION, CONTENT_TYPE, HeaderValue},
 };
 
+/// How much is handed over at once. It is copied behind the headers, to be sent with them in one piece; and the buffer
+/// for that stays with the connection, so it had better not grow.
+const PIECE: usize = 64 << 10;
+
 /// The body of an answer.
 #[derive(Debug)]
 pub(super) enum Answer {
-    /// All of it; `None` once it is given out.
-    Whole(Option<Bytes>),
+    /// All that is left of it.
+    Whole(Bytes),
 }
 
 impl Body for Answer {
@@ -26,26 +30,27 @@ impl Body for Answer {
 
     fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         match self.get_mut() {
-            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Whole(rest) if rest.is_empty() => Poll::Ready(None),
+            Self::Whole(rest) => Poll::Ready(Some(Ok(Frame::data(rest.split_to(rest.len().min(PIECE)))))),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Whole(bytes) => bytes.is_none(),
+            Self::Whole(rest) => rest.is_empty(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Self::Whole(rest) => SizeHint::with_exact(rest.len() as u64),
         }
     }
 }
 
 /// 200, with a body of this type.
 pub(super) fn whole(content_type: &'static str, body: Vec<u8>) -> Response<Answer> {
-    let mut response = Response::new(Answer::Whole(Some(body.into())));
+    let mut response = Response::new(Answer::Whole(body.into()));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
