@@ -96,8 +96,10 @@ impl Connection {
 pub fn post(port: u16, path: &str, body: impl AsRef<[u8]>) -> Response {
     let body = body.as_ref();
     let mut connection = Connection::open(port);
-    let head =
-        format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
     connection.send([head.as_bytes(), body].concat());
     connection.receive().expect("an answer")
 }

@@ -29,7 +29,8 @@ impl Peers {
         PEERS.get_or_init(|| {
             let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("target/tmp lies below target");
             let directory = target.join("peers");
-            fs::create_dir_all(&directory).unwrap_or_else(|error| panic!("cannot make {}: {error}", directory.display()));
+            fs::create_dir_all(&directory)
+                .unwrap_or_else(|error| panic!("cannot make {}: {error}", directory.display()));
             let lock = File::create(directory.join("lock")).expect("a lock file");
             lock.lock().expect("the lock on the virtual environment");
             let root = directory.join("supervisor-4.3.0");
@@ -59,7 +60,11 @@ fn make(root: &Path) {
     run(Command::new("python3").args(["-m", "venv"]).arg(root), hint);
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "5"];
     run(Command::new(root.join("bin/python")).args(pip).args(REQUIREMENTS), hint);
-    run(Command::new(root.join("bin/python")).args(["-c", "import supervisor.supervisord, supervisor_cache.rpcinterface"]), hint);
+    run(
+        Command::new(root.join("bin/python"))
+            .args(["-c", "import supervisor.supervisord, supervisor_cache.rpcinterface"]),
+        hint,
+    );
 }
 
 fn run(command: &mut Command, hint: &str) {

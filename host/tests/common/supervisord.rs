@@ -129,6 +129,12 @@ impl Supervisord {
         log.lines().map(|line| line.get(24..).unwrap_or(line).to_owned()).collect()
     }
 
+    /// What the log says of a program, in order, with `N` for its pids.
+    pub fn story_of(&self, program: &str) -> Vec<String> {
+        let about = |line: &String| line.split(|c: char| !c.is_alphanumeric()).any(|word| word == program);
+        self.log_lines().into_iter().filter(about).map(|line| without_pid(&line)).collect()
+    }
+
     /// Waits until a line of the log contains `text`, and gives that line without date and time.
     #[track_caller]
     pub fn wait_for_log(&self, text: &str) -> String {
@@ -295,4 +301,19 @@ fn command(sandbox: &Sandbox, kind: Kind, config: &Path) -> Command {
 pub fn plugin_path() -> OsString {
     let directory = Path::new(env!("CARGO_BIN_EXE_supervisord")).parent().expect("a binary lies in a directory");
     std::env::join_paths([directory.join("deps"), directory.to_owned()]).expect("no colon in the target directory")
+}
+
+/// `killing 'cat' (417) with SIGKILL`: the number becomes `N`, and so does the one that follows `pid`.
+fn without_pid(line: &str) -> String {
+    let word = |word: &str| -> String {
+        let number = word.trim_start_matches('(').trim_end_matches(')');
+        let is_pid = number.parse::<u32>().is_ok() && number.len() < word.len();
+        if is_pid { "(N)".into() } else { word.into() }
+    };
+    let words: Vec<_> = line.split(' ').map(word).collect();
+    let line = words.join(" ");
+    match line.rsplit_once("with pid ") {
+        Some((start, _)) => format!("{start}with pid N"),
+        None => line,
+    }
 }
