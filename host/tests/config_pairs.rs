@@ -125,7 +125,9 @@ print(s.supervisor.getIdentification(), s.system.listMethods())
 ",
     );
     let mut log: Vec<_> = supervisord.log_lines();
-    log.retain(|line| line.starts_with("INFO spawned") || line.starts_with("INFO success") || line.contains("RPC interface"));
+    log.retain(|line| {
+        line.starts_with("INFO spawned") || line.starts_with("INFO success") || line.contains("RPC interface")
+    });
     let log = log.into_iter().map(|line| line.split(" with pid").next().unwrap_or_default().to_owned());
     let output = ["worker-5.out", "worker-6.out"].map(|file| supervisord.sandbox.read(file));
     [info].into_iter().chain(output).chain(log).collect()

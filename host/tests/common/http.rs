@@ -106,7 +106,7 @@ pub fn post(port: u16, path: &str, body: impl AsRef<[u8]>) -> Response {
 
 /// A method call as XML, with strings as parameters.
 pub fn call(method: &str, params: &[&str]) -> String {
-    let params: String =
-        params.iter().map(|text| format!("<param><value><string>{text}</string></value></param>")).collect();
+    let param = |text: &&str| ["<param><value><string>", text, "</string></value></param>"].concat();
+    let params: String = params.iter().map(param).collect();
     format!("<?xml version='1.0'?><methodCall><methodName>{method}</methodName><params>{params}</params></methodCall>")
 }

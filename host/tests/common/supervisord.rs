@@ -78,7 +78,7 @@ impl Supervisord {
     fn try_start(sandbox: Sandbox, kind: Kind, config: &Config) -> Result<Self, (Sandbox, String)> {
         let port = free_port();
         let file = sandbox.write(config.file(), config.render(sandbox.here(), port));
-        let child = command(&sandbox, kind, &file).spawn().expect("supervisord can be run");
+        let child = supervisord_command(&sandbox, kind, &file).spawn().expect("supervisord can be run");
         let mut supervisord = Self { kind, port, sandbox, config: file, child };
         let mut ended = None;
         wait_until("supervisord accepts", || {
@@ -107,7 +107,7 @@ impl Supervisord {
     /// The same in a sandbox that holds files already.
     pub fn run_in(sandbox: &Sandbox, kind: Kind, config: &Config) -> Output {
         let file = sandbox.write(config.file(), config.render(sandbox.here(), free_port()));
-        let mut command = command(sandbox, kind, &file);
+        let mut command = supervisord_command(sandbox, kind, &file);
         let mut child = command.spawn().expect("supervisord can be run");
         let mut status = None;
         wait_until("supervisord ends", || {
@@ -186,7 +186,8 @@ impl Supervisord {
         Terminal::spawn(&self.ctl_command(Kind::Real, arguments))
     }
 
-    fn ctl_command(&self, kind: Kind, arguments: &[&str]) -> Command {
+    /// Either supervisorctl with this one's config, not yet run.
+    pub fn ctl_command(&self, kind: Kind, arguments: &[&str]) -> Command {
         let mut command = match kind {
             Kind::Ours => ctl::ours(&self.sandbox),
             Kind::Real => ctl::real(&self.sandbox),
@@ -281,7 +282,7 @@ impl Drop for Supervisord {
 }
 
 /// supervisord in the foreground, its output in files of the sandbox.
-fn command(sandbox: &Sandbox, kind: Kind, config: &Path) -> Command {
+pub fn supervisord_command(sandbox: &Sandbox, kind: Kind, config: &Path) -> Command {
     let mut command = match kind {
         Kind::Ours => sandbox.command(env!("CARGO_BIN_EXE_supervisord")),
         Kind::Real => sandbox.command(Peers::get().program("supervisord")),
