@@ -1,0 +1,458 @@
+//! Bytes to [`Value`]s, in one pass over the borrowed text.
+//!
+//! [`xml::Reader`] cuts the text into pieces that borrow from the body; the functions below follow the structure of an
+//! XML-RPC document and make the values on the way. What Supervisor lets pass, passes: any name for the root element,
+//! `<params>` missing or before `<methodName>`, text and comments between elements, values without a type. Elements
+//! may have a prefix (`<ex:nil/>`), as Apache's clients write them.
+//!
+//! An error never quotes the document: it may hold a password, or be 100 MB long.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use abi_stable::std_types::{RString, RVec};
+use plugin_api::abi::{Fault, Member, Value};
+
+use super::scalar::{decode_base64, parse_date_time, parse_double, parse_int};
+use super::xml::{self, Piece, unescape};
+use super::{MethodCall, NESTING_LIMIT};
+
+/// Why a document could not be read, and where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{problem} (byte {at})")]
+pub struct DecodeError {
+    /// What is wrong.
+    pub problem: Problem,
+    /// How many bytes had been read.
+    pub at: usize,
+}
+
+/// What can be wrong with a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "each message says it")]
+pub enum Problem {
+    #[error("the XML ends too early")]
+    Truncated,
+    #[error("not well-formed XML")]
+    Syntax,
+    #[error("an end tag does not match its start tag")]
+    Mismatch,
+    #[error("text or a second element after the end of the document")]
+    Trailing,
+    #[error("not UTF-8")]
+    NotUtf8,
+    #[error("the declared encoding is not supported; send UTF-8")]
+    Encoding,
+    #[error("a DOCTYPE is not allowed")]
+    Doctype,
+    #[error("an entity other than &amp; &lt; &gt; &quot; &apos;")]
+    Entity,
+    #[error("a character reference that XML does not allow")]
+    CharacterReference,
+    #[error("a character that XML does not allow; send such text as base64")]
+    Character,
+    #[error("values are nested deeper than {NESTING_LIMIT} levels")]
+    TooDeep,
+    #[error("no method name")]
+    NoMethodName,
+    #[error("neither a result nor a fault")]
+    NoResult,
+    #[error("a fault without an integer faultCode and a string faultString")]
+    Fault,
+    #[error("a <param> without a value")]
+    Param,
+    #[error("a value of unknown type")]
+    Type,
+    #[error("an element inside a single value")]
+    NotText,
+    #[error("an <array> without <data>")]
+    Array,
+    #[error("something other than a <value> in <data>")]
+    Data,
+    #[error("a struct member that is not a <name> and a <value>")]
+    Member,
+    #[error("not an integer")]
+    Int,
+    #[error("an integer of more than 64 bits")]
+    IntRange,
+    #[error("not a double")]
+    Double,
+    #[error("not a date such as 20260131T23:59:59")]
+    DateTime,
+    #[error("not base64")]
+    Base64,
+}
+
+/// Reads a `<methodCall>`.
+///
+/// ```
+/// let call = supervisor_host::xmlrpc::decode_call(
+///     b"<methodCall><methodName>system.listMethods</methodName></methodCall>",
+/// )?;
+/// assert_eq!((call.name.as_str(), call.params.len()), ("system.listMethods", 0));
+/// # Ok::<(), supervisor_host::xmlrpc::DecodeError>(())
+/// ```
+pub fn decode_call(body: &[u8]) -> Result<MethodCall, DecodeError> {
+    document(body, NESTING_LIMIT, |decoder| decoder.call())
+}
+
+/// Reads a `<methodResponse>`: the value, or the fault that was given instead.
+pub fn decode_response(body: &[u8]) -> Result<Result<Value, Fault>, DecodeError> {
+    document(body, NESTING_LIMIT + NESTING_LIMIT / 2, |decoder| decoder.response())
+}
+
+/// Reads a whole document: `content` reads what is inside the root element.
+fn document<T>(
+    body: &[u8],
+    limit: usize,
+    content: impl FnOnce(&mut Decoder<'_>) -> Result<T, Problem>,
+) -> Result<T, DecodeError> {
+    let text = text_of(body)?;
+    let mut decoder = Decoder::new(&text, limit);
+    decoder.document(content).map_err(|problem| DecodeError { problem, at: decoder.reader.position() })
+}
+
+/// The body as text of which all characters are allowed.
+fn text_of(body: &[u8]) -> Result<Cow<'_, str>, DecodeError> {
+    let text: Cow<'_, str> = match declared_encoding(body) {
+        None => utf8(body)?.into(),
+        Some(name) if is_one_of(name, &["utf-8", "utf8", "us-ascii", "ascii"]) => utf8(body)?.into(),
+        // `ServerProxy(url, encoding='iso-8859-1')`: rare enough for a copy.
+        Some(name) if is_one_of(name, &["iso-8859-1", "iso8859-1", "latin-1", "latin1"]) => {
+            body.iter().map(|byte| char::from(*byte)).collect::<String>().into()
+        }
+        // Plain ASCII is the same in nearly all others.
+        Some(_) if body.is_ascii() => utf8(body)?.into(),
+        Some(_) => return Err(DecodeError { problem: Problem::Encoding, at: 0 }),
+    };
+    match xml::foreign_character(text.as_bytes()) {
+        None => Ok(text),
+        Some(at) => Err(DecodeError { problem: Problem::Character, at }),
+    }
+}
+
+fn utf8(body: &[u8]) -> Result<&str, DecodeError> {
+    std::str::from_utf8(body).map_err(|error| DecodeError { problem: Problem::NotUtf8, at: error.valid_up_to() })
+}
+
+/// The encoding that the XML declaration names.
+fn declared_encoding(body: &[u8]) -> Option<&[u8]> {
+    let declaration = body.strip_prefix(b"<?xml")?;
+    let declaration = &declaration[..declaration.iter().position(|byte| *byte == b'>')?];
+    let word = declaration.windows(8).position(|word| word == b"encoding")?;
+    let mut quoted = declaration[word + 8..].split(|byte| matches!(byte, b'"' | b'\''));
+    quoted.next()?.trim_ascii().eq(b"=").then(|| quoted.next())?
+}
+
+fn is_one_of(name: &[u8], names: &[&str]) -> bool {
+    names.iter().any(|one| one.as_bytes().eq_ignore_ascii_case(name))
+}
+
+/// The elements of XML-RPC.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tag {
+    MethodName,
+    Params,
+    Param,
+    Fault,
+    Value,
+    Int,
+    I8,
+    Boolean,
+    String,
+    Double,
+    DateTime,
+    Base64,
+    Nil,
+    Array,
+    Data,
+    Struct,
+    Member,
+    Name,
+    Other,
+}
+
+impl Tag {
+    fn named(name: &str) -> Self {
+        match name {
+            "value" => Self::Value,
+            "string" => Self::String,
+            "int" | "i4" | "i1" | "i2" => Self::Int,
+            "i8" | "biginteger" => Self::I8,
+            "boolean" => Self::Boolean,
+            "double" | "float" => Self::Double,
+            "dateTime.iso8601" => Self::DateTime,
+            "base64" => Self::Base64,
+            "nil" => Self::Nil,
+            "array" => Self::Array,
+            "data" => Self::Data,
+            "struct" => Self::Struct,
+            "member" => Self::Member,
+            "name" => Self::Name,
+            "params" => Self::Params,
+            "param" => Self::Param,
+            "methodName" => Self::MethodName,
+            "fault" => Self::Fault,
+            _ => match name.rsplit_once(':') {
+                Some((_, local)) => Self::named(local),
+                None => Self::Other,
+            },
+        }
+    }
+}
+
+struct Decoder<'a> {
+    reader: xml::Reader<'a>,
+    limit: usize,
+}
+
+impl<'a> Decoder<'a> {
+    fn new(text: &'a str, limit: usize) -> Self {
+        // A level of values takes three elements: value, struct, member; a few more are around and inside.
+        Self { reader: xml::Reader::new(text, 3 * limit + 8), limit }
+    }
+
+    fn document<T>(&mut self, content: impl FnOnce(&mut Self) -> Result<T, Problem>) -> Result<T, Problem> {
+        loop {
+            match self.reader.next()? {
+                Piece::Start => break,
+                Piece::Text if self.reader.piece().bytes().all(xml::is_blank) => {}
+                Piece::Eof => return Err(Problem::Truncated),
+                _ => return Err(Problem::Syntax),
+            }
+        }
+        let result = content(self)?;
+        loop {
+            match self.reader.next()? {
+                Piece::Eof => return Ok(result),
+                Piece::Text if self.reader.piece().bytes().all(xml::is_blank) => {}
+                _ => return Err(Problem::Trailing),
+            }
+        }
+    }
+
+    /// The next element inside the present one, `None` at its end. Text between elements means nothing.
+    #[inline]
+    fn child(&mut self) -> Result<Option<Tag>, Problem> {
+        loop {
+            match self.reader.next()? {
+                Piece::Start => return Ok(Some(Tag::named(self.reader.piece()))),
+                Piece::End => return Ok(None),
+                Piece::Text | Piece::Escaped => {}
+                Piece::Eof => return Err(Problem::Truncated),
+            }
+        }
+    }
+
+    /// Reads to the end of the present element.
+    fn skip(&mut self) -> Result<(), Problem> {
+        let mut depth = 0_usize;
+        loop {
+            match self.reader.next()? {
+                Piece::Start => depth += 1,
+                Piece::End if depth == 0 => return Ok(()),
+                Piece::End => depth -= 1,
+                Piece::Text | Piece::Escaped => {}
+                Piece::Eof => return Err(Problem::Truncated),
+            }
+        }
+    }
+
+    fn call(&mut self) -> Result<MethodCall, Problem> {
+        let mut name = None;
+        let mut params = RVec::new();
+        while let Some(tag) = self.child()? {
+            match tag {
+                Tag::MethodName => name = Some(self.text()?.into_owned()),
+                Tag::Params => params = self.params()?,
+                _ => self.skip()?,
+            }
+        }
+        match name {
+            Some(name) if !name.is_empty() => Ok(MethodCall { name, params }),
+            _ => Err(Problem::NoMethodName),
+        }
+    }
+
+    fn response(&mut self) -> Result<Result<Value, Fault>, Problem> {
+        let mut result = Err(Problem::NoResult);
+        while let Some(tag) = self.child()? {
+            match tag {
+                Tag::Params => result = self.params()?.pop().map(Ok).ok_or(Problem::NoResult),
+                Tag::Fault => result = Ok(Err(fault_from(self.only_value(Problem::Fault)?)?)),
+                _ => self.skip()?,
+            }
+        }
+        result
+    }
+
+    fn params(&mut self) -> Result<RVec<Value>, Problem> {
+        let mut params = Vec::new();
+        while let Some(tag) = self.child()? {
+            match tag {
+                Tag::Param => params.push(self.only_value(Problem::Param)?),
+                _ => return Err(Problem::Param),
+            }
+        }
+        Ok(params.into())
+    }
+
+    /// What is inside an element that holds one value, `<param>` and `<fault>`.
+    fn only_value(&mut self, otherwise: Problem) -> Result<Value, Problem> {
+        let Some(Tag::Value) = self.child()? else { return Err(otherwise) };
+        let value = self.value(0)?;
+        self.skip()?;
+        Ok(value)
+    }
+
+    /// What is inside `<value>`: a typed value, or text, blanks and all.
+    fn value(&mut self, depth: usize) -> Result<Value, Problem> {
+        let mut text = Cow::Borrowed("");
+        loop {
+            match self.reader.next()? {
+                Piece::Start => {
+                    let value = self.typed(Tag::named(self.reader.piece()), depth)?;
+                    self.skip()?;
+                    return Ok(value);
+                }
+                Piece::End => return Ok(Value::String(string(text))),
+                piece => self.add(piece, &mut text)?,
+            }
+        }
+    }
+
+    fn typed(&mut self, tag: Tag, depth: usize) -> Result<Value, Problem> {
+        Ok(match tag {
+            Tag::String => Value::String(string(self.text()?)),
+            Tag::Int => {
+                let number = parse_int(&self.text()?)?;
+                i32::try_from(number).map_or(Value::Int64(number), Value::Int)
+            }
+            Tag::I8 => Value::Int64(parse_int(&self.text()?)?),
+            Tag::Boolean => Value::Bool(self.text()? == "1"),
+            Tag::Double => Value::Double(parse_double(&self.text()?)?),
+            Tag::DateTime => Value::DateTime(parse_date_time(&self.text()?)?.into()),
+            Tag::Base64 => Value::Base64(decode_base64(&self.text()?)?.into()),
+            Tag::Nil => {
+                self.skip()?;
+                Value::Nil
+            }
+            Tag::Array | Tag::Struct if depth == self.limit => return Err(Problem::TooDeep),
+            Tag::Array => Value::Array(self.array(depth + 1)?),
+            Tag::Struct => Value::Struct(self.structure(depth + 1)?),
+            _ => return Err(Problem::Type),
+        })
+    }
+
+    fn array(&mut self, depth: usize) -> Result<RVec<Value>, Problem> {
+        let Some(Tag::Data) = self.child()? else { return Err(Problem::Array) };
+        let mut values = Vec::new();
+        while let Some(tag) = self.child()? {
+            match tag {
+                Tag::Value => values.push(self.value(depth)?),
+                _ => return Err(Problem::Data),
+            }
+        }
+        self.skip()?;
+        Ok(values.into())
+    }
+
+    fn structure(&mut self, depth: usize) -> Result<RVec<Member>, Problem> {
+        let mut members = Vec::new();
+        while let Some(tag) = self.child()? {
+            match tag {
+                Tag::Member => members.push(self.member(depth)?),
+                _ => return Err(Problem::Member),
+            }
+        }
+        keep_last(&mut members);
+        Ok(members.into())
+    }
+
+    fn member(&mut self, depth: usize) -> Result<Member, Problem> {
+        let Some(Tag::Name) = self.child()? else { return Err(Problem::Member) };
+        let name = string(self.text()?);
+        let Some(Tag::Value) = self.child()? else { return Err(Problem::Member) };
+        let value = self.value(depth)?;
+        match self.child()? {
+            None => Ok(Member { name, value }),
+            Some(_) => Err(Problem::Member),
+        }
+    }
+
+    /// The text inside an element that holds nothing else.
+    fn text(&mut self) -> Result<Cow<'a, str>, Problem> {
+        let mut text = Cow::Borrowed("");
+        loop {
+            match self.reader.next()? {
+                Piece::Start => return Err(Problem::NotText),
+                Piece::End => return Ok(text),
+                piece => self.add(piece, &mut text)?,
+            }
+        }
+    }
+
+    /// Adds a piece to a text, which is borrowed as long as there is only one.
+    fn add(&mut self, piece: Piece, text: &mut Cow<'a, str>) -> Result<(), Problem> {
+        let piece = match piece {
+            Piece::Escaped => Cow::Owned(unescape(self.reader.piece())?),
+            _ => Cow::Borrowed(self.reader.piece()),
+        };
+        if text.is_empty() {
+            *text = piece;
+        } else {
+            text.to_mut().push_str(&piece);
+        }
+        Ok(())
+    }
+}
+
+fn string(text: Cow<'_, str>) -> RString {
+    match text {
+        Cow::Borrowed(text) => RString::from(text),
+        Cow::Owned(text) => RString::from(text),
+    }
+}
+
+/// Of members with the same name the last one's value stays, at the place of the first, as in a Python dictionary.
+fn keep_last(members: &mut Vec<Member>) {
+    /// Up to here comparing all pairs is faster than hashing.
+    const FEW: usize = 24;
+    let distinct = if members.len() <= FEW {
+        (1..members.len()).all(|at| members[..at].iter().all(|earlier| earlier.name != members[at].name))
+    } else {
+        let mut seen = HashSet::with_capacity(members.len());
+        members.iter().all(|member| seen.insert(member.name.as_str()))
+    };
+    if distinct {
+        return;
+    }
+    let mut places: HashMap<RString, usize> = HashMap::with_capacity(members.len());
+    let mut kept: Vec<Member> = Vec::with_capacity(members.len());
+    for member in members.drain(..) {
+        if let Some(place) = places.get(&member.name) {
+            kept[*place].value = member.value;
+        } else {
+            places.insert(member.name.clone(), kept.len());
+            kept.push(member);
+        }
+    }
+    *members = kept;
+}
+
+fn fault_from(value: Value) -> Result<Fault, Problem> {
+    let Value::Struct(members) = value else { return Err(Problem::Fault) };
+    let (mut code, mut text) = (None, None);
+    for member in members {
+        match (member.name.as_str(), member.value) {
+            ("faultCode", Value::Int(number)) => code = Some(number),
+            ("faultString", Value::String(string)) => text = Some(string),
+            _ => {}
+        }
+    }
+    match (code, text) {
+        (Some(code), Some(text)) => Ok(Fault { code, text }),
+        _ => Err(Problem::Fault),
+    }
+}
