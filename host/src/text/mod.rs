@@ -1,1 +1,7 @@
-//! Small text mechanics that several floors share: words as a shell splits them, Python's way of showing a string.
+//! Small text mechanics that several floors share: words as a shell splits them, Python's way of reading and showing
+//! a string, the nearest of several names.
+
+pub mod nearest;
+pub mod python;
+pub mod repr;
+pub mod shlex;
