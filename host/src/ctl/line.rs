@@ -6,7 +6,10 @@
 //! the one word that its author meant. Built-in commands take names, in which there is no white space, so theirs is
 //! split wherever it stands: `restart "$PROGRAMS"` means several.
 
-use crate::text::shlex;
+use crate::text::{
+    python::is_space,
+    shlex::{self, ShlexError},
+};
 
 /// One line, to be run as one command.
 #[derive(Clone, Debug)]
@@ -59,7 +62,7 @@ impl Line {
     }
 
     /// The words of a plugin's command: split as a shell splits them.
-    pub fn shell_words(&self) -> Result<Vec<String>, shlex::Error> {
+    pub fn shell_words(&self) -> Result<Vec<String>, ShlexError> {
         if self.arguments.iter().skip(1).any(|argument| is_one_word(argument))
             && let Some(Ok(words)) = self.words_of_arguments()
         {
@@ -69,7 +72,7 @@ impl Line {
         shlex::split(self.rest())
     }
 
-    fn words_of_arguments(&self) -> Option<Result<Vec<String>, shlex::Error>> {
+    fn words_of_arguments(&self) -> Option<Result<Vec<String>, ShlexError>> {
         let (first, others) = self.arguments.split_first()?;
         let mut run = first.trim_start_matches(is_space).strip_prefix(self.name())?.to_owned();
         let mut words = Vec::new();
@@ -107,11 +110,6 @@ fn is_one_word(argument: &str) -> bool {
         }
     }
     bare_space
-}
-
-/// White space as Python's `str.split` and `str.strip` see it.
-fn is_space(c: char) -> bool {
-    c.is_whitespace() || ('\x1c'..='\x1f').contains(&c)
 }
 
 #[cfg(test)]

@@ -282,7 +282,7 @@ impl Session {
 /// A line of stdin without its end; `None` at the end of the input.
 ///
 /// It takes no byte more than the line, so that what follows is there for whoever reads it next.
-fn read_line() -> Option<String> {
+pub(super) fn read_line() -> Option<String> {
     let mut line = Vec::new();
     let mut byte = [0];
     loop {

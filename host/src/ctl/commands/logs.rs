@@ -1,5 +1,7 @@
 //! `tail` and `maintail`: the logs of processes and of supervisord itself. `fg`: a process's logs and its stdin.
 
+use std::sync::Arc;
+
 use plugin_api::{Fault, Value, fault::Code, repr};
 
 use super::reply::process_info;
@@ -8,6 +10,7 @@ use crate::{
         follow::{self, Ended},
         session::{Session, status},
     },
+    text::python,
     xmlrpc::ClientError,
 };
 
@@ -27,17 +30,8 @@ enum Part {
 fn part(modifier: &str) -> Option<Part> {
     match modifier.strip_prefix('-')? {
         "f" => Some(Part::Follow),
-        number => python_int(number).map(Part::Last),
+        number => python::int(number).ok().map(Part::Last),
     }
-}
-
-/// An integer as Python's `int` reads it: with a sign and single underscores between digits.
-fn python_int(text: &str) -> Option<i64> {
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    if digits.split('_').any(|run| run.is_empty() || !run.bytes().all(|byte| byte.is_ascii_digit())) {
-        return None;
-    }
-    text.replace('_', "").parse().ok()
 }
 
 /// Number for a call: small where it fits, because most servers know no other.
@@ -45,7 +39,7 @@ fn integer(number: i64) -> Value {
     i32::try_from(number).map_or(Value::Int64(number), Value::Int)
 }
 
-pub(super) fn tail(ctl: &Session, words: &[String]) -> Result<(), Fault> {
+pub(super) fn tail(ctl: &Arc<Session>, words: &[String]) -> Result<(), Fault> {
     if !ctl.upcheck()? {
         return Ok(());
     }
@@ -87,7 +81,7 @@ pub(super) fn tail(ctl: &Session, words: &[String]) -> Result<(), Fault> {
         },
     };
     match part {
-        Part::Follow => follow::log(ctl, &format!("/logtail/{name}/{channel}")),
+        Part::Follow => follow::log(ctl, &format!("/logtail/{name}/{channel}"))?,
         Part::Last(bytes) => {
             let params = [name.as_str().into(), integer(bytes.saturating_neg()), Value::Int(0)];
             show(ctl, name, ctl.call(method, &params))?;
@@ -96,7 +90,7 @@ pub(super) fn tail(ctl: &Session, words: &[String]) -> Result<(), Fault> {
     Ok(())
 }
 
-pub(super) fn maintail(ctl: &Session, words: &[String]) -> Result<(), Fault> {
+pub(super) fn maintail(ctl: &Arc<Session>, words: &[String]) -> Result<(), Fault> {
     if !ctl.upcheck()? {
         return Ok(());
     }
@@ -109,7 +103,7 @@ pub(super) fn maintail(ctl: &Session, words: &[String]) -> Result<(), Fault> {
         }
     };
     match part {
-        Some(Part::Follow) => follow::log(ctl, "/mainlogtail"),
+        Some(Part::Follow) => follow::log(ctl, "/mainlogtail")?,
         Some(Part::Last(bytes)) => {
             let params = [integer(bytes.saturating_neg()), Value::Int(0)];
             show(ctl, "supervisord", ctl.call("supervisor.readLog", &params))?;
@@ -147,7 +141,7 @@ fn show(ctl: &Session, name: &str, log: Result<Value, ClientError>) -> Result<()
     Ok(())
 }
 
-pub(super) fn fg(ctl: &Session, words: &[String]) -> Result<(), Fault> {
+pub(super) fn fg(ctl: &Arc<Session>, words: &[String]) -> Result<(), Fault> {
     if !ctl.upcheck()? {
         return Ok(());
     }
