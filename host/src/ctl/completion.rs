@@ -3,9 +3,7 @@
 use std::{cell::RefCell, sync::Arc};
 
 use plugin_api::{MethodInfo, Value, find};
-use rustyline::{
-    Context, Helper, completion::Completer, highlight::Highlighter, hint::Hinter, validate::Validator,
-};
+use rustyline::{Context, Helper, completion::Completer, highlight::Highlighter, hint::Hinter, validate::Validator};
 
 use super::{
     commands::reply::{ProcessInfo, process_infos},
@@ -40,7 +38,8 @@ impl Completion {
 
     /// All that may stand at the end of `line`, and where it begins.
     fn candidates(&self, line: &str) -> (usize, Vec<String>) {
-        let start = line.rfind(char::is_whitespace).map_or(0, |at| at + line[at..].chars().next().map_or(0, char::len_utf8));
+        let start =
+            line.rfind(char::is_whitespace).map_or(0, |at| at + line[at..].chars().next().map_or(0, char::len_utf8));
         let (before, begun) = line.split_at(start);
         let all = match before.split_whitespace().next() {
             None => self.actions(),

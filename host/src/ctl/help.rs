@@ -26,12 +26,8 @@ fn columns(names: &[&str], width: usize) -> String {
         .unwrap_or_else(|| (names.len(), vec![0]));
     let mut text = String::new();
     for row in 0..rows {
-        let cells: Vec<String> = names[row..]
-            .iter()
-            .step_by(rows)
-            .zip(&widths)
-            .map(|(name, &width)| format!("{name:<width$}"))
-            .collect();
+        let cells: Vec<String> =
+            names[row..].iter().step_by(rows).zip(&widths).map(|(name, &width)| format!("{name:<width$}")).collect();
         text.push_str(&cells.join("  "));
         text.push('\n');
     }

@@ -24,14 +24,14 @@ use std::sync::Arc;
 
 use plugin_api::{Fault, MethodInfo, NamespaceObject, Value, find, namespace, pformat};
 
-pub use self::{
-    line::Line,
-    session::{Endpoint, Session},
-};
 use self::{
     commands::DefaultControllerPlugin,
     plugin_host::PluginHost,
     session::{TRANSPORT_ERROR, UNAUTHORIZED, status},
+};
+pub use self::{
+    line::Line,
+    session::{Endpoint, Session},
 };
 use crate::{
     config::PluginSection,
@@ -188,7 +188,8 @@ impl Controller {
 
 /// Whether a command takes so many words.
 fn takes(command: &MethodInfo, words: usize) -> bool {
-    let is = |param: &plugin_api::Param, property: &str| find(&param.properties, property).is_some_and(Value::is_truthy);
+    let is =
+        |param: &plugin_api::Param, property: &str| find(&param.properties, property).is_some_and(Value::is_truthy);
     let takes_rest = command.params.iter().any(|param| is(param, "rest"));
     let least = command.params.iter().filter(|param| !is(param, "rest") && !is(param, "optional")).count();
     words >= least && (takes_rest || words <= command.params.len())

@@ -20,14 +20,20 @@ impl PluginHost {
 #[rpc_interface]
 impl PluginHost {
     /// Print a line.
-    pub fn output(&self, /** without its end */ text: String) {
+    pub fn output(
+        &self,
+        /** without its end */
+        text: String,
+    ) {
         self.ctl.output(&text);
     }
 
     /// Call a method of the server.
-    pub fn call(
+    #[rpc(name = "call")]
+    pub fn call_server(
         &self,
-        /** with its namespace: `cache.fetch` */ method: String,
+        /** with its namespace: `cache.fetch` */
+        method: String,
         params: Vec<Value>,
     ) -> Result<Value, Fault> {
         Ok(self.ctl.call(&method, &params)?)
@@ -49,7 +55,11 @@ impl PluginHost {
     }
 
     /// Ask yes or no; the answer is yes where nobody is there to be asked.
-    pub fn confirm(&self, /** with its blank at the end */ prompt: String) -> bool {
+    pub fn confirm(
+        &self,
+        /** with its blank at the end */
+        prompt: String,
+    ) -> bool {
         self.ctl.confirm(&prompt)
     }
 }

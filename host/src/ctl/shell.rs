@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{self, IsTerminal},
+    io::{self, IsTerminal, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -72,7 +72,8 @@ struct Terminal {
 impl Terminal {
     fn new(controller: &Controller, history_file: Option<&Path>) -> rustyline::Result<Self> {
         let config = Config::builder().completion_type(CompletionType::List).history_ignore_dups(true)?.build();
-        let mut editor = Editor::with_history(config, MemHistory::with_config(&config))?;
+        let history = MemHistory::with_config(&config);
+        let mut editor = Editor::with_history(config, history)?;
         let commands = controller.groups.iter().flat_map(|group| &group.commands);
         editor.set_helper(Some(Completion::new(Arc::clone(&controller.session), commands)));
         for line in history_file.and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default().lines() {
@@ -81,14 +82,13 @@ impl Terminal {
         Ok(Self { editor, history_file: history_file.map(Path::to_owned) })
     }
 
-    /// Writes the history as readline does, a line for each, because both may use the same file. One that cannot be
-    /// written is no reason to disturb anybody.
-    fn save(&self) {
-        use std::io::Write;
-        let Some(path) = &self.history_file else { return };
-        let text: String = self.editor.history().iter().flat_map(|line| [line.as_str(), "\n"]).collect();
-        let file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-        let _ = file.and_then(|mut file| file.write_all(text.as_bytes()));
+    /// Keeps a line in the history, a line of the file as with readline, because both may use the same one. A file that
+    /// cannot be written is no reason to disturb anybody.
+    fn remember(&mut self, line: &str) {
+        let is_new = self.editor.add_history_entry(line).unwrap_or(false);
+        let Some(path) = self.history_file.as_deref().filter(|_| is_new) else { return };
+        let file = fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+        let _ = file.and_then(|mut file| writeln!(file, "{line}"));
     }
 }
 
@@ -100,8 +100,7 @@ impl Lines for Terminal {
         }
         match self.editor.readline(prompt) {
             Ok(line) => {
-                let _ = self.editor.add_history_entry(line.as_str());
-                self.save();
+                self.remember(&line);
                 Next::Line(line)
             }
             // ^D and ^C: the editor has ended the line already.

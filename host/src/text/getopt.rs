@@ -114,8 +114,7 @@ fn read_short<'a>(
         let mut value = String::new();
         if known[index].takes_value {
             if left.is_empty() {
-                let (next, after) =
-                    rest.split_first().ok_or_else(|| format!("option -{letter} requires argument"))?;
+                let (next, after) = rest.split_first().ok_or_else(|| format!("option -{letter} requires argument"))?;
                 rest = after;
                 value.clone_from(next);
             } else {

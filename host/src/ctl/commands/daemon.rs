@@ -34,9 +34,7 @@ pub(super) fn open(ctl: &Session, words: &[String]) -> Result<(), Fault> {
 }
 
 pub(super) fn reload(ctl: &Session, words: &[String]) -> Result<(), Fault> {
-    if refuses_words(ctl, "reload", words)
-        || !ctl.confirm("Really restart the remote supervisord process y/N? ")
-    {
+    if refuses_words(ctl, "reload", words) || !ctl.confirm("Really restart the remote supervisord process y/N? ") {
         return Ok(());
     }
     match ctl.call("supervisor.restart", &[]) {
@@ -51,9 +49,7 @@ pub(super) fn reload(ctl: &Session, words: &[String]) -> Result<(), Fault> {
 }
 
 pub(super) fn shutdown(ctl: &Session, words: &[String]) -> Result<(), Fault> {
-    if refuses_words(ctl, "shutdown", words)
-        || !ctl.confirm("Really shut the remote supervisord process down y/N? ")
-    {
+    if refuses_words(ctl, "shutdown", words) || !ctl.confirm("Really shut the remote supervisord process down y/N? ") {
         return Ok(());
     }
     let gone = match ctl.call("supervisor.shutdown", &[]) {

@@ -50,11 +50,8 @@ const START: Action<'_> = Action {
     no_such_group: status::INVALID_ARGS,
 };
 
-const SIGNAL_ERRORS: &[(Code, &str)] = &[
-    (Code::BadName, "no such process"),
-    (Code::BadSignal, "bad signal name"),
-    (Code::NotRunning, "not running"),
-];
+const SIGNAL_ERRORS: &[(Code, &str)] =
+    &[(Code::BadName, "no such process"), (Code::BadSignal, "bad signal name"), (Code::NotRunning, "not running")];
 
 const STOP: Action<'_> = Action {
     one: "supervisor.stopProcess",
@@ -126,7 +123,7 @@ pub(super) fn signal(ctl: &Session, words: &[String]) -> Result<(), Fault> {
     if !ctl.upcheck()? {
         return Ok(());
     }
-    let [signal, names @ [_, ..]] = words else {
+    let Some((signal, names)) = words.split_first().filter(|(_, names)| !names.is_empty()) else {
         ctl.misused("Error: signal requires a signal name and a process name", status::GENERIC);
         return Ok(());
     };
