@@ -9,10 +9,9 @@
 //!
 //! Authors of plugins do not need this module; what they use is re-exported from the crate's root.
 
-// `sabi_trait` generates its impls inside a constant, and the vtable's unsafe impls with them.
-#![allow(non_local_definitions, unsafe_code)]
-// The derive of `StableAbi` generates public items that have no documentation.
-#![allow(missing_docs, unreachable_pub)]
+#![allow(non_local_definitions, unsafe_code, reason = "`sabi_trait` writes unsafe impls, inside a constant")]
+#![allow(missing_docs, unreachable_pub, reason = "the derive of `StableAbi` writes public items without docs")]
+#![allow(clippy::used_underscore_binding, clippy::expl_impl_clone_on_copy, reason = "abi_stable's generated code")]
 
 use abi_stable::{
     StableAbi,

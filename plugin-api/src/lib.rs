@@ -20,9 +20,13 @@ extern crate self as plugin_api;
 
 pub mod abi;
 mod block_on;
+mod config;
+mod controller;
 mod describe;
+mod export;
 pub mod fault;
 mod guard;
+mod host;
 mod interface;
 mod params;
 pub mod value;
@@ -33,7 +37,10 @@ pub use supervisor_plugin_macros::{ctl_plugin, rpc_interface};
 pub use crate::{
     abi::{Fault, Member, MethodInfo, NamespaceObject, Param, Reply, Value},
     block_on::block_on,
+    config::Config,
+    controller::{Controller, Proxy},
     fault::Code,
+    host::{Host, Level, SupervisorState},
     interface::{Methods, namespace},
     params::{IntoParams, Params},
     value::{
@@ -46,8 +53,13 @@ pub use crate::{
 /// What the macros' code calls.
 #[doc(hidden)]
 pub mod __macro {
-    pub use crate::describe::Describe;
+    pub use abi_stable::{library::LibHeader, std_types::RResult};
+
     use crate::{Fault, Reply, Value};
+    pub use crate::{
+        describe::Describe,
+        export::{API_VERSION, Library, entry_point, factory, make_ctl, make_rpcinterface},
+    };
 
     /// A list of further words, and the type of one.
     pub trait List {

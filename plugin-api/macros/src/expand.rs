@@ -134,7 +134,7 @@ fn call(method: &Method) -> TokenStream {
     let Method { ident, name, params, returns, conditions, .. } = method;
     let least = params.iter().filter(|param| param.arity == Arity::One).count();
     let most = match params.last() {
-        Some(last) if last.arity == Arity::Rest => quote! { usize::MAX },
+        Some(param) if param.arity == Arity::Rest => quote! { usize::MAX },
         _ => params.len().to_token_stream(),
     };
     let arguments: Vec<_> =
@@ -153,12 +153,13 @@ fn call(method: &Method) -> TokenStream {
         #(let #arguments = #values;)*
     };
     let convert = quote_spanned! { returns.span()=> ::plugin_api::IntoAnswer::into_answer };
+    // By its path: an own method called `call` comes before the trait's there, and only there.
     let body = if method.is_async {
         quote! {
             ::plugin_api::__macro::try_later(move || {
                 #read
                 ::std::result::Result::Ok(::plugin_api::Reply::later(#name, async move {
-                    #convert(self.#ident(#(#arguments),*).await)
+                    #convert(Self::#ident(&self, #(#arguments),*).await)
                 }))
             })
         }
@@ -166,7 +167,7 @@ fn call(method: &Method) -> TokenStream {
         quote! {
             ::plugin_api::__macro::try_now(move || {
                 #read
-                #convert(self.#ident(#(#arguments),*))
+                #convert(Self::#ident(&self, #(#arguments),*))
             })
         }
     };

@@ -1,0 +1,154 @@
+//! `cache.*`: the cache itself.
+
+use std::{
+    collections::BTreeMap,
+    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
+
+use plugin_api::{Config, Fault, Host, SupervisorState, Value, rpc_interface};
+
+/// The version of this interface, not of the library.
+pub const API_VERSION: &str = "0.2";
+
+type Cache = BTreeMap<String, Value>;
+
+/// An RPC interface for keeping arbitrary data in the supervisor.
+pub struct CacheNamespaceRPCInterface {
+    supervisord: Host,
+    /// Sorted as `getKeys` lists it: by code point, which is the order of UTF-8 bytes.
+    cache: RwLock<Cache>,
+}
+
+#[rpc_interface]
+impl CacheNamespaceRPCInterface {
+    /// Tell which version of the cache's methods this is.
+    ///
+    /// # Returns
+    /// the version
+    #[rpc(name = "getAPIVersion", nonblocking)]
+    pub fn get_api_version(&self) -> Result<&'static str, Fault> {
+        self.update()?;
+        Ok(API_VERSION)
+    }
+
+    /// List the keys under which something is cached.
+    ///
+    /// # Returns
+    /// the keys, sorted
+    #[rpc(nonblocking)]
+    pub fn get_keys(&self) -> Result<Vec<String>, Fault> {
+        self.update()?;
+        Ok(self.read().keys().cloned().collect())
+    }
+
+    /// Count what is cached.
+    ///
+    /// # Returns
+    /// the number of keys
+    #[rpc(nonblocking, returns = "integer")]
+    pub fn get_count(&self) -> Result<usize, Fault> {
+        self.update()?;
+        Ok(self.read().len())
+    }
+
+    /// Cache a value under a key. What was there before is replaced.
+    ///
+    /// # Returns
+    /// true
+    #[rpc(nonblocking)]
+    pub fn store(
+        &self,
+        /// any string but the empty one
+        #[rpc(kind = "string")]
+        key: Value,
+        /// a string, or any other value
+        #[rpc(kind = "string")]
+        data: Value,
+    ) -> Result<bool, Fault> {
+        self.update()?;
+        let key = validate_key(&key)?.to_owned();
+        // A string is shared from now on, so that fetching a large one copies nothing.
+        let replaced = self.write().insert(key, data.into_shared());
+        // Freed here, after the lock is given back.
+        drop(replaced);
+        Ok(true)
+    }
+
+    /// Get what is cached under a key.
+    ///
+    /// # Returns
+    /// the value, as it was stored
+    #[rpc(nonblocking, returns = "string")]
+    pub fn fetch(
+        &self,
+        /// the key it was stored under
+        #[rpc(kind = "string")]
+        key: Value,
+    ) -> Result<Value, Fault> {
+        self.update()?;
+        let key = validate_key(&key)?;
+        self.read().get(key).cloned().ok_or_else(Fault::bad_name)
+    }
+
+    /// Forget what is cached under a key, if anything is.
+    ///
+    /// # Returns
+    /// true
+    #[rpc(nonblocking)]
+    pub fn delete(
+        &self,
+        /// the key it was stored under
+        #[rpc(kind = "string")]
+        key: Value,
+    ) -> Result<bool, Fault> {
+        self.update()?;
+        let removed = self.write().remove(validate_key(&key)?);
+        drop(removed);
+        Ok(true)
+    }
+
+    /// Forget everything that is cached.
+    ///
+    /// # Returns
+    /// true
+    #[rpc(nonblocking)]
+    pub fn clear(&self) -> Result<bool, Fault> {
+        self.update()?;
+        let removed = std::mem::take(&mut *self.write());
+        drop(removed);
+        Ok(true)
+    }
+
+    /// Refuses to work while the supervisor shuts down.
+    fn update(&self) -> Result<(), Fault> {
+        match self.supervisord.state()? {
+            SupervisorState::Shutdown => Err(Fault::shutdown_state()),
+            _ => Ok(()),
+        }
+    }
+
+    // A panic while the lock is held leaves the map whole, so poisoning has nothing to say.
+
+    fn read(&self) -> RwLockReadGuard<'_, Cache> {
+        self.cache.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Cache> {
+        self.cache.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The text of a key that can be used.
+fn validate_key(key: &Value) -> Result<&str, Fault> {
+    match key {
+        Value::Base64(bytes) => std::str::from_utf8(bytes).ok(),
+        key => key.as_str(),
+    }
+    .filter(|key| !key.is_empty())
+    .ok_or_else(|| Fault::bad_name_with("Cache key must be a non-empty string"))
+}
+
+/// The factory that `supervisor.rpcinterface_factory` names. The cache has no options.
+pub fn make_cache_rpcinterface(supervisord: Host, _config: Config) -> Result<CacheNamespaceRPCInterface, Fault> {
+    Ok(CacheNamespaceRPCInterface { supervisord, cache: RwLock::default() })
+}
