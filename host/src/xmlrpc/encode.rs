@@ -5,6 +5,7 @@ use std::io::Write as _;
 use plugin_api::abi::{Fault, Value};
 
 use super::scalar::{encode_base64, encode_double};
+use super::xml::run_length;
 
 const HEADER: &[u8] = b"<?xml version='1.0'?>\n";
 
@@ -132,7 +133,7 @@ fn escape(text: &str, out: &mut Vec<u8>, otherwise: impl Fn(&mut Vec<u8>) -> boo
     out.reserve(bytes.len() + 32);
     let (mut written, mut at) = (0, 0);
     loop {
-        at += plain_length(&bytes[at..]);
+        at += run_length(&bytes[at..], is_special);
         let (length, replacement): (usize, Option<&[u8]>) = match bytes[at..] {
             [] => break,
             [b'&', ..] => (1, Some(b"&amp;")),
@@ -160,23 +161,7 @@ fn escape(text: &str, out: &mut Vec<u8>, otherwise: impl Fn(&mut Vec<u8>) -> boo
     true
 }
 
-/// How many bytes at the start need no second look.
-fn plain_length(bytes: &[u8]) -> usize {
-    const BLOCK: usize = 32;
-    let special = |byte: u8| {
-        (byte < b' ' && byte != b'\n' && byte != b'\t')
-            | (byte == b'&')
-            | (byte == b'<')
-            | (byte == b'>')
-            | (byte == 0xef)
-    };
-    let mut length = 0;
-    // A block at a time without branches inside: the compiler makes vector instructions of it.
-    for block in bytes.chunks_exact(BLOCK) {
-        if block.iter().fold(false, |found, byte| found | special(*byte)) {
-            break;
-        }
-        length += BLOCK;
-    }
-    length + bytes[length..].iter().position(|byte| special(*byte)).unwrap_or(bytes.len() - length)
+/// Whether a byte needs a second look.
+fn is_special(byte: u8) -> bool {
+    (byte < b' ' && byte != b'\n' && byte != b'\t') | (byte == b'&') | (byte == b'<') | (byte == b'>') | (byte == 0xef)
 }

@@ -16,6 +16,7 @@ mod decode;
 mod encode;
 mod scalar;
 mod transport;
+mod xml;
 
 pub use client::{Client, ClientError};
 pub use decode::{DecodeError, Problem, decode_call, decode_response};
