@@ -1,1 +1,9 @@
-//! To be written.
+//! One process: its life, its birth, its signals and its output.
+
+pub mod output;
+pub mod signals;
+pub mod state;
+pub mod stdin;
+
+#[cfg(test)]
+pub(crate) mod fixtures;

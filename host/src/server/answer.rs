@@ -1,0 +1,65 @@
+//! What the server sends back.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use hyper::{
+    Response, StatusCode,
+    body::{Body, Frame, SizeHint},
+    header::{CONNECTION, CONTENT_TYPE, HeaderValue},
+};
+
+/// The body of an answer.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// All of it; `None` once it is given out.
+    Whole(Option<Bytes>),
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        match self.get_mut() {
+            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(bytes) => bytes.is_none(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+        }
+    }
+}
+
+/// 200, with a body of this type.
+pub(super) fn whole(content_type: &'static str, body: Vec<u8>) -> Response<Answer> {
+    let mut response = Response::new(Answer::Whole(Some(body.into())));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// A refusal.
+pub(super) fn refusal(status: StatusCode) -> Response<Answer> {
+    let text = format!("{status}\n");
+    let mut response = whole("text/plain", text.into_bytes());
+    *response.status_mut() = status;
+    response
+}
+
+/// A refusal after which the connection is closed, because what follows on it is not a request.
+pub(super) fn last(mut response: Response<Answer>) -> Response<Answer> {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
