@@ -3,6 +3,7 @@
 pub mod command;
 pub mod launch;
 pub mod output;
+pub mod reap;
 pub mod signals;
 pub mod spawn;
 pub mod state;
