@@ -1,5 +1,7 @@
 //! The states of processes and of the supervisor itself, by Supervisor's numbers and names.
 
+pub use plugin_api::SupervisorState;
+
 /// The states of a process, by Supervisor's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(i32)]
@@ -55,41 +57,5 @@ impl ProcessState {
     /// Whether there is a process to send a signal to.
     pub fn is_signallable(self) -> bool {
         matches!(self, Self::Running | Self::Starting | Self::Stopping)
-    }
-}
-
-/// The states of the supervisor, by Supervisor's numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(i32)]
-pub enum SupervisorState {
-    /// It stops its processes and then ends.
-    Shutdown = -1,
-    /// It stops its processes and then starts anew.
-    Restarting = 0,
-    /// It works.
-    Running = 1,
-    /// It met an error that it cannot recover from.
-    Fatal = 2,
-}
-
-impl SupervisorState {
-    /// Supervisor's number.
-    pub fn code(self) -> i32 {
-        self as i32
-    }
-
-    /// Supervisor's name: `RUNNING`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Shutdown => "SHUTDOWN",
-            Self::Restarting => "RESTARTING",
-            Self::Running => "RUNNING",
-            Self::Fatal => "FATAL",
-        }
-    }
-
-    /// Whether it is about to end: no process is started, and clients are refused.
-    pub fn is_stopping(self) -> bool {
-        matches!(self, Self::Shutdown | Self::Restarting)
     }
 }
