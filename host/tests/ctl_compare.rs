@@ -107,7 +107,7 @@ impl<'a> Comparison<'a> {
         let play = |kind| -> Vec<Output> { lines.iter().map(|words| self.run(kind, words, "")).collect() };
         let (real, ours) = (play(Kind::Real), play(Kind::Ours));
         for ((words, real), ours) in lines.iter().zip(real).zip(ours) {
-            self.compare(&format!("{words:?}"), real, ours);
+            self.compare(&format!("{words:?}"), &real, &ours);
         }
     }
 
@@ -122,10 +122,10 @@ impl<'a> Comparison<'a> {
 
     fn shell(&mut self, words: &[&str], input: &str) {
         let (real, ours) = (self.run(Kind::Real, words, input), self.run(Kind::Ours, words, input));
-        self.compare(&format!("{words:?} with input {input:?}"), real, ours);
+        self.compare(&format!("{words:?} with input {input:?}"), &real, &ours);
     }
 
-    fn compare(&mut self, what: &str, real: Output, ours: Output) {
+    fn compare(&mut self, what: &str, real: &Output, ours: &Output) {
         if real != ours {
             self.differences.push(format!("{what}\n  real: {real:?}\n  ours: {ours:?}"));
         }

@@ -247,14 +247,12 @@ impl Session {
         if !self.interactive {
             return true;
         }
-        match self.ask(prompt) {
-            Some(answer) => answer.starts_with(['y', 'Y']),
-            None => {
-                self.output("");
-                self.set_exit_status(status::GENERIC);
-                false
-            }
+        if let Some(answer) = self.ask(prompt) {
+            return answer.starts_with(['y', 'Y']);
         }
+        self.output("");
+        self.set_exit_status(status::GENERIC);
+        false
     }
 
     /// Asks for a line; `None` at the end of the input.
