@@ -1,5 +1,4 @@
 //! How long the XML-RPC codec takes by itself: `cargo bench -p supervisor-host --bench codec`.
-#![expect(missing_docs, reason = "the macros of criterion write a public function")]
 
 use std::hint::black_box;
 

@@ -13,76 +13,11 @@ use std::collections::{HashMap, HashSet};
 use abi_stable::std_types::{RString, RVec};
 use plugin_api::abi::{Fault, Member, Value};
 
+use super::body::{is_blank, text_of};
+use super::problem::{DecodeError, Problem};
 use super::scalar::{decode_base64, parse_date_time, parse_double, parse_int};
 use super::xml::{self, Piece, unescape};
 use super::{MethodCall, NESTING_LIMIT};
-
-/// Why a document could not be read, and where.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{problem} (byte {at})")]
-pub struct DecodeError {
-    /// What is wrong.
-    pub problem: Problem,
-    /// How many bytes had been read.
-    pub at: usize,
-}
-
-/// What can be wrong with a document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-#[expect(missing_docs, reason = "each message says it")]
-pub enum Problem {
-    #[error("the XML ends too early")]
-    Truncated,
-    #[error("not well-formed XML")]
-    Syntax,
-    #[error("an end tag does not match its start tag")]
-    Mismatch,
-    #[error("text or a second element after the end of the document")]
-    Trailing,
-    #[error("not UTF-8")]
-    NotUtf8,
-    #[error("the declared encoding is not supported; send UTF-8")]
-    Encoding,
-    #[error("a DOCTYPE is not allowed")]
-    Doctype,
-    #[error("an entity other than &amp; &lt; &gt; &quot; &apos;")]
-    Entity,
-    #[error("a character reference that XML does not allow")]
-    CharacterReference,
-    #[error("a character that XML does not allow; send such text as base64")]
-    Character,
-    #[error("values are nested deeper than {NESTING_LIMIT} levels")]
-    TooDeep,
-    #[error("no method name")]
-    NoMethodName,
-    #[error("neither a result nor a fault")]
-    NoResult,
-    #[error("a fault without an integer faultCode and a string faultString")]
-    Fault,
-    #[error("a <param> without a value")]
-    Param,
-    #[error("a value of unknown type")]
-    Type,
-    #[error("an element inside a single value")]
-    NotText,
-    #[error("an <array> without <data>")]
-    Array,
-    #[error("something other than a <value> in <data>")]
-    Data,
-    #[error("a struct member that is not a <name> and a <value>")]
-    Member,
-    #[error("not an integer")]
-    Int,
-    #[error("an integer of more than 64 bits")]
-    IntRange,
-    #[error("not a double")]
-    Double,
-    #[error("not a date such as 20260131T23:59:59")]
-    DateTime,
-    #[error("not base64")]
-    Base64,
-}
 
 /// Reads a `<methodCall>`.
 ///
@@ -94,59 +29,12 @@ pub enum Problem {
 /// # Ok::<(), supervisor_host::xmlrpc::DecodeError>(())
 /// ```
 pub fn decode_call(body: &[u8]) -> Result<MethodCall, DecodeError> {
-    document(body, NESTING_LIMIT, |decoder| decoder.call())
+    Decoder::new(&text_of(body)?, NESTING_LIMIT).document(Decoder::call)
 }
 
 /// Reads a `<methodResponse>`: the value, or the fault that was given instead.
 pub fn decode_response(body: &[u8]) -> Result<Result<Value, Fault>, DecodeError> {
-    document(body, NESTING_LIMIT + NESTING_LIMIT / 2, |decoder| decoder.response())
-}
-
-/// Reads a whole document: `content` reads what is inside the root element.
-fn document<T>(
-    body: &[u8],
-    limit: usize,
-    content: impl FnOnce(&mut Decoder<'_>) -> Result<T, Problem>,
-) -> Result<T, DecodeError> {
-    let text = text_of(body)?;
-    let mut decoder = Decoder::new(&text, limit);
-    decoder.document(content).map_err(|problem| DecodeError { problem, at: decoder.reader.position() })
-}
-
-/// The body as text of which all characters are allowed.
-fn text_of(body: &[u8]) -> Result<Cow<'_, str>, DecodeError> {
-    let text: Cow<'_, str> = match declared_encoding(body) {
-        None => utf8(body)?.into(),
-        Some(name) if is_one_of(name, &["utf-8", "utf8", "us-ascii", "ascii"]) => utf8(body)?.into(),
-        // `ServerProxy(url, encoding='iso-8859-1')`: rare enough for a copy.
-        Some(name) if is_one_of(name, &["iso-8859-1", "iso8859-1", "latin-1", "latin1"]) => {
-            body.iter().map(|byte| char::from(*byte)).collect::<String>().into()
-        }
-        // Plain ASCII is the same in nearly all others.
-        Some(_) if body.is_ascii() => utf8(body)?.into(),
-        Some(_) => return Err(DecodeError { problem: Problem::Encoding, at: 0 }),
-    };
-    match xml::foreign_character(text.as_bytes()) {
-        None => Ok(text),
-        Some(at) => Err(DecodeError { problem: Problem::Character, at }),
-    }
-}
-
-fn utf8(body: &[u8]) -> Result<&str, DecodeError> {
-    std::str::from_utf8(body).map_err(|error| DecodeError { problem: Problem::NotUtf8, at: error.valid_up_to() })
-}
-
-/// The encoding that the XML declaration names.
-fn declared_encoding(body: &[u8]) -> Option<&[u8]> {
-    let declaration = body.strip_prefix(b"<?xml")?;
-    let declaration = &declaration[..declaration.iter().position(|byte| *byte == b'>')?];
-    let word = declaration.windows(8).position(|word| word == b"encoding")?;
-    let mut quoted = declaration[word + 8..].split(|byte| matches!(byte, b'"' | b'\''));
-    quoted.next()?.trim_ascii().eq(b"=").then(|| quoted.next())?
-}
-
-fn is_one_of(name: &[u8], names: &[&str]) -> bool {
-    names.iter().any(|one| one.as_bytes().eq_ignore_ascii_case(name))
+    Decoder::new(&text_of(body)?, NESTING_LIMIT + NESTING_LIMIT / 2).document(Decoder::response)
 }
 
 /// The elements of XML-RPC.
@@ -213,20 +101,30 @@ impl<'a> Decoder<'a> {
         Self { reader: xml::Reader::new(text, 3 * limit + 8), limit }
     }
 
-    fn document<T>(&mut self, content: impl FnOnce(&mut Self) -> Result<T, Problem>) -> Result<T, Problem> {
+    /// Reads the whole document; `content` reads what is inside the root element.
+    fn document<T>(mut self, content: impl FnOnce(&mut Self) -> Result<T, Problem>) -> Result<T, DecodeError> {
+        let result = self.begin().and_then(|()| content(&mut self)).and_then(|result| self.finish().map(|()| result));
+        result.map_err(|problem| DecodeError { problem, at: self.reader.position() })
+    }
+
+    /// Reads to the inside of the root element.
+    fn begin(&mut self) -> Result<(), Problem> {
         loop {
             match self.reader.next()? {
-                Piece::Start => break,
-                Piece::Text if self.reader.piece().bytes().all(xml::is_blank) => {}
+                Piece::Start => return Ok(()),
+                Piece::Text if self.reader.piece().bytes().all(is_blank) => {}
                 Piece::Eof => return Err(Problem::Truncated),
                 _ => return Err(Problem::Syntax),
             }
         }
-        let result = content(self)?;
+    }
+
+    /// Reads what follows the root element.
+    fn finish(&mut self) -> Result<(), Problem> {
         loop {
             match self.reader.next()? {
-                Piece::Eof => return Ok(result),
-                Piece::Text if self.reader.piece().bytes().all(xml::is_blank) => {}
+                Piece::Eof => return Ok(()),
+                Piece::Text if self.reader.piece().bytes().all(is_blank) => {}
                 _ => return Err(Problem::Trailing),
             }
         }
@@ -239,7 +137,8 @@ impl<'a> Decoder<'a> {
             match self.reader.next()? {
                 Piece::Start => return Ok(Some(Tag::named(self.reader.piece()))),
                 Piece::End => return Ok(None),
-                Piece::Text | Piece::Escaped => {}
+                Piece::Text => {}
+                Piece::Escaped => drop(unescape(self.reader.piece())?),
                 Piece::Eof => return Err(Problem::Truncated),
             }
         }
@@ -253,7 +152,8 @@ impl<'a> Decoder<'a> {
                 Piece::Start => depth += 1,
                 Piece::End if depth == 0 => return Ok(()),
                 Piece::End => depth -= 1,
-                Piece::Text | Piece::Escaped => {}
+                Piece::Text => {}
+                Piece::Escaped => drop(unescape(self.reader.piece())?),
                 Piece::Eof => return Err(Problem::Truncated),
             }
         }
@@ -454,5 +354,254 @@ fn fault_from(value: Value) -> Result<Fault, Problem> {
     match (code, text) {
         (Some(code), Some(text)) => Ok(Fault { code, text }),
         _ => Err(Problem::Fault),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn params(params: &str) -> Result<RVec<Value>, Problem> {
+        let call = format!("<methodCall><methodName>a.b</methodName>{params}</methodCall>");
+        decode_call(call.as_bytes()).map(|call| call.params).map_err(|error| error.problem)
+    }
+
+    fn value(value: &str) -> Result<Value, Problem> {
+        params(&format!("<params><param>{value}</param></params>")).map(|mut params| params.pop().unwrap())
+    }
+
+    fn call(body: &str) -> Result<MethodCall, Problem> {
+        decode_call(body.as_bytes()).map_err(|error| error.problem)
+    }
+
+    #[test]
+    fn all_types_are_read() {
+        let cases = [
+            ("<int>-5</int>", Value::Int(-5)),
+            ("<i4>7</i4>", Value::Int(7)),
+            ("<int>2147483648</int>", Value::Int64(2_147_483_648)),
+            ("<i8>7</i8>", Value::Int64(7)),
+            ("<ex:i8>7</ex:i8>", Value::Int64(7)),
+            ("<boolean>1</boolean>", Value::Bool(true)),
+            ("<boolean>0</boolean>", Value::Bool(false)),
+            ("<double>-1.5e3</double>", Value::Double(-1500.0)),
+            ("<string>hello</string>", "hello".into()),
+            ("<string/>", "".into()),
+            ("<nil/>", Value::Nil),
+            ("<nil></nil>", Value::Nil),
+            ("<ex:nil/>", Value::Nil),
+            ("<dateTime.iso8601>20260131T23:59:59</dateTime.iso8601>", Value::DateTime("20260131T23:59:59".into())),
+            ("<base64>AP/+\n</base64>", Value::Base64(vec![0, 0xff, 0xfe].into())),
+            ("<base64/>", Value::Base64(RVec::new())),
+            ("<array><data/></array>", Value::Array(RVec::new())),
+            ("<array><data><value/><value><nil/></value></data></array>", Value::array(["".into(), Value::Nil])),
+            ("<struct/>", Value::Struct(RVec::new())),
+            (
+                "<struct><member><name>b</name><value>1</value></member><member><name>a</name><value/></member></struct>",
+                Value::structure([("b", "1".into()), ("a", "".into())]),
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(value(&format!("<value>{text}</value>")), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_supervisor_lets_pass_passes() {
+        assert_eq!(value("<value>  x </value>"), Ok("  x ".into()));
+        assert_eq!(value("<value/>"), Ok("".into()));
+        assert_eq!(value("<value> <int> 8 </int> </value>"), Ok(Value::Int(8)));
+        for text in ["true", "2", "", " 1 "] {
+            assert_eq!(value(&format!("<value><boolean>{text}</boolean></value>")), Ok(Value::Bool(false)), "{text}");
+        }
+        assert_eq!(value("<value a='>' b=\"x\"><string>a</string></value>"), Ok("a".into()));
+        let doubled = "<value><struct><member><name>a</name><value>1</value></member><member><name>b</name><value>2\
+                       </value></member><member><name>a</name><value>3</value></member></struct></value>";
+        assert_eq!(value(doubled), Ok(Value::structure([("a", "3".into()), ("b", "2".into())])));
+
+        let call = |body| call(body).map(|call| (call.name, call.params.len()));
+        let named = |name: &str, count| Ok((name.to_owned(), count));
+        assert_eq!(call("<a><methodName>b.c</methodName></a>"), named("b.c", 0));
+        assert_eq!(
+            call("<a><params><param><value/></param></params><methodName>b.c</methodName></a>"),
+            named("b.c", 1)
+        );
+        assert_eq!(call("<a><methodName> b.c</methodName><params/></a>"), named(" b.c", 0));
+        assert_eq!(call("<a><x><y/></x><methodName>b.c</methodName></a>"), named("b.c", 0));
+        assert_eq!(
+            call("\u{feff}<?xml version='1.0'?>\n<!-- > -->\n<a><?x y?><methodName>b.<!-- - -->c</methodName></a >\n"),
+            named("b.c", 0)
+        );
+    }
+
+    #[test]
+    fn large_structs_keep_the_last_of_doubled_members() {
+        let member = |name: usize, value: usize| format!("<member><name>{name}</name><value>{value}</value></member>");
+        let text: String = (0..100).map(|number| member(number % 60, number)).collect();
+        let Ok(Value::Struct(members)) = value(&format!("<value><struct>{text}</struct></value>")) else { panic!() };
+        assert_eq!(members.len(), 60);
+        assert_eq!((members[0].name.as_str(), &members[0].value), ("0", &"60".into()));
+        assert_eq!((members[59].name.as_str(), &members[59].value), ("59", &"59".into()));
+    }
+
+    #[test]
+    fn text_is_what_stands_there() {
+        let cases = [
+            ("a &lt;b&gt; &amp;amp; &quot;&apos;", "a <b> &amp; \"'"),
+            ("&#65;&#x42;&#x1F600;&#0067;", "AB\u{1f600}C"),
+            ("a<![CDATA[<b>&amp;]]>c&#13;\n", "a<b>&amp;c\r\n"),
+            ("a<!-- b -->c<?d?>e", "ace"),
+            ("carriage\r\nreturn\r", "carriage\r\nreturn\r"),
+            ("<![CDATA[]]>", ""),
+            ("\u{fffd} \u{ffff0} \u{7f} \u{85}é漢", "\u{fffd} \u{ffff0} \u{7f} \u{85}é漢"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(value(&format!("<value><string>{text}</string></value>")), Ok(expected.into()), "{text}");
+            assert_eq!(value(&format!("<value>{text}</value>")), Ok(expected.into()), "{text}");
+        }
+    }
+
+    #[test]
+    fn bad_values_are_refused() {
+        let cases = [
+            ("<int></int>", Problem::Int),
+            ("<int>1.5</int>", Problem::Int),
+            ("<i8>99999999999999999999</i8>", Problem::IntRange),
+            ("<double>x</double>", Problem::Double),
+            ("<dateTime.iso8601>today</dateTime.iso8601>", Problem::DateTime),
+            ("<base64>a</base64>", Problem::Base64),
+            ("<array/>", Problem::Array),
+            ("<array><value/></array>", Problem::Array),
+            ("<array><data><int>1</int></data></array>", Problem::Data),
+            ("<struct><name>a</name></struct>", Problem::Member),
+            ("<struct><member/></struct>", Problem::Member),
+            ("<struct><member><name>a</name></member></struct>", Problem::Member),
+            ("<struct><member><value/><name/></member></struct>", Problem::Member),
+            ("<struct><member><name/><value/><value/></member></struct>", Problem::Member),
+            ("<string>a<b/></string>", Problem::NotText),
+            ("<strong>a</strong>", Problem::Type),
+            ("&nbsp;", Problem::Entity),
+            ("&;", Problem::Entity),
+            ("&lt", Problem::Entity),
+            ("& ", Problem::Entity),
+            ("&#0;", Problem::CharacterReference),
+            ("&#27;", Problem::CharacterReference),
+            ("&#xD800;", Problem::CharacterReference),
+            ("&#xFFFE;", Problem::CharacterReference),
+            ("&#x110000;", Problem::CharacterReference),
+            ("&#+65;", Problem::CharacterReference),
+            ("&#;", Problem::CharacterReference),
+            ("\u{1b}[1m", Problem::Character),
+            ("\u{ffff}", Problem::Character),
+            ("\0", Problem::Character),
+        ];
+        for (text, problem) in cases {
+            assert_eq!(value(&format!("<value>{text}</value>")), Err(problem), "{text:?}");
+        }
+        assert_eq!(params("<params><value/></params>"), Err(Problem::Param));
+        assert_eq!(params("<params><param/></params>"), Err(Problem::Param));
+        assert_eq!(params("<params>&a;</params>"), Err(Problem::Entity));
+    }
+
+    #[test]
+    fn bad_documents_are_refused() {
+        let cases = [
+            ("", Problem::Truncated),
+            (" \n", Problem::Truncated),
+            ("hello", Problem::Syntax),
+            ("&lt;", Problem::Syntax),
+            ("<a/>", Problem::NoMethodName),
+            ("<a><methodName/></a>", Problem::NoMethodName),
+            ("<a><methodName><b/></methodName></a>", Problem::NotText),
+            ("<a><b></a></b>", Problem::Mismatch),
+            ("<a></ab>", Problem::Mismatch),
+            ("</a>", Problem::Mismatch),
+            ("<a", Problem::Truncated),
+            ("<a><b>", Problem::Truncated),
+            ("<a></", Problem::Truncated),
+            ("<a><!-- ", Problem::Truncated),
+            ("<a><![CDATA[", Problem::Truncated),
+            ("<![CDATA[x]]><a/>", Problem::Syntax),
+            ("<>", Problem::Syntax),
+            ("<1/>", Problem::Syntax),
+            ("<a b/>", Problem::Syntax),
+            ("<a b=c/>", Problem::Syntax),
+            ("<a b='<'/>", Problem::Syntax),
+            ("<a b='c'd='e'/>", Problem::Syntax),
+            ("<a/ >", Problem::Syntax),
+            ("<a><?xml version='1.0'?></a>", Problem::Syntax),
+            ("<a><!ELEMENT a></a>", Problem::Syntax),
+            ("<!DOCTYPE a><a/>", Problem::Doctype),
+            ("<!DOCTYPE a [<!ENTITY b 'c'>", Problem::Doctype),
+            ("<a><methodName>b.c</methodName></a><a/>", Problem::Trailing),
+            ("<a><methodName>b.c</methodName></a>x", Problem::Trailing),
+            ("<a><methodName>b.c</methodName></a><!DOCTYPE a>", Problem::Doctype),
+        ];
+        for (text, problem) in cases {
+            assert_eq!(call(text), Err(problem), "{text:?}");
+        }
+        let deep = "<x>".repeat(100_000);
+        assert_eq!(call(&deep), Err(Problem::TooDeep));
+        assert_eq!(decode_call(b"<a>\xff</a>").unwrap_err(), DecodeError { problem: Problem::NotUtf8, at: 3 });
+    }
+
+    #[test]
+    fn values_nest_so_deep_and_no_deeper() {
+        let arrays = |depth| {
+            format!(
+                "<value>{}{}</value>",
+                "<array><data><value>".repeat(depth),
+                "</value></data></array>".repeat(depth)
+            )
+        };
+        let structs = |depth| {
+            let (start, end) = ("<struct><member><name/><value>", "</value></member></struct>");
+            format!("<value>{}<int>1</int>{}</value>", start.repeat(depth), end.repeat(depth))
+        };
+        assert!(value(&arrays(NESTING_LIMIT)).is_ok());
+        assert!(value(&structs(NESTING_LIMIT)).is_ok());
+        assert_eq!(value(&arrays(NESTING_LIMIT + 1)), Err(Problem::TooDeep));
+        assert_eq!(value(&structs(NESTING_LIMIT + 1)), Err(Problem::TooDeep));
+        assert_eq!(value(&arrays(1_000_000)), Err(Problem::TooDeep));
+        assert_eq!(Problem::TooDeep.to_string(), "values are nested deeper than 64 levels");
+        let wrapped = format!("<r><params><param>{}</param></params></r>", arrays(NESTING_LIMIT + 2));
+        assert!(decode_response(wrapped.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn responses_are_read() {
+        let response = |inside: &str| {
+            decode_response(format!("<methodResponse>{inside}</methodResponse>").as_bytes())
+                .map_err(|error| error.problem)
+        };
+        let fault = |members: &str| response(&format!("<fault><value><struct>{members}</struct></value></fault>"));
+        let code = "<member><name>faultCode</name><value><int>10</int></value></member>";
+        let text = "<member><name>faultString</name><value><string>BAD_NAME: x</string></value></member>";
+        assert_eq!(response("<params><param><value>a</value></param></params>"), Ok(Ok("a".into())));
+        assert_eq!(fault(&(code.to_owned() + text)), Ok(Err(Fault::new(10, "BAD_NAME: x"))));
+        assert_eq!(fault(&(text.to_owned() + code)), Ok(Err(Fault::new(10, "BAD_NAME: x"))));
+        assert_eq!(fault(code), Err(Problem::Fault));
+        assert_eq!(response("<fault/>"), Err(Problem::Fault));
+        assert_eq!(response(""), Err(Problem::NoResult));
+        assert_eq!(response("<params/>"), Err(Problem::NoResult));
+    }
+
+    #[test]
+    fn errors_are_short_and_quote_nothing() {
+        let secret = "hunter2".repeat(1000);
+        let bodies = [
+            format!("<{secret}"),
+            format!("<a></{secret}>"),
+            format!("<a>&{secret};</a>"),
+            format!("<a {secret}></a>"),
+            format!("<!DOCTYPE {secret}>"),
+            format!("<a><params><param><value><{secret}/></value></param></params></a>"),
+            format!("<a><params><param><value><int>{secret}</int></value></param></params></a>"),
+            format!("<?xml version='1.0' encoding='{secret}'?><a>é</a>"),
+        ];
+        for body in bodies {
+            let message = decode_call(body.as_bytes()).unwrap_err().to_string();
+            assert!(message.len() < 100 && !message.contains("hunter2"), "{message}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::num::IntErrorKind;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::decode::Problem;
+use super::problem::Problem;
 
 /// Reads what Python's `int()` reads, up to 64 bits: blanks around, a sign, `_` between digits.
 pub(super) fn parse_int(text: &str) -> Result<i64, Problem> {

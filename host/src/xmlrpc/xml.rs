@@ -5,7 +5,8 @@
 //! but for DOCTYPE, and with it entities, of which XML-RPC has none and attackers have many. Namespaces, attributes,
 //! comments and processing instructions are read over.
 
-use super::decode::Problem;
+use super::body::{foreign_character, is_blank};
+use super::problem::Problem;
 
 /// What kind of piece was read; [`Reader::piece`] is its text.
 ///
@@ -206,6 +207,7 @@ impl<'a> Reader<'a> {
     }
 
     #[inline]
+    #[expect(clippy::needless_bitwise_bool, reason = "branches would keep `run_length` from vector instructions")]
     fn text(&mut self) -> Piece {
         let rest = self.rest();
         let mut length = run_length(rest, |byte| (byte == b'<') | (byte == b'&'));
@@ -237,34 +239,13 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Where the first character stands that XML does not have. `text` is UTF-8.
-pub(super) fn foreign_character(text: &[u8]) -> Option<usize> {
-    let is_control = |byte: u8| byte < b' ' && !is_blank(byte);
-    // Both are looked for at once and without branches, which the compiler turns into vector instructions.
-    let (control, suspect) = text
-        .iter()
-        .fold((false, false), |(control, suspect), byte| (control | is_control(*byte), suspect | (*byte == 0xef)));
-    if !control && !suspect {
-        return None;
-    }
-    // U+FFFE and U+FFFF are three bytes long.
-    let is_foreign = |at: &usize| is_control(text[*at]) || matches!(text[*at..], [0xef, 0xbf, 0xbe | 0xbf, ..]);
-    (0..text.len()).find(is_foreign)
-}
-
-pub(super) fn is_blank(byte: u8) -> bool {
-    (byte == b' ') | (byte == b'\t') | (byte == b'\n') | (byte == b'\r')
-}
-
 /// Whether a byte may be part of a name. Letters beyond ASCII are not looked at more closely.
 fn is_name(byte: u8) -> bool {
     const NAME: [bool; 256] = {
-        let mut table = [false; 256];
-        let mut byte = 0;
-        while byte < 256 {
-            // Letters, digits, `_`, `:`, `-`, `.` and all that is not ASCII.
-            table[byte] =
-                byte >= 0x80 || (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'_' | b':' | b'-' | b'.');
+        let mut table = [true; 256];
+        let mut byte = 0_u8;
+        while byte.is_ascii() {
+            table[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':' | b'-' | b'.');
             byte += 1;
         }
         table
@@ -299,17 +280,22 @@ pub(super) fn unescape(text: &str) -> Result<String, Problem> {
     loop {
         let run = run_length(rest.as_bytes(), |byte| byte == b'&');
         plain.push_str(&rest[..run]);
-        let Some(reference) = rest.get(run + 1..) else { return Ok(plain) };
-        let (name, after) = reference.split_once(';').ok_or(Problem::Entity)?;
-        plain.push(match name {
-            "lt" => '<',
-            "gt" => '>',
-            "amp" => '&',
-            "quot" => '"',
-            "apos" => '\'',
-            _ => numbered(name.strip_prefix('#').ok_or(Problem::Entity)?).ok_or(Problem::CharacterReference)?,
-        });
-        rest = after;
+        rest = &rest[run..];
+        let (character, length) = match rest.as_bytes() {
+            [] => return Ok(plain),
+            [b'&', b'l', b't', b';', ..] => ('<', 4),
+            [b'&', b'g', b't', b';', ..] => ('>', 4),
+            [b'&', b'a', b'm', b'p', b';', ..] => ('&', 5),
+            [b'&', b'q', b'u', b'o', b't', b';', ..] => ('"', 6),
+            [b'&', b'a', b'p', b'o', b's', b';', ..] => ('\'', 6),
+            [b'&', b'#', ..] => {
+                let length = rest.find(';').ok_or(Problem::CharacterReference)?;
+                (numbered(&rest[2..length]).ok_or(Problem::CharacterReference)?, length + 1)
+            }
+            _ => return Err(Problem::Entity),
+        };
+        plain.push(character);
+        rest = &rest[length..];
     }
 }
 
