@@ -75,14 +75,12 @@ pub fn load(spec: &FactorySpec, kind: &str, search: &SearchPath) -> Result<Facto
         return Ok(Factory { entry: entry.clone(), library: module.info.clone() });
     }
     let (factory, kind) = (spec.factory.clone(), kind.to_owned());
-    Err(match of_that_name().next() {
-        Some(other) => PluginError::WrongKind { path, factory, kind, actual: other.kind.to_string() },
-        None => {
-            let of_that_kind = module.factories.iter().filter(|factory| factory.kind == kind);
-            let factories = of_that_kind.map(|factory| factory.name.to_string()).collect();
-            PluginError::NoFactory { path, factory, kind, factories }
-        }
-    })
+    if let Some(other) = of_that_name().next() {
+        return Err(PluginError::WrongKind { path, factory, kind, actual: other.kind.to_string() });
+    }
+    let of_that_kind = module.factories.iter().filter(|factory| factory.kind == kind);
+    let factories = of_that_kind.map(|factory| factory.name.to_string()).collect();
+    Err(PluginError::NoFactory { path, factory, kind, factories })
 }
 
 /// What is kept of a loaded library. The library itself is never given back.

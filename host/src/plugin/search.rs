@@ -70,6 +70,11 @@ pub(super) fn check_writers(path: &Path) -> Result<(), PluginError> {
     Ok(())
 }
 
+// Bits of a file's mode.
+const STICKY: u32 = 0o1000;
+const GROUP_WRITES: u32 = 0o020;
+const OTHERS_WRITE: u32 = 0o002;
+
 /// Who else can write this file, or change what this directory has; as far as its mode tells.
 fn other_writer(metadata: &Metadata) -> Option<String> {
     let (mode, owner) = (metadata.mode(), Uid::from_raw(metadata.uid()));
@@ -78,14 +83,14 @@ fn other_writer(metadata: &Metadata) -> Option<String> {
         return Some(format!("its owner, {name}"));
     }
     // In a sticky directory each can only remove what is its own.
-    if metadata.is_dir() && mode & u32::from(libc::S_ISVTX) != 0 {
+    if metadata.is_dir() && mode & STICKY != 0 {
         return None;
     }
-    if mode & u32::from(libc::S_IWOTH) != 0 {
+    if mode & OTHERS_WRITE != 0 {
         return Some("everybody".to_owned());
     }
     let group = Gid::from_raw(metadata.gid());
-    if mode & u32::from(libc::S_IWGRP) != 0 && !is_private(group, owner) {
+    if mode & GROUP_WRITES != 0 && !is_private(group, owner) {
         let name = Group::from_gid(group).ok().flatten().map_or_else(|| group.to_string(), |group| group.name);
         return Some(format!("the group {name}"));
     }
