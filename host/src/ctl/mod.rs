@@ -202,3 +202,106 @@ fn help_of(command: &MethodInfo) -> String {
     let usage = find(&command.properties, "usage").and_then(Value::as_str).unwrap_or(name);
     if text.starts_with(name) && text.contains('\t') { text.to_owned() } else { format!("{usage}\t{text}") }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{self, Write},
+        sync::Mutex,
+    };
+
+    use plugin_api::ctl_plugin;
+
+    use super::*;
+
+    struct Shelf;
+
+    #[ctl_plugin]
+    impl Shelf {
+        /// Put <what> there.
+        pub fn shelf_put(&self, what: String, times: Option<u32>) -> Result<(), Fault> {
+            if times == Some(0) { Err(Fault::bad_name_with(what)) } else { Ok(()) }
+        }
+
+        /// What was put there.
+        pub fn shelf_list(&self, filters: Vec<String>) -> Vec<String> {
+            filters
+        }
+
+        /// Wait, then say it.
+        pub async fn shelf_wait(&self) -> bool {
+            true
+        }
+
+        /// Fall over.
+        pub fn shelf_fall(&self) {
+            panic!("over")
+        }
+
+        /// Another, after the built-in one.
+        pub fn version(&self) {
+            unreachable!("the built-in one comes first")
+        }
+    }
+
+    #[derive(Clone, Default)]
+    struct Paper(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Paper {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What a line prints, and the exit status.
+    fn run(line: &str) -> (String, i32) {
+        let paper = Paper::default();
+        let endpoint = Endpoint { url: "unix:///nonexistent/socket".into(), username: None, password: None };
+        let session = Session::new(endpoint, false, Box::new(paper.clone()));
+        let mut controller = Controller::new(session, Vec::new(), SearchPath::new(&[]));
+        controller.groups.push(Group::new("shelf", namespace(Arc::new(Shelf))));
+        controller.run(&Line::typed(line));
+        let text = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
+        (text, controller.session.exit_status())
+    }
+
+    #[test]
+    fn a_plugin_command_takes_its_words() {
+        let table = [
+            ("shelf_put a", "", 0),
+            ("shelf_put 'a b' 2", "", 0),
+            ("shelf_put", "shelf_put <what> [<times>]\tPut <what> there.\n", 0),
+            ("shelf_put a 1 2", "shelf_put <what> [<times>]\tPut <what> there.\n", 0),
+            ("help shelf_put", "shelf_put <what> [<times>]\tPut <what> there.\n", 0),
+            ("shelf_put cup 0", "error: BAD_NAME: cup\n", 1),
+            ("shelf_put 'a", "error: No closing quotation\n", 1),
+            ("shelf_list", "[]\n", 0),
+            ("shelf_list a 'b c'", "['a', 'b c']\n", 0),
+            ("shelf_wait", "True\n", 0),
+            ("help nope", "*** No help on nope\n", 0),
+            ("nope a  b", "*** Unknown syntax: nope a  b\n", 1),
+            ("version", "unix:///nonexistent/socket no such file\n", 7),
+        ];
+        for (line, text, status) in table {
+            assert_eq!(run(line), (text.to_owned(), status), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_plugin_command_that_panics_is_an_error() {
+        let (text, status) = run("shelf_fall");
+        assert!(text.starts_with("error: FAILED: shelf_fall panicked: over (") && text.lines().count() == 1, "{text}");
+        assert_eq!(status, 1);
+    }
+
+    #[test]
+    fn the_commands_of_plugins_are_listed() {
+        let expected = "\nshelf commands (type help <topic>):\n===================================\n\
+                        shelf_fall  shelf_list  shelf_put  shelf_wait  version\n\n";
+        assert!(run("help").0.ends_with(expected), "{}", run("help").0);
+    }
+}

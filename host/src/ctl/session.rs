@@ -19,23 +19,23 @@ use plugin_api::{Fault, Value, fault::Code};
 use crate::xmlrpc::{Client, ClientError};
 
 /// Exit statuses that mean more than yes or no; scripts read them.
-pub mod status {
+pub(super) mod status {
     /// Something went wrong.
-    pub const GENERIC: i32 = 1;
+    pub(in crate::ctl) const GENERIC: i32 = 1;
     /// Words are missing, or a group does not exist.
-    pub const INVALID_ARGS: i32 = 2;
+    pub(in crate::ctl) const INVALID_ARGS: i32 = 2;
     /// The server lacks the `supervisor` namespace.
-    pub const UNIMPLEMENTED_FEATURE: i32 = 3;
+    pub(in crate::ctl) const UNIMPLEMENTED_FEATURE: i32 = 3;
     /// The server refuses the connection.
-    pub const INSUFFICIENT_PRIVILEGES: i32 = 4;
+    pub(in crate::ctl) const INSUFFICIENT_PRIVILEGES: i32 = 4;
     /// The server speaks another version.
-    pub const NOT_INSTALLED: i32 = 5;
+    pub(in crate::ctl) const NOT_INSTALLED: i32 = 5;
     /// There is no server, or the process does not run.
-    pub const NOT_RUNNING: i32 = 7;
+    pub(in crate::ctl) const NOT_RUNNING: i32 = 7;
     /// Of `status`: a process is down.
-    pub const STATUS_NOT_RUNNING: i32 = 3;
+    pub(in crate::ctl) const STATUS_NOT_RUNNING: i32 = 3;
     /// Of `status`: it cannot be known.
-    pub const STATUS_UNKNOWN: i32 = 4;
+    pub(in crate::ctl) const STATUS_UNKNOWN: i32 = 4;
 }
 
 /// The version of the XML-RPC interface that the commands are written for.
@@ -43,7 +43,7 @@ const API_VERSION: &str = "3.0";
 
 /// Number of the fault that stands for a failed transport where only faults can be told; XML-RPC's interoperability
 /// numbers reserve it for that.
-pub const TRANSPORT_ERROR: i32 = -32300;
+pub(super) const TRANSPORT_ERROR: i32 = -32300;
 
 /// What is said, in place of an error, when credentials are missing.
 pub(super) const UNAUTHORIZED: &str = "Server requires authentication";
@@ -247,13 +247,12 @@ impl Session {
         if !self.interactive {
             return true;
         }
-        match self.ask(prompt) {
-            Some(answer) => answer.starts_with(['y', 'Y']),
-            None => {
-                self.output("");
-                false
-            }
+        if let Some(answer) = self.ask(prompt) {
+            return answer.starts_with(['y', 'Y']);
         }
+        self.output("");
+        self.set_exit_status(status::GENERIC);
+        false
     }
 
     /// Asks for a line; `None` at the end of the input.

@@ -159,7 +159,7 @@ impl DefaultControllerPlugin {
     }
 
     #[doc = "open <url>\tTurn to another supervisord."]
-    #[doc = "\t\t(through a UNIX domain socket: unix:///socket/path)"]
+    #[doc = "\t\t(of a UNIX domain socket: `unix:///socket/path`)"]
     pub fn open(&self, words: Vec<String>) -> Result<(), Fault> {
         daemon::open(&self.ctl, &words)
     }
