@@ -96,6 +96,8 @@ fn describe(kind: Kind, method: &Method) -> TokenStream {
     let returns_help = &docs.returns;
     let returns = quote_spanned! { returns.span()=> .returns::<#returns>(#returns_kind, #returns_help) };
     let nonblocking = options.nonblocking.then(|| quote! { .property("nonblocking", true) });
+    // Calling it only makes a future, so that the host needs no thread that may block for the call itself.
+    let later = method.is_async.then(|| quote! { .property("async", true) });
     let complete = options.complete.as_ref().map(|what| quote! { .property("complete", #what) });
     let (usage, finish) = match kind {
         Kind::Rpc => (None, quote! { .rpc() }),
@@ -106,7 +108,7 @@ fn describe(kind: Kind, method: &Method) -> TokenStream {
     };
     quote! {
         #(#conditions)*
-        ::plugin_api::__macro::Describe::new(#name, #text) #(#params)* #returns #nonblocking #complete #usage #finish
+        ::plugin_api::__macro::Describe::new(#name, #text) #(#params)* #returns #nonblocking #later #complete #usage #finish
     }
 }
 

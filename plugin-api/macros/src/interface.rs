@@ -127,6 +127,7 @@ fn read_method(kind: Kind, function: &mut ImplItemFn) -> Result<Option<Method>> 
     let allowed = syn::parse_quote! {
         #[allow(
             unreachable_pub,
+            rustdoc::invalid_html_tags, // `<key>` in a help text
             clippy::missing_errors_doc,
             clippy::must_use_candidate,
             clippy::needless_pass_by_value,
