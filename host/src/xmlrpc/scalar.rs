@@ -178,7 +178,7 @@ pub(super) fn encode_double(number: f64, out: &mut Vec<u8>) {
     let (digits, exponent) = scientific.split_once('e').expect("`{:e}` writes an exponent");
     let exponent: i32 = exponent.parse().expect("`{:e}` writes a decimal exponent");
     let text = if (-4..16).contains(&exponent) {
-        // `{:?}` never uses an exponent in this range, but for 1e-5 and below, and adds the `.0`.
+        // `{}` never writes an exponent, and no `.0`.
         let plain = format!("{number}");
         if plain.contains('.') { plain } else { plain + ".0" }
     } else {

@@ -256,7 +256,7 @@ fn is_name(byte: u8) -> bool {
 /// How many bytes stand before the first that `stops`.
 #[inline]
 pub(super) fn run_length(bytes: &[u8], stops: impl Fn(u8) -> bool) -> usize {
-    const BLOCK: usize = 32;
+    const BLOCK: usize = 64;
     // Most runs are names, numbers and line feeds.
     let (short, long) = bytes.split_at(bytes.len().min(BLOCK));
     if let Some(length) = short.iter().position(|byte| stops(*byte)) {
@@ -265,7 +265,7 @@ pub(super) fn run_length(bytes: &[u8], stops: impl Fn(u8) -> bool) -> usize {
     let mut length = short.len();
     // A block at a time without branches inside: the compiler makes vector instructions of it.
     for block in long.chunks_exact(BLOCK) {
-        if block.iter().fold(false, |found, byte| found | stops(*byte)) {
+        if block.iter().fold(0_u8, |found, byte| found | u8::from(stops(*byte))) != 0 {
             break;
         }
         length += BLOCK;
