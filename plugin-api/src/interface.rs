@@ -14,6 +14,11 @@ use crate::{
 };
 
 /// A set of methods: what `#[rpc_interface]` and `#[ctl_plugin]` implement, and seldom anyone by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` publishes nothing",
+    label = "not an RPC interface and not a ctl plugin",
+    note = "write `#[rpc_interface]` or `#[ctl_plugin]` before its `impl` block"
+)]
 pub trait Methods: Send + Sync + 'static {
     /// What is published.
     fn methods(&self) -> Vec<MethodInfo>;
@@ -128,17 +133,17 @@ mod tests {
         }
 
         pub fn fall(&self) {
-            self.break_down();
+            break_down();
         }
 
         pub async fn fall_later(&self) -> BTreeMap<String, bool> {
-            self.break_down();
+            break_down();
             BTreeMap::new()
         }
+    }
 
-        fn break_down(&self) {
-            panic!("boom");
-        }
+    fn break_down() {
+        panic!("boom");
     }
 
     struct Commands;

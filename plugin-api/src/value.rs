@@ -5,6 +5,7 @@
 
 pub mod convert;
 pub mod pformat;
+mod unprintable;
 
 use abi_stable::std_types::{RArc, RString, RVec};
 

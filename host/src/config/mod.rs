@@ -2,7 +2,35 @@
 //!
 //! Field names are the config's own keys. Nothing after this floor parses a string from the config again.
 
+mod accounts;
+mod client;
+pub mod datatypes;
+mod error;
+mod expand;
+mod find;
+mod include;
+mod ini;
+mod listeners;
+mod options;
+mod overrides;
+mod paths;
+mod plugins;
+mod programs;
+mod reader;
+mod resolve;
+mod sections;
+mod servers;
+mod supervisord;
+mod toml;
+mod unknown;
+mod unsupported;
+
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+pub use client::ClientOverrides;
+pub use error::{ConfigError, ConfigErrors, Place};
+pub use find::{NotFound, SEARCHING_AS_ROOT};
+pub use overrides::{CommandLineOption, Overrides};
 
 use plugin_api::abi::Member;
 
@@ -93,12 +121,13 @@ pub struct Supervisord {
     pub identifier: String,
     /// Where plugin libraries are looked for first.
     pub plugin_path: Vec<PathBuf>,
-    /// What programs get as `SUPERVISOR_SERVER_URL` unless they say otherwise: the first unix server, else the first inet one.
+    /// What programs get as `SUPERVISOR_SERVER_URL` unless they say otherwise: the first unix server, else the last
+    /// inet one.
     pub serverurl: Option<String>,
 }
 
-/// A user to run as.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A user to run as. Two are equal if the operating system takes them for the same.
+#[derive(Clone, Debug)]
 pub struct User {
     /// As the config gives it: a name or a number.
     pub name: String,
@@ -107,6 +136,14 @@ pub struct User {
     /// Its primary gid.
     pub gid: u32,
 }
+
+impl PartialEq for User {
+    fn eq(&self, other: &Self) -> bool {
+        (self.uid, self.gid) == (other.uid, other.gid)
+    }
+}
+
+impl Eq for User {}
 
 /// Where a log goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -179,7 +216,7 @@ pub struct Group {
     pub name: String,
     /// Lower starts earlier and stops later.
     pub priority: i32,
-    /// In order of priority, then of the section that defines them and `process_num`.
+    /// In order of priority, then name.
     pub processes: Vec<Arc<Process>>,
 }
 
@@ -222,9 +259,9 @@ pub struct Process {
     pub exitcodes: Vec<i32>,
     /// stderr goes where stdout goes.
     pub redirect_stderr: bool,
-    /// Its own `environment=`, over that of `[supervisord]`.
+    /// Its own `environment=` over that of `[supervisord]`, in the order of the names.
     pub environment: Vec<(String, String)>,
-    /// `SUPERVISOR_SERVER_URL` for this process; `None` is AUTO.
+    /// `SUPERVISOR_SERVER_URL` for this process; `None` is AUTO, an empty one is no variable at all.
     pub serverurl: Option<String>,
 }
 

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
@@ -303,6 +304,16 @@ pub struct Stream {
 impl Stream {
     pub(super) fn new(connection: Connection, head: Head) -> Self {
         Self { connection, framing: head.framing }
+    }
+}
+
+/// The socket, for a thread that wants to end the waiting of the one that reads.
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self.connection.0.get_ref() {
+            Socket::Inet(socket) => socket.as_fd(),
+            Socket::Unix(socket) => socket.as_fd(),
+        }
     }
 }
 

@@ -96,6 +96,8 @@ fn describe(kind: Kind, method: &Method) -> TokenStream {
     let returns_help = &docs.returns;
     let returns = quote_spanned! { returns.span()=> .returns::<#returns>(#returns_kind, #returns_help) };
     let nonblocking = options.nonblocking.then(|| quote! { .property("nonblocking", true) });
+    // Calling it only makes a future, so that the host needs no thread that may block for the call itself.
+    let later = method.is_async.then(|| quote! { .property("async", true) });
     let complete = options.complete.as_ref().map(|what| quote! { .property("complete", #what) });
     let (usage, finish) = match kind {
         Kind::Rpc => (None, quote! { .rpc() }),
@@ -106,7 +108,7 @@ fn describe(kind: Kind, method: &Method) -> TokenStream {
     };
     quote! {
         #(#conditions)*
-        ::plugin_api::__macro::Describe::new(#name, #text) #(#params)* #returns #nonblocking #complete #usage #finish
+        ::plugin_api::__macro::Describe::new(#name, #text) #(#params)* #returns #nonblocking #later #complete #usage #finish
     }
 }
 
@@ -134,7 +136,7 @@ fn call(method: &Method) -> TokenStream {
     let Method { ident, name, params, returns, conditions, .. } = method;
     let least = params.iter().filter(|param| param.arity == Arity::One).count();
     let most = match params.last() {
-        Some(last) if last.arity == Arity::Rest => quote! { usize::MAX },
+        Some(param) if param.arity == Arity::Rest => quote! { usize::MAX },
         _ => params.len().to_token_stream(),
     };
     let arguments: Vec<_> =
@@ -153,12 +155,13 @@ fn call(method: &Method) -> TokenStream {
         #(let #arguments = #values;)*
     };
     let convert = quote_spanned! { returns.span()=> ::plugin_api::IntoAnswer::into_answer };
+    // By its path: an own method called `call` comes before the trait's there, and only there.
     let body = if method.is_async {
         quote! {
             ::plugin_api::__macro::try_later(move || {
                 #read
                 ::std::result::Result::Ok(::plugin_api::Reply::later(#name, async move {
-                    #convert(self.#ident(#(#arguments),*).await)
+                    #convert(Self::#ident(&self, #(#arguments),*).await)
                 }))
             })
         }
@@ -166,7 +169,7 @@ fn call(method: &Method) -> TokenStream {
         quote! {
             ::plugin_api::__macro::try_now(move || {
                 #read
-                #convert(self.#ident(#(#arguments),*))
+                #convert(Self::#ident(&self, #(#arguments),*))
             })
         }
     };

@@ -123,9 +123,19 @@ fn read_method(kind: Kind, function: &mut ImplItemFn) -> Result<Option<Method>> 
         ReturnType::Type(_, ty) => (**ty).clone(),
     };
     check::result(&returns)?;
-    // Parameters are owned, because they come from elsewhere; what is fallible by kind is so on both sides.
+    // What these lints dislike is the form that a published method has.
     let allowed = syn::parse_quote! {
-        #[allow(clippy::needless_pass_by_value, clippy::unnecessary_wraps, clippy::unused_self, reason = "the published form")]
+        #[allow(
+            unreachable_pub,
+            rustdoc::invalid_html_tags, // `<key>` in a help text
+            clippy::missing_errors_doc,
+            clippy::must_use_candidate,
+            clippy::needless_pass_by_value,
+            clippy::unnecessary_wraps,
+            clippy::unused_async,
+            clippy::unused_self,
+            reason = "a published method"
+        )]
     };
     function.attrs.push(allowed);
     Ok(Some(Method {

@@ -213,7 +213,7 @@ fn pformat_short(value: &Value) -> String {
 #[allow(clippy::cast_possible_truncation, reason = "the range is checked before")]
 fn truncated(number: f64) -> Option<i64> {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    (number >= -LIMIT && number < LIMIT).then_some(number as i64)
+    (-LIMIT..LIMIT).contains(&number).then_some(number as i64)
 }
 
 /// A decimal integer as Python's `int()` takes it: blanks around, a sign, single underscores between digits.
@@ -295,6 +295,14 @@ impl<T: FromValue> FromValue for Vec<T> {
                 .collect(),
             other => Err(expected("an array", &other)),
         }
+    }
+}
+
+impl<T: FromValue> FromValue for RVec<T> {
+    const KIND: &'static str = "array";
+
+    fn from_value(value: Value) -> Result<Self, Fault> {
+        Vec::from_value(value).map(Into::into)
     }
 }
 

@@ -1,0 +1,57 @@
+//! Users and groups of this system, by name or number.
+
+use nix::unistd::{Gid, Group, Uid, User as Account};
+
+use super::User;
+use crate::text::python::int;
+
+/// A user by name or number. It must exist.
+pub(super) fn user(value: &str) -> Result<User, String> {
+    let account = match int(value) {
+        Ok(uid) => u32::try_from(uid)
+            .ok()
+            .and_then(|uid| Account::from_uid(Uid::from_raw(uid)).ok().flatten())
+            .ok_or_else(|| format!("Invalid user id {value}"))?,
+        Err(_) => Account::from_name(value).ok().flatten().ok_or_else(|| format!("Invalid user name {value}"))?,
+    };
+    Ok(User { name: value.to_owned(), uid: account.uid.as_raw(), gid: account.gid.as_raw() })
+}
+
+/// A group by name or number. It must exist.
+pub(super) fn gid(value: &str) -> Result<u32, String> {
+    let group = match int(value) {
+        Ok(gid) => u32::try_from(gid)
+            .ok()
+            .and_then(|gid| Group::from_gid(Gid::from_raw(gid)).ok().flatten())
+            .ok_or_else(|| format!("Invalid group id {value}"))?,
+        Err(_) => Group::from_name(value).ok().flatten().ok_or_else(|| format!("Invalid group name {value}"))?,
+    };
+    Ok(group.gid.as_raw())
+}
+
+/// `user` or `user:group`.
+pub(super) fn colon_separated_user_group(value: &str) -> Result<(u32, Option<u32>), String> {
+    let (user_name, group_name) = value.split_once(':').map_or((value, None), |(user, group)| (user, Some(group)));
+    let found = user(user_name).and_then(|user| Ok((user.uid, group_name.map(gid).transpose()?)));
+    found.map_err(|_| format!("Invalid user:group definition {value}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_are_looked_up() {
+        assert_eq!(user("root"), Ok(User { name: "root".into(), uid: 0, gid: 0 }));
+        assert_eq!(user("0").unwrap().uid, 0);
+        assert_eq!(user("no-such-user").unwrap_err(), "Invalid user name no-such-user");
+        assert_eq!(user("").unwrap_err(), "Invalid user name ");
+        assert_eq!(user("-1").unwrap_err(), "Invalid user id -1");
+        assert_eq!(user("3999999999").unwrap_err(), "Invalid user id 3999999999");
+        assert_eq!(colon_separated_user_group("root"), Ok((0, None)));
+        assert_eq!(colon_separated_user_group("0:root"), Ok((0, Some(0))));
+        for bad in ["root:no-such-group", "no-such-user:root", ":", "root:"] {
+            assert_eq!(colon_separated_user_group(bad).unwrap_err(), format!("Invalid user:group definition {bad}"));
+        }
+    }
+}

@@ -1,0 +1,418 @@
+//! From the text of a value to its type, by Supervisor's rules and with its error texts.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    str::FromStr as _,
+};
+
+use nix::sys::signal::Signal;
+
+use super::{
+    AutoRestart, Level, Logfile,
+    paths::{dirname, expanduser},
+};
+use crate::text::{
+    python::{int, int_with_base, strip},
+    repr::repr,
+    shlex,
+};
+
+/// Words for true, in any case.
+pub const TRUTHY: [&str; 4] = ["yes", "true", "on", "1"];
+/// Words for false, in any case.
+pub const FALSY: [&str; 4] = ["no", "false", "off", "0"];
+
+/// Any text.
+#[expect(clippy::unnecessary_wraps, reason = "all conversions have one signature")]
+pub fn text(value: &str) -> Result<String, String> {
+    Ok(value.to_owned())
+}
+
+/// `yes`, `true`, `on`, `1`, or `no`, `false`, `off`, `0`.
+pub fn boolean(value: &str) -> Result<bool, String> {
+    let word = value.to_lowercase();
+    match (TRUTHY.contains(&&*word), FALSY.contains(&&*word)) {
+        (true, _) => Ok(true),
+        (_, true) => Ok(false),
+        _ => Err(format!("not a valid boolean value: {}", repr(value))),
+    }
+}
+
+/// An integer that may be negative.
+pub fn integer(value: &str) -> Result<i64, String> {
+    int(value)
+}
+
+/// A number of things; a negative one means none, as it does to Supervisor.
+pub fn count(value: &str) -> Result<u32, String> {
+    int(value).map(|number| u32::try_from(number.max(0)).unwrap_or(u32::MAX))
+}
+
+/// A limit of the operating system; a negative one is always met.
+pub fn limit(value: &str) -> Result<u64, String> {
+    int(value).map(|number| u64::try_from(number).unwrap_or(0))
+}
+
+/// A priority, held within 32 bits.
+pub fn priority(value: &str) -> Result<i32, String> {
+    int(value).map(|number| i32::try_from(number).unwrap_or(if number < 0 { i32::MIN } else { i32::MAX }))
+}
+
+/// Bytes: a number, or one with `KB`, `MB` or `GB` in any case. `1M` is none of these and is refused.
+pub fn byte_size(value: &str) -> Result<u64, String> {
+    let value = value.to_lowercase();
+    let (number, unit) = [("kb", 1 << 10), ("mb", 1 << 20), ("gb", 1 << 30)]
+        .into_iter()
+        .find_map(|(suffix, unit)| Some((value.strip_suffix(suffix)?, unit)))
+        .unwrap_or((&value, 1));
+    Ok(u64::try_from(int(number)?).unwrap_or(0).saturating_mul(unit))
+}
+
+/// An octal number, such as a umask or the mode of a socket.
+pub fn octal(value: &str) -> Result<u32, String> {
+    int_with_base(value, 8)
+        .ok()
+        .and_then(|number| u32::try_from(number).ok())
+        .ok_or_else(|| format!("{value} can not be converted to an octal type"))
+}
+
+/// A signal by name, with or without `SIG` and in any case, or by number.
+///
+/// Supervisor also takes 0 and the names of constants such as `SIG_IGN`, which would send something else than a signal.
+pub fn signal_number(value: &str) -> Result<i32, String> {
+    if let Ok(number) = int(value) {
+        return i32::try_from(number)
+            .ok()
+            .filter(|&number| {
+                Signal::try_from(number).is_ok() || [libc::SIGRTMIN(), libc::SIGRTMAX()].contains(&number)
+            })
+            .ok_or_else(|| format!("value {} is not a valid signal number", repr(value)));
+    }
+    let name = strip(value).to_uppercase();
+    let name = if name.starts_with("SIG") { name } else { format!("SIG{name}") };
+    match name.as_str() {
+        "SIGCLD" => Ok(libc::SIGCHLD),
+        "SIGIOT" => Ok(libc::SIGIOT),
+        "SIGPOLL" => Ok(libc::SIGPOLL),
+        "SIGRTMIN" => Ok(libc::SIGRTMIN()),
+        "SIGRTMAX" => Ok(libc::SIGRTMAX()),
+        name => Signal::from_str(name)
+            .map(|signal| signal as i32)
+            .map_err(|_| format!("value {} is not a valid signal name", repr(value))),
+    }
+}
+
+/// Words separated by commas; an empty value has none.
+pub fn list_of_strings(value: &str) -> Result<Vec<String>, String> {
+    if value.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(value.split(',').map(|word| strip(word).to_owned()).collect())
+}
+
+/// Exit codes from 0 to 255, separated by commas.
+pub fn list_of_exitcodes(value: &str) -> Result<Vec<i32>, String> {
+    if value.is_empty() {
+        return Ok(Vec::new());
+    }
+    let code = |word: &str| i32::try_from(int(word).ok()?).ok().filter(|code| (0..=255).contains(code));
+    value
+        .split(',')
+        .map(code)
+        .collect::<Option<_>>()
+        .ok_or_else(|| format!("not a valid list of exit codes: {}", repr(value)))
+}
+
+/// The name of a program, process or group: without characters that mean something in protocols and URLs.
+pub fn process_or_group_name(value: &str) -> Result<String, String> {
+    let name = strip(value);
+    for character in [" ", ":", "/"] {
+        if name.contains(character) {
+            return Err(format!("Invalid name: {} because of character: {}", repr(value), repr(character)));
+        }
+    }
+    Ok(name.to_owned())
+}
+
+/// `environment=`: `KEY=value` pairs between commas, values quoted where they hold more than a simple word.
+///
+/// Supervisor reads it with Python's `shlex` in the older mode and takes every fourth word to be a comma without
+/// looking, so that `A=1;B=2` works and the `c` of `A=b c` vanishes; and it takes quotes of both kinds off both ends of
+/// a value.
+pub fn environment(value: &str) -> Result<BTreeMap<String, String>, String> {
+    let words = shlex::words(value, "/.+-():").map_err(|error| error.to_string())?;
+    let mut pairs = BTreeMap::new();
+    for pair in words.chunks(4) {
+        match pair {
+            [name, equals, value, ..] if equals == "=" => {
+                pairs.insert(name.clone(), value.trim_matches(['\'', '"']).to_owned());
+            }
+            _ => return Err(format!("Unexpected end of key/value pairs in value '{value}'")),
+        }
+    }
+    Ok(pairs)
+}
+
+/// A directory that exists.
+pub fn existing_directory(value: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(expanduser(value));
+    if path.is_dir() { Ok(path) } else { Err(format!("{value} is not an existing directory")) }
+}
+
+/// A path whose directory exists.
+pub fn existing_dirpath(value: &str) -> Result<PathBuf, String> {
+    let path = expanduser(value);
+    let directory = dirname(&path);
+    if directory.is_empty() || Path::new(directory).is_dir() {
+        Ok(PathBuf::from(path))
+    } else {
+        Err(format!("The directory named as part of the path {value} does not exist"))
+    }
+}
+
+/// A program's log: `NONE` or `off`, `AUTO`, `syslog`, or a path whose directory exists.
+pub fn logfile_name(value: &str) -> Result<Logfile, String> {
+    match value.to_lowercase().as_str() {
+        // An empty name is no log, too: nothing is ever opened for it.
+        "none" | "off" | "" => Ok(Logfile::None),
+        "auto" => Ok(Logfile::Auto),
+        "syslog" => Ok(Logfile::Syslog),
+        _ => existing_dirpath(value).map(Logfile::Path),
+    }
+}
+
+/// The activity log: `syslog`, or a path whose directory exists. `NONE` has no meaning here: it is a file name.
+pub fn activity_log(value: &str) -> Result<Logfile, String> {
+    if value == "syslog" { Ok(Logfile::Syslog) } else { existing_dirpath(value).map(Logfile::Path) }
+}
+
+/// A level of the activity log, in any case.
+pub fn logging_level(value: &str) -> Result<Level, String> {
+    Ok(match value.to_lowercase().as_str() {
+        "critical" => Level::Critical,
+        "error" => Level::Error,
+        "warn" => Level::Warn,
+        "info" => Level::Info,
+        "debug" => Level::Debug,
+        "trace" => Level::Trace,
+        "blather" => Level::Blather,
+        _ => return Err(format!("bad logging level name {}", repr(value))),
+    })
+}
+
+/// `autorestart=`: a boolean or `unexpected`.
+pub fn auto_restart(value: &str) -> Result<AutoRestart, String> {
+    let word = value.to_lowercase();
+    match boolean(&word) {
+        Ok(true) => Ok(AutoRestart::Always),
+        Ok(false) => Ok(AutoRestart::Never),
+        Err(_) if word == "unexpected" => Ok(AutoRestart::Unexpected),
+        Err(_) => Err(format!("invalid 'autorestart' value {}", repr(&word))),
+    }
+}
+
+/// A TCP port.
+pub fn port_number(value: &str) -> Result<u16, String> {
+    match int(value)? {
+        number if number < 1 => Err(format!("{number} is below lower bound (1)")),
+        number => u16::try_from(number).map_err(|_| format!("{number} is above upper bound (65535)")),
+    }
+}
+
+/// `port=`: a port, `host:port`, or `:port` and `*:port` for all interfaces, whose host is empty.
+pub fn inet_address(value: &str) -> Result<(String, u16), String> {
+    let Some((host, port)) = value.rsplit_once(':') else {
+        let port = port_number(value).map_err(|_| format!("not a valid port number: {} ", repr(value)))?;
+        return Ok((String::new(), port));
+    };
+    if port.is_empty() {
+        return Err(format!("no port number specified in {}", repr(port)));
+    }
+    let port = port_number(port)?;
+    Ok((if host == "*" { String::new() } else { host.to_lowercase() }, port))
+}
+
+/// Anything with a scheme and something after it.
+pub fn url(value: &str) -> Result<String, String> {
+    let is_url = value.split_once(':').is_some_and(|(scheme, rest)| {
+        let mut characters = scheme.chars();
+        let is_scheme = characters.next().is_some_and(|c| c.is_ascii_alphabetic())
+            && characters.all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+        let after_slashes = rest.strip_prefix("//").unwrap_or(rest);
+        is_scheme && !after_slashes.is_empty() && !after_slashes.starts_with(['?', '#', ';'])
+    });
+    if is_url { Ok(value.to_owned()) } else { Err(format!("value {} is not a URL", repr(value))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn refused<T: std::fmt::Debug>(result: Result<T, String>, message: &str) {
+        assert_eq!(result.unwrap_err(), message);
+    }
+
+    #[test]
+    fn booleans() {
+        for word in ["yes", "True", "ON", "1"] {
+            assert_eq!(boolean(word), Ok(true));
+        }
+        for word in ["no", "False", "OFF", "0"] {
+            assert_eq!(boolean(word), Ok(false));
+        }
+        refused(boolean("maybe"), "not a valid boolean value: 'maybe'");
+        refused(boolean(""), "not a valid boolean value: ''");
+    }
+
+    #[test]
+    fn sizes() {
+        for (text, size) in
+            [("0", 0), ("1024", 1024), ("1KB", 1024), ("50mb", 50 << 20), ("2 GB", 2 << 30), ("-1", 0), (" 5 ", 5)]
+        {
+            assert_eq!(byte_size(text), Ok(size), "{text:?}");
+        }
+        refused(byte_size("1M"), "invalid literal for int() with base 10: '1m'");
+        refused(byte_size("1.5MB"), "invalid literal for int() with base 10: '1.5'");
+        refused(byte_size("MB"), "invalid literal for int() with base 10: ''");
+    }
+
+    #[test]
+    fn numbers_beyond_their_range_are_held_within() {
+        assert_eq!(count("-5"), Ok(0));
+        assert_eq!(count("99999999999"), Ok(u32::MAX));
+        assert_eq!(priority("-99999999999"), Ok(i32::MIN));
+        assert_eq!(limit("-1"), Ok(0));
+        assert_eq!(octal("0o22"), Ok(0o22));
+        refused(octal("9"), "9 can not be converted to an octal type");
+        refused(octal("-1"), "-1 can not be converted to an octal type");
+    }
+
+    #[test]
+    fn signals() {
+        for (text, number) in [
+            ("TERM", 15),
+            ("sigterm", 15),
+            (" SigHup ", 1),
+            ("15", 15),
+            (" 9 ", 9),
+            ("CLD", 17),
+            ("RTMIN", 34),
+            ("64", 64),
+        ] {
+            assert_eq!(signal_number(text), Ok(number), "{text:?}");
+        }
+        refused(signal_number("NOPE"), "value 'NOPE' is not a valid signal name");
+        refused(signal_number(""), "value '' is not a valid signal name");
+        refused(signal_number("1.5"), "value '1.5' is not a valid signal name");
+        refused(signal_number("SIG_IGN"), "value 'SIG_IGN' is not a valid signal name");
+        for number in ["0", "-1", "32", "99"] {
+            refused(signal_number(number), &format!("value '{number}' is not a valid signal number"));
+        }
+    }
+
+    #[test]
+    fn lists() {
+        assert_eq!(list_of_strings("a, b,"), Ok(vec!["a".into(), "b".into(), String::new()]));
+        assert_eq!(list_of_strings(""), Ok(vec![]));
+        assert_eq!(list_of_exitcodes("0, 2,255"), Ok(vec![0, 2, 255]));
+        assert_eq!(list_of_exitcodes(""), Ok(vec![]));
+        for text in ["256", "-1", "0,", "a"] {
+            refused(list_of_exitcodes(text), &format!("not a valid list of exit codes: '{text}'"));
+        }
+    }
+
+    #[test]
+    fn names() {
+        assert_eq!(process_or_group_name(" a "), Ok("a".into()));
+        assert_eq!(process_or_group_name("ä%(x)s"), Ok("ä%(x)s".into()));
+        refused(process_or_group_name("a b"), "Invalid name: 'a b' because of character: ' '");
+        refused(process_or_group_name("a:b/c"), "Invalid name: 'a:b/c' because of character: ':'");
+        refused(process_or_group_name(" a/b"), "Invalid name: ' a/b' because of character: '/'");
+    }
+
+    #[test]
+    fn environments() {
+        let shown = |text| {
+            environment(text).map(|pairs| {
+                pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("|")
+            })
+        };
+        for (text, expected) in [
+            ("", ""),
+            ("A=1,B=2", "A=1|B=2"),
+            ("A=1,\nB=2,", "A=1|B=2"),
+            ("A=1;B=2", "A=1|B=2"),
+            ("A=b c", "A=b"),
+            ("A=\"a, b\",B='c=d'", "A=a, b|B=c=d"),
+            ("A=\"x'\"", "A=x"),
+            ("A=$HOME", "A=$"),
+            ("A=1 # c\n,B=2", "A=1|B=2"),
+            ("A=1,A=2", "A=2"),
+            ("A=''", "A="),
+            ("PATH=/bin:/usr/bin,U=http://h:1/", "PATH=/bin:/usr/bin|U=http://h:1/"),
+        ] {
+            assert_eq!(shown(text).as_deref(), Ok(expected), "{text:?}");
+        }
+        for text in ["A=1 B=2", "A=a@b", "A=x*y", "A", "A=", "=x"] {
+            refused(environment(text), &format!("Unexpected end of key/value pairs in value '{text}'"));
+        }
+        refused(environment("A=\"x"), "No closing quotation");
+    }
+
+    #[test]
+    fn paths_that_must_exist() {
+        assert_eq!(existing_directory("/tmp"), Ok("/tmp".into()));
+        refused(existing_directory("/no/such"), "/no/such is not an existing directory");
+        assert_eq!(existing_dirpath("x.log"), Ok("x.log".into()));
+        refused(
+            existing_dirpath("/no/such/x.log"),
+            "The directory named as part of the path /no/such/x.log does not exist",
+        );
+        assert_eq!(logfile_name("None"), Ok(Logfile::None));
+        assert_eq!(logfile_name("OFF"), Ok(Logfile::None));
+        assert_eq!(logfile_name("auto"), Ok(Logfile::Auto));
+        assert_eq!(logfile_name("SYSLOG"), Ok(Logfile::Syslog));
+        assert_eq!(logfile_name("/dev/stdout"), Ok(Logfile::Path("/dev/stdout".into())));
+        assert_eq!(activity_log("NONE"), Ok(Logfile::Path("NONE".into())));
+    }
+
+    #[test]
+    fn words_of_a_fixed_set() {
+        assert_eq!(logging_level("WARN"), Ok(Level::Warn));
+        refused(logging_level("loud"), "bad logging level name 'loud'");
+        assert_eq!(auto_restart("Unexpected"), Ok(AutoRestart::Unexpected));
+        assert_eq!(auto_restart("1"), Ok(AutoRestart::Always));
+        refused(auto_restart("Never"), "invalid 'autorestart' value 'never'");
+    }
+
+    #[test]
+    fn addresses() {
+        for (text, host, port) in [
+            ("9001", "", 9001),
+            (":9001", "", 9001),
+            ("*:9001", "", 9001),
+            ("LocalHost:1", "localhost", 1),
+            ("127.0.0.1:65535", "127.0.0.1", 65535),
+        ] {
+            assert_eq!(inet_address(text), Ok((host.to_owned(), port)), "{text:?}");
+        }
+        refused(inet_address("abc"), "not a valid port number: 'abc' ");
+        refused(inet_address("70000"), "not a valid port number: '70000' ");
+        refused(inet_address("h:"), "no port number specified in ''");
+        refused(inet_address("h:x"), "invalid literal for int() with base 10: 'x'");
+        refused(inet_address("h:0"), "0 is below lower bound (1)");
+        refused(inet_address("h:65536"), "65536 is above upper bound (65535)");
+    }
+
+    #[test]
+    fn urls() {
+        for text in ["http://localhost:9001", "unix:///tmp/s.sock", "unix:/tmp/x", "mailto:x", "http://h?x"] {
+            assert_eq!(url(text).as_deref(), Ok(text));
+        }
+        for text in ["", "foo", "http:", "http://", "://x", "localhost/x", "1a:x"] {
+            refused(url(text), &format!("value '{text}' is not a URL"));
+        }
+    }
+}

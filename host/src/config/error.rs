@@ -1,0 +1,145 @@
+//! What is wrong with a config, and where.
+
+use std::{fmt, path::Path, sync::Arc};
+
+/// A line of a config file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file, as it was named to us: messages show it so.
+    pub file: Arc<str>,
+    /// Counted from 1.
+    pub line: usize,
+}
+
+impl Place {
+    /// The directory of the file.
+    pub(super) fn directory(&self) -> &Path {
+        Path::new(&*self.file).parent().unwrap_or(Path::new(""))
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, line {}", self.file, self.line)
+    }
+}
+
+/// One error of a config. Its `Display` is Supervisor's own text where Supervisor has one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ConfigError {
+    /// What is wrong, in Supervisor's words.
+    pub message: String,
+    /// The section it is in.
+    pub section: Option<String>,
+    /// The key it is about.
+    pub key: Option<String>,
+    /// Where that stands.
+    pub place: Option<Place>,
+}
+
+impl ConfigError {
+    /// An error that is not about one place.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), section: None, key: None, place: None }
+    }
+
+    /// The same, about a section.
+    #[must_use]
+    pub(super) fn in_section(mut self, section: &str, place: &Place) -> Self {
+        self.section = Some(section.to_owned());
+        self.place.get_or_insert_with(|| place.clone());
+        self
+    }
+
+    /// The same, about a place.
+    #[must_use]
+    pub(super) fn at(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
+    }
+
+    /// Where to look: `/etc/supervisord.conf, line 12: startsecs in [program:web]`.
+    pub fn location(&self) -> Option<String> {
+        let place = self.place.as_ref()?;
+        Some(match (&self.section, &self.key) {
+            (Some(section), Some(key)) => format!("{place}: {key} in [{section}]"),
+            (Some(section), None) => format!("{place}: [{section}]"),
+            _ => place.to_string(),
+        })
+    }
+}
+
+/// All errors that were found, at least one. Its `Display` is that of the first: what Supervisor would say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigErrors(Vec<ConfigError>);
+
+impl ConfigErrors {
+    /// The one that Supervisor would have stopped at.
+    pub fn first(&self) -> &ConfigError {
+        &self.0[0]
+    }
+
+    /// All, in the order in which Supervisor would have met them.
+    pub fn iter(&self) -> std::slice::Iter<'_, ConfigError> {
+        self.0.iter()
+    }
+
+    /// All with their places, two lines for each.
+    pub fn report(&self) -> String {
+        let mut report = String::new();
+        for error in &self.0 {
+            report.push_str(&error.message);
+            report.push('\n');
+            if let Some(location) = error.location() {
+                report.push_str("  at ");
+                report.push_str(&location);
+                report.push('\n');
+            }
+        }
+        report
+    }
+}
+
+impl<'a> IntoIterator for &'a ConfigErrors {
+    type Item = &'a ConfigError;
+    type IntoIter = std::slice::Iter<'a, ConfigError>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl From<ConfigError> for ConfigErrors {
+    fn from(error: ConfigError) -> Self {
+        Self(vec![error])
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.first().fmt(f)
+    }
+}
+
+impl std::error::Error for ConfigErrors {}
+
+/// Collects errors while a config is resolved, so that one does not hide the next.
+#[derive(Debug, Default)]
+pub(super) struct Collector(std::cell::RefCell<Vec<ConfigError>>);
+
+impl Collector {
+    /// Keeps an error, unless the very same was there before: each process of a program finds those of its section.
+    pub(super) fn push(&self, error: ConfigError) {
+        let mut errors = self.0.borrow_mut();
+        if !errors.contains(&error) {
+            errors.push(error);
+        }
+    }
+
+    /// `value`, if nothing was wrong.
+    pub(super) fn finish<T>(self, value: T) -> Result<T, ConfigErrors> {
+        let errors = self.0.into_inner();
+        if errors.is_empty() { Ok(value) } else { Err(ConfigErrors(errors)) }
+    }
+}

@@ -1,0 +1,139 @@
+//! What `[eventlistener:x]` and `[fcgi-program:x]` have besides the keys of a program.
+//!
+//! Both are checked as far as Supervisor checks them, and then refused: nothing runs them yet.
+
+use super::{
+    accounts::colon_separated_user_group,
+    datatypes::{octal, port_number, process_or_group_name},
+    options::{eventlistener as of_listener, fcgi_program as of_fcgi, program},
+    programs::Programs,
+    reader::Reader,
+    sections::Section,
+    unsupported,
+};
+use crate::text::repr::repr;
+
+/// What `events=` accepts.
+const EVENT_TYPES: [&str; 27] = [
+    "EVENT",
+    "PROCESS_STATE",
+    "PROCESS_STATE_STOPPED",
+    "PROCESS_STATE_EXITED",
+    "PROCESS_STATE_STARTING",
+    "PROCESS_STATE_STOPPING",
+    "PROCESS_STATE_BACKOFF",
+    "PROCESS_STATE_FATAL",
+    "PROCESS_STATE_RUNNING",
+    "PROCESS_STATE_UNKNOWN",
+    "PROCESS_COMMUNICATION",
+    "PROCESS_COMMUNICATION_STDOUT",
+    "PROCESS_COMMUNICATION_STDERR",
+    "PROCESS_LOG",
+    "PROCESS_LOG_STDOUT",
+    "PROCESS_LOG_STDERR",
+    "REMOTE_COMMUNICATION",
+    "SUPERVISOR_STATE_CHANGE",
+    "SUPERVISOR_STATE_CHANGE_RUNNING",
+    "SUPERVISOR_STATE_CHANGE_STOPPING",
+    "TICK",
+    "TICK_5",
+    "TICK_60",
+    "TICK_3600",
+    "PROCESS_GROUP",
+    "PROCESS_GROUP_ADDED",
+    "PROCESS_GROUP_REMOVED",
+];
+
+/// Checks `[eventlistener:x]`.
+pub(super) fn eventlistener<'a>(programs: &Programs<'a>, name: &str, section: &'a Section) {
+    let reader = programs.reader(section);
+    let section_name = &section.name;
+    reader.get(&of_listener::priority);
+    let buffer_size = reader.get(&of_listener::buffer_size);
+    if buffer_size < 1 {
+        let message = format!("[{section_name}] section sets invalid buffer_size ({buffer_size})");
+        reader.fail(of_listener::buffer_size.key, message);
+    }
+    let result_handler = reader.get(&of_listener::result_handler);
+    if !result_handler.contains(':') {
+        let message = format!("{result_handler} cannot be resolved within [{section_name}]");
+        reader.fail(of_listener::result_handler.key, message);
+    }
+    let events = reader.get_list(&of_listener::events);
+    if events.is_empty() {
+        reader.fail(of_listener::events.key, format!("[{section_name}] section requires an \"events\" line"));
+    }
+    for event in events.iter().map(|event| event.to_uppercase()) {
+        if !EVENT_TYPES.contains(&event.as_str()) {
+            reader.fail(of_listener::events.key, format!("Unknown event type {event} in [{section_name}] events"));
+        }
+    }
+    if reader.get(&program::redirect_stderr) {
+        let message = format!(
+            "[{section_name}] section sets redirect_stderr=true but this is not allowed because it will interfere with \
+             the eventlistener protocol"
+        );
+        reader.fail(program::redirect_stderr.key, message);
+    }
+    programs.processes(section, name);
+    unsupported::section(&reader);
+}
+
+/// Checks `[fcgi-program:x]` that no group has taken.
+pub(super) fn fcgi_program<'a>(programs: &Programs<'a>, name: &str, section: &'a Section) {
+    let mut reader = programs.reader(section);
+    let Some(name) = reader.check_section(process_or_group_name(name)) else { return };
+    reader.get(&program::priority);
+    reader.find(&program::user);
+    if let Some(backlog) = reader.find(&of_fcgi::socket_backlog)
+        && !(1..=65535).contains(&backlog)
+    {
+        reader.fail(of_fcgi::socket_backlog.key, format!("Invalid socket_backlog value {backlog}"));
+    }
+    if let Some(owner) = reader.find(&of_fcgi::socket_owner) {
+        let checked = colon_separated_user_group(&owner).map_err(|_| format!("Invalid socket_owner value {owner}"));
+        reader.check(of_fcgi::socket_owner.key, checked);
+    }
+    if let Some(mode) = reader.find(&of_fcgi::socket_mode) {
+        let checked = octal(&mode).map_err(|_| format!("Invalid socket_mode value {mode}"));
+        reader.check(of_fcgi::socket_mode.key, checked);
+    }
+    reader.names.set("program_name", name.as_str());
+    if let Some(error) = socket(&reader) {
+        reader.fail(of_fcgi::socket.key, error);
+    }
+    programs.processes(section, &name);
+    unsupported::section(&reader);
+}
+
+/// What is wrong with `socket=`. Two of the texts are Python tuples, as Supervisor prints them.
+fn socket(reader: &Reader<'_>) -> Option<String> {
+    let section = &reader.section.name;
+    let socket = match reader.find(&of_fcgi::socket) {
+        Some(socket) if !socket.is_empty() => socket,
+        None if reader.has(of_fcgi::socket.key) => return None,
+        _ => return Some(format!("[{section}] section requires a \"socket\" line")),
+    };
+    let bad = |why: String| Some(format!("{why} in [{section}] socket"));
+    if let Some(path) = socket.strip_prefix("unix://") {
+        if path.starts_with('/') {
+            return None;
+        }
+        return bad(format!("('Unix socket path %s is not an absolute path', {})", repr(path)));
+    }
+    if reader.has(of_fcgi::socket_owner.key) || reader.has(of_fcgi::socket_mode.key) {
+        return bad("socket_owner and socket_mode params should only be used with a Unix domain socket".to_owned());
+    }
+    let address = socket.strip_prefix("tcp://").and_then(|address| address.split_once(':'));
+    match address {
+        Some((host, port))
+            if !host.is_empty()
+                && !host.contains(char::is_whitespace)
+                && !port.is_empty()
+                && port.bytes().all(|digit| digit.is_ascii_digit()) =>
+        {
+            port_number(port).err().and_then(bad)
+        }
+        _ => bad(format!("('Bad socket format %s', {})", repr(&socket))),
+    }
+}

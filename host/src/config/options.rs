@@ -1,0 +1,182 @@
+//! All keys of Supervisor's own sections: name, type and default, each said once.
+//!
+//! A default is text, as if it stood in the file. A key without one may be absent.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use super::{AutoRestart, Level, Logfile, User};
+
+/// One key of a section.
+#[derive(Clone, Copy)]
+pub(super) struct Opt<T: 'static> {
+    /// As it is spelt in the file.
+    pub(super) key: &'static str,
+    /// What it is when it is absent.
+    pub(super) default: Option<&'static str>,
+    /// From text to its type, or Supervisor's words for what is wrong with it.
+    pub(super) convert: fn(&str) -> Result<T, String>,
+}
+
+/// Makes a module of constants named as the keys are, and `KEYS` with all names.
+macro_rules! options {
+    ($(#[$doc:meta])* $section:ident { $($key:ident: $type:ty = $convert:ident $(or $default:literal)?;)* }) => {
+        $(#[$doc])*
+        #[allow(non_upper_case_globals, reason = "config keys keep their spelling")]
+        pub(super) mod $section {
+            use super::*;
+            $(pub(in crate::config) const $key: Opt<$type> =
+                Opt { key: stringify!($key), default: options!(@default $($default)?), convert: convert::$convert };)*
+            pub(in crate::config) const KEYS: &[&str] = &[$(stringify!($key)),*];
+        }
+    };
+    (@default) => { None };
+    (@default $default:literal) => { Some($default) };
+}
+
+options! {
+    /// `[supervisord]`. `childlogdir` is the system's directory for temporary files by default.
+    supervisord {
+        minfds: u64 = limit or "1024";
+        minprocs: u64 = limit or "200";
+        directory: PathBuf = existing_directory;
+        user: String = text;
+        umask: u32 = octal or "022";
+        logfile: Logfile = activity_log or "supervisord.log";
+        logfile_maxbytes: u64 = byte_size or "50MB";
+        logfile_backups: u32 = count or "10";
+        loglevel: Level = logging_level or "info";
+        pidfile: PathBuf = existing_dirpath or "supervisord.pid";
+        identifier: String = text or "supervisor";
+        nodaemon: bool = boolean or "false";
+        silent: bool = boolean or "false";
+        childlogdir: PathBuf = existing_directory;
+        nocleanup: bool = boolean or "false";
+        strip_ansi: bool = boolean or "false";
+        environment: BTreeMap<String, String> = environment or "";
+        plugin_path: Vec<String> = list_of_paths or "";
+    }
+}
+
+options! {
+    /// `[program:x]`, and the same keys of `[eventlistener:x]` and `[fcgi-program:x]`.
+    program {
+        command: String = text;
+        process_name: String = process_or_group_name or "%(program_name)s";
+        numprocs: i64 = integer or "1";
+        numprocs_start: i64 = integer or "0";
+        priority: i32 = priority or "999";
+        autostart: bool = boolean or "true";
+        autorestart: AutoRestart = auto_restart or "unexpected";
+        startsecs: u32 = count or "1";
+        startretries: u32 = count or "3";
+        stopsignal: i32 = signal_number or "TERM";
+        stopwaitsecs: u32 = count or "10";
+        stopasgroup: bool = boolean or "false";
+        killasgroup: bool = boolean;
+        exitcodes: Vec<i32> = list_of_exitcodes or "0";
+        redirect_stderr: bool = boolean or "false";
+        environment: BTreeMap<String, String> = environment or "";
+        serverurl: String = text;
+        user: User = user;
+        umask: u32 = octal;
+        directory: PathBuf = path;
+        stdout_logfile: Logfile = logfile_name;
+        stdout_logfile_maxbytes: u64 = byte_size or "50MB";
+        stdout_logfile_backups: u32 = count or "10";
+        stdout_capture_maxbytes: u64 = byte_size or "0";
+        stdout_events_enabled: bool = boolean or "false";
+        stdout_syslog: bool = boolean or "false";
+        stderr_logfile: Logfile = logfile_name;
+        stderr_logfile_maxbytes: u64 = byte_size or "50MB";
+        stderr_logfile_backups: u32 = count or "10";
+        stderr_capture_maxbytes: u64 = byte_size or "0";
+        stderr_events_enabled: bool = boolean or "false";
+        stderr_syslog: bool = boolean or "false";
+    }
+}
+
+options! {
+    /// What `[eventlistener:x]` has besides the keys of a program. Its `priority` has another default.
+    eventlistener {
+        priority: i32 = priority or "-1";
+        buffer_size: i64 = integer or "10";
+        events: Vec<String> = list_of_strings or "";
+        result_handler: String = text or "supervisor.dispatchers:default_handler";
+    }
+}
+
+options! {
+    /// What `[fcgi-program:x]` has besides the keys of a program.
+    fcgi_program {
+        socket: String = text;
+        socket_backlog: i64 = integer;
+        socket_owner: String = text;
+        socket_mode: String = text;
+    }
+}
+
+options! {
+    /// `[group:x]`.
+    group {
+        programs: Vec<String> = list_of_strings or "";
+        priority: i32 = priority or "999";
+    }
+}
+
+options! {
+    /// `[inet_http_server]`.
+    inet_http_server {
+        port: (String, u16) = inet_address;
+        username: String = text;
+        password: String = text;
+    }
+}
+
+options! {
+    /// `[unix_http_server]`.
+    unix_http_server {
+        file: String = text;
+        username: String = text;
+        password: String = text;
+        chown: String = text;
+        chmod: String = text;
+    }
+}
+
+options! {
+    /// `[supervisorctl]`.
+    supervisorctl {
+        serverurl: String = text or "http://localhost:9001";
+        prompt: String = text or "supervisor";
+        username: String = text;
+        password: String = text;
+        history_file: String = text;
+        plugin_path: Vec<String> = list_of_paths or "";
+    }
+}
+
+options! {
+    /// `[include]`.
+    include {
+        files: String = text;
+    }
+}
+
+/// From the text of a value to its type.
+mod convert {
+    use std::path::PathBuf;
+
+    pub(super) use crate::config::{accounts::user, datatypes::*};
+
+    /// Any path: whether it can be used is seen when it is used.
+    #[expect(clippy::unnecessary_wraps, reason = "all conversions have one signature")]
+    pub(super) fn path(value: &str) -> Result<PathBuf, String> {
+        Ok(PathBuf::from(value))
+    }
+
+    /// Paths between colons or commas; empty ones do not count.
+    #[expect(clippy::unnecessary_wraps, reason = "all conversions have one signature")]
+    pub(super) fn list_of_paths(value: &str) -> Result<Vec<String>, String> {
+        Ok(value.split([':', ',']).map(str::trim).filter(|path| !path.is_empty()).map(str::to_owned).collect())
+    }
+}

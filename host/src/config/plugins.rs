@@ -1,0 +1,109 @@
+//! `[rpcinterface:x]` and `[ctlplugin:x]`: which factory of which library, and the keys that it gets.
+
+use std::path::PathBuf;
+
+use plugin_api::abi::Member;
+
+use super::{
+    FactorySpec, Library, PluginSection,
+    error::{Collector, Place},
+    expand::Names,
+    paths::{absolute, expanduser},
+    reader::Reader,
+    sections::{Section, Sections},
+};
+
+/// The library name that stands for what the host has built in.
+const BUILT_IN: &str = "supervisor";
+
+/// One of the two kinds of plugin section.
+#[derive(Clone, Copy)]
+pub(super) struct Kind {
+    /// What section names begin with.
+    pub(super) prefix: &'static str,
+    /// The key that names the factory.
+    pub(super) factory_key: &'static str,
+}
+
+/// `[rpcinterface:x]`.
+pub(super) const RPCINTERFACE: Kind = Kind { prefix: "rpcinterface:", factory_key: "supervisor.rpcinterface_factory" };
+/// `[ctlplugin:x]`.
+pub(super) const CTLPLUGIN: Kind = Kind { prefix: "ctlplugin:", factory_key: "supervisor.ctl_factory" };
+
+/// All plugins of one kind, in the order of the file.
+pub(super) fn plugins(kind: Kind, sections: &Sections, names: &Names, errors: &Collector) -> Vec<PluginSection> {
+    let plugin = |(name, section)| plugin(kind, name, &Reader::new(sections, section, names.clone(), errors), sections);
+    sections.with_prefix(kind.prefix).filter_map(plugin).collect()
+}
+
+/// The plugin of one section.
+pub(super) fn plugin(kind: Kind, name: &str, reader: &Reader<'_>, sections: &Sections) -> Option<PluginSection> {
+    let Section { name: section, place, .. } = reader.section;
+    if !reader.has(kind.factory_key) {
+        reader.fail_section(format!("section [{section}] does not specify a {}", kind.factory_key));
+    }
+    let factory = reader.text(kind.factory_key).and_then(|text| {
+        let place = &reader.entry(kind.factory_key)?.place;
+        let factory =
+            FactorySpec::parse(&text, place).ok_or_else(|| format!("{text} cannot be resolved within [{section}]"));
+        reader.check(kind.factory_key, factory)
+    });
+    let mut options = Vec::new();
+    for (key, entry) in sections.entries(reader.section).filter(|&(key, _)| key != kind.factory_key) {
+        let mut expand = |text: &str| reader.names.expand(text, &format!("{section}.{key}"));
+        if let Some(value) = reader.check(key, entry.raw.to_value(&mut expand)) {
+            options.push(Member { name: key.into(), value });
+        }
+    }
+    Some(PluginSection { name: name.to_owned(), place: format!("[{section}] ({place})"), factory: factory?, options })
+}
+
+impl FactorySpec {
+    /// `LIBRARY[.MODULE…]:FACTORY`. With a `/` the library is a path, relative to the file of `place`.
+    fn parse(text: &str, place: &Place) -> Option<Self> {
+        let (library, factory) = text.rsplit_once(':')?;
+        let (library, factory) = (library.trim(), factory.trim());
+        if library.is_empty() || factory.is_empty() || factory.contains('/') {
+            return None;
+        }
+        let library = if library.contains('/') {
+            let path = place.directory().join(expanduser(library));
+            Library::Path(PathBuf::from(absolute(&path.to_string_lossy())))
+        } else {
+            match library.split('.').next()? {
+                "" => return None,
+                BUILT_IN => Library::BuiltIn,
+                name => Library::Named(name.to_owned()),
+            }
+        };
+        Some(Self { text: text.to_owned(), library, factory: factory.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn factory_specs() {
+        let place = Place { file: "/etc/sup/supervisord.conf".into(), line: 1 };
+        let parse = |text: &str| FactorySpec::parse(text, &place).map(|spec| (spec.library, spec.factory));
+        let named = |name: &str, factory: &str| Some((Library::Named(name.into()), factory.to_owned()));
+        let path = |path: &str, factory: &str| Some((Library::Path(path.into()), factory.to_owned()));
+        assert_eq!(
+            parse("supervisor_cache.rpcinterface:make_cache_rpcinterface"),
+            named("supervisor_cache", "make_cache_rpcinterface")
+        );
+        assert_eq!(parse("hello:make"), named("hello", "make"));
+        assert_eq!(
+            parse("supervisor.rpcinterface:make_main_rpcinterface"),
+            Some((Library::BuiltIn, "make_main_rpcinterface".into()))
+        );
+        assert_eq!(parse("./libx.so:make"), path("/etc/sup/libx.so", "make"));
+        assert_eq!(parse("../libx.so:make"), path("/etc/libx.so", "make"));
+        assert_eq!(parse("/opt/a:b/libx.so:make"), path("/opt/a:b/libx.so", "make"));
+        for bad in ["", "x", ":make", "x:", ".y:make", "/opt/x:y/z"] {
+            assert_eq!(parse(bad), None, "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! One section being resolved: looks keys up, expands and converts them, and collects what is wrong.
+
+use std::collections::BTreeMap;
+
+use super::{
+    datatypes,
+    error::{Collector, ConfigError},
+    expand::Names,
+    options::Opt,
+    sections::{Entry, Raw, Section, Sections},
+};
+use crate::text::repr::repr;
+
+/// Reads the keys of one section.
+///
+/// A value that is wrong is reported to the collector, and the default stands in for it, so that the next key can be
+/// looked at: the result is thrown away in the end, the errors are not.
+pub(super) struct Reader<'a> {
+    sections: &'a Sections,
+    pub(super) section: &'a Section,
+    errors: &'a Collector,
+    /// What `%(name)s` may stand for in the values.
+    pub(super) names: Names,
+    /// Whether messages end with the section and its file, as Supervisor's do for what makes processes.
+    names_section: bool,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(sections: &'a Sections, section: &'a Section, names: Names, errors: &'a Collector) -> Self {
+        Self { sections, section, errors, names, names_section: false }
+    }
+
+    /// The same reader, whose messages end in ` in section 'program:web' (file: '/path')`.
+    pub(super) fn naming_section(mut self) -> Self {
+        self.names_section = true;
+        self
+    }
+
+    /// The value of a key that has a default.
+    pub(super) fn get<T>(&self, option: &Opt<T>) -> T {
+        self.find(option).unwrap_or_else(|| {
+            let default = option.default.expect("an option that is read with `get` has a default");
+            (option.convert)(default).unwrap_or_else(|error| panic!("the default of {} is valid: {error}", option.key))
+        })
+    }
+
+    /// The value of a key, if it is there and right.
+    pub(super) fn find<T>(&self, option: &Opt<T>) -> Option<T> {
+        let text = self.text(option.key)?;
+        self.check(option.key, (option.convert)(&text))
+    }
+
+    /// The value of a key that may also be a TOML array, whose items must be free of commas.
+    pub(super) fn get_list<T>(&self, option: &Opt<T>) -> T {
+        match self.entry(option.key).map(|entry| &entry.raw) {
+            Some(Raw::List(items)) => {
+                let words: Option<Vec<String>> = items.iter().map(|item| self.expanded(option.key, item)).collect();
+                words
+                    .and_then(|words| self.check(option.key, (option.convert)(&words.join(","))))
+                    .unwrap_or_else(|| (option.convert)("").ok().expect("an empty list is a list"))
+            }
+            _ => self.get(option),
+        }
+    }
+
+    /// `environment=`: its whole text expanded and then split, or a TOML table with each value expanded. Supervisor
+    /// names the key alone when an expansion fails here.
+    pub(super) fn environment(&self, option: &Opt<BTreeMap<String, String>>) -> BTreeMap<String, String> {
+        let key = option.key;
+        match self.entry(key).map(|entry| &entry.raw) {
+            None => BTreeMap::new(),
+            Some(Raw::Table(members)) => {
+                let pair = |(name, raw): &(String, Raw)| Some((name.clone(), self.expanded(key, raw)?));
+                members.iter().filter_map(pair).collect()
+            }
+            Some(raw) => self
+                .scalar(key, raw)
+                .and_then(|text| self.check(key, self.names.expand(text, key)))
+                .and_then(|text| self.check(key, datatypes::environment(&text)))
+                .unwrap_or_default(),
+        }
+    }
+
+    /// The expanded text of a key.
+    pub(super) fn text(&self, key: &str) -> Option<String> {
+        self.expanded(key, &self.entry(key)?.raw)
+    }
+
+    /// The text of a key as it was written.
+    pub(super) fn unexpanded(&self, key: &str) -> Option<&str> {
+        self.scalar(key, &self.entry(key)?.raw)
+    }
+
+    /// Whether a key is there.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.entry(key).is_some()
+    }
+
+    pub(super) fn entry(&self, key: &str) -> Option<&'a Entry> {
+        self.sections.entry(self.section, key)
+    }
+
+    fn scalar<'r>(&self, key: &str, raw: &'r Raw) -> Option<&'r str> {
+        match raw {
+            Raw::Text(text) | Raw::Scalar(text, _) => Some(text),
+            Raw::List(_) | Raw::Table(_) => {
+                self.fail(key, format!("{key} in [{}] takes a string, not {}", self.section.name, raw.kind()));
+                None
+            }
+        }
+    }
+
+    fn expanded(&self, key: &str, raw: &Raw) -> Option<String> {
+        let text = self.scalar(key, raw)?;
+        self.check(key, self.names.expand(text, &format!("{}.{key}", self.section.name)))
+    }
+
+    /// The value, or an error about `key`.
+    pub(super) fn check<T>(&self, key: &str, result: Result<T, String>) -> Option<T> {
+        result.map_err(|message| self.fail(key, message)).ok()
+    }
+
+    /// The value, or an error about the section.
+    pub(super) fn check_section<T>(&self, result: Result<T, String>) -> Option<T> {
+        result.map_err(|message| self.fail_section(message)).ok()
+    }
+
+    /// Reports an error about a key, or about the section if it does not have that key.
+    pub(super) fn fail(&self, key: &str, message: impl Into<String>) {
+        self.push(Some(key), message.into());
+    }
+
+    /// Reports an error about the section.
+    pub(super) fn fail_section(&self, message: impl Into<String>) {
+        self.push(None, message.into());
+    }
+
+    fn push(&self, key: Option<&str>, mut message: String) {
+        if self.names_section {
+            let (section, file) = (repr(&self.section.name), repr(&self.section.place.file));
+            message.push_str(&format!(" in section {section} (file: {file})"));
+        }
+        let mut error = ConfigError::new(message);
+        if let Some((key, entry)) = key.and_then(|key| Some((key, self.entry(key)?))) {
+            error.key = Some(key.to_owned());
+            error.place = Some(entry.place.clone());
+        }
+        self.errors.push(error.in_section(&self.section.name, &self.section.place));
+    }
+}

@@ -1,0 +1,198 @@
+//! Sections of keys, as both dialects give them: what the user wrote, with its place, and nothing resolved yet.
+
+use std::collections::HashMap;
+
+use abi_stable::std_types::RVec;
+use plugin_api::abi::{Member, Value};
+
+use super::error::Place;
+
+/// The text that `[include]` makes Supervisor replace even where it is no expansion.
+const HERE: &str = "%(here)s";
+
+/// All sections of a config, in the order in which they first appear.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sections {
+    sections: Vec<Section>,
+    index: HashMap<String, usize>,
+    /// `[DEFAULT]`: keys that every section has unless it has its own.
+    defaults: Vec<(String, Entry)>,
+}
+
+/// The name of the section whose keys every other one has.
+const DEFAULT: &str = "DEFAULT";
+
+/// One section.
+#[derive(Clone, Debug)]
+pub(super) struct Section {
+    /// What stands between the brackets: `program:web`.
+    pub(super) name: String,
+    /// Where it first appears.
+    pub(super) place: Place,
+    entries: Vec<(String, Entry)>,
+}
+
+/// The value of one key.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    /// What was written.
+    pub(super) raw: Raw,
+    /// Where.
+    pub(super) place: Place,
+}
+
+/// What was written: text in INI, text or more in TOML.
+#[derive(Clone, Debug)]
+pub(super) enum Raw {
+    /// Any INI value, or a TOML string.
+    Text(String),
+    /// A TOML number, boolean or date: as INI would say it, and typed.
+    Scalar(String, Value),
+    /// A TOML array.
+    List(Vec<Raw>),
+    /// A TOML table.
+    Table(Vec<(String, Raw)>),
+}
+
+/// A handle on the section that a reader is filling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    Defaults,
+    Section(usize),
+}
+
+impl Sections {
+    /// The section of that name, made if it is not there yet.
+    pub(super) fn open(&mut self, name: &str, place: &Place) -> Target {
+        if name == DEFAULT {
+            return Target::Defaults;
+        }
+        Target::Section(*self.index.entry(name.to_owned()).or_insert_with(|| {
+            self.sections.push(Section { name: name.to_owned(), place: place.clone(), entries: Vec::new() });
+            self.sections.len() - 1
+        }))
+    }
+
+    /// Gives a key its value; the last one wins, and the key keeps its first position.
+    pub(super) fn set(&mut self, target: Target, key: &str, entry: Entry) {
+        let entries = match target {
+            Target::Defaults => &mut self.defaults,
+            Target::Section(index) => &mut self.sections[index].entries,
+        };
+        put(entries, key, entry);
+    }
+
+    /// All sections in order, without `[DEFAULT]`.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Section> {
+        self.sections.iter()
+    }
+
+    /// The section of that name.
+    pub(super) fn get(&self, name: &str) -> Option<&Section> {
+        self.index.get(name).map(|&index| &self.sections[index])
+    }
+
+    /// Sections whose name begins with `prefix`, which ends in a colon, each with what follows it.
+    pub(super) fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a Section)> {
+        self.sections.iter().filter_map(move |section| Some((section.name.strip_prefix(prefix)?, section)))
+    }
+
+    /// The value of a key in a section or, failing that, in `[DEFAULT]`.
+    pub(super) fn entry<'a>(&'a self, section: &'a Section, key: &str) -> Option<&'a Entry> {
+        section.entry(key).or_else(|| find(&self.defaults, key))
+    }
+
+    /// All keys of a section, its own first, then those of `[DEFAULT]`.
+    pub(super) fn entries<'a>(&'a self, section: &'a Section) -> impl Iterator<Item = (&'a str, &'a Entry)> {
+        let inherited = self.defaults.iter().filter(|(key, _)| section.entry(key).is_none());
+        section.entries.iter().chain(inherited).map(|(key, entry)| (key.as_str(), entry))
+    }
+
+    /// Puts `here` for every `%(here)s`, as text. Supervisor does so after it has read the main file and again after
+    /// each included one, if there is an `[include]` section; so in an included file it is that file's directory.
+    pub(super) fn replace_here(&mut self, here: &str) {
+        for section in &mut self.sections {
+            let inherited: Vec<(String, Entry)> = self
+                .defaults
+                .iter()
+                .filter(|(key, entry)| entry.raw.mentions_here() && find(&section.entries, key).is_none())
+                .cloned()
+                .collect();
+            section.entries.extend(inherited);
+            for (_, entry) in &mut section.entries {
+                entry.raw.replace_here(here);
+            }
+        }
+    }
+}
+
+impl Section {
+    /// The value of one of its own keys.
+    pub(super) fn entry(&self, key: &str) -> Option<&Entry> {
+        find(&self.entries, key)
+    }
+
+    /// Its own keys in order.
+    pub(super) fn own_entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
+        self.entries.iter().map(|(key, entry)| (key.as_str(), entry))
+    }
+}
+
+impl Raw {
+    /// What it is called in a message.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "a string",
+            Self::Scalar(..) => "a number or boolean",
+            Self::List(_) => "an array",
+            Self::Table(_) => "a table",
+        }
+    }
+
+    /// As a plugin gets it, each string in it passed through `expand`.
+    pub(super) fn to_value<E>(&self, expand: &mut impl FnMut(&str) -> Result<String, E>) -> Result<Value, E> {
+        Ok(match self {
+            Self::Text(text) => Value::String(expand(text)?.into()),
+            Self::Scalar(_, value) => value.clone(),
+            Self::List(items) => {
+                Value::Array(items.iter().map(|item| item.to_value(expand)).collect::<Result<RVec<_>, E>>()?)
+            }
+            Self::Table(members) => {
+                let mut all = RVec::with_capacity(members.len());
+                for (name, raw) in members {
+                    all.push(Member { name: name.as_str().into(), value: raw.to_value(expand)? });
+                }
+                Value::Struct(all)
+            }
+        })
+    }
+
+    fn mentions_here(&self) -> bool {
+        match self {
+            Self::Text(text) => text.contains(HERE),
+            Self::Scalar(..) => false,
+            Self::List(items) => items.iter().any(Self::mentions_here),
+            Self::Table(members) => members.iter().any(|(_, raw)| raw.mentions_here()),
+        }
+    }
+
+    fn replace_here(&mut self, here: &str) {
+        match self {
+            Self::Text(text) if text.contains(HERE) => *text = text.replace(HERE, here),
+            Self::Text(_) | Self::Scalar(..) => {}
+            Self::List(items) => items.iter_mut().for_each(|item| item.replace_here(here)),
+            Self::Table(members) => members.iter_mut().for_each(|(_, raw)| raw.replace_here(here)),
+        }
+    }
+}
+
+fn find<'a>(entries: &'a [(String, Entry)], key: &str) -> Option<&'a Entry> {
+    entries.iter().find(|(known, _)| known == key).map(|(_, entry)| entry)
+}
+
+fn put(entries: &mut Vec<(String, Entry)>, key: &str, entry: Entry) {
+    match entries.iter_mut().find(|(known, _)| known == key) {
+        Some((_, old)) => *old = entry,
+        None => entries.push((key.to_owned(), entry)),
+    }
+}

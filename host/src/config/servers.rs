@@ -1,0 +1,113 @@
+//! `[inet_http_server]` and `[unix_http_server]`.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _},
+    path::PathBuf,
+};
+
+use super::{
+    Credentials, HttpServer, ServerAddress,
+    accounts::colon_separated_user_group,
+    datatypes::octal,
+    error::Collector,
+    expand::Names,
+    options::{inet_http_server, unix_http_server},
+    paths::normalize_path,
+    reader::Reader,
+    sections::{Section, Sections},
+};
+use crate::text::python::strip;
+
+/// All servers: inet first, then unix, each in the order of the file. Any section whose name begins so is one.
+pub(super) fn servers(sections: &Sections, here: &str, names: &Names, errors: &Collector) -> Vec<HttpServer> {
+    let starting_with = |kind: &'static str| sections.iter().filter(move |section| section.name.starts_with(kind));
+    let read = |section| Reader::new(sections, section, names.clone(), errors);
+    let inet = starting_with("inet_http_server").filter_map(|section| inet(&read(section)));
+    let mut servers: Vec<HttpServer> = inet.collect();
+    servers.extend(starting_with("unix_http_server").filter_map(|section| unix(read(section), here)));
+    servers
+}
+
+/// What programs get as `SUPERVISOR_SERVER_URL`: the first unix server, else the last inet one.
+pub(super) fn serverurl(servers: &[HttpServer]) -> Option<String> {
+    let unix = servers.iter().find_map(|server| match &server.address {
+        ServerAddress::Unix { file, .. } => Some(format!("unix://{}", file.display())),
+        ServerAddress::Inet { .. } => None,
+    });
+    unix.or_else(|| {
+        servers.iter().rev().find_map(|server| match &server.address {
+            ServerAddress::Inet { host, port, .. } if host.is_empty() => Some(format!("http://localhost:{port}")),
+            ServerAddress::Inet { host, port, .. } => Some(format!("http://{host}:{port}")),
+            ServerAddress::Unix { .. } => None,
+        })
+    })
+}
+
+fn inet(reader: &Reader<'_>) -> Option<HttpServer> {
+    let credentials =
+        credentials(reader, reader.find(&inet_http_server::username), reader.find(&inet_http_server::password));
+    if !reader.has(inet_http_server::port.key) {
+        reader.fail_section(format!("section [{}] has no port value", reader.section.name));
+    }
+    let (host, port) = reader.find(&inet_http_server::port)?;
+    let addresses = reader.check(inet_http_server::port.key, resolve(&host, port))?;
+    Some(server(reader.section, ServerAddress::Inet { host, port, addresses }, credentials))
+}
+
+fn unix(mut reader: Reader<'_>, here: &str) -> Option<HttpServer> {
+    // Only the socket's path knows %(here)s.
+    let without_here = reader.names.clone();
+    reader.names.set("here", here);
+    let file = reader.find(&unix_http_server::file);
+    if !reader.has(unix_http_server::file.key) {
+        reader.fail_section(format!("section [{}] has no file value", reader.section.name));
+    }
+    reader.names = without_here;
+    let credentials =
+        credentials(&reader, reader.find(&unix_http_server::username), reader.find(&unix_http_server::password));
+    let owner = reader.find(&unix_http_server::chown).and_then(|chown| {
+        let owner = colon_separated_user_group(&chown).map_err(|_| format!("Invalid sockchown value {chown}"));
+        reader.check(unix_http_server::chown.key, owner)
+    });
+    let mode = reader.find(&unix_http_server::chmod).and_then(|chmod| {
+        reader.check(unix_http_server::chmod.key, octal(&chmod).map_err(|_| format!("Invalid chmod value {chmod}")))
+    });
+    let address = ServerAddress::Unix {
+        file: PathBuf::from(normalize_path(strip(&file?))),
+        chmod: mode.unwrap_or(0o700),
+        uid: owner.map(|(uid, _)| uid),
+        gid: owner.and_then(|(_, gid)| gid),
+    };
+    Some(server(reader.section, address, credentials))
+}
+
+fn server(section: &Section, address: ServerAddress, credentials: Option<Credentials>) -> HttpServer {
+    HttpServer { section: section.name.clone(), address, credentials }
+}
+
+fn credentials(reader: &Reader<'_>, username: Option<String>, password: Option<String>) -> Option<Credentials> {
+    let (user_key, password_key) = (inet_http_server::username.key, inet_http_server::password.key);
+    if reader.has(user_key) != reader.has(password_key) {
+        reader.fail_section(format!(
+            "Section [{}] contains incomplete authentication: If a username or a password is specified, both the \
+             username and password must be specified",
+            reader.section.name
+        ));
+    }
+    Some(Credentials { username: username?, password: password? })
+}
+
+/// Where to bind. IPv4 first: it is all that Supervisor knows.
+fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
+    if host.is_empty() {
+        return Ok(vec![SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))]);
+    }
+    let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    if let Ok(address) = literal.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let found = (host, port).to_socket_addrs().map_err(|why| format!("the host '{host}' cannot be resolved: {why}"))?;
+    let mut addresses: Vec<SocketAddr> = found.collect();
+    addresses.sort_by_key(SocketAddr::is_ipv6);
+    if addresses.is_empty() { Err(format!("the host '{host}' has no address")) } else { Ok(addresses) }
+}
