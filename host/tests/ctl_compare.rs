@@ -46,7 +46,7 @@ fn start(config: &Config) -> Supervisord {
 fn helps(supervisord: &Supervisord) -> &'static [(String, String)] {
     static HELPS: OnceLock<Vec<(String, String)>> = OnceLock::new();
     HELPS.get_or_init(|| {
-        let questions: String = TOPICS.split_whitespace().map(|topic| format!("help {topic}\n")).collect();
+        let questions = format!("help {}\n", TOPICS.split_whitespace().collect::<Vec<_>>().join("\nhelp "));
         let answers = |kind| -> Vec<String> {
             let text = supervisord.ctl_with_input(kind, &[], &questions).stdout;
             let answers = text.split("supervisor> ").skip(1).map(|answer| {
@@ -273,7 +273,7 @@ fn what_is_done_to_the_configuration() {
         "reread
         reread x
         update
-        update nope cat another
+        update nope cat
         update all
         add
         add cat
