@@ -85,8 +85,8 @@ impl Inner {
     fn timeout(&self, next_report: Option<Time>) -> Option<Duration> {
         let deadline = self.groups.lock().next_deadline(!self.is_stopping());
         let next = deadline.into_iter().chain(next_report).min()?;
-        // epoll counts in milliseconds: not a moment too early, or we would ask in a loop.
-        Some(next.saturating_sub(self.now()) + Duration::from_micros(999))
+        // mio rounds up to the milliseconds of epoll, so this is never too early.
+        Some(next.saturating_sub(self.now()))
     }
 
     fn received(&self, signal: i32) {
