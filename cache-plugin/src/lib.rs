@@ -1,1 +1,22 @@
-//! .
+//! A cache in the supervisor: arbitrary data as key/value pairs, over XML-RPC as `cache.*` and in supervisorctl as
+//! `cache_*`. Data stays until it is deleted, and is gone when supervisord exits or restarts.
+//!
+//! It is also the reference for how to write a plugin. Its two halves have a file each and one factory each:
+//!
+//! ```ini
+//! [rpcinterface:cache]
+//! supervisor.rpcinterface_factory = supervisor_cache.rpcinterface:make_cache_rpcinterface
+//!
+//! [ctlplugin:cache]
+//! supervisor.ctl_factory = supervisor_cache.controllerplugin:make_cache_controllerplugin
+//! ```
+
+#![forbid(unsafe_code)]
+
+pub mod controllerplugin;
+pub mod rpcinterface;
+
+plugin_api::export!(
+    rpcinterface: rpcinterface::make_cache_rpcinterface,
+    ctl: controllerplugin::make_cache_controllerplugin,
+);

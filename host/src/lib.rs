@@ -9,6 +9,7 @@ pub mod config;
 pub mod events;
 pub mod logger;
 pub mod plugin;
+pub mod states;
 pub mod xmlrpc;
 
 pub mod process;

@@ -7,12 +7,18 @@
 //! * the prefix types, [`Plugin`] and the trait [`Namespace`], may grow only behind their `last_prefix_field`, and
 //!   every method that is added there has a default body.
 //!
+//! The two sides may be of different versions. Each has the layout of all these types in its library, and the host
+//! compares them before it touches anything else. A method of [`Namespace`] that one side does not know is answered by the
+//! trait's default body on the other.
+//!
+//! What crosses is owned by whoever holds it. Memory is freed by the library that allocated it, which the containers of
+//! `abi_stable` see to. Libraries are never unloaded.
+//!
 //! Authors of plugins do not need this module; what they use is re-exported from the crate's root.
 
-// `sabi_trait` generates its impls inside a constant, and the vtable's unsafe impls with them.
-#![allow(non_local_definitions, unsafe_code)]
-// The derive of `StableAbi` generates public items that have no documentation.
-#![allow(missing_docs, unreachable_pub)]
+#![allow(non_local_definitions, unsafe_code, reason = "`sabi_trait` writes unsafe impls, inside a constant")]
+#![allow(missing_docs, unreachable_pub, reason = "the derive of `StableAbi` writes public items without docs")]
+#![allow(clippy::used_underscore_binding, clippy::expl_impl_clone_on_copy, reason = "abi_stable's generated code")]
 
 use abi_stable::{
     StableAbi,
@@ -57,7 +63,9 @@ pub enum Value {
 #[repr(C)]
 #[derive(StableAbi, Clone, Debug, PartialEq)]
 pub struct Member {
+    /// Any text; not necessarily the only one of that name.
     pub name: RString,
+    /// Its value.
     pub value: Value,
 }
 
@@ -87,6 +95,7 @@ pub enum Reply {
 #[repr(C)]
 #[derive(StableAbi, Clone, Debug)]
 pub struct Param {
+    /// As the author wrote it.
     pub name: RString,
     /// Its XML-RPC type as `system.methodSignature` names it: `string`, `int`, `boolean`, …
     pub kind: RString,
@@ -100,12 +109,14 @@ pub struct Param {
 pub struct MethodInfo {
     /// As clients call it: `getKeys`, `cache_keys`.
     pub name: RString,
-    /// The text of its doc comment.
+    /// Its doc comment. Of an RPC method, as `system.methodHelp` gives it, with `@param` and `@return` lines.
     pub help: RString,
+    /// In order. Those that may be left out come last.
     pub params: RVec<Param>,
     /// The XML-RPC type of what it returns.
     pub returns: RString,
-    /// What `returns` means, from `# Returns` of the doc comment; and all else: `nonblocking`, `completion`, …
+    /// All else: `nonblocking` (a bool), `returns` (what comes back, in words); of a command `usage` (what stands before
+    /// its help text) and `complete` (`processes`, `groups`, `actions`). What is not known is ignored.
     pub properties: RVec<Member>,
 }
 
@@ -119,6 +130,8 @@ pub trait Namespace: Send + Sync + 'static {
     fn methods(&self) -> RVec<MethodInfo>;
 
     /// Calls `method`. Never panics: a panic of the callee comes back as [`Reply::Failed`].
+    ///
+    /// The last of the methods that every library has. Those that are added below it have a default body.
     #[sabi(last_prefix_field)]
     fn call(&self, method: RStr<'_>, params: RVec<Value>) -> Reply;
 }
@@ -136,6 +149,7 @@ pub struct Factory {
     pub kind: RString,
     /// Makes the namespace from the host and the keys of the config section, which come as strings or, from TOML, typed.
     pub make: extern "C" fn(host: NamespaceObject, config: RVec<Member>) -> RResult<NamespaceObject, Fault>,
+    /// All else that is known of it. What is not known is ignored.
     pub properties: RVec<Member>,
 }
 

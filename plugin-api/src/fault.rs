@@ -82,6 +82,15 @@ impl Fault {
         Self::new(code as i32, format!("{}: {extra}", code.name()))
     }
 
+    /// The text without the fault's name in front: what a person has to know of `BAD_NAME: cat` is `cat`.
+    pub fn detail(&self) -> &str {
+        let text = self.text.as_str();
+        match text.split_once(": ") {
+            Some((name, detail)) if name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_') => detail,
+            _ => text,
+        }
+    }
+
     /// Whether this is that fault of Supervisor's.
     pub fn is(&self, code: Code) -> bool {
         self.code == code as i32
@@ -101,3 +110,24 @@ impl std::fmt::Display for Fault {
 }
 
 impl std::error::Error for Fault {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_are_plain_or_say_more() {
+        assert_eq!(Fault::bad_name(), Fault::new(10, "BAD_NAME"));
+        assert_eq!(Fault::bad_name_with("cat"), Fault::new(10, "BAD_NAME: cat"));
+        assert!(Fault::bad_name_with("cat").is(Code::BadName));
+        assert_eq!(Code::from_number(91), Some(Code::StillRunning));
+        assert_eq!(Code::from_number(230), None);
+    }
+
+    #[test]
+    fn the_detail_is_without_the_name() {
+        assert_eq!(Fault::bad_name_with("grp:cat").detail(), "grp:cat");
+        assert_eq!(Fault::bad_name().detail(), "BAD_NAME");
+        assert_eq!(Fault::new(1, "No luck: none").detail(), "No luck: none");
+    }
+}

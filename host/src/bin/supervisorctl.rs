@@ -1,1 +1,19 @@
-fn main() {}
+//! `supervisorctl`: commands for a supervisord, once or in a shell.
+
+use std::process::ExitCode;
+
+use supervisor_host::ctl::cli;
+
+fn main() -> ExitCode {
+    let mut args = Vec::new();
+    for argument in std::env::args_os() {
+        match argument.into_string() {
+            Ok(argument) => args.push(argument),
+            Err(argument) => {
+                eprintln!("Error: the argument {} is not UTF-8", argument.display());
+                return ExitCode::from(2);
+            }
+        }
+    }
+    ExitCode::from(cli::run(&args))
+}

@@ -1,1 +1,307 @@
-//! To be written.
+//! `supervisorctl`: commands for a supervisord, once or in a shell.
+//!
+//! All commands stand in one table of groups, `default` first and then the `[ctlplugin:x]` sections in their order. A
+//! group is a namespace object: the built-in commands are one that this program makes for itself. Plugin libraries are
+//! loaded when a command is not built-in or when all commands are listed, so that `supervisorctl status` does not wait
+//! for them.
+//!
+//! A command prints through the [`Session`] and sets its exit status there; one that fails returns a fault, which is
+//! printed as one line and makes the exit status 1.
+
+pub mod cli;
+mod commands;
+mod completion;
+mod follow;
+mod help;
+mod interrupt;
+mod line;
+mod namespec;
+mod plugin_host;
+mod session;
+mod shell;
+
+use std::sync::Arc;
+
+use plugin_api::{Fault, MethodInfo, NamespaceObject, Value, find, namespace, pformat};
+
+use self::{
+    commands::DefaultControllerPlugin,
+    plugin_host::PluginHost,
+    session::{TRANSPORT_ERROR, UNAUTHORIZED, status},
+};
+pub use self::{
+    line::Line,
+    session::{Endpoint, Session},
+};
+use crate::{
+    config::PluginSection,
+    plugin::{SearchPath, load},
+};
+
+/// Width at which values are printed.
+const VALUE_WIDTH: usize = 80;
+
+/// Runs command lines.
+pub struct Controller {
+    session: Arc<Session>,
+    groups: Vec<Group>,
+    /// What of the config is not loaded yet.
+    plugins: Vec<PluginSection>,
+    search: SearchPath,
+}
+
+/// The commands behind one name of `help`.
+struct Group {
+    name: String,
+    commands: Vec<MethodInfo>,
+    object: NamespaceObject,
+}
+
+impl Group {
+    fn new(name: &str, object: NamespaceObject) -> Self {
+        let mut commands: Vec<MethodInfo> = object.methods().into();
+        commands.retain(|command| !command.name.starts_with('_'));
+        Self { name: name.to_owned(), commands, object }
+    }
+}
+
+impl Controller {
+    /// A controller with the built-in commands; those of `plugins` come when they are needed.
+    pub fn new(session: Session, plugins: Vec<PluginSection>, search: SearchPath) -> Self {
+        let session = Arc::new(session);
+        let default = namespace(Arc::new(DefaultControllerPlugin::new(Arc::clone(&session))));
+        Self { session, groups: vec![Group::new("default", default)], plugins, search }
+    }
+
+    /// What its commands print to and set the exit status of.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Runs one line.
+    pub fn run(&mut self, line: &Line) {
+        match line.name() {
+            "" if line.text().is_empty() => {}
+            "help" => self.help(line.rest()),
+            "EOF" => {
+                self.session.output("");
+                self.session.finish();
+            }
+            name => self.run_command(name, line),
+        }
+        self.session.flush();
+    }
+
+    fn run_command(&mut self, name: &str, line: &Line) {
+        let Some((index, command)) = self.find(name) else {
+            self.session.output(&format!("*** Unknown syntax: {}", line.text()));
+            self.session.set_exit_status(status::GENERIC);
+            return;
+        };
+        let words = if index == 0 {
+            line.plain_words()
+        } else {
+            match line.shell_words() {
+                Ok(words) => words,
+                Err(error) => return self.fail(&Fault::new(TRANSPORT_ERROR, error.to_string())),
+            }
+        };
+        if !takes(&command, words.len()) {
+            self.session.output(&help_of(&command));
+            return;
+        }
+        let params = words.into_iter().map(Value::from).collect();
+        match self.groups[index].object.call(command.name.as_rstr(), params).wait() {
+            Ok(Value::Nil) => {}
+            Ok(value) => self.session.output(&pformat(&value, VALUE_WIDTH)),
+            Err(fault) => self.fail(&fault),
+        }
+        if self.session.take_misused() {
+            self.session.output(&help_of(&command));
+        }
+    }
+
+    fn fail(&self, fault: &Fault) {
+        if fault.code == TRANSPORT_ERROR && fault.text == UNAUTHORIZED {
+            self.session.output(UNAUTHORIZED);
+        } else {
+            self.session.output(&format!("error: {fault}"));
+        }
+        self.session.set_exit_status(status::GENERIC);
+    }
+
+    /// The command of that name, and its group.
+    fn find(&mut self, name: &str) -> Option<(usize, MethodInfo)> {
+        if let Some(found) = self.find_loaded(name) {
+            return Some(found);
+        }
+        self.load_plugins();
+        self.find_loaded(name)
+    }
+
+    fn find_loaded(&self, name: &str) -> Option<(usize, MethodInfo)> {
+        self.groups.iter().enumerate().find_map(|(index, group)| {
+            let command = group.commands.iter().find(|command| command.name == name)?;
+            Some((index, command.clone()))
+        })
+    }
+
+    /// Loads what the config names. A plugin that cannot be loaded is complained of, and the others work.
+    fn load_plugins(&mut self) {
+        for section in std::mem::take(&mut self.plugins) {
+            match self.load_plugin(&section) {
+                Ok(object) => self.groups.push(Group::new(&section.name, object)),
+                Err(text) => {
+                    self.session.flush();
+                    eprintln!("Error: {}: {text}", section.place);
+                }
+            }
+        }
+    }
+
+    fn load_plugin(&self, section: &PluginSection) -> Result<NamespaceObject, String> {
+        let factory = load(&section.factory, "ctl", &self.search).map_err(|error| error.to_string())?;
+        let host = namespace(Arc::new(PluginHost::new(Arc::clone(&self.session))));
+        let options = section.options.iter().cloned().collect();
+        factory.make(host, options).map_err(|fault| fault.to_string())
+    }
+
+    fn help(&mut self, topic: &str) {
+        if topic.is_empty() {
+            self.load_plugins();
+            for group in &self.groups {
+                let mut names: Vec<&str> = group.commands.iter().map(|command| command.name.as_str()).collect();
+                let topics = help::topics(&group.name, &mut names);
+                self.session.output(topics.strip_suffix('\n').unwrap_or(&topics));
+            }
+        } else if topic == "help" {
+            self.session.output("help\t\tList the commands");
+            self.session.output("help <action>\tPrint the help of a command");
+        } else {
+            match self.find(topic) {
+                Some((_, command)) => self.session.output(&help_of(&command)),
+                None => self.session.output(&format!("*** No help on {topic}")),
+            }
+        }
+    }
+}
+
+/// Whether a command takes so many words.
+fn takes(command: &MethodInfo, words: usize) -> bool {
+    let is =
+        |param: &plugin_api::Param, property: &str| find(&param.properties, property).is_some_and(Value::is_truthy);
+    let takes_rest = command.params.iter().any(|param| is(param, "rest"));
+    let least = command.params.iter().filter(|param| !is(param, "rest") && !is(param, "optional")).count();
+    words >= least && (takes_rest || words <= command.params.len())
+}
+
+/// The help of a command: its usage, then what it does; or the text alone where that is laid out with tabs by its
+/// author and begins with the command's name.
+fn help_of(command: &MethodInfo) -> String {
+    let (name, text) = (command.name.as_str(), command.help.as_str());
+    let usage = find(&command.properties, "usage").and_then(Value::as_str).unwrap_or(name);
+    if text.starts_with(name) && text.contains('\t') { text.to_owned() } else { format!("{usage}\t{text}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{self, Write},
+        sync::Mutex,
+    };
+
+    use plugin_api::ctl_plugin;
+
+    use super::*;
+
+    struct Shelf;
+
+    #[ctl_plugin]
+    impl Shelf {
+        /// Put <what> there.
+        pub fn shelf_put(&self, what: String, times: Option<u32>) -> Result<(), Fault> {
+            if times == Some(0) { Err(Fault::bad_name_with(what)) } else { Ok(()) }
+        }
+
+        /// What was put there.
+        pub fn shelf_list(&self, filters: Vec<String>) -> Vec<String> {
+            filters
+        }
+
+        /// Wait, then say it.
+        pub async fn shelf_wait(&self) -> bool {
+            true
+        }
+
+        /// Fall over.
+        pub fn shelf_fall(&self) {
+            panic!("over")
+        }
+
+        /// Another, after the built-in one.
+        pub fn version(&self) {
+            unreachable!("the built-in one comes first")
+        }
+    }
+
+    #[derive(Clone, Default)]
+    struct Paper(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Paper {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What a line prints, and the exit status.
+    fn run(line: &str) -> (String, i32) {
+        let paper = Paper::default();
+        let endpoint = Endpoint { url: "unix:///nonexistent/socket".into(), username: None, password: None };
+        let session = Session::new(endpoint, false, Box::new(paper.clone()));
+        let mut controller = Controller::new(session, Vec::new(), SearchPath::new(&[]));
+        controller.groups.push(Group::new("shelf", namespace(Arc::new(Shelf))));
+        controller.run(&Line::typed(line));
+        let text = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
+        (text, controller.session.exit_status())
+    }
+
+    #[test]
+    fn a_plugin_command_takes_its_words() {
+        let table = [
+            ("shelf_put a", "", 0),
+            ("shelf_put 'a b' 2", "", 0),
+            ("shelf_put", "shelf_put <what> [<times>]\tPut <what> there.\n", 0),
+            ("shelf_put a 1 2", "shelf_put <what> [<times>]\tPut <what> there.\n", 0),
+            ("help shelf_put", "shelf_put <what> [<times>]\tPut <what> there.\n", 0),
+            ("shelf_put cup 0", "error: BAD_NAME: cup\n", 1),
+            ("shelf_put 'a", "error: No closing quotation\n", 1),
+            ("shelf_list", "[]\n", 0),
+            ("shelf_list a 'b c'", "['a', 'b c']\n", 0),
+            ("shelf_wait", "True\n", 0),
+            ("help nope", "*** No help on nope\n", 0),
+            ("nope a  b", "*** Unknown syntax: nope a  b\n", 1),
+            ("version", "unix:///nonexistent/socket no such file\n", 7),
+        ];
+        for (line, text, status) in table {
+            assert_eq!(run(line), (text.to_owned(), status), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_plugin_command_that_panics_is_an_error() {
+        let (text, status) = run("shelf_fall");
+        assert!(text.starts_with("error: FAILED: shelf_fall panicked: over (") && text.lines().count() == 1, "{text}");
+        assert_eq!(status, 1);
+    }
+
+    #[test]
+    fn the_commands_of_plugins_are_listed() {
+        let expected = "\nshelf commands (type help <topic>):\n===================================\n\
+                        shelf_fall  shelf_list  shelf_put  shelf_wait  version\n\n";
+        assert!(run("help").0.ends_with(expected), "{}", run("help").0);
+    }
+}

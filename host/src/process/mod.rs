@@ -1,1 +1,13 @@
-//! To be written.
+//! One process: its life, its birth, its signals and its output.
+
+pub mod command;
+pub mod launch;
+pub mod output;
+pub mod reap;
+pub mod signals;
+pub mod spawn;
+pub mod state;
+pub mod stdin;
+
+#[cfg(test)]
+pub(crate) mod fixtures;

@@ -1,1 +1,8 @@
-//! To be written.
+//! XML-RPC methods: the table of all namespaces, where their code runs, and the namespaces that the host has itself.
+
+pub mod plugin_host;
+mod registry;
+pub mod system;
+mod workers;
+
+pub use registry::{Origin, Registry};

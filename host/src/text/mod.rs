@@ -1,6 +1,7 @@
-//! Small text mechanics that several floors share: words as a shell splits them, Python's way of reading and showing
-//! a string, the nearest of several names.
+//! Small text mechanics that several floors share: words as a shell splits them, Python's way of reading a command line
+//! and of reading and showing a string, the nearest of several names.
 
+pub mod getopt;
 pub mod nearest;
 pub mod python;
 pub mod repr;

@@ -1,0 +1,173 @@
+//! The command line of `supervisorctl`, and the run that it asks for.
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+};
+
+use super::{Controller, Endpoint, Line, Session, shell};
+use crate::{
+    config::{ClientConfig, ClientOverrides},
+    plugin::SearchPath,
+    text::getopt::{Known, getopt, refuse_repeats},
+};
+
+/// What `-h` prints, after the name of the program has been put in.
+const HELP: &str = "\
+supervisorctl: control the programs of a supervisord.
+
+Usage: PROG [options] [action [arguments]]
+
+Options:
+-c/--configuration FILENAME -- the config file (looked for in the usual places if not given)
+-h/--help -- print this text
+-i/--interactive -- ask before what ends programs, as the shell does
+-s/--serverurl URL -- where supervisord listens: http://host:port or unix:///path
+     (default \"http://localhost:9001\")
+-u/--username USERNAME -- user name for the server
+-p/--password PASSWORD -- password for the server
+-r/--history_file FILENAME -- keep the shell's history in this file
+
+Without an action a shell is started in which actions are typed. The action
+\"help\" lists all actions, those of plugins too.
+
+";
+
+const OPTIONS: [Known; 8] = [
+    Known { short: Some('h'), long: Some("help"), takes_value: false },
+    Known { short: Some('?'), long: None, takes_value: false },
+    Known { short: Some('c'), long: Some("configuration"), takes_value: true },
+    Known { short: Some('i'), long: Some("interactive"), takes_value: false },
+    Known { short: Some('s'), long: Some("serverurl"), takes_value: true },
+    Known { short: Some('u'), long: Some("username"), takes_value: true },
+    Known { short: Some('p'), long: Some("password"), takes_value: true },
+    Known { short: Some('r'), long: Some("history_file"), takes_value: true },
+];
+
+/// The place of `-s` in [`OPTIONS`].
+const SERVERURL: usize = 4;
+
+/// What the command line says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Arguments {
+    /// `-h` or `-?`, before anything that is wrong.
+    pub help: bool,
+    /// `-c`.
+    pub configuration: Option<PathBuf>,
+    /// `-i`.
+    pub interactive: bool,
+    /// `-s`, `-u`, `-p` and `-r`.
+    pub overrides: ClientOverrides,
+    /// The action and its words.
+    pub action: Vec<String>,
+}
+
+impl Arguments {
+    /// Reads what follows the name of the program. The error is Supervisor's text.
+    pub fn parse(args: &[String]) -> Result<Self, String> {
+        let (given, action) = getopt(args, &OPTIONS)?;
+        let mut read = Self::default();
+        for (index, option) in given.iter().enumerate() {
+            let value = option.value.clone();
+            if option.index == SERVERURL {
+                ClientOverrides::check_url(&option.spelling, &value)?;
+            }
+            refuse_repeats(&given[..=index], |_| true)?;
+            match option.index {
+                0 | 1 => return Ok(Self { help: true, ..Self::default() }),
+                2 => read.configuration = Some(value.into()),
+                3 => read.interactive = true,
+                SERVERURL => read.overrides.serverurl = Some(value),
+                5 => read.overrides.username = Some(value),
+                6 => read.overrides.password = Some(value),
+                _ => read.overrides.history_file = Some(value),
+            }
+        }
+        read.action = action.to_vec();
+        Ok(read)
+    }
+}
+
+/// Runs `supervisorctl` with these arguments, the first of which is its own name, and gives its exit status.
+pub fn run(args: &[String]) -> u8 {
+    let program = args.first().map_or("supervisorctl", String::as_str);
+    match try_run(program, args.get(1..).unwrap_or_default()) {
+        Ok(status) => status,
+        Err(message) => {
+            eprint!("Error: {message}\nFor help, use {program} -h\n");
+            2
+        }
+    }
+}
+
+fn try_run(program: &str, args: &[String]) -> Result<u8, String> {
+    let arguments = Arguments::parse(args)?;
+    if arguments.help {
+        let _ = io::stdout().write_all(HELP.replace("PROG", program).as_bytes());
+        return Ok(0);
+    }
+    let file = arguments.configuration.or_else(ClientConfig::find);
+    let config = ClientConfig::load(file.as_deref(), &arguments.overrides).map_err(|errors| errors.to_string())?;
+    for message in &config.messages {
+        eprintln!("{}", message.text);
+    }
+    let endpoint = Endpoint { url: config.serverurl, username: config.username, password: config.password };
+    let interactive = arguments.interactive || arguments.action.is_empty();
+    let session = Session::new(endpoint, interactive, Box::new(io::stdout()));
+    let mut controller = Controller::new(session, config.ctlplugins, SearchPath::new(&config.plugin_path));
+    if arguments.action.is_empty() {
+        shell::run(&mut controller, &config.prompt, config.history_file.as_deref());
+        return Ok(0);
+    }
+    controller.run(&Line::arguments(&arguments.action));
+    // Exit statuses are a byte, and a plugin may set any number.
+    Ok(controller.session().exit_status().to_le_bytes()[0])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Arguments, String> {
+        let args: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        Arguments::parse(&args)
+    }
+
+    #[test]
+    fn options_come_before_the_action() {
+        let read = parse("-c a.conf -i --server http://h:1 --user=u -pw -r hist tail -f cat").unwrap();
+        let expected = Arguments {
+            help: false,
+            configuration: Some("a.conf".into()),
+            interactive: true,
+            overrides: ClientOverrides {
+                serverurl: Some("http://h:1".into()),
+                username: Some("u".into()),
+                password: Some("w".into()),
+                history_file: Some("hist".into()),
+            },
+            action: vec!["tail".into(), "-f".into(), "cat".into()],
+        };
+        assert_eq!(read, expected);
+        assert!(parse("-? -x").is_err());
+        assert!(parse("-i -h -i").unwrap().help);
+    }
+
+    #[test]
+    fn mistakes_are_told_as_supervisor_tells_them() {
+        let table = [
+            ("-x", "option -x not recognized"),
+            ("-s", "option -s requires argument"),
+            ("--server", "option --serverurl requires argument"),
+            ("--in=4", "option --interactive must not have an argument"),
+            ("-s foo", "invalid value for -s 'foo': value 'foo' is not a URL"),
+            ("--s=4", "invalid value for --serverurl '4': value '4' is not a URL"),
+            ("-s http://", "invalid value for -s 'http://': value 'http://' is not a URL"),
+            ("-i -i", "conflicting command line option '-i'"),
+            ("-c a --conf b", "conflicting command line option '--configuration'"),
+        ];
+        for (line, expected) in table {
+            assert_eq!(parse(line).unwrap_err(), expected, "{line}");
+        }
+    }
+}

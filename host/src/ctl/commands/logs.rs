@@ -1,0 +1,218 @@
+//! `tail` and `maintail`: the logs of processes and of supervisord itself. `fg`: a process's logs and its stdin.
+
+use std::sync::Arc;
+
+use plugin_api::{Fault, Value, fault::Code, repr};
+
+use super::reply::process_info;
+use crate::{
+    ctl::{
+        follow::{self, Ended},
+        session::{Session, status},
+    },
+    text::python,
+    xmlrpc::ClientError,
+};
+
+/// How much of a log is shown unless somebody says.
+const DEFAULT_BYTES: i64 = 1600;
+
+/// What part of a log is wanted.
+#[derive(Debug, PartialEq)]
+enum Part {
+    /// Its last bytes; all of it where that is 0.
+    Last(i64),
+    /// Its end, and what is written from now on.
+    Follow,
+}
+
+/// From `-f` or `-100`.
+fn part(modifier: &str) -> Option<Part> {
+    match modifier.strip_prefix('-')? {
+        "f" => Some(Part::Follow),
+        number => python::int(number).ok().map(Part::Last),
+    }
+}
+
+/// Number for a call: small where it fits, because most servers know no other.
+fn integer(number: i64) -> Value {
+    i32::try_from(number).map_or(Value::Int64(number), Value::Int)
+}
+
+pub(super) fn tail(ctl: &Arc<Session>, words: &[String]) -> Result<(), Fault> {
+    if !ctl.upcheck()? {
+        return Ok(());
+    }
+    match words.len() {
+        0 => {
+            ctl.misused("Error: too few arguments", status::GENERIC);
+            return Ok(());
+        }
+        1..=3 => {}
+        _ => {
+            ctl.misused("Error: too many arguments", status::GENERIC);
+            return Ok(());
+        }
+    }
+    let fail = |text: &str| {
+        ctl.output(text);
+        ctl.set_exit_status(status::GENERIC);
+        Ok(())
+    };
+    let (modifier, words) = match words {
+        [modifier, words @ ..] if modifier.starts_with('-') => (Some(modifier), words),
+        _ => (None, words),
+    };
+    let (name, channel) = match words {
+        [] => return fail("Error: tail requires process name"),
+        [name] => (name, "stdout".to_owned()),
+        [name, .., channel] => (name, channel.to_lowercase()),
+    };
+    let method = match channel.as_str() {
+        "stdout" => "supervisor.readProcessStdoutLog",
+        "stderr" => "supervisor.readProcessStderrLog",
+        _ => return fail(&format!("Error: bad channel {}", repr(&channel.into()))),
+    };
+    let part = match modifier {
+        None => Part::Last(DEFAULT_BYTES),
+        Some(modifier) => match part(modifier) {
+            Some(part) => part,
+            None => return fail(&format!("Error: bad argument {modifier}")),
+        },
+    };
+    match part {
+        Part::Follow => follow::log(ctl, &format!("/logtail/{name}/{channel}"))?,
+        Part::Last(bytes) => {
+            let params = [name.as_str().into(), integer(bytes.saturating_neg()), Value::Int(0)];
+            show(ctl, name, ctl.call(method, &params))?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn maintail(ctl: &Arc<Session>, words: &[String]) -> Result<(), Fault> {
+    if !ctl.upcheck()? {
+        return Ok(());
+    }
+    let part = match words {
+        [] => Some(Part::Last(DEFAULT_BYTES)),
+        [modifier] => part(modifier),
+        _ => {
+            ctl.misused("Error: too many arguments", status::GENERIC);
+            return Ok(());
+        }
+    };
+    match part {
+        Some(Part::Follow) => follow::log(ctl, "/mainlogtail")?,
+        Some(Part::Last(bytes)) => {
+            let params = [integer(bytes.saturating_neg()), Value::Int(0)];
+            show(ctl, "supervisord", ctl.call("supervisor.readLog", &params))?;
+        }
+        None => {
+            ctl.output(&format!("Error: bad argument {}", words[0]));
+            ctl.set_exit_status(status::GENERIC);
+        }
+    }
+    Ok(())
+}
+
+fn show(ctl: &Session, name: &str, log: Result<Value, ClientError>) -> Result<(), Fault> {
+    let fault = match log {
+        Ok(Value::Base64(bytes)) => {
+            ctl.output_bytes(&bytes);
+            ctl.output("");
+            return Ok(());
+        }
+        Ok(log) => {
+            ctl.output(log.as_str().unwrap_or_default());
+            return Ok(());
+        }
+        Err(ClientError::Fault(fault)) => fault,
+        Err(error) => return Err(error.into()),
+    };
+    ctl.set_exit_status(status::GENERIC);
+    let what = match Code::from_number(fault.code) {
+        Some(Code::NoFile) => "no log file",
+        Some(Code::Failed) => "unknown error reading log",
+        Some(Code::BadName) if name != "supervisord" => "no such process name",
+        _ => return Err(fault),
+    };
+    ctl.output(&format!("{name}: ERROR ({what})"));
+    Ok(())
+}
+
+pub(super) fn fg(ctl: &Arc<Session>, words: &[String]) -> Result<(), Fault> {
+    if !ctl.upcheck()? {
+        return Ok(());
+    }
+    let name = match words {
+        [] => {
+            ctl.misused("ERROR: no process name supplied", status::GENERIC);
+            return Ok(());
+        }
+        [name] => name,
+        _ => {
+            ctl.output("ERROR: too many process names supplied");
+            ctl.set_exit_status(status::GENERIC);
+            return Ok(());
+        }
+    };
+    match process_info(ctl, name) {
+        Ok(info) if info.is_running() => {}
+        Ok(_) => {
+            ctl.output("ERROR: process not running");
+            ctl.set_exit_status(status::GENERIC);
+            return Ok(());
+        }
+        Err(ClientError::Fault(fault)) if fault.is(Code::BadName) => {
+            ctl.output("ERROR: bad process name supplied");
+            ctl.set_exit_status(status::GENERIC);
+            return Ok(());
+        }
+        Err(ClientError::Fault(fault)) => {
+            ctl.output(&format!("ERROR: {fault}"));
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    }
+    ctl.output("==> Press Ctrl-C to exit <==");
+    let paths = [format!("/logtail/{name}/stdout"), format!("/logtail/{name}/stderr")];
+    follow::with_input(ctl, &paths, |line| type_into(ctl, name, line))?;
+    ctl.output("Exiting foreground");
+    Ok(())
+}
+
+/// Sends a line to the stdin of a process; says so if that was its end.
+fn type_into(ctl: &Session, name: &str, line: &str) -> Result<Ended, Fault> {
+    match ctl.call("supervisor.sendProcessStdin", &[name.into(), format!("{line}\n").into()]) {
+        Ok(_) if process_info(ctl, name)?.is_running() => return Ok(Ended::No),
+        Ok(_) => ctl.output("Process got killed"),
+        Err(ClientError::Fault(fault)) if fault.is(Code::NotRunning) => ctl.output("Process got killed"),
+        Err(ClientError::Fault(fault)) => ctl.output(&format!("ERROR: {fault}")),
+        Err(error) => return Err(error.into()),
+    }
+    Ok(Ended::Yes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_a_log() {
+        let table = [
+            ("-f", Some(Part::Follow)),
+            ("-100", Some(Part::Last(100))),
+            ("-0", Some(Part::Last(0))),
+            ("--5", Some(Part::Last(-5))),
+            ("-+1_000", Some(Part::Last(1000))),
+            ("-", None),
+            ("-1__0", None),
+            ("-x", None),
+            ("100", None),
+        ];
+        for (modifier, expected) in table {
+            assert_eq!(part(modifier), expected, "{modifier}");
+        }
+    }
+}

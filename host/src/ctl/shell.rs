@@ -1,0 +1,114 @@
+//! The shell: lines from a terminal, with editing, history and completion; or lines from a pipe.
+
+use std::{
+    fs,
+    io::{self, IsTerminal, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use rustyline::{
+    CompletionType, Config, Editor,
+    error::ReadlineError,
+    history::{History, MemHistory},
+};
+
+use super::{Controller, Line, completion::Completion};
+
+/// Shows the status, then runs what is typed until somebody quits.
+pub(super) fn run(controller: &mut Controller, prompt: &str, history_file: Option<&Path>) {
+    controller.run(&Line::typed("status"));
+    let prompt = format!("{prompt}> ");
+    if io::stdin().is_terminal() && io::stdout().is_terminal() {
+        // Without plugins there would be nothing to complete of theirs.
+        controller.load_plugins();
+        match Terminal::new(controller, history_file) {
+            Ok(terminal) => return run_lines(controller, terminal, &prompt),
+            Err(error) => eprintln!("Error: cannot edit lines on this terminal: {error}"),
+        }
+    }
+    run_lines(controller, Pipe, &prompt);
+}
+
+/// Where lines come from.
+trait Lines {
+    /// The next line; `None` when there is none or somebody has had enough. The cursor is then on a line of its own if
+    /// `on_new_line` says so.
+    fn next(&mut self, controller: &Controller, prompt: &str) -> Next;
+}
+
+enum Next {
+    Line(String),
+    /// The end, with the cursor behind the prompt.
+    End,
+    /// The end, with the cursor on a new line.
+    EndOnNewLine,
+}
+
+fn run_lines(controller: &mut Controller, mut lines: impl Lines, prompt: &str) {
+    while !controller.session().is_finished() {
+        match lines.next(controller, prompt) {
+            Next::Line(line) => controller.run(&Line::typed(&line)),
+            Next::End => controller.run(&Line::typed("EOF")),
+            Next::EndOnNewLine => break,
+        }
+    }
+}
+
+struct Pipe;
+
+impl Lines for Pipe {
+    fn next(&mut self, controller: &Controller, prompt: &str) -> Next {
+        controller.session().ask(prompt).map_or(Next::End, Next::Line)
+    }
+}
+
+struct Terminal {
+    editor: Editor<Completion, MemHistory>,
+    history_file: Option<PathBuf>,
+}
+
+impl Terminal {
+    fn new(controller: &Controller, history_file: Option<&Path>) -> rustyline::Result<Self> {
+        let config = Config::builder().completion_type(CompletionType::List).history_ignore_dups(true)?.build();
+        let history = MemHistory::with_config(&config);
+        let mut editor = Editor::with_history(config, history)?;
+        let commands = controller.groups.iter().flat_map(|group| &group.commands);
+        editor.set_helper(Some(Completion::new(Arc::clone(&controller.session), commands)));
+        for line in history_file.and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default().lines() {
+            editor.history_mut().add(line)?;
+        }
+        Ok(Self { editor, history_file: history_file.map(Path::to_owned) })
+    }
+
+    /// Keeps a line in the history, a line of the file as with readline, because both may use the same one. A file that
+    /// cannot be written is no reason to disturb anybody.
+    fn remember(&mut self, line: &str) {
+        let is_new = self.editor.add_history_entry(line).unwrap_or(false);
+        let Some(path) = self.history_file.as_deref().filter(|_| is_new) else { return };
+        let file = fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+        let _ = file.and_then(|mut file| writeln!(file, "{line}"));
+    }
+}
+
+impl Lines for Terminal {
+    fn next(&mut self, controller: &Controller, prompt: &str) -> Next {
+        controller.session().flush();
+        if let Some(completion) = self.editor.helper_mut() {
+            completion.forget();
+        }
+        match self.editor.readline(prompt) {
+            Ok(line) => {
+                self.remember(&line);
+                Next::Line(line)
+            }
+            // ^D and ^C: the editor has ended the line already.
+            Err(ReadlineError::Eof | ReadlineError::Interrupted) => Next::EndOnNewLine,
+            Err(error) => {
+                eprintln!("Error: cannot read from this terminal: {error}");
+                Next::EndOnNewLine
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The form of a line: `2026-11-21 08:21:38,566 INFO message`, in local time.
+
+use std::{io::Write as _, time::UNIX_EPOCH};
+
+use chrono::{Local, TimeZone as _};
+
+use super::Line;
+
+/// Turns lines into text. Remembers the second it formatted last, since lines come in bursts.
+#[derive(Debug, Default)]
+pub struct Formatter {
+    second: i64,
+    prefix: String,
+}
+
+impl Formatter {
+    /// Appends the line, with its time, level and line feed, to `out`.
+    pub fn format(&mut self, line: &Line, out: &mut Vec<u8>) {
+        let (second, millis) = match line.time.duration_since(UNIX_EPOCH) {
+            Ok(since) => (since.as_secs().cast_signed(), since.subsec_millis()),
+            Err(_) => (0, 0),
+        };
+        if self.second != second || self.prefix.is_empty() {
+            self.second = second;
+            self.prefix = Local
+                .timestamp_opt(second, 0)
+                .earliest()
+                .map_or_else(|| second.to_string(), |time| time.format("%Y-%m-%d %H:%M:%S").to_string());
+        }
+        // Writing to a `Vec` cannot fail.
+        let _ = writeln!(out, "{},{millis:03} {} {}", self.prefix, line.level.tag(), line.message);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::logger::Level;
+
+    #[test]
+    fn a_line_has_local_time_with_milliseconds_and_the_short_level() {
+        let local = Local.with_ymd_and_hms(2026, 11, 21, 8, 21, 38).unwrap();
+        let time = UNIX_EPOCH + Duration::new(local.timestamp().cast_unsigned(), 66_999_999);
+        let mut out = Vec::new();
+        let mut formatter = Formatter::default();
+        for (level, message) in [(Level::Info, "supervisord started with pid 1"), (Level::Critical, "é\nb")] {
+            formatter.format(&Line { level, time, message: message.to_owned() }, &mut out);
+        }
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "2026-11-21 08:21:38,066 INFO supervisord started with pid 1\n2026-11-21 08:21:38,066 CRIT é\nb\n"
+        );
+    }
+}

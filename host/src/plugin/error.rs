@@ -1,0 +1,133 @@
+//! Why a plugin cannot be had.
+
+use std::path::PathBuf;
+
+/// Why a plugin cannot be had: what was tried, on which file, and what would be right. One or two lines.
+#[derive(Debug, thiserror::Error)]
+pub enum PluginError {
+    /// No directory has it.
+    #[error(
+        "no file {file} for the plugin '{spec}'\nlooked in {}; `plugin_path` in the config adds a directory",
+        list(searched)
+    )]
+    Missing {
+        /// The factory spec.
+        spec: String,
+        /// What was looked for.
+        file: String,
+        /// Where.
+        searched: Vec<PathBuf>,
+    },
+    /// The file that the config names is not there, or cannot be reached.
+    #[error("cannot open the plugin {}: {reason}", path.display())]
+    Unreachable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+    /// Somebody else could put code into this process.
+    #[error("will not load the plugin {}: {what} {} can be written by {who}\nonly root and the user who runs this may be able to write it", path.display(), subject.display())]
+    Writable {
+        /// The library.
+        path: PathBuf,
+        /// "the file" or "its directory".
+        what: &'static str,
+        /// That file or directory.
+        subject: PathBuf,
+        /// By whom.
+        who: String,
+    },
+    /// The dynamic linker refuses it.
+    #[error("the plugin {} is not a library that can be loaded: {reason}", path.display())]
+    NotALibrary {
+        /// The file.
+        path: PathBuf,
+        /// What the dynamic linker said.
+        reason: String,
+    },
+    /// A library, but for another purpose.
+    #[error("the library {} is not a plugin for supervisord: {reason}", path.display())]
+    NotAPlugin {
+        /// The file.
+        path: PathBuf,
+        /// What is missing.
+        reason: String,
+    },
+    /// It was built against a boundary that does not fit this one.
+    #[error("the plugin {} was built for plugin API {plugin}, which does not fit this host's {host}: {difference}\nbuild it again with supervisor-plugin-api {host}", path.display())]
+    OtherApi {
+        /// The file.
+        path: PathBuf,
+        /// The version of the plugin API that it was built against.
+        plugin: String,
+        /// Ours.
+        host: String,
+        /// The type, and in what it differs.
+        difference: String,
+    },
+    /// A panic in it would end this process.
+    #[error("the plugin {} was built with `panic = \"abort\"`: a panic in it would end the supervisor\nbuild it with `panic = \"unwind\"`, which is Cargo's default", path.display())]
+    PanicsAbort {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It could not say what it has.
+    #[error("the plugin {} fails while it is loaded: {reason}", path.display())]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// It has no such factory.
+    #[error("the plugin {} has no factory '{factory}' for {}; {}", path.display(), purpose(kind), known(kind, factories))]
+    NoFactory {
+        /// The file.
+        path: PathBuf,
+        /// What the config asks for.
+        factory: String,
+        /// The kind that is needed there.
+        kind: String,
+        /// Those of that kind that it has.
+        factories: Vec<String>,
+    },
+    /// It has that factory, for something else.
+    #[error("the factory '{factory}' of the plugin {} is for {}, not for {}", path.display(), purpose(actual), purpose(kind))]
+    WrongKind {
+        /// The file.
+        path: PathBuf,
+        /// What the config asks for.
+        factory: String,
+        /// The kind that is needed there.
+        kind: String,
+        /// The kind that it is.
+        actual: String,
+    },
+    /// The spec names what is part of the host.
+    #[error("'{spec}' is not a plugin, and there is no such factory in supervisor itself")]
+    BuiltIn {
+        /// The factory spec.
+        spec: String,
+    },
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// The section of the config that a kind of factory serves.
+fn purpose(kind: &str) -> String {
+    match kind {
+        "rpcinterface" => "[rpcinterface:x] sections".to_owned(),
+        "ctl" => "[ctlplugin:x] sections".to_owned(),
+        other => format!("the kind '{other}'"),
+    }
+}
+
+fn known(kind: &str, factories: &[String]) -> String {
+    match factories {
+        [] => format!("it has none for {} at all", purpose(kind)),
+        names => format!("it has {}", names.join(", ")),
+    }
+}

@@ -1,0 +1,183 @@
+//! From a file to a factory.
+
+#![allow(unsafe_code)] // Loading a library runs its code, and reading its entry point trusts its name.
+
+use std::{
+    collections::HashMap,
+    error::Error,
+    path::{Path, PathBuf},
+    sync::{Arc, LazyLock},
+};
+
+use abi_stable::{
+    StableAbi,
+    library::{AbiHeader, AbiHeaderRef, LibHeader, LibraryError, ROOT_MODULE_LOADER_NAME_WITH_NUL, RootModule},
+    sabi_types::VersionNumber,
+    std_types::RVec,
+};
+use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+use parking_lot::Mutex;
+use plugin_api::{
+    Fault, Member, NamespaceObject,
+    abi::{self, PluginRef},
+};
+
+use super::{
+    error::PluginError,
+    layout,
+    search::{SearchPath, check_writers},
+};
+use crate::config::FactorySpec;
+
+/// A plugin library, as it says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LibraryInfo {
+    /// Its file, without symbolic links.
+    pub path: PathBuf,
+    /// The name of its crate.
+    pub name: String,
+    /// The version of its crate.
+    pub version: String,
+    /// The version of the plugin API that it was built against.
+    pub api_version: String,
+}
+
+/// A factory of a loaded plugin.
+#[derive(Clone)]
+pub struct Factory {
+    entry: abi::Factory,
+    library: Arc<LibraryInfo>,
+}
+
+impl Factory {
+    /// Makes a namespace. `options` are the section's further keys.
+    pub fn make(&self, host: NamespaceObject, options: RVec<Member>) -> Result<NamespaceObject, Fault> {
+        (self.entry.make)(host, options).into()
+    }
+
+    /// Its name, as the config gives it.
+    pub fn name(&self) -> &str {
+        &self.entry.name
+    }
+
+    /// The library that it is of.
+    pub fn library(&self) -> &LibraryInfo {
+        &self.library
+    }
+}
+
+/// Finds the factory of that kind that the config names. A library is opened once, however often it is named.
+pub fn load(spec: &FactorySpec, kind: &str, search: &SearchPath) -> Result<Factory, PluginError> {
+    let path = search.find(spec)?;
+    let module = open_once(&path)?;
+    let of_that_name = || module.factories.iter().filter(|factory| factory.name == spec.factory);
+    if let Some(entry) = of_that_name().find(|factory| factory.kind == kind) {
+        return Ok(Factory { entry: entry.clone(), library: module.info.clone() });
+    }
+    let (factory, kind) = (spec.factory.clone(), kind.to_owned());
+    if let Some(other) = of_that_name().next() {
+        return Err(PluginError::WrongKind { path, factory, kind, actual: other.kind.to_string() });
+    }
+    let of_that_kind = module.factories.iter().filter(|factory| factory.kind == kind);
+    let factories = of_that_kind.map(|factory| factory.name.to_string()).collect();
+    Err(PluginError::NoFactory { path, factory, kind, factories })
+}
+
+/// What is kept of a loaded library. The library itself is never given back.
+struct Module {
+    info: Arc<LibraryInfo>,
+    factories: RVec<abi::Factory>,
+}
+
+fn open_once(path: &Path) -> Result<Arc<Module>, PluginError> {
+    static MODULES: LazyLock<Mutex<HashMap<PathBuf, Arc<Module>>>> = LazyLock::new(Mutex::default);
+    // Held while the library is opened, so that two who ask at the same time get the same one.
+    let mut modules = MODULES.lock();
+    if let Some(module) = modules.get(path) {
+        return Ok(module.clone());
+    }
+    let module = Arc::new(open(path)?);
+    modules.insert(path.to_owned(), module.clone());
+    Ok(module)
+}
+
+fn open(path: &Path) -> Result<Module, PluginError> {
+    check_writers(path)?;
+    let header = header(path)?;
+    let consts = header.root_mod_consts();
+    if consts.base_name().as_str() != PluginRef::BASE_NAME {
+        let reason = format!("it is one for '{}'", consts.base_name());
+        return Err(PluginError::NotAPlugin { path: path.to_owned(), reason });
+    }
+    check_layout(path, header)?;
+    // SAFETY: the layout of the root module was compared with ours just now.
+    let plugin = unsafe { header.unchecked_layout::<PluginRef>() }
+        .map_err(|error| PluginError::Broken { path: path.to_owned(), reason: one_line(&error.to_string()) })?;
+    if !plugin.unwinds() {
+        return Err(PluginError::PanicsAbort { path: path.to_owned() });
+    }
+    let info = LibraryInfo {
+        path: path.to_owned(),
+        name: plugin.name().to_string(),
+        version: plugin.version().to_string(),
+        api_version: plugin.api_version().to_string(),
+    };
+    Ok(Module { info: Arc::new(info), factories: plugin.factories()() })
+}
+
+/// Opens the library, and finds the entry point that `export!` wrote.
+fn header(path: &Path) -> Result<&'static LibHeader, PluginError> {
+    let not_a_plugin = |reason: String| PluginError::NotAPlugin { path: path.to_owned(), reason };
+    // Everything is resolved now, so that nothing can be missing later; and its symbols are nobody else's.
+    let flags = RTLD_NOW | RTLD_LOCAL | libc::RTLD_NODELETE;
+    // SAFETY: the library's initializers run here. Only root and the running user could have written them.
+    let library = unsafe { Library::open(Some(path), flags) }
+        .map_err(|error| PluginError::NotALibrary { path: path.to_owned(), reason: reason(&error, path) })?;
+    // SAFETY: a symbol of this name is a static `LibHeader`, to which `AbiHeaderRef` is a reference; its first bytes say
+    // so, and `upgrade` reads them before it believes anything.
+    let header: AbiHeaderRef = unsafe { library.get::<AbiHeaderRef>(ROOT_MODULE_LOADER_NAME_WITH_NUL) }
+        .map(|symbol| *symbol)
+        .map_err(|_| not_a_plugin("it exports no factories; its source ends in `plugin_api::export!(…)`".to_owned()))?;
+    // The library is loaded for good, whatever becomes of it.
+    let _ = library.into_raw();
+    header.upgrade().map_err(|error| match error {
+        LibraryError::InvalidAbiHeader(found) if found.magic_string == AbiHeader::VALUE.magic_string => {
+            let (theirs, ours) = (found, AbiHeader::VALUE);
+            not_a_plugin(format!(
+                "it was built with abi_stable {}.{}, and this host with {}.{}",
+                theirs.abi_major, theirs.abi_minor, ours.abi_major, ours.abi_minor
+            ))
+        }
+        LibraryError::InvalidAbiHeader(_) => not_a_plugin("its entry point is not one".to_owned()),
+        LibraryError::InvalidCAbi { .. } => not_a_plugin("it passes values in another way than this host".to_owned()),
+        other => not_a_plugin(one_line(&other.to_string())),
+    })
+}
+
+fn check_layout(path: &Path, header: &LibHeader) -> Result<(), PluginError> {
+    let difference = match header.layout() {
+        Some(plugin) => layout::check(PluginRef::LAYOUT, plugin),
+        None => Err("it does not say how its types are laid out".to_owned()),
+    };
+    difference.map_err(|difference| {
+        let version =
+            |strings| VersionNumber::new(strings).map_or_else(|_| "?".to_owned(), |number| number.to_string());
+        PluginError::OtherApi {
+            path: path.to_owned(),
+            plugin: version(header.version_strings()),
+            host: version(PluginRef::VERSION_STRINGS),
+            difference,
+        }
+    })
+}
+
+/// What the dynamic linker said, without the path that it puts before it.
+fn reason(error: &libloading::Error, path: &Path) -> String {
+    let said = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+    let said = one_line(&said);
+    said.strip_prefix(&format!("{}: ", path.display())).map(str::to_owned).unwrap_or(said)
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,79 @@
+//! The activity log itself: a file, or syslog, and a copy on stdout in the foreground.
+
+use std::{io, path::Path, time::SystemTime};
+
+use crate::{
+    config::{self, Logfile},
+    logger::{Formatter, Level, Line, LogFile, Syslog},
+};
+
+pub(super) struct Activity {
+    level: Level,
+    formatter: Formatter,
+    stdout: Option<LogFile>,
+    file: Option<LogFile>,
+    syslog: Option<Syslog>,
+    buffer: Vec<u8>,
+}
+
+impl Activity {
+    pub(super) fn open(config: &config::Supervisord) -> io::Result<Self> {
+        let file = match &config.logfile {
+            Logfile::Path(path) => Some(LogFile::open(path, config.logfile_maxbytes, config.logfile_backups)?),
+            Logfile::None | Logfile::Auto | Logfile::Syslog => None,
+        };
+        let in_foreground = config.nodaemon && !config.silent;
+        Ok(Self {
+            level: config.loglevel,
+            formatter: Formatter::default(),
+            stdout: in_foreground.then(|| LogFile::open(Path::new("/dev/stdout"), 0, 0)).transpose()?,
+            file,
+            syslog: (config.logfile == Logfile::Syslog).then(Syslog::default),
+            buffer: Vec::new(),
+        })
+    }
+
+    pub(super) fn logs(&self, level: Level) -> bool {
+        level >= self.level
+    }
+
+    /// Logs a line of the output thread's own.
+    pub(super) fn log(&mut self, level: Level, message: String) {
+        if self.logs(level) {
+            self.write(&Line { level, time: SystemTime::now(), message });
+        }
+    }
+
+    pub(super) fn write(&mut self, line: &Line) {
+        self.buffer.clear();
+        self.formatter.format(line, &mut self.buffer);
+        if let Some(stdout) = &mut self.stdout {
+            // Where stdout is broken, nobody is left to tell.
+            stdout.write(&self.buffer);
+        }
+        if let Some(syslog) = &mut self.syslog {
+            syslog.write("", &self.buffer);
+        }
+        if let Some(news) = self.file.as_mut().and_then(|file| file.write(&self.buffer)) {
+            let news = Line { level: Level::Error, time: SystemTime::now(), message: news };
+            self.buffer.clear();
+            self.formatter.format(&news, &mut self.buffer);
+            for log in self.stdout.iter_mut().chain(&mut self.file) {
+                log.write(&self.buffer);
+            }
+        }
+    }
+
+    pub(super) fn reopen(&mut self) {
+        if let Some(Err(error)) = self.file.as_mut().map(LogFile::reopen) {
+            self.log(Level::Error, format!("could not reopen the log: {error}"));
+        }
+        self.log(Level::Info, "supervisord logreopen".to_owned());
+    }
+
+    pub(super) fn clear(&mut self) -> io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), LogFile::clear)?;
+        self.log(Level::Info, "reopening log file".to_owned());
+        Ok(())
+    }
+}

@@ -1,0 +1,79 @@
+//! Takes ANSI escape sequences out of a stream: what begins with `ESC [` and ends with one of a few letters.
+
+const ENDS: &[u8] = b"HfABCDRsuJKhlpm";
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Place {
+    #[default]
+    Text,
+    /// After an `ESC` that may begin a sequence.
+    Escape,
+    Sequence,
+}
+
+/// Remembers where it stands, so that a sequence may be cut anywhere by the pipe.
+#[derive(Debug, Default)]
+pub(super) struct AnsiStripper {
+    place: Place,
+}
+
+impl AnsiStripper {
+    /// Appends `data` without escape sequences to `out`.
+    pub(super) fn strip(&mut self, data: &[u8], out: &mut Vec<u8>) {
+        for &byte in data {
+            self.place = match (self.place, byte) {
+                (Place::Text, 0x1b) => Place::Escape,
+                (Place::Text, _) => {
+                    out.push(byte);
+                    Place::Text
+                }
+                (Place::Escape, b'[') => Place::Sequence,
+                (Place::Escape, 0x1b) => {
+                    out.push(0x1b);
+                    Place::Escape
+                }
+                (Place::Escape, _) => {
+                    out.extend([0x1b, byte]);
+                    Place::Text
+                }
+                (Place::Sequence, _) if ENDS.contains(&byte) => Place::Text,
+                (Place::Sequence, _) => Place::Sequence,
+            };
+        }
+    }
+
+    /// The stream ended.
+    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
+        if std::mem::take(&mut self.place) == Place::Escape {
+            out.push(0x1b);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strip(chunks: &[&str]) -> String {
+        let mut stripper = AnsiStripper::default();
+        let mut out = Vec::new();
+        for chunk in chunks {
+            stripper.strip(chunk.as_bytes(), &mut out);
+        }
+        stripper.finish(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn sequences_go_wherever_they_are_cut() {
+        assert_eq!(strip(&["a\x1b[31;1mred\x1b[0m b"]), "ared b");
+        assert_eq!(strip(&["a\x1b", "[3", "1mred\x1b[", "0m b"]), "ared b");
+        assert_eq!(strip(&["\x1b[2J\x1b[Hx"]), "x");
+    }
+
+    #[test]
+    fn other_escapes_stay() {
+        assert_eq!(strip(&["a\x1bMb\x1b"]), "a\x1bMb\x1b");
+        assert_eq!(strip(&["a\x1b", "\x1b[mb"]), "a\x1bb");
+    }
+}

@@ -1,0 +1,213 @@
+//! The output thread: it alone reads the pipes of the programs and writes log files.
+//!
+//! A disk may take its time; then this thread waits, and a program that writes waits on its own full pipe. Nobody else
+//! does: every method of [`OutputHandle`] hands a command over and goes on. Commands are done in the order in which
+//! they came, so the line that says that a process has exited stands after its last output.
+
+mod activity;
+mod ansi;
+pub mod auto;
+mod capture;
+mod sink;
+mod thread;
+
+use std::{
+    collections::VecDeque,
+    io,
+    os::fd::OwnedFd,
+    path::PathBuf,
+    sync::{Arc, mpsc},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use mio::{Poll, Waker};
+use parking_lot::Mutex;
+pub use sink::Target;
+
+use self::{activity::Activity, thread::Thread};
+use super::stdin::{Stdin, StdinError};
+use crate::{
+    config,
+    events::Bus,
+    logger::{Line, Logger},
+};
+
+/// How many bytes of log lines may wait to be written. Lines past that are dropped and counted.
+const MOST_WAITING: usize = 8 * 1024 * 1024;
+/// What a line costs besides its text.
+const LINE_OVERHEAD: usize = 64;
+
+/// The pipes of a process that was just spawned, and where what comes out of them goes.
+#[derive(Debug)]
+pub struct ChildOutput {
+    /// Names this run of the process until [`OutputHandle::child_exited`].
+    pub run: u64,
+    /// The process.
+    pub process: String,
+    /// Its group.
+    pub group: String,
+    /// Its pid.
+    pub pid: i32,
+    /// The reading end of its stdout.
+    pub stdout: (OwnedFd, Target),
+    /// The reading end of its stderr, unless that goes to stdout.
+    pub stderr: Option<(OwnedFd, Target)>,
+}
+
+/// Answers a command once it is done.
+type Done = Box<dyn FnOnce(io::Result<()>) + Send>;
+
+enum Command {
+    Line(Line),
+    Add(Box<ChildOutput>),
+    Exited(u64),
+    Stdin(u64, Arc<Stdin>),
+    Reopen,
+    ClearActivity(Done),
+    Clear(Vec<PathBuf>, Done),
+    Flush(Done),
+    Stop,
+}
+
+#[derive(Default)]
+struct Queue {
+    commands: VecDeque<Command>,
+    waiting: usize,
+    dropped: u64,
+    closed: bool,
+}
+
+struct Shared {
+    queue: Mutex<Queue>,
+    waker: Waker,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    bus: Bus,
+}
+
+/// The way to the output thread. Cheap to clone; nothing here blocks, except where it says so.
+#[derive(Clone)]
+pub struct OutputHandle(Arc<Shared>);
+
+impl std::fmt::Debug for OutputHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OutputHandle").finish_non_exhaustive()
+    }
+}
+
+/// Opens the activity log and starts the output thread. To be called after the process has become a daemon: threads do
+/// not survive a fork.
+pub fn start(config: &config::Supervisord) -> io::Result<(OutputHandle, Logger)> {
+    let activity = Activity::open(config)?;
+    let poll = Poll::new()?;
+    let waker = Waker::new(poll.registry(), thread::WAKER)?;
+    let bus = Bus::new();
+    let shared = Arc::new(Shared { queue: Mutex::default(), waker, thread: Mutex::new(None), bus: bus.clone() });
+    let (for_thread, strip_ansi) = (Arc::clone(&shared), config.strip_ansi);
+    let thread = std::thread::Builder::new()
+        .name("output".to_owned())
+        .spawn(move || Thread::new(poll, for_thread, activity, bus, strip_ansi).run())?;
+    *shared.thread.lock() = Some(thread);
+    let handle = OutputHandle(shared);
+    let sink = handle.clone();
+    Ok((handle, Logger::new(config.loglevel, move |line| sink.push(Command::Line(line)))))
+}
+
+impl OutputHandle {
+    /// Where the output thread publishes `PROCESS_LOG_*` and `PROCESS_COMMUNICATION_*`, and everybody else the rest.
+    pub fn bus(&self) -> &Bus {
+        &self.0.bus
+    }
+
+    fn push(&self, command: Command) {
+        let mut queue = self.0.queue.lock();
+        if queue.closed {
+            return;
+        }
+        if let Command::Line(line) = &command {
+            let waiting = queue.waiting + line.message.len() + LINE_OVERHEAD;
+            if waiting > MOST_WAITING {
+                queue.dropped += 1;
+                return;
+            }
+            queue.waiting = waiting;
+        }
+        let sleeps = queue.commands.is_empty();
+        queue.commands.push_back(command);
+        drop(queue);
+        if sleeps {
+            // It fails only where the poll is gone, and with it the thread.
+            let _ = self.0.waker.wake();
+        }
+    }
+
+    /// Reads these pipes from now on.
+    pub fn add(&self, child: ChildOutput) {
+        self.push(Command::Add(Box::new(child)));
+    }
+
+    /// The process has exited: what its pipes hold is read, then they are closed, whoever else holds them.
+    pub fn child_exited(&self, run: u64) {
+        self.push(Command::Exited(run));
+    }
+
+    /// Sends `data` to the stdin of a process. What the pipe does not take is sent when it does.
+    pub fn write_stdin(&self, run: u64, stdin: &Arc<Stdin>, data: &[u8]) -> Result<(), StdinError> {
+        if stdin.write(data)? {
+            self.push(Command::Stdin(run, Arc::clone(stdin)));
+        }
+        Ok(())
+    }
+
+    /// Opens all log files anew.
+    pub fn reopen(&self) {
+        self.push(Command::Reopen);
+    }
+
+    /// Empties the activity log. Blocks until that is done, or for so long.
+    pub fn clear_activity(&self, patience: Duration) -> io::Result<()> {
+        self.wait(patience, Command::ClearActivity)
+    }
+
+    /// Empties log files of programs. Blocks until that is done, or for so long.
+    pub fn clear(&self, paths: Vec<PathBuf>, patience: Duration) -> io::Result<()> {
+        self.wait(patience, |done| Command::Clear(paths, done))
+    }
+
+    /// Waits until everything that was logged, and written by programs, before this call has reached the files. Blocks,
+    /// but no longer than that.
+    pub fn flush(&self, patience: Duration) -> io::Result<()> {
+        self.wait(patience, Command::Flush)
+    }
+
+    fn wait(&self, patience: Duration, command: impl FnOnce(Done) -> Command) -> io::Result<()> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        self.push(command(Box::new(move |result| {
+            let _ = sender.send(result);
+        })));
+        match receiver.recv_timeout(patience) {
+            Ok(result) => result,
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                Err(io::Error::new(io::ErrorKind::TimedOut, "the disk with the logs does not answer"))
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err(io::Error::other("the logs are closed")),
+        }
+    }
+
+    /// Writes what is waiting, closes all files and ends the thread. Blocks until then, but no longer than that.
+    /// What is logged afterwards is lost.
+    pub fn stop(&self, patience: Duration) {
+        let _ = self.flush(patience);
+        self.push(Command::Stop);
+        let thread = self.0.thread.lock().take();
+        if let Some(thread) = thread
+            && self.flush(patience).is_err_and(|error| error.kind() != io::ErrorKind::TimedOut)
+        {
+            // The queue is closed: nothing is left to do but to return.
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

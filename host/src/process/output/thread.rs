@@ -1,0 +1,278 @@
+//! The loop of the output thread.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    io::{self, ErrorKind, Read as _},
+    os::fd::{AsRawFd as _, OwnedFd},
+    sync::Arc,
+    time::Duration,
+};
+
+use mio::{Events, Interest, Poll, Token, unix::SourceFd, unix::pipe};
+
+use super::{
+    ChildOutput, Command, Shared, Stdin, Target,
+    activity::Activity,
+    sink::{Context, Files, Sink, Source},
+};
+use crate::{
+    events::{Bus, Channel},
+    logger::Level,
+};
+
+pub(super) const WAKER: Token = Token(0);
+
+/// One read of one pipe; then it is the next one's turn.
+const READ_SIZE: usize = 256 * 1024;
+/// How much is read from the pipes of a process that has exited. More than a pipe holds, so nothing of its own is left
+/// behind; and an end, for a grandchild that goes on writing would otherwise be read for ever.
+const DRAIN_MOST: usize = 1024 * 1024;
+/// How many rounds of reading pass between two looks at the commands.
+const ROUNDS: usize = 8;
+
+struct Pipe {
+    receiver: pipe::Receiver,
+    sink: Sink,
+    run: u64,
+    /// It may hold more; it stands in the queue of those that are read in turn.
+    ready: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    More,
+    Empty,
+    End,
+}
+
+impl Pipe {
+    fn read(&mut self, buffer: &mut [u8], context: &mut Context) -> (usize, Reading) {
+        loop {
+            return match self.receiver.read(buffer) {
+                Ok(0) => (0, Reading::End),
+                Ok(count) => {
+                    self.sink.write(&buffer[..count], context);
+                    (count, Reading::More)
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => (0, Reading::Empty),
+                Err(_) => (0, Reading::End),
+            };
+        }
+    }
+
+    /// Reads all that is there, within reason.
+    fn drain(&mut self, buffer: &mut [u8], context: &mut Context) -> Reading {
+        let mut total = 0;
+        loop {
+            let (count, reading) = self.read(buffer, context);
+            total += count;
+            if reading != Reading::More || total >= DRAIN_MOST {
+                return reading;
+            }
+        }
+    }
+}
+
+pub(super) struct Thread {
+    poll: Poll,
+    shared: Arc<Shared>,
+    context: Context,
+    files: Files,
+    pipes: HashMap<usize, Pipe>,
+    stdins: HashMap<usize, (u64, Arc<Stdin>)>,
+    ready: VecDeque<usize>,
+    last_token: usize,
+    buffer: Box<[u8]>,
+}
+
+impl Thread {
+    pub(super) fn new(poll: Poll, shared: Arc<Shared>, activity: Activity, bus: Bus, strip_ansi: bool) -> Self {
+        Self {
+            poll,
+            shared,
+            context: Context { activity, bus, strip_ansi },
+            files: Files::default(),
+            pipes: HashMap::new(),
+            stdins: HashMap::new(),
+            ready: VecDeque::new(),
+            last_token: WAKER.0,
+            buffer: vec![0; READ_SIZE].into_boxed_slice(),
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        // Signals are the supervisor thread's business.
+        let _ = nix::sys::signal::SigSet::all().thread_block();
+        let mut events = Events::with_capacity(256);
+        loop {
+            if !self.commands(&mut events) {
+                return;
+            }
+            for _ in 0..ROUNDS {
+                self.read_round();
+            }
+            // Catching up may have taken the wake-up for commands that came since.
+            let idle = self.ready.is_empty() && self.shared.queue.lock().commands.is_empty();
+            let timeout = (!idle).then_some(Duration::ZERO);
+            self.look(&mut events, timeout);
+        }
+    }
+
+    /// Learns which pipes are ready.
+    fn look(&mut self, events: &mut Events, timeout: Option<Duration>) {
+        if let Err(error) = self.poll.poll(events, timeout) {
+            if error.kind() != ErrorKind::Interrupted {
+                self.context.activity.log(Level::Critical, format!("could not wait for output: {error}"));
+            }
+            return;
+        }
+        for event in &*events {
+            let token = event.token().0;
+            if let Some(pipe) = self.pipes.get_mut(&token) {
+                if !std::mem::replace(&mut pipe.ready, true) {
+                    self.ready.push_back(token);
+                }
+            } else if let Some((_, stdin)) = self.stdins.get(&token)
+                && stdin.flush() != Ok(true)
+            {
+                self.forget_stdin(token);
+            }
+        }
+    }
+
+    /// Reads once from each pipe that may hold something.
+    fn read_round(&mut self) {
+        for _ in 0..self.ready.len() {
+            let Some(token) = self.ready.pop_front() else { return };
+            let Some(pipe) = self.pipes.get_mut(&token) else { continue };
+            match pipe.read(&mut self.buffer, &mut self.context).1 {
+                Reading::More => self.ready.push_back(token),
+                Reading::Empty => pipe.ready = false,
+                Reading::End => self.close(token),
+            }
+        }
+    }
+
+    fn close(&mut self, token: usize) {
+        if let Some(mut pipe) = self.pipes.remove(&token) {
+            pipe.sink.finish(&mut self.context);
+            let _ = self.poll.registry().deregister(&mut pipe.receiver);
+        }
+    }
+
+    fn forget_stdin(&mut self, token: usize) {
+        if let Some((_, stdin)) = self.stdins.remove(&token) {
+            let _ = self.poll.registry().deregister(&mut SourceFd(&stdin.as_raw_fd()));
+        }
+    }
+
+    fn token(&mut self) -> usize {
+        self.last_token += 1;
+        self.last_token
+    }
+
+    /// Does what is asked. Answers whether to go on.
+    fn commands(&mut self, events: &mut Events) -> bool {
+        let (commands, dropped) = {
+            let mut queue = self.shared.queue.lock();
+            queue.waiting = 0;
+            (std::mem::take(&mut queue.commands), std::mem::take(&mut queue.dropped))
+        };
+        for command in commands {
+            match command {
+                Command::Line(line) => self.context.activity.write(&line),
+                Command::Add(child) => self.add(*child),
+                Command::Exited(run) => self.exited(run),
+                Command::Stdin(run, stdin) => self.watch_stdin(run, stdin),
+                Command::Reopen => {
+                    self.context.activity.reopen();
+                    self.files.reopen(&mut self.context.activity);
+                }
+                Command::ClearActivity(done) => done(self.context.activity.clear()),
+                Command::Clear(paths, done) => done(paths.iter().try_for_each(|path| self.files.clear(path))),
+                Command::Flush(done) => {
+                    self.catch_up(events);
+                    done(Ok(()));
+                }
+                Command::Stop => {
+                    let mut queue = self.shared.queue.lock();
+                    queue.closed = true;
+                    queue.commands.clear();
+                    return false;
+                }
+            }
+        }
+        if dropped > 0 {
+            let what = format!("{dropped} lines of this log were dropped, because it could not be written fast enough");
+            self.context.activity.log(Level::Error, what);
+        }
+        true
+    }
+
+    /// Reads all that processes have written up to now.
+    fn catch_up(&mut self, events: &mut Events) {
+        self.look(events, Some(Duration::ZERO));
+        for token in std::mem::take(&mut self.ready) {
+            let Some(pipe) = self.pipes.get_mut(&token) else { continue };
+            match pipe.drain(&mut self.buffer, &mut self.context) {
+                Reading::More => self.ready.push_back(token),
+                Reading::Empty => pipe.ready = false,
+                Reading::End => self.close(token),
+            }
+        }
+    }
+
+    fn add(&mut self, child: ChildOutput) {
+        let ChildOutput { run, process, group, pid, stdout, stderr } = child;
+        let outputs = [(Channel::Stdout, Some(stdout)), (Channel::Stderr, stderr)];
+        for (channel, (fd, target)) in outputs.into_iter().filter_map(|(channel, output)| Some((channel, output?))) {
+            let source = Source { process: process.clone(), group: group.clone(), pid, channel };
+            if let Err(error) = self.add_pipe(run, source, fd, &target) {
+                let what = format!("could not watch the {} of '{process}': {error}", channel.name());
+                self.context.activity.log(Level::Critical, what);
+            }
+        }
+    }
+
+    fn add_pipe(&mut self, run: u64, source: Source, fd: OwnedFd, target: &Target) -> io::Result<()> {
+        let token = self.token();
+        let mut receiver = pipe::Receiver::from(fd);
+        receiver.set_nonblocking(true)?;
+        self.poll.registry().register(&mut receiver, Token(token), Interest::READABLE)?;
+        let sink = Sink::open(source, target, &mut self.files, &mut self.context);
+        self.pipes.insert(token, Pipe { receiver, sink, run, ready: false });
+        Ok(())
+    }
+
+    fn exited(&mut self, run: u64) {
+        let mut tokens: Vec<_> =
+            self.pipes.iter().filter(|(_, pipe)| pipe.run == run).map(|(&token, _)| token).collect();
+        tokens.sort_unstable();
+        for token in tokens {
+            if let Some(pipe) = self.pipes.get_mut(&token) {
+                pipe.drain(&mut self.buffer, &mut self.context);
+            }
+            self.close(token);
+        }
+        let stdins: Vec<_> = self.stdins.iter().filter(|(_, (of, _))| *of == run).map(|(&token, _)| token).collect();
+        for token in stdins {
+            self.forget_stdin(token);
+        }
+    }
+
+    fn watch_stdin(&mut self, run: u64, stdin: Arc<Stdin>) {
+        // Watched already, or written meanwhile, or nobody is left to read.
+        if self.stdins.values().any(|(_, known)| Arc::ptr_eq(known, &stdin)) || stdin.flush() != Ok(true) {
+            return;
+        }
+        let token = self.token();
+        let fd = stdin.as_raw_fd();
+        match self.poll.registry().register(&mut SourceFd(&fd), Token(token), Interest::WRITABLE) {
+            Ok(()) => drop(self.stdins.insert(token, (run, stdin))),
+            Err(error) => {
+                self.context.activity.log(Level::Error, format!("could not watch a stdin: {error}"));
+            }
+        }
+    }
+}

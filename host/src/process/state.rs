@@ -1,0 +1,382 @@
+//! The life of one process as a value and a function.
+//!
+//! [`Machine::step`] takes what happened and the time, changes the machine and answers what is to be done. It reads no
+//! clock and makes no system call; whoever drives it does what the [`Action`]s say, in their order, and calls again
+//! no later than [`Machine::next_deadline`].
+//!
+//! Supervisor looks at each process once a second and may see a change late or in the wrong order. Here each deadline
+//! is exact: a process that dies before `startsecs` is never called RUNNING.
+
+use std::{fmt, time::Duration};
+
+use crate::{
+    config::{self, AutoRestart, Level},
+    events::Change,
+    process::signals,
+    states::ProcessState,
+};
+
+/// A point in monotonic time: how long after an origin that its user chose.
+pub type Time = Duration;
+
+/// A process that exits at once and counts as started at once (`startsecs=0`) is started again this long after its
+/// last start, not in a loop that burns a processor.
+const LEAST_BETWEEN_RESTARTS: Duration = Duration::from_secs(1);
+const STOP_REPORT_INTERVAL: Duration = Duration::from_secs(2);
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It exited with this status.
+    Code(i32),
+    /// It was killed.
+    Signal {
+        /// By which signal.
+        signal: i32,
+        /// Whether it left a core file.
+        core: bool,
+    },
+}
+
+impl Exit {
+    /// What is reported as `exitstatus` and compared with `exitcodes`: -1 for a process that was killed.
+    pub fn status(self) -> i32 {
+        match self {
+            Self::Code(code) => code,
+            Self::Signal { .. } => -1,
+        }
+    }
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exit status {code}"),
+            Self::Signal { signal, core } => {
+                write!(f, "terminated by {}{}", signals::name(*signal), if *core { " (core dumped)" } else { "" })
+            }
+        }
+    }
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A client asks for a start.
+    Start,
+    /// The spawn that was asked for succeeded.
+    Spawned(i32),
+    /// The spawn that was asked for failed, for this reason.
+    SpawnFailed(String),
+    /// A client asks for a stop.
+    Stop {
+        /// Whether it waits for it, and the log should say every two seconds that it does.
+        waited_for: bool,
+    },
+    /// The supervisor stops and takes this process with it.
+    Shutdown,
+    /// The signal that was asked for could not be sent.
+    KillFailed(String),
+    /// The process is gone.
+    Reaped(Exit),
+    /// Time has passed.
+    Tick {
+        /// Whether processes may be started: the supervisor is not stopping.
+        may_start: bool,
+    },
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Spawn the process, then say [`Input::Spawned`] or [`Input::SpawnFailed`].
+    Spawn,
+    /// Send a signal; if that fails for another reason than that the process is gone, say [`Input::KillFailed`].
+    Kill {
+        /// To this process,
+        pid: i32,
+        /// this signal,
+        signal: i32,
+        /// to its whole process group.
+        as_group: bool,
+    },
+    /// Write a line to the activity log.
+    Log(Level, String),
+    /// Publish a change of state.
+    Changed(Change),
+}
+
+/// Where a process is in its life.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    state: ProcessState,
+    pid: i32,
+    starts: u64,
+    backoff: u32,
+    started: Time,
+    /// STARTING: RUNNING from here on. BACKOFF: the next try. STOPPING: SIGKILL. EXITED: the next start, if there is one.
+    deadline: Option<Time>,
+    next_stop_report: Option<Time>,
+    exitstatus: Option<i32>,
+    spawnerr: Option<String>,
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Machine {
+    /// A process that was never started.
+    pub fn new() -> Self {
+        Self {
+            state: ProcessState::Stopped,
+            pid: 0,
+            starts: 0,
+            backoff: 0,
+            started: Time::ZERO,
+            deadline: None,
+            next_stop_report: None,
+            exitstatus: None,
+            spawnerr: None,
+        }
+    }
+
+    /// Its state.
+    pub fn state(&self) -> ProcessState {
+        self.state
+    }
+
+    /// Its pid, 0 where it has none.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// How often a start was tried.
+    pub fn starts(&self) -> u64 {
+        self.starts
+    }
+
+    /// The exit status of the last run; `None` while it runs, and where it never came as far as RUNNING.
+    pub fn exitstatus(&self) -> Option<i32> {
+        self.exitstatus
+    }
+
+    /// Why the last start failed, or how the last run ended badly.
+    pub fn spawnerr(&self) -> Option<&str> {
+        self.spawnerr.as_deref()
+    }
+
+    /// Whether it was asked to stop and is still there.
+    pub fn is_killed(&self) -> bool {
+        self.state == ProcessState::Stopping
+    }
+
+    /// When the next [`Input::Tick`] is due. [`Time::ZERO`] is at once.
+    pub fn next_deadline(&self, rules: &config::Process, may_start: bool) -> Option<Time> {
+        match self.state {
+            ProcessState::Stopped => (may_start && self.starts == 0 && rules.autostart).then_some(Time::ZERO),
+            ProcessState::Starting => self.deadline,
+            ProcessState::Backoff if self.backoff > rules.startretries => Some(Time::ZERO),
+            ProcessState::Backoff | ProcessState::Exited => self.deadline.filter(|_| may_start),
+            ProcessState::Stopping => self.deadline.into_iter().chain(self.next_stop_report).min(),
+            ProcessState::Running | ProcessState::Fatal | ProcessState::Unknown => None,
+        }
+    }
+
+    /// Takes what happened, at that time, and answers what is to be done.
+    pub fn step(&mut self, rules: &config::Process, now: Time, input: Input) -> Vec<Action> {
+        let mut out = Vec::new();
+        match input {
+            Input::Start => self.start(now, &mut out),
+            Input::Spawned(pid) => self.spawned(rules, now, pid, &mut out),
+            Input::SpawnFailed(why) => self.spawn_failed(now, why, &mut out),
+            Input::Stop { waited_for } => {
+                self.next_stop_report = waited_for.then_some(now);
+                self.stop(rules, now, &mut out);
+            }
+            Input::Shutdown if self.state == ProcessState::Backoff => self.give_up(&mut out),
+            Input::Shutdown => self.stop(rules, now, &mut out),
+            Input::KillFailed(why) => self.kill_failed(rules, &why, &mut out),
+            Input::Reaped(exit) => self.reaped(rules, now, exit, &mut out),
+            Input::Tick { may_start } => self.tick(rules, now, may_start, &mut out),
+        }
+        out
+    }
+
+    fn change(&mut self, to: ProcessState, expected: bool, out: &mut Vec<Action>) {
+        let from = std::mem::replace(&mut self.state, to);
+        if from != to {
+            out.push(Action::Changed(Change { from, to, tries: self.backoff, pid: self.pid, expected }));
+        }
+    }
+
+    fn start(&mut self, now: Time, out: &mut Vec<Action>) {
+        if self.pid != 0 || !(self.state.is_stopped() || self.state == ProcessState::Backoff) {
+            return;
+        }
+        self.spawnerr = None;
+        self.exitstatus = None;
+        self.next_stop_report = None;
+        self.started = now;
+        self.starts += 1;
+        self.change(ProcessState::Starting, true, out);
+        out.push(Action::Spawn);
+    }
+
+    fn spawned(&mut self, rules: &config::Process, now: Time, pid: i32, out: &mut Vec<Action>) {
+        self.pid = pid;
+        self.deadline = Some(self.started + seconds(rules.startsecs));
+        out.push(Action::Log(Level::Info, format!("spawned: '{}' with pid {pid}", rules.name)));
+        if rules.startsecs == 0 {
+            self.tick(rules, now, false, out);
+        }
+    }
+
+    fn spawn_failed(&mut self, now: Time, why: String, out: &mut Vec<Action>) {
+        out.push(Action::Log(Level::Info, format!("spawnerr: {why}")));
+        self.spawnerr = Some(why);
+        self.back_off(now, out);
+    }
+
+    fn back_off(&mut self, now: Time, out: &mut Vec<Action>) {
+        self.backoff += 1;
+        self.deadline = Some(now + seconds(self.backoff));
+        self.change(ProcessState::Backoff, true, out);
+    }
+
+    fn give_up(&mut self, out: &mut Vec<Action>) {
+        self.backoff = 0;
+        self.deadline = None;
+        self.change(ProcessState::Fatal, true, out);
+    }
+
+    fn stop(&mut self, rules: &config::Process, now: Time, out: &mut Vec<Action>) {
+        match self.state {
+            ProcessState::Backoff => {
+                out.push(Action::Log(
+                    Level::Debug,
+                    format!("Attempted to kill {}, which is in BACKOFF state.", rules.name),
+                ));
+                self.deadline = None;
+                self.change(ProcessState::Stopped, true, out);
+            }
+            ProcessState::Running | ProcessState::Starting => {
+                self.kill(rules, now, rules.stopsignal, rules.stopasgroup, out);
+                self.report_stop(rules, now, out);
+            }
+            _ => {}
+        }
+    }
+
+    fn kill(&mut self, rules: &config::Process, now: Time, signal: i32, as_group: bool, out: &mut Vec<Action>) {
+        let pid = self.pid;
+        let whom = if as_group { "process group " } else { "" };
+        let how = signals::name(signal);
+        out.push(Action::Log(Level::Debug, format!("killing {} (pid {pid}) {whom}with signal {how}", rules.name)));
+        self.deadline = Some(now + seconds(rules.stopwaitsecs));
+        self.change(ProcessState::Stopping, true, out);
+        out.push(Action::Kill { pid, signal, as_group });
+    }
+
+    fn report_stop(&mut self, rules: &config::Process, now: Time, out: &mut Vec<Action>) {
+        if self.next_stop_report.is_some_and(|due| due <= now) {
+            out.push(Action::Log(Level::Info, format!("waiting for {} to stop", rules.name)));
+            self.next_stop_report = Some(now + STOP_REPORT_INTERVAL);
+        }
+    }
+
+    fn kill_failed(&mut self, rules: &config::Process, why: &str, out: &mut Vec<Action>) {
+        out.push(Action::Log(Level::Critical, format!("unknown problem killing {} ({}):{why}", rules.name, self.pid)));
+        self.deadline = None;
+        self.change(ProcessState::Unknown, true, out);
+    }
+
+    fn reaped(&mut self, rules: &config::Process, now: Time, exit: Exit, out: &mut Vec<Action>) {
+        let name = &rules.name;
+        let expected = rules.exitcodes.contains(&exit.status());
+        let level = if expected { Level::Info } else { Level::Warn };
+        match self.state {
+            ProcessState::Stopping => {
+                self.deadline = None;
+                self.exitstatus = Some(exit.status());
+                self.change(ProcessState::Stopped, true, out);
+                out.push(Action::Log(level, format!("stopped: {name} ({exit})")));
+            }
+            ProcessState::Starting if now < self.started + seconds(rules.startsecs) => {
+                self.exitstatus = None;
+                self.spawnerr = Some("Exited too quickly (process log may have details)".to_owned());
+                self.back_off(now, out);
+                out.push(Action::Log(Level::Warn, format!("exited: {name} ({exit}; not expected)")));
+            }
+            _ => {
+                // It was up for long enough, only nobody had looked.
+                if self.state == ProcessState::Starting {
+                    self.change(ProcessState::Running, true, out);
+                }
+                self.backoff = 0;
+                self.exitstatus = Some(exit.status());
+                let again = match rules.autorestart {
+                    AutoRestart::Never => false,
+                    AutoRestart::Unexpected => !expected,
+                    AutoRestart::Always => true,
+                };
+                self.deadline = again.then(|| now.max(self.started + LEAST_BETWEEN_RESTARTS));
+                if !expected {
+                    self.spawnerr = Some(format!("Bad exit code {}", exit.status()));
+                }
+                self.change(ProcessState::Exited, expected, out);
+                let judgement = if expected { "expected" } else { "not expected" };
+                out.push(Action::Log(level, format!("exited: {name} ({exit}; {judgement})")));
+            }
+        }
+        self.next_stop_report = None;
+        self.pid = 0;
+    }
+
+    fn tick(&mut self, rules: &config::Process, now: Time, may_start: bool, out: &mut Vec<Action>) {
+        if self.next_deadline(rules, may_start).is_none_or(|due| now < due) {
+            return;
+        }
+        match self.state {
+            ProcessState::Stopped | ProcessState::Exited => self.start(now, out),
+            ProcessState::Starting => {
+                self.deadline = None;
+                self.backoff = 0;
+                self.change(ProcessState::Running, true, out);
+                out.push(Action::Log(
+                    Level::Info,
+                    format!(
+                        "success: {} entered RUNNING state, process has stayed up for > than {} seconds (startsecs)",
+                        rules.name, rules.startsecs
+                    ),
+                ));
+            }
+            ProcessState::Backoff if self.backoff > rules.startretries => {
+                self.give_up(out);
+                out.push(Action::Log(
+                    Level::Info,
+                    format!("gave up: {} entered FATAL state, too many start retries too quickly", rules.name),
+                ));
+            }
+            ProcessState::Backoff => self.start(now, out),
+            ProcessState::Stopping => {
+                if self.deadline.is_some_and(|due| due <= now) {
+                    out.push(Action::Log(Level::Warn, format!("killing '{}' ({}) with SIGKILL", rules.name, self.pid)));
+                    self.kill(rules, now, libc::SIGKILL, rules.killasgroup, out);
+                }
+                self.report_stop(rules, now, out);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn seconds(count: u32) -> Duration {
+    Duration::from_secs(count.into())
+}
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;

@@ -1,0 +1,318 @@
+//! The machine driven by hand: each test is a story of inputs at times, and what came of them.
+
+use super::*;
+use crate::process::fixtures::process;
+
+/// Drives a machine and writes down what it does.
+struct Story {
+    rules: config::Process,
+    machine: Machine,
+    now: Time,
+}
+
+impl Story {
+    fn of(rules: config::Process) -> Self {
+        Self { rules, machine: Machine::new(), now: Time::ZERO }
+    }
+
+    fn at(&mut self, millis: u64) -> &mut Self {
+        self.now = Duration::from_millis(millis);
+        self
+    }
+
+    /// What the input led to, one word or line for each action.
+    fn step(&mut self, input: Input) -> Vec<String> {
+        self.machine
+            .step(&self.rules, self.now, input)
+            .into_iter()
+            .map(|action| match action {
+                Action::Spawn => "spawn".to_owned(),
+                Action::Kill { pid, signal, as_group } => {
+                    format!("kill {}{pid} {}", if as_group { "-" } else { "" }, signals::name(signal))
+                }
+                Action::Log(level, text) => format!("{level:?} {text}"),
+                Action::Changed(change) => format!("{}>{}", change.from.name(), change.to.name()),
+            })
+            .collect()
+    }
+
+    fn tick(&mut self) -> Vec<String> {
+        self.step(Input::Tick { may_start: true })
+    }
+
+    fn state(&self) -> ProcessState {
+        self.machine.state()
+    }
+
+    fn deadline(&self) -> Option<u128> {
+        self.machine.next_deadline(&self.rules, true).map(|due| due.as_millis())
+    }
+
+    /// Started at 0 and up since `startsecs`.
+    fn running(rules: config::Process) -> Self {
+        let mut story = Self::of(rules);
+        story.step(Input::Start);
+        story.step(Input::Spawned(5));
+        story.at(1_000).tick();
+        assert_eq!(story.state(), ProcessState::Running);
+        story
+    }
+}
+
+const TERM: Exit = Exit::Signal { signal: 15, core: false };
+
+#[test]
+fn a_start_becomes_running_exactly_after_startsecs() {
+    let mut story = Story::of(process("cat"));
+    assert_eq!(story.deadline(), Some(0), "autostart");
+    assert_eq!(story.tick(), ["STOPPED>STARTING", "spawn"]);
+    assert_eq!(story.step(Input::Spawned(5)), ["Info spawned: 'cat' with pid 5"]);
+    assert_eq!(story.deadline(), Some(1_000));
+    assert!(story.at(999).tick().is_empty());
+    assert_eq!(
+        story.at(1_000).tick(),
+        [
+            "STARTING>RUNNING",
+            "Info success: cat entered RUNNING state, process has stayed up for > than 1 seconds (startsecs)"
+        ]
+    );
+    assert_eq!(story.deadline(), None);
+}
+
+#[test]
+fn startsecs_0_is_running_at_once() {
+    let mut story = Story::of(config::Process { startsecs: 0, ..process("cat") });
+    story.step(Input::Start);
+    assert_eq!(
+        story.step(Input::Spawned(5)),
+        [
+            "Info spawned: 'cat' with pid 5",
+            "STARTING>RUNNING",
+            "Info success: cat entered RUNNING state, process has stayed up for > than 0 seconds (startsecs)"
+        ]
+    );
+}
+
+#[test]
+fn without_autostart_nothing_happens_by_itself() {
+    let mut story = Story::of(config::Process { autostart: false, ..process("cat") });
+    assert_eq!(story.deadline(), None);
+    assert!(story.tick().is_empty());
+    assert_eq!(story.step(Input::Start), ["STOPPED>STARTING", "spawn"]);
+}
+
+#[test]
+fn nothing_is_started_while_the_supervisor_stops() {
+    let mut story = Story::of(process("cat"));
+    assert_eq!(story.machine.next_deadline(&story.rules, false), None);
+    assert!(story.step(Input::Tick { may_start: false }).is_empty());
+}
+
+#[test]
+fn retries_come_after_1_2_and_3_seconds_and_then_it_is_fatal() {
+    let mut story = Story::of(process("x"));
+    let mut now = 0;
+    for (tries, wait) in [(1, 1_000), (2, 2_000), (3, 3_000)] {
+        story.at(now).tick();
+        story.step(Input::Spawned(5));
+        assert_eq!(
+            story.step(Input::Reaped(Exit::Code(0))),
+            ["STARTING>BACKOFF", "Warn exited: x (exit status 0; not expected)"]
+        );
+        assert_eq!(story.machine.backoff, tries);
+        assert_eq!(story.machine.spawnerr(), Some("Exited too quickly (process log may have details)"));
+        assert_eq!(story.deadline(), Some(u128::from(now + wait)));
+        now += wait;
+        assert!(story.at(now - 1).tick().is_empty());
+    }
+    assert_eq!(story.at(now).tick(), ["BACKOFF>STARTING", "spawn"]);
+    story.step(Input::Spawned(5));
+    story.step(Input::Reaped(Exit::Code(0)));
+    assert_eq!(story.deadline(), Some(0), "the fourth failure is one more than startretries");
+    assert_eq!(
+        story.tick(),
+        ["BACKOFF>FATAL", "Info gave up: x entered FATAL state, too many start retries too quickly"]
+    );
+    assert_eq!((story.deadline(), story.machine.exitstatus()), (None, None));
+    assert_eq!(story.step(Input::Start), ["FATAL>STARTING", "spawn"]);
+    assert_eq!(story.machine.backoff, 0);
+}
+
+#[test]
+fn a_spawn_error_is_retried() {
+    let mut story = Story::of(process("x"));
+    story.tick();
+    let why = "can't find command '/nonexistent/x'";
+    assert_eq!(
+        story.step(Input::SpawnFailed(why.to_owned())),
+        ["Info spawnerr: can't find command '/nonexistent/x'", "STARTING>BACKOFF"]
+    );
+    assert_eq!(story.machine.spawnerr(), Some(why));
+    assert_eq!(story.at(1_000).tick(), ["BACKOFF>STARTING", "spawn"]);
+    assert_eq!(story.machine.spawnerr(), None);
+}
+
+#[test]
+fn a_death_before_startsecs_is_never_running_and_one_after_it_always_was() {
+    let mut early = Story::of(process("x"));
+    early.tick();
+    early.step(Input::Spawned(5));
+    early.at(999).step(Input::Reaped(Exit::Code(0)));
+    assert_eq!(early.state(), ProcessState::Backoff);
+
+    let mut late = Story::of(process("x"));
+    late.tick();
+    late.step(Input::Spawned(5));
+    assert_eq!(
+        late.at(1_000).step(Input::Reaped(Exit::Code(0))),
+        ["STARTING>RUNNING", "RUNNING>EXITED", "Info exited: x (exit status 0; expected)"]
+    );
+}
+
+#[test]
+fn exits_are_judged_by_exitcodes_and_followed_by_autorestart() {
+    let cases = [
+        (AutoRestart::Unexpected, Exit::Code(0), "Info exited: x (exit status 0; expected)", false),
+        (AutoRestart::Unexpected, Exit::Code(3), "Warn exited: x (exit status 3; not expected)", true),
+        (AutoRestart::Unexpected, TERM, "Warn exited: x (terminated by SIGTERM; not expected)", true),
+        (AutoRestart::Always, Exit::Code(0), "Info exited: x (exit status 0; expected)", true),
+        (AutoRestart::Never, Exit::Code(3), "Warn exited: x (exit status 3; not expected)", false),
+    ];
+    for (autorestart, exit, line, again) in cases {
+        let mut story = Story::running(config::Process { autorestart, ..process("x") });
+        assert_eq!(story.at(5_000).step(Input::Reaped(exit)), ["RUNNING>EXITED", line]);
+        assert_eq!(story.machine.exitstatus(), Some(exit.status()));
+        assert_eq!(story.deadline(), again.then_some(5_000), "{autorestart:?} {exit:?}");
+        if again {
+            assert_eq!(story.tick(), ["EXITED>STARTING", "spawn"]);
+        } else {
+            assert!(story.tick().is_empty());
+        }
+    }
+}
+
+#[test]
+fn an_unexpected_exit_says_so_in_spawnerr() {
+    let mut story = Story::running(config::Process { autorestart: AutoRestart::Never, ..process("x") });
+    story.step(Input::Reaped(Exit::Code(7)));
+    assert_eq!(story.machine.spawnerr(), Some("Bad exit code 7"));
+}
+
+#[test]
+fn exits_at_once_with_startsecs_0_are_not_restarted_in_a_hot_loop() {
+    let mut story = Story::of(config::Process { startsecs: 0, autorestart: AutoRestart::Always, ..process("x") });
+    story.tick();
+    story.step(Input::Spawned(5));
+    story.at(3).step(Input::Reaped(Exit::Code(0)));
+    assert_eq!(story.deadline(), Some(1_000));
+}
+
+#[test]
+fn a_stop_is_a_signal_and_later_a_kill() {
+    let rules = config::Process { stopasgroup: true, killasgroup: true, stopwaitsecs: 10, ..process("slow") };
+    let mut story = Story::running(rules);
+    assert_eq!(
+        story.at(2_000).step(Input::Stop { waited_for: false }),
+        ["Debug killing slow (pid 5) process group with signal SIGTERM", "RUNNING>STOPPING", "kill -5 SIGTERM"]
+    );
+    assert!(story.step(Input::Stop { waited_for: false }).is_empty(), "already stopping");
+    assert_eq!(story.deadline(), Some(12_000));
+    assert!(story.at(11_999).tick().is_empty());
+    assert_eq!(
+        story.at(12_000).tick(),
+        [
+            "Warn killing 'slow' (5) with SIGKILL",
+            "Debug killing slow (pid 5) process group with signal SIGKILL",
+            "kill -5 SIGKILL"
+        ]
+    );
+    assert_eq!(story.deadline(), Some(22_000), "and again, should it not help");
+    let killed = Exit::Signal { signal: 9, core: false };
+    assert_eq!(story.step(Input::Reaped(killed)), ["STOPPING>STOPPED", "Warn stopped: slow (terminated by SIGKILL)"]);
+    assert_eq!((story.machine.pid(), story.machine.exitstatus()), (0, Some(-1)));
+    assert_eq!(story.deadline(), None, "a stopped process stays stopped");
+}
+
+#[test]
+fn a_stop_that_is_waited_for_is_reported_every_two_seconds() {
+    let mut story = Story::running(process("slow"));
+    let waiting = "Info waiting for slow to stop";
+    assert_eq!(story.step(Input::Stop { waited_for: true }).last().unwrap(), waiting);
+    assert_eq!(story.deadline(), Some(3_000));
+    assert_eq!(story.at(3_000).tick(), [waiting]);
+    assert_eq!(story.deadline(), Some(5_000));
+    assert_eq!(story.step(Input::Reaped(Exit::Code(0))).last().unwrap(), "Info stopped: slow (exit status 0)");
+    assert_eq!(story.deadline(), None);
+}
+
+#[test]
+fn a_stop_works_while_starting_and_in_backoff() {
+    let mut starting = Story::of(process("x"));
+    starting.tick();
+    starting.step(Input::Spawned(5));
+    assert_eq!(starting.step(Input::Stop { waited_for: false }).last().unwrap(), "kill 5 SIGTERM");
+    assert_eq!(starting.step(Input::Reaped(TERM))[0], "STOPPING>STOPPED", "not BACKOFF");
+
+    let mut backoff = Story::of(process("x"));
+    backoff.tick();
+    backoff.step(Input::SpawnFailed("no".to_owned()));
+    assert_eq!(
+        backoff.step(Input::Stop { waited_for: true }),
+        ["Debug Attempted to kill x, which is in BACKOFF state.", "BACKOFF>STOPPED"]
+    );
+    assert_eq!(backoff.deadline(), None);
+}
+
+#[test]
+fn a_start_is_ignored_while_there_is_a_process() {
+    let mut story = Story::running(process("x"));
+    assert!(story.step(Input::Start).is_empty());
+    story.step(Input::Stop { waited_for: false });
+    assert!(story.step(Input::Start).is_empty());
+    assert_eq!(story.state(), ProcessState::Stopping);
+}
+
+#[test]
+fn a_shutdown_stops_what_runs_and_gives_up_what_does_not_start() {
+    let mut running = Story::running(process("x"));
+    assert_eq!(running.step(Input::Shutdown).last().unwrap(), "kill 5 SIGTERM");
+
+    let mut backoff = Story::of(process("x"));
+    backoff.tick();
+    backoff.step(Input::SpawnFailed("no".to_owned()));
+    assert_eq!(backoff.step(Input::Shutdown), ["BACKOFF>FATAL"]);
+
+    let mut stopped = Story::of(process("x"));
+    assert!(stopped.step(Input::Shutdown).is_empty());
+}
+
+#[test]
+fn a_process_that_cannot_be_signalled_is_unknown_until_it_is_gone() {
+    let mut story = Story::running(process("x"));
+    story.step(Input::Stop { waited_for: false });
+    assert_eq!(
+        story.step(Input::KillFailed("EPERM".to_owned())),
+        ["Critical unknown problem killing x (5):EPERM", "STOPPING>UNKNOWN"]
+    );
+    assert!(story.step(Input::Start).is_empty());
+    assert_eq!(story.step(Input::Reaped(Exit::Code(0)))[0], "UNKNOWN>EXITED");
+}
+
+#[test]
+fn changes_carry_what_events_tell() {
+    let mut machine = Machine::new();
+    let rules = process("x");
+    let change = |actions: Vec<Action>| {
+        actions.into_iter().find_map(|a| if let Action::Changed(c) = a { Some(c) } else { None }).unwrap()
+    };
+    machine.step(&rules, Time::ZERO, Input::Start);
+    let failed = change(machine.step(&rules, Time::ZERO, Input::SpawnFailed(String::new())));
+    assert_eq!((failed.to, failed.tries), (ProcessState::Backoff, 1));
+    let second = change(machine.step(&rules, seconds(1), Input::Tick { may_start: true }));
+    assert_eq!((second.to, second.tries), (ProcessState::Starting, 1));
+    machine.step(&rules, seconds(1), Input::Spawned(9));
+    let up = change(machine.step(&rules, seconds(2), Input::Tick { may_start: true }));
+    assert_eq!((up.to, up.pid), (ProcessState::Running, 9));
+    let exited = change(machine.step(&rules, seconds(9), Input::Reaped(Exit::Code(3))));
+    assert_eq!((exited.to, exited.pid, exited.expected), (ProcessState::Exited, 9, false));
+}

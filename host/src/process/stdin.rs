@@ -1,0 +1,86 @@
+//! The pipe to a process's stdin: written without waiting, what does not fit is kept for later.
+
+use std::{
+    collections::VecDeque,
+    fs::File,
+    io::{ErrorKind, Write as _},
+    os::fd::{AsRawFd, OwnedFd, RawFd},
+};
+
+use parking_lot::Mutex;
+
+/// How much may wait for a process that does not read.
+const MOST_PENDING: usize = 16 * 1024 * 1024;
+
+/// Why nothing can be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StdinError {
+    /// The process has closed its end.
+    Closed,
+    /// Too much is waiting already.
+    Full,
+}
+
+/// Our end of the pipe.
+#[derive(Debug)]
+pub struct Stdin {
+    fd: RawFd,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    file: File,
+    pending: VecDeque<u8>,
+    closed: bool,
+}
+
+impl Stdin {
+    /// Takes the writing end of a pipe, which must not block.
+    pub(super) fn new(pipe: OwnedFd) -> Self {
+        let fd = pipe.as_raw_fd();
+        Self { fd, inner: Mutex::new(Inner { file: pipe.into(), pending: VecDeque::new(), closed: false }) }
+    }
+
+    /// Sends `data`, or keeps it. Answers whether some of it waits until the pipe is writable.
+    pub(super) fn write(&self, data: &[u8]) -> Result<bool, StdinError> {
+        let mut inner = self.inner.lock();
+        if inner.closed {
+            return Err(StdinError::Closed);
+        }
+        if inner.pending.len() + data.len() > MOST_PENDING {
+            return Err(StdinError::Full);
+        }
+        inner.pending.extend(data);
+        inner.flush()
+    }
+
+    /// Sends what waits. Answers whether something still does.
+    pub(super) fn flush(&self) -> Result<bool, StdinError> {
+        self.inner.lock().flush()
+    }
+}
+
+impl AsRawFd for Stdin {
+    fn as_raw_fd(&self) -> RawFd {
+        self.fd
+    }
+}
+
+impl Inner {
+    fn flush(&mut self) -> Result<bool, StdinError> {
+        while !self.pending.is_empty() {
+            match self.file.write(self.pending.as_slices().0) {
+                Ok(count) => drop(self.pending.drain(..count)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(true),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => {
+                    self.closed = true;
+                    self.pending.clear();
+                    return Err(StdinError::Closed);
+                }
+            }
+        }
+        Ok(false)
+    }
+}

@@ -1,0 +1,146 @@
+//! `system.*`: what is there to be called, and many calls in one.
+
+use std::sync::Arc;
+
+use plugin_api::{Fault, RVec, Value, abi::NamespaceObject, namespace, rpc_interface};
+
+use super::{
+    registry::{Door, Registry},
+    workers::Caller,
+};
+
+/// After so many calls of a multicall others get a turn.
+const TURN: usize = 256;
+
+/// `system.*`.
+pub struct System {
+    door: Door,
+}
+
+impl System {
+    pub(super) fn namespace(door: Door) -> NamespaceObject {
+        namespace(Arc::new(Self { door }))
+    }
+}
+
+#[rpc_interface]
+impl System {
+    /// List all methods that can be called.
+    ///
+    /// # Returns
+    /// Their full names, in order.
+    #[rpc(nonblocking, returns = "array")]
+    pub fn list_methods(&self) -> Result<Vec<String>, Fault> {
+        let registry = self.door.registry()?;
+        let mut names: Vec<String> = registry.names().map(str::to_owned).collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Explain a method.
+    ///
+    /// # Returns
+    /// The text of its documentation.
+    #[rpc(nonblocking)]
+    pub fn method_help(
+        &self,
+        /// The full name of the method.
+        #[rpc(kind = "string")]
+        name: Value,
+    ) -> Result<String, Fault> {
+        let registry = self.door.registry()?;
+        let info = name.as_str().and_then(|name| registry.info(name)).ok_or_else(Fault::signature_unsupported)?;
+        Ok(info.help.to_string())
+    }
+
+    /// Tell the types of a method.
+    ///
+    /// # Returns
+    /// The type of what it returns, then the types of its parameters in their order.
+    #[rpc(nonblocking, returns = "array")]
+    pub fn method_signature(
+        &self,
+        /// The full name of the method.
+        #[rpc(kind = "string")]
+        name: Value,
+    ) -> Result<Vec<String>, Fault> {
+        let registry = self.door.registry()?;
+        let info = name
+            .as_str()
+            .and_then(|name| registry.info(name))
+            .filter(|info| !info.returns.is_empty())
+            .ok_or_else(Fault::signature_unsupported)?;
+        let params = info.params.iter().map(|param| &param.kind);
+        Ok(std::iter::once(&info.returns).chain(params).map(ToString::to_string).collect())
+    }
+
+    /// Make many calls in one, one after the other.
+    ///
+    /// A call that fails does not keep the others from being made. The results stand bare in the array, as Supervisor
+    /// has always returned them, and not each in an array of its own.
+    ///
+    /// # Returns
+    /// For each call its result or, where it failed, a struct with faultCode and faultString.
+    #[rpc(returns = "array")]
+    pub async fn multicall(
+        &self,
+        /// Structs with methodName and, unless there are none, params.
+        #[rpc(kind = "array")]
+        calls: Value,
+    ) -> Result<Value, Fault> {
+        multicall(&*self.door.registry()?, Caller::Client, calls).await
+    }
+}
+
+pub(super) async fn multicall(registry: &Registry, caller: Caller, calls: Value) -> Result<Value, Fault> {
+    let mut results = RVec::new();
+    for (index, call) in elements(calls).ok_or_else(Fault::incorrect_parameters)?.into_iter().enumerate() {
+        if index % TURN == TURN - 1 {
+            tokio::task::yield_now().await;
+        }
+        results.push(match one(registry, caller, call).await {
+            Ok(value) => value,
+            Err(fault) => {
+                Value::structure([("faultCode", fault.code.into()), ("faultString", Value::String(fault.text))])
+            }
+        });
+    }
+    Ok(Value::Array(results))
+}
+
+/// One call of a multicall.
+async fn one(registry: &Registry, caller: Caller, call: Value) -> Result<Value, Fault> {
+    let (mut name, mut params) = (Value::Nil, None);
+    if let Value::Struct(members) = call {
+        for member in members {
+            match member.name.as_str() {
+                "methodName" => name = member.value,
+                "params" => params = Some(member.value),
+                _ => {}
+            }
+        }
+    }
+    let Some(name) = name.as_str() else {
+        return Err(Fault::incorrect_parameters_with("No methodName"));
+    };
+    if name == "system.multicall" {
+        return Err(Fault::incorrect_parameters_with("Recursive system.multicall forbidden"));
+    }
+    let params = match params {
+        None => RVec::new(),
+        // Of a method that is not there, the parameters do not matter.
+        Some(_) if registry.info(name).is_none() => return Err(Fault::unknown_method()),
+        Some(params) => elements(params).ok_or_else(Fault::incorrect_parameters)?,
+    };
+    registry.call_from(caller, name, params).await
+}
+
+/// What a value gives when it is taken for a list, as Python takes it: a string is the list of its characters, a struct
+/// that of its members' names.
+fn elements(value: Value) -> Option<RVec<Value>> {
+    match value {
+        Value::Array(elements) => Some(elements),
+        Value::Struct(members) => Some(members.into_iter().map(|member| Value::String(member.name)).collect()),
+        other => Some(other.as_str()?.chars().map(|character| Value::from(character.to_string())).collect()),
+    }
+}

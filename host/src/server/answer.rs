@@ -1,0 +1,70 @@
+//! What the server sends back.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use hyper::{
+    Response, StatusCode,
+    body::{Body, Frame, SizeHint},
+    header::{CONNECTION, CONTENT_TYPE, HeaderValue},
+};
+
+/// How much is handed over at once. It is copied behind the headers, to be sent with them in one piece; and the buffer
+/// for that stays with the connection, so it had better not grow.
+const PIECE: usize = 64 << 10;
+
+/// The body of an answer.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// All that is left of it.
+    Whole(Bytes),
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        match self.get_mut() {
+            Self::Whole(rest) if rest.is_empty() => Poll::Ready(None),
+            Self::Whole(rest) => Poll::Ready(Some(Ok(Frame::data(rest.split_to(rest.len().min(PIECE)))))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(rest) => rest.is_empty(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(rest) => SizeHint::with_exact(rest.len() as u64),
+        }
+    }
+}
+
+/// 200, with a body of this type.
+pub(super) fn whole(content_type: &'static str, body: Vec<u8>) -> Response<Answer> {
+    let mut response = Response::new(Answer::Whole(body.into()));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// A refusal.
+pub(super) fn refusal(status: StatusCode) -> Response<Answer> {
+    let text = format!("{status}\n");
+    let mut response = whole("text/plain", text.into_bytes());
+    *response.status_mut() = status;
+    response
+}
+
+/// A refusal after which the connection is closed, because what follows on it is not a request.
+pub(super) fn last(mut response: Response<Answer>) -> Response<Answer> {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}

@@ -1,0 +1,236 @@
+//! One connection: hyper reads requests from it and writes answers; around that, what hyper does not do. It answers 408
+//! to a request that does not end, notices that a client left while its call is still being worked on, and lets a client
+//! that is still sending read why its request was refused.
+
+use std::{
+    future::poll_fn,
+    io,
+    pin::Pin,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use hyper::{body::Incoming, server::conn::http1, service::HttpService};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf},
+    net::{TcpStream, UnixStream},
+};
+
+use super::{
+    answer::Answer,
+    watch::{Admission, Order, Phase, Watch},
+};
+
+/// How long a refused client may go on sending before it is cut off, answer read or not.
+const LINGER: Duration = Duration::from_secs(2);
+
+const REQUEST_TIMEOUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
+/// What a full server says.
+const UNAVAILABLE: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
+/// A client, wherever it comes from.
+#[derive(Debug)]
+pub(super) enum Stream {
+    Inet(TcpStream),
+    Unix(UnixStream),
+}
+
+/// Why a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// It is done, or broken.
+    Over,
+    /// The client was too slow to ask.
+    TimedOut,
+}
+
+/// Serves a connection to its end.
+pub(super) async fn serve<S>(stream: Stream, place: Admission, builder: &http1::Builder, service: S)
+where
+    S: HttpService<Incoming, ResBody = Answer>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let watch = &*place.watch;
+    let link = Link { stream, watch: place.watch.clone() };
+    let mut http = builder.serve_connection(TokioIo::new(link), service);
+    let mut finishing = false;
+    let end = poll_fn(|cx| {
+        watch.attach(cx.waker());
+        match (watch.order(), watch.phase()) {
+            (Order::TimedOut, Phase::Head | Phase::Body) => return Poll::Ready(End::TimedOut),
+            // Its client may have gone on in the moment since it was seen to be late.
+            (Order::None | Order::TimedOut, _) => {}
+            (Order::Close, _) | (Order::Finish, Phase::Idle | Phase::Head | Phase::Stream) => {
+                return Poll::Ready(End::Over);
+            }
+            (Order::Finish, Phase::Body | Phase::Call | Phase::Answer) if !finishing => {
+                finishing = true;
+                Pin::new(&mut http).graceful_shutdown();
+            }
+            (Order::Finish, _) => {}
+        }
+        if Pin::new(&mut http).poll(cx).is_ready() {
+            return Poll::Ready(End::Over);
+        }
+        if watch.phase() == Phase::Answer && !watch.blocked.load(Relaxed) {
+            watch.enter(Phase::Idle);
+        }
+        let over = match watch.phase() {
+            // What is still to come will not.
+            Phase::Body | Phase::Stream => watch.ended.load(Relaxed),
+            Phase::Idle => watch.ended.load(Relaxed) || finishing,
+            _ => false,
+        };
+        if over { Poll::Ready(End::Over) } else { Poll::Pending }
+    })
+    .await;
+
+    let mut stream = http.into_parts().io.into_inner().stream;
+    let unread = watch.unread.load(Relaxed);
+    // From here on the client has no say, so its place may go to another.
+    drop(place);
+    if end == End::TimedOut {
+        // The client that does not read this either has had its chance.
+        let _ = tokio::time::timeout(LINGER, stream.write_all(REQUEST_TIMEOUT)).await;
+        linger(stream).await;
+    } else if unread {
+        linger(stream).await;
+    }
+}
+
+/// Tells a client that the server is full.
+pub(super) async fn turn_away(mut stream: Stream) {
+    if let Ok(Ok(())) = tokio::time::timeout(LINGER, stream.write_all(UNAVAILABLE)).await {
+        linger(stream).await;
+    }
+}
+
+/// Waits until the client has read that it was refused: closing a socket that holds unread bytes resets the connection,
+/// and the reset overtakes the answer.
+async fn linger(mut stream: Stream) {
+    let _ = tokio::time::timeout(LINGER, async {
+        stream.shutdown().await?;
+        let mut rubbish = [0; 4096];
+        while stream.read(&mut rubbish).await? > 0 {}
+        io::Result::Ok(())
+    })
+    .await;
+}
+
+/// A stream that writes down what comes and goes.
+#[derive(Debug)]
+struct Link {
+    stream: Stream,
+    watch: Arc<Watch>,
+}
+
+impl AsyncRead for Link {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        let poll = Pin::new(&mut this.stream).poll_read(cx, buffer);
+        if matches!(poll, Poll::Ready(Ok(()))) {
+            let phase = this.watch.phase();
+            if buffer.filled().len() > before {
+                match phase {
+                    Phase::Idle => this.watch.enter(Phase::Head),
+                    Phase::Body => this.watch.moved(),
+                    _ => {}
+                }
+            } else {
+                this.watch.ended.store(true, Relaxed);
+                // One that has asked and will send no more may still be waiting for its answer, so hyper, which would
+                // break off, is not told.
+                if !matches!(phase, Phase::Idle | Phase::Head) {
+                    this.watch.moved();
+                    return Poll::Pending;
+                }
+            }
+        }
+        poll
+    }
+}
+
+impl Link {
+    fn note_write<T>(&self, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        let blocked = poll.is_pending();
+        if self.watch.blocked.load(Relaxed) != blocked {
+            self.watch.blocked.store(blocked, Relaxed);
+            self.watch.moved();
+        }
+        poll
+    }
+}
+
+impl AsyncWrite for Link {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let poll = Pin::new(&mut this.stream).poll_write(cx, bytes);
+        this.note_write(poll)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let poll = Pin::new(&mut this.stream).poll_write_vectored(cx, slices);
+        this.note_write(poll)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Sockets have no buffer of their own on this side.
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Done by `serve`, which may have more to say.
+        Poll::Ready(Ok(()))
+    }
+}
+
+macro_rules! either {
+    ($self:ident, $stream:ident => $call:expr) => {
+        match $self.get_mut() {
+            Stream::Inet($stream) => $call,
+            Stream::Unix($stream) => $call,
+        }
+    };
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        either!(self, stream => Pin::new(stream).poll_read(cx, buffer))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        either!(self, stream => Pin::new(stream).poll_write(cx, bytes))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        either!(self, stream => Pin::new(stream).poll_write_vectored(cx, slices))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, stream => Pin::new(stream).poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, stream => Pin::new(stream).poll_shutdown(cx))
+    }
+}

@@ -1,0 +1,316 @@
+//! The sockets of the HTTP servers, bound by plain std before any thread exists: so that what cannot be bound ends
+//! supervisord with a message on the terminal, and so that it can still fork into the background afterwards.
+
+use std::{
+    fs, io,
+    net::{SocketAddr, TcpListener},
+    os::unix::{
+        fs::{FileTypeExt, MetadataExt, PermissionsExt},
+        net::{UnixListener, UnixStream},
+    },
+    path::{Path, PathBuf},
+};
+
+use nix::{
+    errno::Errno,
+    sys::{
+        socket::{Backlog, listen},
+        stat::{Mode, umask},
+    },
+    unistd::{Uid, User},
+};
+
+use crate::config::{Credentials, HttpServer, ServerAddress};
+
+/// How many connections may wait to be accepted.
+const BACKLOG: i32 = 1024;
+
+/// Every HTTP server's socket, and who may come in there. Dropping it removes the socket files.
+#[derive(Debug, Default)]
+pub struct Listeners {
+    pub(super) sockets: Vec<(Socket, Option<Credentials>)>,
+}
+
+#[derive(Debug)]
+pub(super) enum Socket {
+    Inet(TcpListener),
+    Unix(UnixListener, SocketFile),
+}
+
+/// Why an HTTP server's socket could not be opened, in Supervisor's words.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Somebody answers there.
+    #[error(
+        "Another program is already listening on a port that one of our HTTP servers is configured to use.  \
+         Shut this program down first before starting supervisord."
+    )]
+    InUse,
+    /// The system refuses.
+    #[error("Cannot open an HTTP server: socket.error reported {}", describe(.0))]
+    Io(#[source] io::Error),
+    /// `chown=` asks for what only root may do.
+    #[error(
+        "Not permitted to chown {file} to uid/gid ({uid}, {gid}); adjust \"sockchown\" value in config file or on \
+         command line to values that the current user ({user}) can successfully chown"
+    )]
+    Chown {
+        /// The socket file.
+        file: String,
+        /// -1 where it was to stay.
+        uid: i64,
+        /// -1 where it was to stay.
+        gid: i64,
+        /// Who runs supervisord.
+        user: String,
+    },
+}
+
+fn describe(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(number) => match Errno::from_raw(number) {
+            Errno::UnknownErrno => number.to_string(),
+            errno => format!("errno.{errno:?} ({number})"),
+        },
+        // What std itself refuses: a path that does not fit into a socket address.
+        None => "AF_UNIX path too long".to_owned(),
+    }
+}
+
+impl From<io::Error> for BindError {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::AddrInUse { Self::InUse } else { Self::Io(error) }
+    }
+}
+
+impl From<Errno> for BindError {
+    fn from(errno: Errno) -> Self {
+        Self::from(io::Error::from(errno))
+    }
+}
+
+impl Listeners {
+    /// Opens them all, or none: what was opened before the one that fails is closed and removed again.
+    pub fn bind(servers: &[HttpServer]) -> Result<Self, BindError> {
+        let mut listeners = Self::default();
+        for server in servers {
+            let socket = match &server.address {
+                ServerAddress::Inet { addresses, .. } => Socket::Inet(bind_inet(addresses)?),
+                ServerAddress::Unix { file, chmod, uid, gid } => {
+                    let (listener, file) = bind_unix(file, *chmod, *uid, *gid)?;
+                    Socket::Unix(listener, file)
+                }
+            };
+            listeners.sockets.push((socket, server.credentials.clone()));
+        }
+        Ok(listeners)
+    }
+}
+
+/// Binds the first address that works.
+fn bind_inet(addresses: &[SocketAddr]) -> Result<TcpListener, BindError> {
+    let mut failed = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in addresses {
+        match TcpListener::bind(address) {
+            Ok(listener) => {
+                listen(&listener, Backlog::new(BACKLOG)?)?;
+                listener.set_nonblocking(true)?;
+                return Ok(listener);
+            }
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed.into())
+}
+
+/// A socket file of ours: removed when dropped, unless another took its place.
+#[derive(Debug)]
+pub(super) struct SocketFile {
+    path: PathBuf,
+    /// Device and inode.
+    identity: (u64, u64),
+}
+
+impl SocketFile {
+    fn new(path: &Path) -> io::Result<Self> {
+        let metadata = fs::symlink_metadata(path)?;
+        Ok(Self { path: path.to_owned(), identity: (metadata.dev(), metadata.ino()) })
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if fs::symlink_metadata(&self.path).is_ok_and(|m| (m.dev(), m.ino()) == self.identity) {
+            // Nothing can be done about a directory that lost its write permission meanwhile.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Binds under a name of its own first and links that to the real one, which fails if there is a file already: so two
+/// supervisords that start at once never both believe that they have it.
+fn bind_unix(
+    file: &Path,
+    chmod: u32,
+    uid: Option<u32>,
+    gid: Option<u32>,
+) -> Result<(UnixListener, SocketFile), BindError> {
+    let mut own_name = file.as_os_str().to_owned();
+    own_name.push(format!(".{}", std::process::id()));
+    let own_name = PathBuf::from(own_name);
+    // Left over from one with our pid.
+    let _ = fs::remove_file(&own_name);
+
+    // Nobody may connect before the mode is what it should be.
+    let previous = umask(Mode::from_bits_truncate(0o177));
+    let bound = UnixListener::bind(&own_name);
+    umask(previous);
+    let listener = bound?;
+    let own_file = SocketFile::new(&own_name)?;
+    fs::set_permissions(&own_name, fs::Permissions::from_mode(chmod))?;
+    while let Err(error) = fs::hard_link(&own_name, file) {
+        if error.kind() != io::ErrorKind::AlreadyExists {
+            return Err(error.into());
+        }
+        if !fs::symlink_metadata(file).is_ok_and(|metadata| metadata.file_type().is_socket()) {
+            // Supervisor would delete whatever stands there.
+            return Err(BindError::Io(Errno::EEXIST.into()));
+        }
+        if somebody_answers(file) {
+            return Err(BindError::InUse);
+        }
+        eprintln!("Unlinking stale socket {}", file.display());
+        match fs::remove_file(file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+    }
+    drop(own_file);
+    let socket_file = SocketFile::new(file)?;
+    chown(file, uid, gid)?;
+    listen(&listener, Backlog::new(BACKLOG)?)?;
+    listener.set_nonblocking(true)?;
+    Ok((listener, socket_file))
+}
+
+/// Only a refused connection proves that nobody listens; one that is not permitted, or that finds a full queue, does not.
+fn somebody_answers(file: &Path) -> bool {
+    match UnixStream::connect(file) {
+        Ok(_) => true,
+        Err(error) => !matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound),
+    }
+}
+
+fn chown(file: &Path, uid: Option<u32>, gid: Option<u32>) -> Result<(), BindError> {
+    if uid.is_none() && gid.is_none() {
+        return Ok(());
+    }
+    match std::os::unix::fs::lchown(file, uid, gid) {
+        Err(error) if error.raw_os_error() == Some(Errno::EPERM as i32) => Err(BindError::Chown {
+            file: file.display().to_string(),
+            uid: uid.map_or(-1, i64::from),
+            gid: gid.map_or(-1, i64::from),
+            user: current_user(),
+        }),
+        other => Ok(other?),
+    }
+}
+
+fn current_user() -> String {
+    let uid = Uid::effective();
+    User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unix(file: &Path) -> HttpServer {
+        HttpServer {
+            section: "unix_http_server".to_owned(),
+            address: ServerAddress::Unix { file: file.to_owned(), chmod: 0o700, uid: None, gid: None },
+            credentials: None,
+        }
+    }
+
+    fn inet(port: u16) -> HttpServer {
+        HttpServer {
+            section: "inet_http_server".to_owned(),
+            address: ServerAddress::Inet {
+                host: "127.0.0.1".to_owned(),
+                port,
+                addresses: vec![SocketAddr::from(([127, 0, 0, 1], port))],
+            },
+            credentials: None,
+        }
+    }
+
+    #[test]
+    fn the_socket_file_has_its_mode_and_goes_with_its_owner() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("s.sock");
+        let listeners = Listeners::bind(&[unix(&file)]).unwrap();
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "no name but the real one is left");
+        assert!(UnixStream::connect(&file).is_ok());
+        drop(listeners);
+        assert!(!file.exists());
+    }
+
+    #[test]
+    fn a_stale_socket_is_taken_over_and_a_live_one_respected() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("s.sock");
+        drop(UnixListener::bind(&file).unwrap());
+        assert!(file.exists(), "std leaves the file behind");
+        let first = Listeners::bind(&[unix(&file)]).unwrap();
+        let second = Listeners::bind(&[unix(&file)]).unwrap_err();
+        assert!(matches!(second, BindError::InUse));
+        assert!(UnixStream::connect(&file).is_ok(), "the first one still answers");
+        drop(first);
+        assert!(!file.exists());
+    }
+
+    #[test]
+    fn a_successor_keeps_its_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("s.sock");
+        let first = Listeners::bind(&[unix(&file)]).unwrap();
+        fs::remove_file(&file).unwrap();
+        let _second = Listeners::bind(&[unix(&file)]).unwrap();
+        drop(first);
+        assert!(file.exists());
+    }
+
+    #[test]
+    fn a_file_that_is_no_socket_is_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("s.sock");
+        fs::write(&file, "precious").unwrap();
+        let error = Listeners::bind(&[unix(&file)]).unwrap_err();
+        assert_eq!(error.to_string(), "Cannot open an HTTP server: socket.error reported errno.EEXIST (17)");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "precious");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn refusals_are_in_supervisors_words() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let error = Listeners::bind(&[inet(taken.local_addr().unwrap().port())]).unwrap_err();
+        assert!(error.to_string().starts_with("Another program is already listening on a port"));
+
+        let error = Listeners::bind(&[unix(Path::new("/nonexistent/s.sock"))]).unwrap_err();
+        assert_eq!(error.to_string(), "Cannot open an HTTP server: socket.error reported errno.ENOENT (2)");
+
+        let error = Listeners::bind(&[unix(Path::new(&format!("/tmp/{}", "x".repeat(200))))]).unwrap_err();
+        assert_eq!(error.to_string(), "Cannot open an HTTP server: socket.error reported AF_UNIX path too long");
+    }
+
+    #[test]
+    fn what_was_opened_before_a_failure_is_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("s.sock");
+        assert!(Listeners::bind(&[unix(&file), unix(Path::new("/nonexistent/s.sock"))]).is_err());
+        assert!(!file.exists());
+    }
+}

@@ -1,0 +1,327 @@
+//! What the server knows of each connection, so that one that does nothing for too long is ended and one that waits for
+//! its next request makes room when the server is full.
+//!
+//! A timer for each request would cost more than the request. So a connection only writes down what it is doing and at
+//! which tick of a coarse clock that began; a sweep looks at all of them once per tick.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed},
+    },
+    task::Waker,
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+
+/// What clients may do, and for how long.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Of a request's body, in bytes; larger ones are answered with 413.
+    pub body: usize,
+    /// Of a request's line and headers together, in bytes; larger ones are answered with 431.
+    pub head: usize,
+    /// How many connections may be open. At the limit the one that has waited longest for its next request is closed;
+    /// if none waits, the new one is answered with 503.
+    pub connections: usize,
+    /// How long a request's headers may take, and how long its body may stand still, before the answer is 408.
+    pub request: Duration,
+    /// How long a client may not read its answer before it is given up.
+    pub answer: Duration,
+    /// How long a connection may wait for its next request. Clients such as event listeners keep theirs for hours and do
+    /// not expect to lose it.
+    pub idle: Duration,
+    /// How long a call goes on when its client will send no more. It may have left; or it may only have said all that it
+    /// has to say, and still be waiting for the answer. There is no telling, until the answer is written.
+    pub parting: Duration,
+    /// How long answers in flight may delay the end of the server.
+    pub farewell: Duration,
+    /// How often the above are looked at.
+    pub tick: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body: 64 << 20,
+            head: 64 << 10,
+            connections: 4096,
+            request: Duration::from_secs(30),
+            answer: Duration::from_secs(60),
+            idle: Duration::from_hours(24),
+            parting: Duration::from_secs(1),
+            farewell: Duration::from_millis(500),
+            tick: Duration::from_secs(1),
+        }
+    }
+}
+
+/// What a connection is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Phase {
+    /// Nothing: it waits for a request.
+    Idle,
+    /// It reads a request's line and headers.
+    Head,
+    /// It reads a request's body.
+    Body,
+    /// The call is being worked on.
+    Call,
+    /// The answer is on its way.
+    Answer,
+    /// The answer goes on for as long as the client likes.
+    Stream,
+}
+
+/// Why a connection has to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Order {
+    /// It need not.
+    None,
+    /// Its client was too slow to ask.
+    TimedOut,
+    /// Its client does not read, or its place is needed.
+    Close,
+    /// The server ends: finish the answer in flight.
+    Finish,
+}
+
+/// One connection as the sweep sees it.
+#[derive(Debug)]
+pub(super) struct Watch {
+    phase: AtomicU8,
+    /// The tick at which the phase began or, for a body or an answer, last moved.
+    since: AtomicU32,
+    order: AtomicU8,
+    /// The client does not take what is written.
+    pub(super) blocked: AtomicBool,
+    /// The client will send no more.
+    pub(super) ended: AtomicBool,
+    /// A request was refused before its body was read.
+    pub(super) unread: AtomicBool,
+    waker: OnceLock<Waker>,
+    clock: Arc<AtomicU32>,
+}
+
+impl Watch {
+    fn new(clock: Arc<AtomicU32>) -> Self {
+        let now = clock.load(Relaxed);
+        Self {
+            phase: AtomicU8::new(Phase::Idle as u8),
+            since: AtomicU32::new(now),
+            order: AtomicU8::new(Order::None as u8),
+            blocked: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+            unread: AtomicBool::new(false),
+            waker: OnceLock::new(),
+            clock,
+        }
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        match self.phase.load(Relaxed) {
+            0 => Phase::Idle,
+            1 => Phase::Head,
+            2 => Phase::Body,
+            3 => Phase::Call,
+            4 => Phase::Answer,
+            _ => Phase::Stream,
+        }
+    }
+
+    pub(super) fn enter(&self, phase: Phase) {
+        self.phase.store(phase as u8, Relaxed);
+        self.moved();
+    }
+
+    /// Something came or went.
+    pub(super) fn moved(&self) {
+        self.since.store(self.clock.load(Relaxed), Relaxed);
+    }
+
+    pub(super) fn order(&self) -> Order {
+        match self.order.load(Relaxed) {
+            0 => Order::None,
+            1 => Order::TimedOut,
+            2 => Order::Close,
+            _ => Order::Finish,
+        }
+    }
+
+    /// To be called by the connection's task before it first waits.
+    pub(super) fn attach(&self, waker: &Waker) {
+        self.waker.get_or_init(|| waker.clone());
+    }
+
+    fn command(&self, order: Order) {
+        self.order.store(order as u8, Relaxed);
+        if let Some(waker) = self.waker.get() {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+/// All connections of the server.
+#[derive(Debug)]
+pub(super) struct Watchlist {
+    limits: Limits,
+    clock: Arc<AtomicU32>,
+    /// Locked only to add, remove and sweep.
+    connections: Mutex<Connections>,
+}
+
+#[derive(Debug, Default)]
+struct Connections {
+    next: u64,
+    open: HashMap<u64, Arc<Watch>>,
+    ending: bool,
+}
+
+impl Watchlist {
+    pub(super) fn new(limits: Limits) -> Arc<Self> {
+        Arc::new(Self { limits, clock: Arc::default(), connections: Mutex::default() })
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// A place for one more connection; where there is none, `Err` with the number of those that are open.
+    pub(super) fn admit(self: &Arc<Self>) -> Result<Admission, usize> {
+        let mut connections = self.connections.lock();
+        if connections.ending {
+            return Err(connections.open.len());
+        }
+        if connections.open.len() >= self.limits.connections {
+            let now = self.clock.load(Relaxed);
+            let longest = connections
+                .open
+                .iter()
+                .filter(|(_, watch)| watch.phase() == Phase::Idle && watch.order() == Order::None)
+                .max_by_key(|(_, watch)| now.wrapping_sub(watch.since.load(Relaxed)))
+                .map(|(&id, _)| id);
+            match longest.and_then(|id| connections.open.remove(&id)) {
+                Some(watch) => watch.command(Order::Close),
+                None => return Err(connections.open.len()),
+            }
+        }
+        let id = connections.next;
+        connections.next += 1;
+        let watch = Arc::new(Watch::new(self.clock.clone()));
+        connections.open.insert(id, watch.clone());
+        Ok(Admission { id, watch, list: self.clone() })
+    }
+
+    /// One tick of the clock: ends what took too long. Says whether any connection is left to be watched.
+    pub(super) fn sweep(&self) -> bool {
+        let now = self.clock.fetch_add(1, Relaxed).wrapping_add(1);
+        let connections = self.connections.lock();
+        for watch in connections.open.values() {
+            if watch.order() != Order::None {
+                continue;
+            }
+            let ticks = now.wrapping_sub(watch.since.load(Relaxed));
+            let longer_than = |limit: Duration| self.limits.tick.saturating_mul(ticks) > limit;
+            match watch.phase() {
+                Phase::Head | Phase::Body if longer_than(self.limits.request) => watch.command(Order::TimedOut),
+                Phase::Call if watch.ended.load(Relaxed) && longer_than(self.limits.parting) => {
+                    watch.command(Order::Close);
+                }
+                Phase::Answer if longer_than(self.limits.answer) => watch.command(Order::Close),
+                Phase::Stream if watch.blocked.load(Relaxed) && longer_than(self.limits.answer) => {
+                    watch.command(Order::Close);
+                }
+                Phase::Idle if longer_than(self.limits.idle) => watch.command(Order::Close),
+                _ => {}
+            }
+        }
+        !connections.open.is_empty()
+    }
+
+    /// Admits no more, closes what waits and lets the others finish.
+    pub(super) fn finish(&self) {
+        let mut connections = self.connections.lock();
+        connections.ending = true;
+        for watch in connections.open.values() {
+            watch.command(Order::Finish);
+        }
+    }
+
+    /// How many are open.
+    pub(super) fn len(&self) -> usize {
+        self.connections.lock().open.len()
+    }
+}
+
+/// A place on the watchlist, given up when dropped.
+#[derive(Debug)]
+pub(super) struct Admission {
+    id: u64,
+    pub(super) watch: Arc<Watch>,
+    list: Arc<Watchlist>,
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.list.connections.lock().open.remove(&self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(connections: usize) -> Arc<Watchlist> {
+        let second = Duration::from_secs(1);
+        Watchlist::new(Limits {
+            connections,
+            request: second * 3,
+            answer: second * 5,
+            idle: second * 8,
+            ..Limits::default()
+        })
+    }
+
+    fn ticks_until_order(phase: Phase) -> Option<(u32, Order)> {
+        let list = list(4);
+        let place = list.admit().unwrap();
+        place.watch.enter(phase);
+        (1..20).find_map(|tick| {
+            list.sweep();
+            let order = place.watch.order();
+            (order != Order::None).then_some((tick, order))
+        })
+    }
+
+    #[test]
+    fn each_phase_has_its_patience() {
+        assert_eq!(ticks_until_order(Phase::Head), Some((4, Order::TimedOut)));
+        assert_eq!(ticks_until_order(Phase::Body), Some((4, Order::TimedOut)));
+        assert_eq!(ticks_until_order(Phase::Call), None);
+        assert_eq!(ticks_until_order(Phase::Answer), Some((6, Order::Close)));
+        assert_eq!(ticks_until_order(Phase::Idle), Some((9, Order::Close)));
+    }
+
+    #[test]
+    fn at_the_limit_the_one_idle_longest_makes_room() {
+        let list = list(2);
+        let busy = list.admit().unwrap();
+        busy.watch.enter(Phase::Call);
+        list.sweep();
+        let old = list.admit().unwrap();
+        list.sweep();
+        let new = list.admit().unwrap();
+        assert_eq!(old.watch.order(), Order::Close);
+        assert_eq!(list.len(), 2);
+        new.watch.enter(Phase::Call);
+        assert_eq!(list.admit().unwrap_err(), 2);
+        drop(old);
+        assert_eq!(list.len(), 2, "its place was given away already");
+        drop(busy);
+        assert!(list.admit().is_ok());
+    }
+}

@@ -1,0 +1,222 @@
+//! Does what the state machines say: spawns, signals, tells.
+
+use std::{sync::Arc, time::SystemTime};
+
+use nix::errno::Errno;
+use tokio::sync::oneshot;
+
+use super::{
+    Inner,
+    groups::{Process, ProcessId, State, Status},
+    signal::kill,
+};
+use crate::{
+    config::Level,
+    events::Event,
+    process::{
+        output::ChildOutput,
+        signals,
+        spawn::{Spawned, spawn},
+        state::{Action, Exit, Input},
+    },
+    states::ProcessState,
+};
+
+/// What a client asks of one process. It is done by the supervisor thread, between two of its own duties.
+pub(super) enum Request {
+    Start(ProcessId, oneshot::Sender<Result<Status, Refused>>),
+    Stop { id: ProcessId, waited_for: bool, answer: oneshot::Sender<Result<Status, Refused>> },
+    Signal { id: ProcessId, signal: i32, answer: oneshot::Sender<Result<Status, Refused>> },
+}
+
+/// Why a request was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// It has been removed, or the supervisor has ended.
+    #[error("the process is no longer there")]
+    Gone,
+    /// The supervisor is stopping and starts nothing.
+    #[error("the supervisor is stopping")]
+    Stopping,
+    /// A start: in this state it cannot be started.
+    #[error("the process is {}", .0.name())]
+    NotStartable(ProcessState),
+    /// A stop or a signal: in this state there is nothing to stop, or nothing to signal.
+    #[error("the process is {}", .0.name())]
+    NotRunning(ProcessState),
+    /// The signal could not be sent.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl Inner {
+    /// Carries out a request. Answers whether it spawned.
+    pub(super) fn request(&self, state: &mut State, request: Request) -> bool {
+        match request {
+            Request::Start(id, answer) => {
+                let result = self.start(state, id);
+                let spawned = result.is_ok();
+                let _ = answer.send(result);
+                spawned
+            }
+            Request::Stop { id, waited_for, answer } => {
+                let _ = answer.send(self.stop(state, id, waited_for));
+                false
+            }
+            Request::Signal { id, signal, answer } => {
+                let _ = answer.send(self.signal(state, id, signal));
+                false
+            }
+        }
+    }
+
+    fn start(&self, state: &mut State, id: ProcessId) -> Result<Status, Refused> {
+        if self.is_stopping() {
+            return Err(Refused::Stopping);
+        }
+        let current = state.processes.get(&id).ok_or(Refused::Gone)?.machine.state();
+        match current {
+            ProcessState::Stopped | ProcessState::Exited | ProcessState::Fatal => {
+                self.step(state, id, Input::Start).ok_or(Refused::Gone)
+            }
+            _ => Err(Refused::NotStartable(current)),
+        }
+    }
+
+    fn stop(&self, state: &mut State, id: ProcessId, waited_for: bool) -> Result<Status, Refused> {
+        let current = state.processes.get(&id).ok_or(Refused::Gone)?.machine.state();
+        if !current.is_running() {
+            return Err(Refused::NotRunning(current));
+        }
+        let status = self.step(state, id, Input::Stop { waited_for }).ok_or(Refused::Gone)?;
+        if status.state == ProcessState::Unknown {
+            let process = &state.processes[&id];
+            return Err(Refused::Failed(format!(
+                "unknown problem killing {} ({})",
+                process.config.name,
+                process.machine.pid()
+            )));
+        }
+        Ok(status)
+    }
+
+    fn signal(&self, state: &mut State, id: ProcessId, signal: i32) -> Result<Status, Refused> {
+        let process = state.processes.get(&id).ok_or(Refused::Gone)?;
+        let current = process.machine.state();
+        if !current.is_signallable() {
+            return Err(Refused::NotRunning(current));
+        }
+        let (name, pid, how) = (&process.config.name, process.machine.pid(), signals::name(signal));
+        self.logger.debug(format_args!("sending {name} (pid {pid}) sig {how}"));
+        match kill(pid, signal) {
+            Ok(()) | Err(Errno::ESRCH) => Ok(process.watch.borrow().clone()),
+            Err(errno) => {
+                let what = format!("unknown problem sending sig {how} ({pid}):{name}: {errno:?}");
+                self.logger.critical(&what);
+                Err(Refused::Failed(what))
+            }
+        }
+    }
+
+    /// Gives one input to one process and does all that follows from it.
+    pub(super) fn step(&self, state: &mut State, id: ProcessId, input: Input) -> Option<Status> {
+        let State { processes, by_pid, .. } = state;
+        let process = processes.get_mut(&id)?;
+        let mut next = Some(input);
+        while let Some(input) = next.take() {
+            if let Input::Reaped(_) = input {
+                by_pid.remove(&process.machine.pid());
+            }
+            for action in process.machine.step(&process.config, self.now(), input) {
+                match action {
+                    Action::Spawn => next = Some(self.spawn(process)),
+                    Action::Kill { pid, signal, as_group } => next = self.kill(process, pid, signal, as_group),
+                    Action::Log(level, line) => self.logger.log(level, line),
+                    Action::Changed(change) => {
+                        if change.to == ProcessState::Starting {
+                            process.started = Some(SystemTime::now());
+                        }
+                        let (name, group) = (process.config.name.clone(), process.group.clone());
+                        self.output.bus().publish(Event::ProcessState { process: name, group, change });
+                    }
+                }
+            }
+            if let Some(Input::Spawned(pid)) = next {
+                by_pid.insert(pid, id);
+            }
+        }
+        process.announce();
+        Some(process.watch.borrow().clone())
+    }
+
+    fn spawn(&self, process: &mut Process) -> Input {
+        let spawned = process
+            .launch
+            .command()
+            .map_err(|error| error.to_string())
+            .and_then(|command| spawn(&process.launch, &command));
+        let Spawned { pid, stdin, stdout, stderr } = match spawned {
+            Ok(spawned) => spawned,
+            Err(why) => return Input::SpawnFailed(why),
+        };
+        process.run = self.next_run();
+        process.stdin = Some(Arc::new(stdin));
+        self.output.add(ChildOutput {
+            run: process.run,
+            process: process.config.name.clone(),
+            group: process.group.clone(),
+            pid,
+            stdout: (stdout, process.stdout.clone()),
+            stderr: stderr.map(|stderr| (stderr, process.stderr.clone())),
+        });
+        Input::Spawned(pid)
+    }
+
+    fn kill(&self, process: &Process, pid: i32, signal: i32, as_group: bool) -> Option<Input> {
+        match kill(if as_group { -pid } else { pid }, signal) {
+            Ok(()) => None,
+            Err(Errno::ESRCH) => {
+                self.logger.debug(format_args!(
+                    "unable to signal {} (pid {pid}), it probably just exited on its own: [Errno 3] No such process",
+                    process.config.name
+                ));
+                None
+            }
+            Err(errno) => Some(Input::KillFailed(format!("{errno:?}"))),
+        }
+    }
+
+    /// A child has ended.
+    pub(super) fn reaped(&self, state: &mut State, pid: i32, exit: Exit) {
+        let Some(&id) = state.by_pid.get(&pid) else {
+            self.logger.info(format_args!("reaped unknown pid {pid} ({exit})"));
+            return;
+        };
+        if let Some(process) = state.processes.get_mut(&id) {
+            // First, so that its last words stand in the log before the line about its end.
+            self.output.child_exited(process.run);
+            process.stdin = None;
+            process.stopped = Some(SystemTime::now());
+        }
+        self.step(state, id, Input::Reaped(exit));
+    }
+
+    /// Logs, every three seconds of a shutdown, who is still there.
+    pub(super) fn report_unstopped(&self, state: &State) {
+        let unstopped: Vec<_> = state
+            .groups
+            .iter()
+            .flat_map(|group| &group.processes)
+            .map(|id| &state.processes[id])
+            .filter(|process| !process.machine.state().is_stopped())
+            .collect();
+        let names: Vec<_> = unstopped.iter().map(|process| process.config.name.as_str()).collect();
+        self.logger.info(format_args!("waiting for {} to die", names.join(", ")));
+        if self.logger.logs(Level::Blather) {
+            for process in unstopped {
+                let state = process.machine.state().name();
+                self.logger.blather(format_args!("{} state: {state}", process.config.name));
+            }
+        }
+    }
+}

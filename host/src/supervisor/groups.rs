@@ -1,0 +1,315 @@
+//! The groups and processes there are, and how they are found.
+
+use std::{collections::HashMap, ffi::OsString, io, path::Path, sync::Arc, time::SystemTime};
+
+use tokio::sync::watch;
+
+use crate::{
+    config::{self, Config},
+    events::Channel,
+    process::{
+        launch::Launch,
+        output::{Target, auto},
+        state::{Machine, Time},
+        stdin::Stdin,
+    },
+    states::ProcessState,
+};
+
+/// Names a process for as long as its group is active. Never used again for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProcessId(u64);
+
+/// What those who wait for a process see of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Its state.
+    pub state: ProcessState,
+    /// How often a start was tried: whoever waits for one start can tell it from the next.
+    pub starts: u64,
+    /// Whether `spawnerr` is set: the start failed, or the run ended badly.
+    pub failed: bool,
+}
+
+/// One process as the supervisor keeps it.
+#[derive(Debug)]
+pub(super) struct Process {
+    pub(super) group: String,
+    pub(super) config: Arc<config::Process>,
+    pub(super) machine: Machine,
+    pub(super) launch: Arc<Launch>,
+    pub(super) stdout: Target,
+    pub(super) stderr: Target,
+    /// Names the present run to the output thread.
+    pub(super) run: u64,
+    pub(super) stdin: Option<Arc<Stdin>>,
+    /// The wall clock is for people only; decisions use the machine's monotonic time.
+    pub(super) started: Option<SystemTime>,
+    pub(super) stopped: Option<SystemTime>,
+    pub(super) watch: watch::Sender<Status>,
+}
+
+impl Process {
+    /// May wait: makes the files of `AUTO` logs, and asks for the groups of the user.
+    fn new(
+        config: &Arc<config::Process>,
+        group: &str,
+        supervisord: &config::Supervisord,
+        environment: &[(OsString, OsString)],
+    ) -> io::Result<Self> {
+        let target = |output: &config::Output, channel| {
+            Target::new(output, &config.name, || {
+                auto::create(&supervisord.childlogdir, &config.name, channel, &supervisord.identifier)
+            })
+        };
+        let stdout = target(&config.stdout, Channel::Stdout)?;
+        // Of stderr that goes to stdout nothing is left to log.
+        let stderr = if config.redirect_stderr { Target::default() } else { target(&config.stderr, Channel::Stderr)? };
+        let machine = Machine::new();
+        let status = status(&machine);
+        Ok(Self {
+            group: group.to_owned(),
+            config: Arc::clone(config),
+            machine,
+            launch: Arc::new(Launch::new(config, group, supervisord, environment)),
+            stdout,
+            stderr,
+            run: 0,
+            stdin: None,
+            started: None,
+            stopped: None,
+            watch: watch::Sender::new(status),
+        })
+    }
+
+    /// Tells those who wait. To be called when all that follows from one input is done.
+    pub(super) fn announce(&self) {
+        let status = status(&self.machine);
+        self.watch.send_if_modified(|old| {
+            let changed = *old != status;
+            if changed {
+                *old = status;
+            }
+            changed
+        });
+    }
+}
+
+fn status(machine: &Machine) -> Status {
+    Status { state: machine.state(), starts: machine.starts(), failed: machine.spawnerr().is_some() }
+}
+
+/// A group that is active.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) config: Arc<config::Group>,
+    /// In the config's order.
+    pub(super) processes: Vec<ProcessId>,
+}
+
+/// A group with its processes, ready to become active. Making one may wait; adding it does not.
+#[derive(Debug)]
+pub(super) struct NewGroup {
+    config: Arc<config::Group>,
+    processes: Vec<Process>,
+}
+
+impl NewGroup {
+    pub(super) fn new(
+        config: &Arc<config::Group>,
+        supervisord: &config::Supervisord,
+        environment: &[(OsString, OsString)],
+    ) -> io::Result<Self> {
+        let processes = config
+            .processes
+            .iter()
+            .map(|process| Process::new(process, &config.name, supervisord, environment))
+            .collect::<io::Result<_>>()?;
+        Ok(Self { config: Arc::clone(config), processes })
+    }
+}
+
+/// Everything the supervisor knows. The lock around it is held for one unit of work: a step of one process, a list.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    /// In the order in which they became active; first those of the config, in its order.
+    pub(super) groups: Vec<Group>,
+    pub(super) processes: HashMap<ProcessId, Process>,
+    pub(super) by_pid: HashMap<i32, ProcessId>,
+    last_id: u64,
+}
+
+/// What a namespec means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// `name`, `group:name`.
+    Process(ProcessId),
+    /// `group:*`, `group:`.
+    Group(String),
+}
+
+impl State {
+    /// Makes a group active. Answers whether there was none of that name.
+    pub(super) fn add(&mut self, group: NewGroup) -> bool {
+        if self.group(&group.config.name).is_some() {
+            return false;
+        }
+        let mut processes = Vec::with_capacity(group.processes.len());
+        for process in group.processes {
+            self.last_id += 1;
+            let id = ProcessId(self.last_id);
+            self.processes.insert(id, process);
+            processes.push(id);
+        }
+        self.groups.push(Group { config: group.config, processes });
+        true
+    }
+
+    /// Forgets a group whose processes are all stopped. `None` where there is none, `Some(false)` where some still run.
+    pub(super) fn remove(&mut self, name: &str) -> Option<bool> {
+        let index = self.groups.iter().position(|group| group.config.name == name)?;
+        if self.groups[index].processes.iter().any(|id| !self.processes[id].machine.state().is_stopped()) {
+            return Some(false);
+        }
+        for id in self.groups.remove(index).processes {
+            self.processes.remove(&id);
+        }
+        Some(true)
+    }
+
+    pub(super) fn group(&self, name: &str) -> Option<&Group> {
+        self.groups.iter().find(|group| group.config.name == name)
+    }
+
+    /// What a client means by `name`, `group:name` or `group:*`.
+    pub(super) fn find(&self, namespec: &str) -> Option<Found> {
+        let (group, process) = split_namespec(namespec);
+        let group = self.group(group)?;
+        match process {
+            None => Some(Found::Group(group.config.name.clone())),
+            Some(name) => {
+                let is_it = |id: &&ProcessId| self.processes.get(id).is_some_and(|process| process.config.name == name);
+                group.processes.iter().find(is_it).copied().map(Found::Process)
+            }
+        }
+    }
+
+    /// The processes of a group in order of their priority.
+    pub(super) fn of_group(&self, group: &Group) -> Vec<ProcessId> {
+        let mut ids = group.processes.clone();
+        ids.sort_by_key(|id| self.processes[id].config.priority);
+        ids
+    }
+
+    /// All processes, by priority of their groups and then their own.
+    pub(super) fn by_priority(&self) -> Vec<ProcessId> {
+        let mut groups: Vec<_> = self.groups.iter().collect();
+        groups.sort_by_key(|group| group.config.priority);
+        groups.into_iter().flat_map(|group| self.of_group(group)).collect()
+    }
+
+    /// All processes, by name of their groups and then their own.
+    pub(super) fn by_name(&self) -> Vec<ProcessId> {
+        let mut ids: Vec<_> = self.processes.keys().copied().collect();
+        ids.sort_by_key(|id| {
+            let process = &self.processes[id];
+            (&process.group, &process.config.name)
+        });
+        ids
+    }
+
+    /// When the next process is due.
+    pub(super) fn next_deadline(&self, may_start: bool) -> Option<Time> {
+        self.processes.values().filter_map(|process| process.machine.next_deadline(&process.config, may_start)).min()
+    }
+}
+
+/// `group:name` and what is short for it. No process stands for the whole group.
+pub fn split_namespec(namespec: &str) -> (&str, Option<&str>) {
+    match namespec.split_once(':') {
+        Some((group, "" | "*")) => (group, None),
+        Some((group, process)) => (group, Some(process)),
+        None => (namespec, Some(namespec)),
+    }
+}
+
+/// The short form of `group:name`: the name alone where both are the same.
+pub fn make_namespec(group: &str, process: &str) -> String {
+    if group == process { process.to_owned() } else { format!("{group}:{process}") }
+}
+
+/// Makes every group of a config.
+pub(super) fn all(config: &Config, environment: &[(OsString, OsString)]) -> io::Result<State> {
+    let mut state = State::default();
+    for group in &config.groups {
+        let new = NewGroup::new(group, &config.supervisord, environment).map_err(|error| {
+            let dir: &Path = &config.supervisord.childlogdir;
+            io::Error::new(error.kind(), format!("could not make a log file in {}: {error}", dir.display()))
+        })?;
+        state.add(new);
+    }
+    Ok(state)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::fixtures;
+
+    fn state() -> State {
+        let group = |name: &str, priority, processes: &[(&str, i32)]| {
+            let processes = processes
+                .iter()
+                .map(|&(name, priority)| Arc::new(config::Process { priority, ..fixtures::process(name) }))
+                .collect();
+            Arc::new(config::Group { name: name.to_owned(), priority, processes })
+        };
+        let supervisord = fixtures::supervisord(Path::new("/tmp"));
+        let mut state = State::default();
+        for group in [group("web", 20, &[("b", 2), ("a", 1)]), group("cat", 10, &[("cat", 1)]), group("empty", 5, &[])]
+        {
+            assert!(state.add(NewGroup::new(&group, &supervisord, &[]).unwrap()));
+            assert!(!state.add(NewGroup::new(&group, &supervisord, &[]).unwrap()));
+        }
+        state
+    }
+
+    fn names(state: &State, ids: &[ProcessId]) -> Vec<String> {
+        ids.iter().map(|id| state.processes[id].config.name.clone()).collect()
+    }
+
+    #[test]
+    fn namespecs_name_processes_and_groups() {
+        let state = state();
+        let process = |namespec: &str| match state.find(namespec) {
+            Some(Found::Process(id)) => Some(state.processes[&id].config.name.clone()),
+            _ => None,
+        };
+        assert_eq!(process("cat").as_deref(), Some("cat"));
+        assert_eq!(process("cat:cat").as_deref(), Some("cat"));
+        assert_eq!(process("web:a").as_deref(), Some("a"));
+        for group in ["web:*", "web:"] {
+            assert_eq!(state.find(group), Some(Found::Group("web".to_owned())));
+        }
+        for unknown in ["", ":", "web", "a", "web:c", "nope:*", "web:a:b"] {
+            assert_eq!(state.find(unknown), None, "{unknown:?}");
+        }
+    }
+
+    #[test]
+    fn lists_are_ordered_by_priority_or_by_name() {
+        let state = state();
+        assert_eq!(names(&state, &state.by_priority()), ["cat", "a", "b"]);
+        assert_eq!(names(&state, &state.by_name()), ["cat", "a", "b"]);
+        assert_eq!(make_namespec("web", "a"), "web:a");
+        assert_eq!(make_namespec("cat", "cat"), "cat");
+    }
+
+    #[test]
+    fn a_group_goes_with_its_processes() {
+        let mut state = state();
+        assert_eq!(state.remove("web"), Some(true));
+        assert_eq!(state.remove("web"), None);
+        assert_eq!(names(&state, &state.by_name()), ["cat"]);
+    }
+}

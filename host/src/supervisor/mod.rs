@@ -1,0 +1,390 @@
+//! The supervisor: groups of processes, kept as their config says.
+//!
+//! [`Supervisor::run`] is the whole of the main thread. It alone spawns, signals and reaps, and it never waits for
+//! anything but its own poll: log lines and output go to the output thread through a queue, clients leave requests
+//! in another and are answered through channels, and the lock around what is known is held by anybody for one unit of
+//! work. The only look at a disk is for the executable of a program, right before it is started.
+//!
+//! All decisions use a monotonic clock; the wall clock is only reported.
+
+mod drive;
+mod groups;
+mod info;
+mod run;
+mod signal;
+
+use std::{
+    collections::VecDeque,
+    ffi::OsString,
+    fmt,
+    future::Future,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicI32, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use mio::Waker;
+use parking_lot::Mutex;
+use tokio::sync::{oneshot, watch};
+
+pub use self::{
+    drive::Refused,
+    groups::{Found, ProcessId, Status, make_namespec, split_namespec},
+    info::{ProcessConfig, ProcessInfo},
+};
+use self::{
+    drive::Request,
+    groups::{NewGroup, State},
+    run::Reactor,
+};
+use crate::{
+    config::{self, Config},
+    events::{Bus, Event},
+    logger::Logger,
+    process::{
+        command::CommandError,
+        output::{OutputHandle, auto},
+        state::Time,
+        stdin::StdinError,
+    },
+    states::SupervisorState,
+};
+
+/// How the supervisor ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is over.
+    Exit,
+    /// It is to be started anew.
+    Restart,
+}
+
+/// A handle on the supervisor. Cheap to clone, usable from every thread.
+#[derive(Clone)]
+pub struct Supervisor(Arc<Inner>);
+
+struct Inner {
+    /// As it was read last; groups that are active may still have an older one.
+    config: Mutex<Arc<Config>>,
+    logger: Logger,
+    output: OutputHandle,
+    state: AtomicI32,
+    origin: Instant,
+    pid: u32,
+    /// What programs inherit.
+    environment: Vec<(OsString, OsString)>,
+    groups: Mutex<State>,
+    /// `None` once nobody looks any more.
+    requests: Mutex<Option<VecDeque<Request>>>,
+    waker: Waker,
+    reactor: Mutex<Option<Reactor>>,
+    last_run: AtomicU64,
+}
+
+impl fmt::Debug for Supervisor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Supervisor").field("state", &self.state()).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn state(&self) -> SupervisorState {
+        SupervisorState::from_number(self.state.load(Ordering::Acquire)).unwrap_or(SupervisorState::Fatal)
+    }
+
+    fn is_stopping(&self) -> bool {
+        matches!(self.state(), SupervisorState::Shutdown | SupervisorState::Restarting)
+    }
+
+    fn set_state(&self, state: SupervisorState) {
+        self.state.store(state as i32, Ordering::Release);
+        self.wake();
+    }
+
+    fn now(&self) -> Time {
+        self.origin.elapsed()
+    }
+
+    fn next_run(&self) -> u64 {
+        self.last_run.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn wake(&self) {
+        // It fails only where the poll is gone, and then nobody needs to be woken.
+        let _ = self.waker.wake();
+    }
+}
+
+impl Supervisor {
+    /// Makes the groups of `config` and begins to catch signals. Nothing is started before [`run`](Self::run).
+    ///
+    /// To be called in the process that will run: after it has become a daemon and has changed its user. Removes the
+    /// `AUTO` logs of an earlier supervisord unless `nocleanup` is set, and makes new ones; fails where it cannot.
+    pub fn new(config: Config, logger: Logger, output: OutputHandle) -> io::Result<Self> {
+        let supervisord = &config.supervisord;
+        if !supervisord.nocleanup {
+            for warning in auto::clean(&supervisord.childlogdir, &supervisord.identifier) {
+                logger.warn(warning);
+            }
+        }
+        let environment: Vec<_> = std::env::vars_os().collect();
+        let groups = groups::all(&config, &environment)?;
+        for group in &groups.groups {
+            output.bus().publish(Event::ProcessGroupAdded { group: group.config.name.clone() });
+        }
+        let reactor = Reactor::new()?;
+        let waker = Waker::new(reactor.registry(), run::WAKER)?;
+        Ok(Self(Arc::new(Inner {
+            config: Mutex::new(Arc::new(config)),
+            logger,
+            output,
+            state: AtomicI32::new(SupervisorState::Running as i32),
+            origin: Instant::now(),
+            pid: std::process::id(),
+            environment,
+            groups: Mutex::new(groups),
+            requests: Mutex::new(Some(VecDeque::new())),
+            waker,
+            reactor: Mutex::new(Some(reactor)),
+            last_run: AtomicU64::new(1),
+        })))
+    }
+
+    /// Supervises, on the calling thread, until all processes have ended after [`shutdown`](Self::shutdown),
+    /// [`restart`](Self::restart) or a signal that asks for either. A second call returns at once.
+    pub fn run(&self) -> Outcome {
+        let reactor = self.0.reactor.lock().take();
+        reactor.map_or(Outcome::Exit, |reactor| self.0.run(reactor))
+    }
+
+    /// What the supervisor is doing.
+    pub fn state(&self) -> SupervisorState {
+        self.0.state()
+    }
+
+    /// Whether it is about to end: it starts nothing, and clients are refused.
+    pub fn is_stopping(&self) -> bool {
+        self.0.is_stopping()
+    }
+
+    /// Asks it to stop all processes and to end.
+    pub fn shutdown(&self) {
+        self.0.set_state(SupervisorState::Shutdown);
+    }
+
+    /// Asks it to stop all processes and to be started anew.
+    pub fn restart(&self) {
+        self.0.set_state(SupervisorState::Restarting);
+    }
+
+    /// Its `identifier`.
+    pub fn identifier(&self) -> String {
+        self.config().supervisord.identifier.clone()
+    }
+
+    /// Its pid.
+    pub fn pid(&self) -> u32 {
+        self.0.pid
+    }
+
+    /// The config as it was read last.
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.0.config.lock())
+    }
+
+    /// Takes a config that was read anew. The groups that are active stay as they are: see [`changes`](Self::changes).
+    pub fn set_config(&self, config: Config) {
+        *self.0.config.lock() = Arc::new(config);
+    }
+
+    /// The activity log.
+    pub fn logger(&self) -> &Logger {
+        &self.0.logger
+    }
+
+    /// The output thread.
+    pub fn output(&self) -> &OutputHandle {
+        &self.0.output
+    }
+
+    /// Where events are heard and published.
+    pub fn bus(&self) -> &Bus {
+        self.0.output.bus()
+    }
+}
+
+/// Groups.
+impl Supervisor {
+    /// Makes a group active; its processes start if they say `autostart`. Answers whether there was none of that name.
+    /// Blocks: it may make files and ask for the groups of a user.
+    pub fn add_group(&self, group: &Arc<config::Group>) -> io::Result<bool> {
+        if self.0.groups.lock().group(&group.name).is_some() {
+            return Ok(false);
+        }
+        let new = NewGroup::new(group, &self.config().supervisord, &self.0.environment)?;
+        if !self.0.groups.lock().add(new) {
+            return Ok(false);
+        }
+        self.bus().publish(Event::ProcessGroupAdded { group: group.name.clone() });
+        self.0.wake();
+        Ok(true)
+    }
+
+    /// Forgets a group. `None` where there is none of that name, `Some(false)` where some of its processes still run.
+    pub fn remove_group(&self, name: &str) -> Option<bool> {
+        let removed = self.0.groups.lock().remove(name);
+        if removed == Some(true) {
+            self.bus().publish(Event::ProcessGroupRemoved { group: name.to_owned() });
+        }
+        removed
+    }
+
+    /// The names of the groups that the config has and that are not active, that differ from the active ones, and that
+    /// are active and gone from the config.
+    pub fn changes(&self) -> [Vec<String>; 3] {
+        let config = self.config();
+        let state = self.0.groups.lock();
+        let mut changes = [Vec::new(), Vec::new(), Vec::new()];
+        for group in &config.groups {
+            match state.group(&group.name) {
+                None => changes[0].push(group.name.clone()),
+                Some(active) if active.config != *group => changes[1].push(group.name.clone()),
+                Some(_) => {}
+            }
+        }
+        let gone = |name: &String| config.groups.iter().all(|group| group.name != *name);
+        changes[2] = state.groups.iter().map(|group| group.config.name.clone()).filter(gone).collect();
+        changes
+    }
+
+    /// The config of every process that was read last, in the order of the groups, with what became of it.
+    pub fn process_configs(&self) -> Vec<ProcessConfig> {
+        let config = self.config();
+        let state = self.0.groups.lock();
+        let mut all = Vec::new();
+        for group in &config.groups {
+            let active = state.group(&group.name);
+            for process in &group.processes {
+                let running = active.and_then(|active| {
+                    active.processes.iter().map(|id| &state.processes[id]).find(|it| it.config.name == process.name)
+                });
+                all.push(ProcessConfig {
+                    group: Arc::clone(group),
+                    process: Arc::clone(process),
+                    inuse: active.is_some(),
+                    auto_logfiles: running.map_or([None, None], |it| [it.stdout.path.clone(), it.stderr.path.clone()]),
+                });
+            }
+        }
+        all
+    }
+}
+
+/// Processes.
+impl Supervisor {
+    /// What `name`, `group:name` or `group:*` means.
+    pub fn find(&self, namespec: &str) -> Option<Found> {
+        self.0.groups.lock().find(namespec)
+    }
+
+    /// One process.
+    pub fn info(&self, id: ProcessId) -> Option<ProcessInfo> {
+        self.0.groups.lock().processes.get(&id).map(|process| process.info(id))
+    }
+
+    /// All processes, by name of their group and their own.
+    pub fn by_name(&self) -> Vec<ProcessInfo> {
+        let state = self.0.groups.lock();
+        state.by_name().into_iter().map(|id| state.processes[&id].info(id)).collect()
+    }
+
+    /// All processes, by priority of their group and their own.
+    pub fn by_priority(&self) -> Vec<ProcessInfo> {
+        let state = self.0.groups.lock();
+        state.by_priority().into_iter().map(|id| state.processes[&id].info(id)).collect()
+    }
+
+    /// The processes of a group by priority; `None` where there is no such group.
+    pub fn of_group(&self, name: &str) -> Option<Vec<ProcessInfo>> {
+        let state = self.0.groups.lock();
+        let group = state.group(name)?;
+        Some(state.of_group(group).into_iter().map(|id| state.processes[&id].info(id)).collect())
+    }
+
+    /// Follows the state of a process. The channel closes when its group is removed.
+    pub fn watch(&self, id: ProcessId) -> Option<watch::Receiver<Status>> {
+        self.0.groups.lock().processes.get(&id).map(|process| process.watch.subscribe())
+    }
+
+    /// Whether a start of it could succeed: looks for its executable. `None` where there is no such process. Blocks on
+    /// the file system.
+    pub fn check_command(&self, id: ProcessId) -> Option<Result<(), CommandError>> {
+        let launch = Arc::clone(&self.0.groups.lock().processes.get(&id)?.launch);
+        Some(launch.command().map(drop))
+    }
+
+    /// Starts a process that is STOPPED, EXITED or FATAL. The request is on its way when this returns; the answer comes
+    /// when it was spawned, or could not be.
+    pub fn start(&self, id: ProcessId) -> impl Future<Output = Result<Status, Refused>> + Send + use<> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Request::Start(id, answer));
+        answer_of(answered)
+    }
+
+    /// Stops a process that is RUNNING, STARTING or in BACKOFF. The request is on its way when this returns; the answer
+    /// comes when the signal was sent. `waited_for`: log every two seconds that somebody waits.
+    pub fn stop(
+        &self,
+        id: ProcessId,
+        waited_for: bool,
+    ) -> impl Future<Output = Result<Status, Refused>> + Send + use<> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Request::Stop { id, waited_for, answer });
+        answer_of(answered)
+    }
+
+    /// Sends a signal to a process that is RUNNING, STARTING or STOPPING.
+    pub fn signal(&self, id: ProcessId, signal: i32) -> impl Future<Output = Result<Status, Refused>> + Send + use<> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Request::Signal { id, signal, answer });
+        answer_of(answered)
+    }
+
+    fn send(&self, request: Request) {
+        if let Some(requests) = self.0.requests.lock().as_mut() {
+            requests.push_back(request);
+        }
+        self.0.wake();
+    }
+
+    /// Sends `data` to the stdin of a process, without waiting for it to be read. `None` where it does not run.
+    pub fn write_stdin(&self, id: ProcessId, data: &[u8]) -> Option<Result<(), StdinError>> {
+        let (run, stdin) = {
+            let state = self.0.groups.lock();
+            let process = state.processes.get(&id)?;
+            if process.machine.is_killed() {
+                return None;
+            }
+            (process.run, process.stdin.clone()?)
+        };
+        Some(self.0.output.write_stdin(run, &stdin, data))
+    }
+
+    /// Empties the logs of a process. Blocks, but no longer than `patience`. `None` where there is no such process.
+    pub fn clear_logs(&self, id: ProcessId, patience: Duration) -> Option<io::Result<()>> {
+        let paths = {
+            let state = self.0.groups.lock();
+            let process = state.processes.get(&id)?;
+            process.stdout.path.iter().chain(&process.stderr.path).cloned().collect()
+        };
+        Some(self.0.output.clear(paths, patience))
+    }
+}
+
+/// A request that is never looked at is dropped, and its channel with it.
+async fn answer_of(answered: oneshot::Receiver<Result<Status, Refused>>) -> Result<Status, Refused> {
+    answered.await.unwrap_or(Err(Refused::Gone))
+}

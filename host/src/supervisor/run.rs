@@ -1,0 +1,201 @@
+//! The supervisor thread: signals, requests, deaths, deadlines, and the way down.
+
+use std::{
+    io::{self, ErrorKind},
+    time::Duration,
+};
+
+use mio::{Events, Interest, Poll, Token, net::UnixStream};
+use signal_hook::{
+    consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR2},
+    iterator::{backend::SignalDelivery, exfiltrator::SignalOnly},
+};
+
+use super::{Inner, Outcome, groups::ProcessId};
+use crate::{
+    events::Event,
+    process::{
+        reap::reap,
+        signals,
+        state::{Input, Time},
+    },
+    states::SupervisorState,
+};
+
+pub(super) const WAKER: Token = Token(0);
+const SIGNALS: Token = Token(1);
+
+/// How many processes are spawned before signals and deaths are looked at again.
+const SPAWNS_PER_TURN: usize = 16;
+const SHUTDOWN_REPORT_INTERVAL: Duration = Duration::from_secs(3);
+
+/// What the supervisor thread waits on. Signals are caught from the moment this is made.
+#[derive(Debug)]
+pub(super) struct Reactor {
+    poll: Poll,
+    signals: SignalDelivery<UnixStream, SignalOnly>,
+}
+
+impl Reactor {
+    pub(super) fn new() -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let (reading, writing) = UnixStream::pair()?;
+        // signal-hook wants to own the writing end as a plain descriptor.
+        let writing = std::os::fd::OwnedFd::from(writing);
+        let caught = [SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR2, SIGCHLD];
+        let mut signals = SignalDelivery::with_pipe(reading, writing, SignalOnly, caught)?;
+        poll.registry().register(signals.get_read_mut(), SIGNALS, Interest::READABLE)?;
+        Ok(Self { poll, signals })
+    }
+
+    pub(super) fn registry(&self) -> &mio::Registry {
+        self.poll.registry()
+    }
+}
+
+impl Inner {
+    /// Runs until the supervisor is told to end and all processes have.
+    pub(super) fn run(&self, mut reactor: Reactor) -> Outcome {
+        let mut events = Events::with_capacity(8);
+        let mut next_report = None;
+        self.output.bus().publish(Event::SupervisorRunning);
+        loop {
+            self.reap();
+            let busy = self.requests() | self.tick();
+            let stopping = self.is_stopping();
+            if stopping && self.shut_down(&mut next_report) {
+                break;
+            }
+            let timeout = if busy { Some(Duration::ZERO) } else { self.timeout(next_report) };
+            match reactor.poll.poll(&mut events, timeout) {
+                Err(error) if error.kind() != ErrorKind::Interrupted => {
+                    self.logger.critical(format_args!("could not wait for events: {error}"));
+                }
+                _ => {}
+            }
+            for signal in reactor.signals.pending() {
+                self.received(signal);
+            }
+        }
+        // Whoever still waits for an answer learns that there is none.
+        self.requests.lock().take();
+        if self.state() == SupervisorState::Restarting { Outcome::Restart } else { Outcome::Exit }
+    }
+
+    fn timeout(&self, next_report: Option<Time>) -> Option<Duration> {
+        let deadline = self.groups.lock().next_deadline(!self.is_stopping());
+        let next = deadline.into_iter().chain(next_report).min()?;
+        // epoll counts in milliseconds: not a moment too early, or we would ask in a loop.
+        Some(next.saturating_sub(self.now()) + Duration::from_micros(999))
+    }
+
+    fn received(&self, signal: i32) {
+        let name = signals::name(signal);
+        match signal {
+            SIGTERM | SIGINT | SIGQUIT => {
+                self.logger.warn(format_args!("received {name} indicating exit request"));
+                self.set_state(SupervisorState::Shutdown);
+            }
+            SIGHUP if self.state() == SupervisorState::Shutdown => {
+                let what = "indicating restart request (shutdown in progress)";
+                self.logger.warn(format_args!("ignored {name} {what}"));
+            }
+            SIGHUP => {
+                self.logger.warn(format_args!("received {name} indicating restart request"));
+                self.set_state(SupervisorState::Restarting);
+            }
+            SIGUSR2 => {
+                self.logger.info(format_args!("received {name} indicating log reopen request"));
+                self.output.reopen();
+            }
+            SIGCHLD => self.logger.debug(format_args!("received {name} indicating a child quit")),
+            _ => self.logger.blather(format_args!("received {name} indicating nothing")),
+        }
+    }
+
+    fn reap(&self) {
+        loop {
+            match reap() {
+                Ok(Some((pid, exit))) => self.reaped(&mut self.groups.lock(), pid, exit),
+                Ok(None) => return,
+                Err(errno) => {
+                    self.logger.critical(format_args!(
+                        "waitpid error {}; a process may not be cleaned up properly",
+                        errno as i32
+                    ));
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Does what clients ask for. Answers whether more is waiting.
+    fn requests(&self) -> bool {
+        let mut spawned = 0;
+        while spawned < SPAWNS_PER_TURN {
+            let Some(request) = self.requests.lock().as_mut().and_then(std::collections::VecDeque::pop_front) else {
+                return false;
+            };
+            spawned += usize::from(self.request(&mut self.groups.lock(), request));
+        }
+        true
+    }
+
+    /// Does what is due, in order of priority. Answers whether more is.
+    fn tick(&self) -> bool {
+        let may_start = !self.is_stopping();
+        let mut state = self.groups.lock();
+        let now = self.now();
+        let is_due = |deadline: Option<Time>| deadline.is_some_and(|due| due <= now);
+        if !is_due(state.next_deadline(may_start)) {
+            return false;
+        }
+        let due: Vec<ProcessId> = state
+            .by_priority()
+            .into_iter()
+            .filter(|id| {
+                let process = &state.processes[id];
+                is_due(process.machine.next_deadline(&process.config, may_start))
+            })
+            .collect();
+        for &id in due.iter().take(SPAWNS_PER_TURN) {
+            self.step(&mut state, id, Input::Tick { may_start });
+        }
+        due.len() > SPAWNS_PER_TURN
+    }
+
+    /// Takes the next step down: stops the groups of the highest priority number that still have something to stop.
+    /// Answers whether nothing is left.
+    fn shut_down(&self, next_report: &mut Option<Time>) -> bool {
+        let mut state = self.groups.lock();
+        if next_report.is_none() {
+            self.output.bus().publish(Event::SupervisorStopping);
+        }
+        loop {
+            let unstopped = |id: &ProcessId| !state.processes[id].machine.state().is_stopped();
+            let last = state
+                .groups
+                .iter()
+                .filter(|group| group.processes.iter().any(unstopped))
+                .map(|group| group.config.priority)
+                .max();
+            let Some(priority) = last else { return true };
+            let groups = state.groups.iter().filter(|group| group.config.priority == priority);
+            let mut ids: Vec<_> = groups.flat_map(|group| group.processes.iter().copied()).filter(unstopped).collect();
+            ids.sort_by_key(|id| std::cmp::Reverse(state.processes[id].config.priority));
+            for &id in &ids {
+                self.step(&mut state, id, Input::Shutdown);
+            }
+            // Where nothing ran, as in BACKOFF, the next lower groups follow at once.
+            if ids.iter().any(|id| !state.processes[id].machine.state().is_stopped()) {
+                break;
+            }
+        }
+        let now = self.now();
+        if next_report.is_none_or(|due| due <= now) {
+            self.report_unstopped(&state);
+            *next_report = Some(now + SHUTDOWN_REPORT_INTERVAL);
+        }
+        false
+    }
+}

@@ -1,0 +1,607 @@
+//! Bytes to [`Value`]s, in one pass over the borrowed text.
+//!
+//! [`xml::Reader`] cuts the text into pieces that borrow from the body; the functions below follow the structure of an
+//! XML-RPC document and make the values on the way. What Supervisor lets pass, passes: any name for the root element,
+//! `<params>` missing or before `<methodName>`, text and comments between elements, values without a type. Elements
+//! may have a prefix (`<ex:nil/>`), as Apache's clients write them.
+//!
+//! An error never quotes the document: it may hold a password, or be 100 MB long.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use abi_stable::std_types::{RString, RVec};
+use plugin_api::abi::{Fault, Member, Value};
+
+use super::body::{is_blank, text_of};
+use super::problem::{DecodeError, Problem};
+use super::scalar::{decode_base64, parse_date_time, parse_double, parse_int};
+use super::xml::{self, Piece, unescape};
+use super::{MethodCall, NESTING_LIMIT};
+
+/// Reads a `<methodCall>`.
+///
+/// ```
+/// let call = supervisor_host::xmlrpc::decode_call(
+///     b"<methodCall><methodName>system.listMethods</methodName></methodCall>",
+/// )?;
+/// assert_eq!((call.name.as_str(), call.params.len()), ("system.listMethods", 0));
+/// # Ok::<(), supervisor_host::xmlrpc::DecodeError>(())
+/// ```
+pub fn decode_call(body: &[u8]) -> Result<MethodCall, DecodeError> {
+    Decoder::new(&text_of(body)?, NESTING_LIMIT).document(Decoder::call)
+}
+
+/// Reads a `<methodResponse>`: the value, or the fault that was given instead.
+pub fn decode_response(body: &[u8]) -> Result<Result<Value, Fault>, DecodeError> {
+    Decoder::new(&text_of(body)?, NESTING_LIMIT + NESTING_LIMIT / 2).document(Decoder::response)
+}
+
+/// The elements of XML-RPC.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tag {
+    MethodName,
+    Params,
+    Param,
+    Fault,
+    Value,
+    Int,
+    I8,
+    Boolean,
+    String,
+    Double,
+    DateTime,
+    Base64,
+    Nil,
+    Array,
+    Data,
+    Struct,
+    Member,
+    Name,
+    Other,
+}
+
+impl Tag {
+    fn named(name: &str) -> Self {
+        match name {
+            "value" => Self::Value,
+            "string" => Self::String,
+            "int" | "i4" | "i1" | "i2" => Self::Int,
+            "i8" | "biginteger" => Self::I8,
+            "boolean" => Self::Boolean,
+            "double" | "float" => Self::Double,
+            "dateTime.iso8601" => Self::DateTime,
+            "base64" => Self::Base64,
+            "nil" => Self::Nil,
+            "array" => Self::Array,
+            "data" => Self::Data,
+            "struct" => Self::Struct,
+            "member" => Self::Member,
+            "name" => Self::Name,
+            "params" => Self::Params,
+            "param" => Self::Param,
+            "methodName" => Self::MethodName,
+            "fault" => Self::Fault,
+            _ => match name.rsplit_once(':') {
+                Some((_, local)) => Self::named(local),
+                None => Self::Other,
+            },
+        }
+    }
+}
+
+struct Decoder<'a> {
+    reader: xml::Reader<'a>,
+    limit: usize,
+}
+
+impl<'a> Decoder<'a> {
+    fn new(text: &'a str, limit: usize) -> Self {
+        // A level of values takes three elements: value, struct, member; a few more are around and inside.
+        Self { reader: xml::Reader::new(text, 3 * limit + 8), limit }
+    }
+
+    /// Reads the whole document; `content` reads what is inside the root element.
+    fn document<T>(mut self, content: impl FnOnce(&mut Self) -> Result<T, Problem>) -> Result<T, DecodeError> {
+        let result = self.begin().and_then(|()| content(&mut self)).and_then(|result| self.finish().map(|()| result));
+        result.map_err(|problem| DecodeError { problem, at: self.reader.position() })
+    }
+
+    /// Reads to the inside of the root element.
+    fn begin(&mut self) -> Result<(), Problem> {
+        loop {
+            match self.reader.next()? {
+                Piece::Start => return Ok(()),
+                Piece::Text if self.reader.piece().bytes().all(is_blank) => {}
+                Piece::Eof => return Err(Problem::Truncated),
+                _ => return Err(Problem::Syntax),
+            }
+        }
+    }
+
+    /// Reads what follows the root element.
+    fn finish(&mut self) -> Result<(), Problem> {
+        loop {
+            match self.reader.next()? {
+                Piece::Eof => return Ok(()),
+                Piece::Text if self.reader.piece().bytes().all(is_blank) => {}
+                _ => return Err(Problem::Trailing),
+            }
+        }
+    }
+
+    /// The next element inside the present one, `None` at its end. Text between elements means nothing.
+    #[inline]
+    fn child(&mut self) -> Result<Option<Tag>, Problem> {
+        loop {
+            match self.reader.next()? {
+                Piece::Start => return Ok(Some(Tag::named(self.reader.piece()))),
+                Piece::End => return Ok(None),
+                Piece::Text => {}
+                Piece::Escaped => drop(unescape(self.reader.piece())?),
+                Piece::Eof => return Err(Problem::Truncated),
+            }
+        }
+    }
+
+    /// Reads to the end of the present element.
+    fn skip(&mut self) -> Result<(), Problem> {
+        let mut depth = 0_usize;
+        loop {
+            match self.reader.next()? {
+                Piece::Start => depth += 1,
+                Piece::End if depth == 0 => return Ok(()),
+                Piece::End => depth -= 1,
+                Piece::Text => {}
+                Piece::Escaped => drop(unescape(self.reader.piece())?),
+                Piece::Eof => return Err(Problem::Truncated),
+            }
+        }
+    }
+
+    fn call(&mut self) -> Result<MethodCall, Problem> {
+        let mut name = None;
+        let mut params = RVec::new();
+        while let Some(tag) = self.child()? {
+            match tag {
+                Tag::MethodName => name = Some(self.text()?.into_owned()),
+                Tag::Params => params = self.params()?,
+                _ => self.skip()?,
+            }
+        }
+        match name {
+            Some(name) if !name.is_empty() => Ok(MethodCall { name, params }),
+            _ => Err(Problem::NoMethodName),
+        }
+    }
+
+    fn response(&mut self) -> Result<Result<Value, Fault>, Problem> {
+        let mut result = Err(Problem::NoResult);
+        while let Some(tag) = self.child()? {
+            match tag {
+                Tag::Params => result = self.params()?.pop().map(Ok).ok_or(Problem::NoResult),
+                Tag::Fault => result = Ok(Err(fault_from(self.only_value(Problem::Fault)?)?)),
+                _ => self.skip()?,
+            }
+        }
+        result
+    }
+
+    fn params(&mut self) -> Result<RVec<Value>, Problem> {
+        let mut params = Vec::new();
+        while let Some(tag) = self.child()? {
+            match tag {
+                Tag::Param => params.push(self.only_value(Problem::Param)?),
+                _ => return Err(Problem::Param),
+            }
+        }
+        Ok(params.into())
+    }
+
+    /// What is inside an element that holds one value, `<param>` and `<fault>`.
+    fn only_value(&mut self, otherwise: Problem) -> Result<Value, Problem> {
+        let Some(Tag::Value) = self.child()? else { return Err(otherwise) };
+        let value = self.value(0)?;
+        self.skip()?;
+        Ok(value)
+    }
+
+    /// What is inside `<value>`: a typed value, or text, blanks and all.
+    fn value(&mut self, depth: usize) -> Result<Value, Problem> {
+        let mut text = Cow::Borrowed("");
+        loop {
+            match self.reader.next()? {
+                Piece::Start => {
+                    let value = self.typed(Tag::named(self.reader.piece()), depth)?;
+                    self.skip()?;
+                    return Ok(value);
+                }
+                Piece::End => return Ok(Value::String(string(text))),
+                piece => self.add(piece, &mut text)?,
+            }
+        }
+    }
+
+    fn typed(&mut self, tag: Tag, depth: usize) -> Result<Value, Problem> {
+        Ok(match tag {
+            Tag::String => Value::String(string(self.text()?)),
+            Tag::Int => {
+                let number = parse_int(&self.text()?)?;
+                i32::try_from(number).map_or(Value::Int64(number), Value::Int)
+            }
+            Tag::I8 => Value::Int64(parse_int(&self.text()?)?),
+            Tag::Boolean => Value::Bool(self.text()? == "1"),
+            Tag::Double => Value::Double(parse_double(&self.text()?)?),
+            Tag::DateTime => Value::DateTime(parse_date_time(&self.text()?)?.into()),
+            Tag::Base64 => Value::Base64(decode_base64(&self.text()?)?.into()),
+            Tag::Nil => {
+                self.skip()?;
+                Value::Nil
+            }
+            Tag::Array | Tag::Struct if depth == self.limit => return Err(Problem::TooDeep),
+            Tag::Array => Value::Array(self.array(depth + 1)?),
+            Tag::Struct => Value::Struct(self.structure(depth + 1)?),
+            _ => return Err(Problem::Type),
+        })
+    }
+
+    fn array(&mut self, depth: usize) -> Result<RVec<Value>, Problem> {
+        let Some(Tag::Data) = self.child()? else { return Err(Problem::Array) };
+        let mut values = Vec::new();
+        while let Some(tag) = self.child()? {
+            match tag {
+                Tag::Value => values.push(self.value(depth)?),
+                _ => return Err(Problem::Data),
+            }
+        }
+        self.skip()?;
+        Ok(values.into())
+    }
+
+    fn structure(&mut self, depth: usize) -> Result<RVec<Member>, Problem> {
+        let mut members = Vec::new();
+        while let Some(tag) = self.child()? {
+            match tag {
+                Tag::Member => members.push(self.member(depth)?),
+                _ => return Err(Problem::Member),
+            }
+        }
+        keep_last(&mut members);
+        Ok(members.into())
+    }
+
+    fn member(&mut self, depth: usize) -> Result<Member, Problem> {
+        let Some(Tag::Name) = self.child()? else { return Err(Problem::Member) };
+        let name = string(self.text()?);
+        let Some(Tag::Value) = self.child()? else { return Err(Problem::Member) };
+        let value = self.value(depth)?;
+        match self.child()? {
+            None => Ok(Member { name, value }),
+            Some(_) => Err(Problem::Member),
+        }
+    }
+
+    /// The text inside an element that holds nothing else.
+    fn text(&mut self) -> Result<Cow<'a, str>, Problem> {
+        let mut text = Cow::Borrowed("");
+        loop {
+            match self.reader.next()? {
+                Piece::Start => return Err(Problem::NotText),
+                Piece::End => return Ok(text),
+                piece => self.add(piece, &mut text)?,
+            }
+        }
+    }
+
+    /// Adds a piece to a text, which is borrowed as long as there is only one.
+    fn add(&mut self, piece: Piece, text: &mut Cow<'a, str>) -> Result<(), Problem> {
+        let piece = match piece {
+            Piece::Escaped => Cow::Owned(unescape(self.reader.piece())?),
+            _ => Cow::Borrowed(self.reader.piece()),
+        };
+        if text.is_empty() {
+            *text = piece;
+        } else {
+            text.to_mut().push_str(&piece);
+        }
+        Ok(())
+    }
+}
+
+fn string(text: Cow<'_, str>) -> RString {
+    match text {
+        Cow::Borrowed(text) => RString::from(text),
+        Cow::Owned(text) => RString::from(text),
+    }
+}
+
+/// Of members with the same name the last one's value stays, at the place of the first, as in a Python dictionary.
+fn keep_last(members: &mut Vec<Member>) {
+    /// Up to here comparing all pairs is faster than hashing.
+    const FEW: usize = 24;
+    let distinct = if members.len() <= FEW {
+        (1..members.len()).all(|at| members[..at].iter().all(|earlier| earlier.name != members[at].name))
+    } else {
+        let mut seen = HashSet::with_capacity(members.len());
+        members.iter().all(|member| seen.insert(member.name.as_str()))
+    };
+    if distinct {
+        return;
+    }
+    let mut places: HashMap<RString, usize> = HashMap::with_capacity(members.len());
+    let mut kept: Vec<Member> = Vec::with_capacity(members.len());
+    for member in members.drain(..) {
+        if let Some(place) = places.get(&member.name) {
+            kept[*place].value = member.value;
+        } else {
+            places.insert(member.name.clone(), kept.len());
+            kept.push(member);
+        }
+    }
+    *members = kept;
+}
+
+fn fault_from(value: Value) -> Result<Fault, Problem> {
+    let Value::Struct(members) = value else { return Err(Problem::Fault) };
+    let (mut code, mut text) = (None, None);
+    for member in members {
+        match (member.name.as_str(), member.value) {
+            ("faultCode", Value::Int(number)) => code = Some(number),
+            ("faultString", Value::String(string)) => text = Some(string),
+            _ => {}
+        }
+    }
+    match (code, text) {
+        (Some(code), Some(text)) => Ok(Fault { code, text }),
+        _ => Err(Problem::Fault),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn params(params: &str) -> Result<RVec<Value>, Problem> {
+        let call = format!("<methodCall><methodName>a.b</methodName>{params}</methodCall>");
+        decode_call(call.as_bytes()).map(|call| call.params).map_err(|error| error.problem)
+    }
+
+    fn value(value: &str) -> Result<Value, Problem> {
+        params(&format!("<params><param>{value}</param></params>")).map(|mut params| params.pop().unwrap())
+    }
+
+    fn call(body: &str) -> Result<MethodCall, Problem> {
+        decode_call(body.as_bytes()).map_err(|error| error.problem)
+    }
+
+    #[test]
+    fn all_types_are_read() {
+        let cases = [
+            ("<int>-5</int>", Value::Int(-5)),
+            ("<i4>7</i4>", Value::Int(7)),
+            ("<int>2147483648</int>", Value::Int64(2_147_483_648)),
+            ("<i8>7</i8>", Value::Int64(7)),
+            ("<ex:i8>7</ex:i8>", Value::Int64(7)),
+            ("<boolean>1</boolean>", Value::Bool(true)),
+            ("<boolean>0</boolean>", Value::Bool(false)),
+            ("<double>-1.5e3</double>", Value::Double(-1500.0)),
+            ("<string>hello</string>", "hello".into()),
+            ("<string/>", "".into()),
+            ("<nil/>", Value::Nil),
+            ("<nil></nil>", Value::Nil),
+            ("<ex:nil/>", Value::Nil),
+            ("<dateTime.iso8601>20260131T23:59:59</dateTime.iso8601>", Value::DateTime("20260131T23:59:59".into())),
+            ("<base64>AP/+\n</base64>", Value::Base64(vec![0, 0xff, 0xfe].into())),
+            ("<base64/>", Value::Base64(RVec::new())),
+            ("<array><data/></array>", Value::Array(RVec::new())),
+            ("<array><data><value/><value><nil/></value></data></array>", Value::array(["".into(), Value::Nil])),
+            ("<struct/>", Value::Struct(RVec::new())),
+            (
+                "<struct><member><name>b</name><value>1</value></member><member><name>a</name><value/></member></struct>",
+                Value::structure([("b", "1".into()), ("a", "".into())]),
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(value(&format!("<value>{text}</value>")), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_supervisor_lets_pass_passes() {
+        assert_eq!(value("<value>  x </value>"), Ok("  x ".into()));
+        assert_eq!(value("<value/>"), Ok("".into()));
+        assert_eq!(value("<value> <int> 8 </int> </value>"), Ok(Value::Int(8)));
+        for text in ["true", "2", "", " 1 "] {
+            assert_eq!(value(&format!("<value><boolean>{text}</boolean></value>")), Ok(Value::Bool(false)), "{text}");
+        }
+        assert_eq!(value("<value a='>' b=\"x\"><string>a</string></value>"), Ok("a".into()));
+        let doubled = "<value><struct><member><name>a</name><value>1</value></member><member><name>b</name><value>2\
+                       </value></member><member><name>a</name><value>3</value></member></struct></value>";
+        assert_eq!(value(doubled), Ok(Value::structure([("a", "3".into()), ("b", "2".into())])));
+
+        let call = |body| call(body).map(|call| (call.name, call.params.len()));
+        let named = |name: &str, count| Ok((name.to_owned(), count));
+        assert_eq!(call("<a><methodName>b.c</methodName></a>"), named("b.c", 0));
+        assert_eq!(
+            call("<a><params><param><value/></param></params><methodName>b.c</methodName></a>"),
+            named("b.c", 1)
+        );
+        assert_eq!(call("<a><methodName> b.c</methodName><params/></a>"), named(" b.c", 0));
+        assert_eq!(call("<a><x><y/></x><methodName>b.c</methodName></a>"), named("b.c", 0));
+        assert_eq!(
+            call("\u{feff}<?xml version='1.0'?>\n<!-- > -->\n<a><?x y?><methodName>b.<!-- - -->c</methodName></a >\n"),
+            named("b.c", 0)
+        );
+    }
+
+    #[test]
+    fn large_structs_keep_the_last_of_doubled_members() {
+        let member = |name: usize, value: usize| format!("<member><name>{name}</name><value>{value}</value></member>");
+        let text: String = (0..100).map(|number| member(number % 60, number)).collect();
+        let Ok(Value::Struct(members)) = value(&format!("<value><struct>{text}</struct></value>")) else { panic!() };
+        assert_eq!(members.len(), 60);
+        assert_eq!((members[0].name.as_str(), &members[0].value), ("0", &"60".into()));
+        assert_eq!((members[59].name.as_str(), &members[59].value), ("59", &"59".into()));
+    }
+
+    #[test]
+    fn text_is_what_stands_there() {
+        let cases = [
+            ("a &lt;b&gt; &amp;amp; &quot;&apos;", "a <b> &amp; \"'"),
+            ("&#65;&#x42;&#x1F600;&#0067;", "AB\u{1f600}C"),
+            ("a<![CDATA[<b>&amp;]]>c&#13;\n", "a<b>&amp;c\r\n"),
+            ("a<!-- b -->c<?d?>e", "ace"),
+            ("carriage\r\nreturn\r", "carriage\r\nreturn\r"),
+            ("<![CDATA[]]>", ""),
+            ("\u{fffd} \u{ffff0} \u{7f} \u{85}é漢", "\u{fffd} \u{ffff0} \u{7f} \u{85}é漢"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(value(&format!("<value><string>{text}</string></value>")), Ok(expected.into()), "{text}");
+            assert_eq!(value(&format!("<value>{text}</value>")), Ok(expected.into()), "{text}");
+        }
+    }
+
+    #[test]
+    fn bad_values_are_refused() {
+        let cases = [
+            ("<int></int>", Problem::Int),
+            ("<int>1.5</int>", Problem::Int),
+            ("<i8>99999999999999999999</i8>", Problem::IntRange),
+            ("<double>x</double>", Problem::Double),
+            ("<dateTime.iso8601>today</dateTime.iso8601>", Problem::DateTime),
+            ("<base64>a</base64>", Problem::Base64),
+            ("<array/>", Problem::Array),
+            ("<array><value/></array>", Problem::Array),
+            ("<array><data><int>1</int></data></array>", Problem::Data),
+            ("<struct><name>a</name></struct>", Problem::Member),
+            ("<struct><member/></struct>", Problem::Member),
+            ("<struct><member><name>a</name></member></struct>", Problem::Member),
+            ("<struct><member><value/><name/></member></struct>", Problem::Member),
+            ("<struct><member><name/><value/><value/></member></struct>", Problem::Member),
+            ("<string>a<b/></string>", Problem::NotText),
+            ("<strong>a</strong>", Problem::Type),
+            ("&nbsp;", Problem::Entity),
+            ("&;", Problem::Entity),
+            ("&lt", Problem::Entity),
+            ("& ", Problem::Entity),
+            ("&#0;", Problem::CharacterReference),
+            ("&#27;", Problem::CharacterReference),
+            ("&#xD800;", Problem::CharacterReference),
+            ("&#xFFFE;", Problem::CharacterReference),
+            ("&#x110000;", Problem::CharacterReference),
+            ("&#+65;", Problem::CharacterReference),
+            ("&#;", Problem::CharacterReference),
+            ("\u{1b}[1m", Problem::Character),
+            ("\u{ffff}", Problem::Character),
+            ("\0", Problem::Character),
+        ];
+        for (text, problem) in cases {
+            assert_eq!(value(&format!("<value>{text}</value>")), Err(problem), "{text:?}");
+        }
+        assert_eq!(params("<params><value/></params>"), Err(Problem::Param));
+        assert_eq!(params("<params><param/></params>"), Err(Problem::Param));
+        assert_eq!(params("<params>&a;</params>"), Err(Problem::Entity));
+    }
+
+    #[test]
+    fn bad_documents_are_refused() {
+        let cases = [
+            ("", Problem::Truncated),
+            (" \n", Problem::Truncated),
+            ("hello", Problem::Syntax),
+            ("&lt;", Problem::Syntax),
+            ("<a/>", Problem::NoMethodName),
+            ("<a><methodName/></a>", Problem::NoMethodName),
+            ("<a><methodName><b/></methodName></a>", Problem::NotText),
+            ("<a><b></a></b>", Problem::Mismatch),
+            ("<a></ab>", Problem::Mismatch),
+            ("</a>", Problem::Mismatch),
+            ("<a", Problem::Truncated),
+            ("<a><b>", Problem::Truncated),
+            ("<a></", Problem::Truncated),
+            ("<a><!-- ", Problem::Truncated),
+            ("<a><![CDATA[", Problem::Truncated),
+            ("<![CDATA[x]]><a/>", Problem::Syntax),
+            ("<>", Problem::Syntax),
+            ("<1/>", Problem::Syntax),
+            ("<a b/>", Problem::Syntax),
+            ("<a b=c/>", Problem::Syntax),
+            ("<a b='<'/>", Problem::Syntax),
+            ("<a b='c'd='e'/>", Problem::Syntax),
+            ("<a/ >", Problem::Syntax),
+            ("<a><?xml version='1.0'?></a>", Problem::Syntax),
+            ("<a><!ELEMENT a></a>", Problem::Syntax),
+            ("<!DOCTYPE a><a/>", Problem::Doctype),
+            ("<!DOCTYPE a [<!ENTITY b 'c'>", Problem::Doctype),
+            ("<a><methodName>b.c</methodName></a><a/>", Problem::Trailing),
+            ("<a><methodName>b.c</methodName></a>x", Problem::Trailing),
+            ("<a><methodName>b.c</methodName></a><!DOCTYPE a>", Problem::Doctype),
+        ];
+        for (text, problem) in cases {
+            assert_eq!(call(text), Err(problem), "{text:?}");
+        }
+        let deep = "<x>".repeat(100_000);
+        assert_eq!(call(&deep), Err(Problem::TooDeep));
+        assert_eq!(decode_call(b"<a>\xff</a>").unwrap_err(), DecodeError { problem: Problem::NotUtf8, at: 3 });
+    }
+
+    #[test]
+    fn values_nest_so_deep_and_no_deeper() {
+        let arrays = |depth| {
+            format!(
+                "<value>{}{}</value>",
+                "<array><data><value>".repeat(depth),
+                "</value></data></array>".repeat(depth)
+            )
+        };
+        let structs = |depth| {
+            let (start, end) = ("<struct><member><name/><value>", "</value></member></struct>");
+            format!("<value>{}<int>1</int>{}</value>", start.repeat(depth), end.repeat(depth))
+        };
+        assert!(value(&arrays(NESTING_LIMIT)).is_ok());
+        assert!(value(&structs(NESTING_LIMIT)).is_ok());
+        assert_eq!(value(&arrays(NESTING_LIMIT + 1)), Err(Problem::TooDeep));
+        assert_eq!(value(&structs(NESTING_LIMIT + 1)), Err(Problem::TooDeep));
+        assert_eq!(value(&arrays(1_000_000)), Err(Problem::TooDeep));
+        assert_eq!(Problem::TooDeep.to_string(), "values are nested deeper than 64 levels");
+        let wrapped = format!("<r><params><param>{}</param></params></r>", arrays(NESTING_LIMIT + 2));
+        assert!(decode_response(wrapped.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn responses_are_read() {
+        let response = |inside: &str| {
+            decode_response(format!("<methodResponse>{inside}</methodResponse>").as_bytes())
+                .map_err(|error| error.problem)
+        };
+        let fault = |members: &str| response(&format!("<fault><value><struct>{members}</struct></value></fault>"));
+        let code = "<member><name>faultCode</name><value><int>10</int></value></member>";
+        let text = "<member><name>faultString</name><value><string>BAD_NAME: x</string></value></member>";
+        assert_eq!(response("<params><param><value>a</value></param></params>"), Ok(Ok("a".into())));
+        assert_eq!(fault(&(code.to_owned() + text)), Ok(Err(Fault::new(10, "BAD_NAME: x"))));
+        assert_eq!(fault(&(text.to_owned() + code)), Ok(Err(Fault::new(10, "BAD_NAME: x"))));
+        assert_eq!(fault(code), Err(Problem::Fault));
+        assert_eq!(response("<fault/>"), Err(Problem::Fault));
+        assert_eq!(response(""), Err(Problem::NoResult));
+        assert_eq!(response("<params/>"), Err(Problem::NoResult));
+    }
+
+    #[test]
+    fn errors_are_short_and_quote_nothing() {
+        let secret = "hunter2".repeat(1000);
+        let bodies = [
+            format!("<{secret}"),
+            format!("<a></{secret}>"),
+            format!("<a>&{secret};</a>"),
+            format!("<a {secret}></a>"),
+            format!("<!DOCTYPE {secret}>"),
+            format!("<a><params><param><value><{secret}/></value></param></params></a>"),
+            format!("<a><params><param><value><int>{secret}</int></value></param></params></a>"),
+            format!("<?xml version='1.0' encoding='{secret}'?><a>é</a>"),
+        ];
+        for body in bodies {
+            let message = decode_call(body.as_bytes()).unwrap_err().to_string();
+            assert!(message.len() < 100 && !message.contains("hunter2"), "{message}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The same content as INI and as TOML gives the same running system.
+
+mod common;
+
+use common::{Config, Supervisord, wait_until};
+
+const INI: &str = "
+; comments, inline comments and continued lines are what people have
+[supervisord]
+nodaemon = true
+logfile: {here}/supervisord.log
+pidfile={here}/supervisord.pid   ; an inline comment
+childlogdir={here}
+loglevel=info
+identifier=pair
+environment=SHARED=\"one, two\",
+    SECOND='2'
+
+[unix_http_server]
+file=%(here)s/supervisor.sock
+chmod=0700
+[inet_http_server]
+port=127.0.0.1:{port}
+[supervisorctl]
+serverurl=unix://%(here)s/supervisor.sock
+prompt=pair
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+[rpcinterface:cache]
+supervisor.rpcinterface_factory = supervisor_cache.rpcinterface:make_cache_rpcinterface
+[ctlplugin:cache]
+supervisor.ctl_factory = supervisor_cache.controllerplugin:make_cache_controllerplugin
+
+[program:worker]
+command=/bin/sh -c 'echo %(program_name)s %(process_num)d 100%%; env | grep -E \"^(SHARED|SECOND|OWN)=\" | sort; exec cat'
+process_name=%(program_name)s_%(process_num)02d
+numprocs=2
+numprocs_start=5
+directory=/usr
+environment=OWN=\"a;b\"
+priority=5
+startsecs=0
+exitcodes=0,2
+stopsignal=INT
+redirect_stderr=true
+stdout_logfile=%(here)s/%(program_name)s-%(process_num)d.out
+stdout_logfile_maxbytes=1MB
+
+[program:idle]
+command=/bin/cat
+autostart=false
+[group:several]
+programs=worker,idle
+priority=7
+";
+
+const TOML: &str = r#"
+[supervisord]
+nodaemon = true
+logfile = "{here}/supervisord.log"
+pidfile = "{here}/supervisord.pid"
+childlogdir = "{here}"
+loglevel = "info"
+identifier = "pair"
+environment = { SHARED = "one, two", SECOND = "2" }
+
+[unix_http_server]
+file = "%(here)s/supervisor.sock"
+chmod = "0700"
+
+[inet_http_server]
+port = "127.0.0.1:{port}"
+
+[supervisorctl]
+serverurl = "unix://%(here)s/supervisor.sock"
+prompt = "pair"
+
+[rpcinterface.supervisor]
+"supervisor.rpcinterface_factory" = "supervisor.rpcinterface:make_main_rpcinterface"
+
+["rpcinterface:cache"]
+"supervisor.rpcinterface_factory" = "supervisor_cache.rpcinterface:make_cache_rpcinterface"
+
+["ctlplugin:cache"]
+"supervisor.ctl_factory" = "supervisor_cache.controllerplugin:make_cache_controllerplugin"
+
+[program.worker]
+command = '''/bin/sh -c 'echo %(program_name)s %(process_num)d 100%%; env | grep -E "^(SHARED|SECOND|OWN)=" | sort; exec cat' '''
+process_name = "%(program_name)s_%(process_num)02d"
+numprocs = 2
+numprocs_start = 5
+directory = "/usr"
+environment = { OWN = "a;b" }
+priority = 5
+startsecs = 0
+exitcodes = [0, 2]
+stopsignal = "INT"
+redirect_stderr = true
+stdout_logfile = "%(here)s/%(program_name)s-%(process_num)d.out"
+stdout_logfile_maxbytes = "1MB"
+
+["program:idle"]
+command = "/bin/cat"
+autostart = false
+
+[group.several]
+programs = ["worker", "idle"]
+priority = 7
+"#;
+
+/// What clients, programs and readers of the log see of a running system, without what differs from run to run.
+fn seen(supervisord: &Supervisord) -> Vec<String> {
+    for process in ["several:worker_05", "several:worker_06"] {
+        supervisord.wait_for_state(process, "RUNNING");
+    }
+    wait_until("the workers have written", || {
+        ["worker-5.out", "worker-6.out"].iter().all(|file| supervisord.sandbox.read(file).lines().count() == 4)
+    });
+    let info = supervisord.python(
+        "
+for info in s.supervisor.getAllProcessInfo():
+    for changing in ['pid', 'start', 'stop', 'now', 'description']: del info[changing]
+    print(str(info).replace(HERE, '{here}'))
+print(s.supervisor.getIdentification(), s.system.listMethods())
+",
+    );
+    let mut log: Vec<_> = supervisord.log_lines();
+    log.retain(|line| {
+        line.starts_with("INFO spawned") || line.starts_with("INFO success") || line.contains("RPC interface")
+    });
+    let log = log.into_iter().map(|line| line.split(" with pid").next().unwrap_or_default().to_owned());
+    let output = ["worker-5.out", "worker-6.out"].map(|file| supervisord.sandbox.read(file));
+    [info].into_iter().chain(output).chain(log).collect()
+}
+
+#[test]
+fn ini_and_toml_give_the_same_running_system() {
+    let ini = seen(&Supervisord::start(&Config::text("supervisord.conf", INI)));
+    let toml = seen(&Supervisord::start(&Config::text("supervisord.toml", TOML)));
+    assert_eq!(toml, ini);
+}
+
+#[test]
+fn supervisor_sees_the_same_in_the_ini() {
+    let real = seen(&Supervisord::start_real(&Config::text("supervisord.conf", INI)));
+    let mut ours = seen(&Supervisord::start(&Config::text("supervisord.conf", INI)));
+    // Supervisor makes each interface once for each of its servers.
+    let interfaces = |seen: &[String]| seen.iter().filter(|line| line.contains("RPC interface")).count();
+    assert_eq!((interfaces(&real), interfaces(&ours)), (4, 2));
+    let mut real = real;
+    for seen in [&mut real, &mut ours] {
+        seen.retain(|line| !line.contains("RPC interface"));
+    }
+    assert_eq!(ours, real);
+}
+
+#[test]
+fn supervisorctl_reads_both() {
+    for (file, text) in [("supervisord.conf", INI), ("supervisord.toml", TOML)] {
+        let supervisord = Supervisord::start(&Config::text(file, text));
+        assert_eq!(supervisord.ctl(&["cache_store", "foo", "bar baz"]).text(), "");
+        assert_eq!(supervisord.ctl(&["cache_fetch", "foo"]).text(), "'bar baz'\n");
+        assert!(supervisord.ctl_with_input(common::Kind::Ours, &[], "quit\n").stdout.contains("pair> "), "{file}");
+    }
+}

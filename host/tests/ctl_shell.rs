@@ -1,0 +1,169 @@
+//! The shell of supervisorctl in a terminal: prompts, keys, questions and ends.
+
+mod common;
+
+use common::{Config, Supervisord, Terminal};
+
+const HELP: &str = "
+default commands (type help <topic>):
+=====================================
+add    exit      open  reload  restart   start   tail   
+avail  fg        pid   remove  shutdown  status  update 
+clear  maintail  quit  reread  signal    stop    version
+
+
+cache commands (type help <topic>):
+===================================
+cache_clear  cache_count  cache_delete  cache_fetch  cache_keys  cache_store
+
+";
+
+fn config() -> Config {
+    Config::new()
+        .program("cat", "command=/bin/cat\nstartsecs=0")
+        .program("num", "command=/bin/cat\nprocess_name=num_%(process_num)d\nnumprocs=2\nstartsecs=0\nautostart=false")
+}
+
+/// Types a line, and gives what is printed until the next prompt.
+fn answer(terminal: &mut Terminal, line: &str) -> String {
+    terminal.send(&format!("{line}\r"));
+    terminal.expect(&format!("{line}\n"));
+    terminal.expect("supervisor> ")
+}
+
+#[test]
+fn the_transcript_of_the_cache() {
+    let supervisord = Supervisord::start_real(&config());
+    let mut terminal = supervisord.shell(&[]);
+    let status = terminal.expect("supervisor> ");
+    assert!(status.starts_with("cat                              RUNNING   pid "), "{status}");
+    let transcript = [
+        ("help", HELP),
+        ("cache_keys", "[]\n"),
+        ("cache_store 'foo' 'bar baz'", ""),
+        ("cache_fetch 'foo'", "'bar baz'\n"),
+        ("cache_keys", "['foo']\n"),
+        ("cache_fetch nope", "error: BAD_NAME\n"),
+        ("", ""),
+        ("nonsense here", "*** Unknown syntax: nonsense here\n"),
+    ];
+    for (line, expected) in transcript {
+        assert_eq!(answer(&mut terminal, line), expected, "{line}");
+    }
+    terminal.send("quit\r");
+    assert_eq!(terminal.wait(), 0);
+}
+
+#[test]
+fn every_way_out_ends_with_a_blank_line() {
+    let supervisord = Supervisord::start_real(&config());
+    for way in ["quit\r", "exit\r", "\x04", "\x03"] {
+        let ends = [supervisord.real_shell(&[]), supervisord.shell(&[])].map(|mut terminal| {
+            terminal.expect("supervisor> ");
+            terminal.send(way);
+            let status = terminal.wait();
+            let text = terminal.text();
+            let end = text.rsplit_once("supervisor> ").map_or("", |(_, end)| end).replace("^C", "");
+            (status, end.to_owned())
+        });
+        assert_eq!(ends[0], ends[1], "{way:?}");
+    }
+}
+
+#[test]
+fn the_tabulator_completes() {
+    let supervisord = Supervisord::start_real(&config());
+    let mut terminal = supervisord.shell(&[]);
+    terminal.expect("supervisor> ");
+    // A command, a program, a process of a group, a topic of a plugin, a group.
+    for (typed, completed) in [
+        ("vers\t", "version "),
+        ("status ca\t", "status cat "),
+        ("status num:num_1\t", "status num:num_1 "),
+        ("help cache_co\t", "help cache_count "),
+        ("update nu\t", "update num "),
+    ] {
+        terminal.send(typed);
+        terminal.expect(completed);
+        terminal.send("\x15");
+    }
+    terminal.send("status num:\t\t");
+    for name in ["num:num_0", "num:*", "num:num_1"] {
+        terminal.expect(name);
+    }
+}
+
+#[test]
+fn history_is_kept_in_a_plain_file() {
+    let supervisord = Supervisord::start_real(&config());
+    supervisord.sandbox.write("history", "version\n");
+    let file = supervisord.sandbox.join("history");
+    let mut terminal = supervisord.shell(&["-r", file.to_str().expect("a plain path")]);
+    terminal.expect("supervisor> ");
+    terminal.send("\x1b[A");
+    terminal.expect("version");
+    terminal.send("\r");
+    terminal.expect("\n4.3.0\n");
+    terminal.expect("supervisor> ");
+    answer(&mut terminal, "pid cat");
+    terminal.send("\x04");
+    assert_eq!(terminal.wait(), 0);
+    assert_eq!(supervisord.sandbox.read("history"), "version\npid cat\n");
+}
+
+#[test]
+fn credentials_are_asked_for_once() {
+    let config = config().password("user", "secret").section("supervisorctl", "username=\npassword=");
+    let supervisord = Supervisord::start_real(&config);
+    let mut terminal = supervisord.shell(&[]);
+    terminal.expect("Server requires authentication\nUsername:");
+    terminal.send("user\r");
+    terminal.expect("Password:");
+    terminal.send("secret\r");
+    terminal.expect("RUNNING");
+    terminal.expect("supervisor> ");
+    assert_eq!(answer(&mut terminal, "version"), "4.3.0\n");
+    assert_eq!(answer(&mut terminal, "cache_count"), "0\n");
+    assert!(!terminal.text().contains("secret"), "{}", terminal.text());
+}
+
+#[test]
+fn what_ends_programs_is_confirmed() {
+    let mut supervisord = Supervisord::start_real(&config());
+    let mut terminal = supervisord.shell(&[]);
+    terminal.expect("supervisor> ");
+    terminal.send("shutdown\r");
+    terminal.expect("Really shut the remote supervisord process down y/N? ");
+    terminal.send("n\r");
+    terminal.expect("supervisor> ");
+    assert_eq!(answer(&mut terminal, "version"), "4.3.0\n");
+    terminal.send("shutdown\r");
+    terminal.expect("Really shut the remote supervisord process down y/N? ");
+    terminal.send("yes\r");
+    terminal.expect("Shut down\n");
+    assert!(supervisord.wait().success());
+}
+
+#[test]
+fn a_log_is_followed_until_ctrl_c() {
+    let talk = "command=/bin/sh -c \"echo begin; while read line; do echo got $line; done\"\nstartsecs=0";
+    let supervisord = Supervisord::start_real(&config().program("talk", talk));
+    let mut terminal = supervisord.shell(&[]);
+    terminal.expect("supervisor> ");
+    for _ in 0..2 {
+        terminal.send("tail -f talk\r");
+        terminal.expect("==> Press Ctrl-C to exit <==\n");
+        terminal.expect("begin\n");
+        terminal.send("\x03");
+        terminal.expect("supervisor> ");
+    }
+    terminal.send("fg talk\r");
+    terminal.expect("==> Press Ctrl-C to exit <==\n");
+    terminal.expect("begin\n");
+    terminal.send("hello\r");
+    terminal.expect("got hello\n");
+    terminal.send("\x03");
+    terminal.expect("Exiting foreground\n");
+    terminal.expect("supervisor> ");
+    assert_eq!(answer(&mut terminal, "version"), "4.3.0\n");
+}

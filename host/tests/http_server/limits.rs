@@ -1,0 +1,162 @@
+//! Clients that want too much, take too long, are too many, or leave.
+
+use std::{sync::atomic::Ordering::SeqCst, thread, time::Duration};
+
+use plugin_api::Value;
+use supervisor_host::server::Limits;
+
+use crate::harness::{Server, call, call_body, echo, post, until};
+
+fn quick() -> Limits {
+    Limits {
+        request: Duration::from_millis(200),
+        answer: Duration::from_millis(200),
+        parting: Duration::from_millis(200),
+        tick: Duration::from_millis(20),
+        ..Limits::default()
+    }
+}
+
+#[test]
+fn a_body_that_is_too_large_is_refused() {
+    let server = Server::with(None, Limits { body: 1 << 20, ..quick() });
+    let mut client = server.connect();
+    let text = Value::from("x".repeat(1 << 19));
+    assert_eq!(client.call("host.echo", &[text.clone()]), Ok(text));
+    assert_eq!(client.ask(post("/RPC2", "", &vec![b'x'; (1 << 20) + 1])).status, 413);
+    assert!(client.is_closed());
+    // Whoever asks first need not send it.
+    let head = "POST /RPC2 HTTP/1.1\r\nContent-Length: 99999999999\r\nExpect: 100-continue\r\n\r\n";
+    assert_eq!(server.status(head), 413);
+}
+
+#[test]
+fn large_values_go_in_and_come_out() {
+    let server = Server::start();
+    let mut client = server.connect_unix();
+    for size in [1 << 20, 3 << 20] {
+        let text = Value::from("<é>".repeat(size / 4));
+        assert_eq!(client.call("host.echo", &[text.clone()]), Ok(text));
+    }
+    let numbers = Value::array((0..100_000).map(Value::Int));
+    assert_eq!(client.call("plugin.echo", &[numbers.clone()]), Ok(numbers));
+}
+
+#[test]
+fn a_request_that_does_not_end_is_answered_with_408() {
+    let server = Server::with(None, quick());
+    let mut silent_head = server.connect();
+    silent_head.send("POST /RPC2 HTTP/1.1\r\nX: ");
+    let mut body = server.connect();
+    body.send(&echo()[..echo().len() - 5]);
+    let mut trickle = server.connect();
+    trickle.send("POST /RPC2 HTTP/1.1\r\n");
+    for _ in 0..40 {
+        // One header after the other, without end.
+        trickle.send("X: y\r\n");
+        thread::sleep(Duration::from_millis(10));
+    }
+    for mut client in [silent_head, body, trickle] {
+        let response = client.receive().unwrap();
+        assert_eq!(response.status, 408);
+        assert!(client.is_closed());
+    }
+}
+
+#[test]
+fn a_connection_may_wait_for_its_next_request() {
+    let server = Server::with(None, quick());
+    let mut client = server.connect();
+    let mut unused = server.connect();
+    assert_eq!(client.call("host.echo", &[Value::Int(1)]), Ok(Value::Int(1)));
+    assert!(client.is_silent(Duration::from_millis(500)));
+    assert_eq!(client.call("host.echo", &[Value::Int(2)]), Ok(Value::Int(2)));
+    assert_eq!(unused.call("host.echo", &[Value::Int(3)]), Ok(Value::Int(3)));
+
+    let server = Server::with(None, Limits { idle: Duration::from_millis(100), ..quick() });
+    let mut client = server.connect();
+    assert_eq!(client.call("host.echo", &[Value::Int(1)]), Ok(Value::Int(1)));
+    assert!(client.is_closed());
+}
+
+#[test]
+fn a_client_that_does_not_read_is_given_up() {
+    let server = Server::with(None, quick());
+    let text = Value::from("x".repeat(4 << 20));
+    let mut client = server.connect();
+    // Far more than what fits into the buffers of the sockets.
+    let request = call("host.echo", &[Value::array([text.clone(), text.clone(), text.clone(), text])]);
+    client.send(request);
+    thread::sleep(Duration::from_millis(1000));
+    let received = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| client.receive()));
+    assert!(received.is_err(), "the answer was cut off");
+    assert_eq!(server.call("host.echo", &[Value::Int(1)]), Ok(Value::Int(1)));
+}
+
+#[test]
+fn at_the_limit_the_longest_idle_one_makes_room_and_then_nobody() {
+    let server = Server::with(None, Limits { connections: 3, ..quick() });
+    let mut first = server.connect();
+    first.call("host.echo", &[Value::Int(1)]).unwrap();
+    thread::sleep(Duration::from_millis(50));
+    let mut others = [server.connect(), server.connect(), server.connect()];
+    for client in &mut others {
+        client.call("host.echo", &[Value::Int(1)]).unwrap();
+    }
+    assert!(first.is_closed());
+    for client in &mut others {
+        client.send(call("host.wait", &[]));
+    }
+    until("all are busy", || server.events.waiting.load(SeqCst) == 3);
+    let response = server.connect().ask(echo());
+    assert_eq!((response.status, response.header("Retry-After")), (503, Some("1")));
+    let [_, _, last] = others;
+    drop(last);
+    until("the one that left has made room", || server.status(echo()) == 200);
+}
+
+#[test]
+fn a_client_that_leaves_cancels_its_call() {
+    let server = Server::with(None, quick());
+    for (number, (method, unix)) in
+        [("host.wait", false), ("host.wait", true), ("plugin.wait", false), ("plugin.wait", true)]
+            .into_iter()
+            .enumerate()
+    {
+        let mut client = if unix { server.connect_unix() } else { server.connect() };
+        client.send(call(method, &[]));
+        until("it waits", || server.events.waiting.load(SeqCst) == number + 1);
+        assert_eq!(server.events.dropped.load(SeqCst), number);
+        drop(client);
+        until("it is dropped", || server.events.dropped.load(SeqCst) == number + 1);
+    }
+}
+
+#[test]
+fn the_end_comes_soon_and_cuts_no_answer() {
+    let mut server = Server::start();
+    let mut idle = server.connect();
+    idle.call("host.echo", &[Value::Int(1)]).unwrap();
+    let mut asking = server.connect();
+    asking.send(&echo()[..50]);
+    let mut waiting = server.connect();
+    waiting.send(call("host.later", &[Value::Int(7)]));
+    thread::sleep(Duration::from_millis(10));
+    assert!(server.stop() < Duration::from_millis(300));
+    assert_eq!(waiting.receive().unwrap().value(), Ok(Value::Int(7)));
+    assert!(waiting.is_closed());
+    assert!(idle.is_closed());
+    assert!(asking.is_closed());
+    assert!(!server.socket_exists());
+}
+
+#[test]
+fn the_end_does_not_wait_for_a_call_that_hangs() {
+    let mut server = Server::start();
+    let mut clients = [server.connect(), server.connect(), server.connect()];
+    clients[0].send(call("plugin.hang", &[]));
+    clients[1].send(call("plugin.spin", &[]));
+    clients[2].send(post("/RPC2", "", &call_body("host.wait", &[])));
+    thread::sleep(Duration::from_millis(50));
+    assert!(server.stop() < Duration::from_secs(1));
+}

@@ -1,0 +1,7 @@
+//! The HTTP servers as clients see them: raw bytes to real sockets, and what comes back.
+
+mod harness;
+mod isolation;
+mod limits;
+mod requests;
+mod system;

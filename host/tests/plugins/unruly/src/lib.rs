@@ -1,0 +1,112 @@
+//! A plugin whose methods do what plugins should not do. Each says in the log that it has begun, so that a test knows when.
+
+#![forbid(unsafe_code)]
+// The form of a factory is given, whatever one of them makes of it.
+#![allow(clippy::unnecessary_wraps, clippy::needless_pass_by_value)]
+
+use std::{future, thread, time::Duration};
+
+use plugin_api::{Config, Fault, Host, Level, rpc_interface};
+use serde::Deserialize;
+
+/// Methods that come to no end, or to a bad one.
+pub struct Unruly {
+    host: Host,
+}
+
+#[rpc_interface]
+impl Unruly {
+    /// Sleep for ever.
+    pub fn sleep(&self) {
+        self.begin("sleep");
+        sleep_for_ever();
+    }
+
+    /// Keep a processor busy for ever.
+    pub fn spin(&self) {
+        self.begin("spin");
+        spin_for_ever();
+    }
+
+    /// Answer later, which is never.
+    pub async fn wait(&self) {
+        self.begin("wait");
+        future::pending::<()>().await;
+    }
+
+    /// Sleep for ever in a future's poll, on whatever thread polls it.
+    pub async fn sleep_in_poll(&self) {
+        self.begin("sleepInPoll");
+        sleep_for_ever();
+    }
+
+    /// Sleep for ever after the promise not to.
+    #[rpc(nonblocking)]
+    pub fn broken_promise(&self) {
+        self.begin("brokenPromise");
+        sleep_for_ever();
+    }
+
+    /// Panic.
+    pub fn panic(&self, message: String) -> bool {
+        panic!("{message}")
+    }
+
+    /// Panic after a while.
+    pub async fn panic_later(&self, message: String) -> Result<bool, Fault> {
+        self.host.sleep(Duration::from_millis(10)).await?;
+        panic!("{message}")
+    }
+
+    fn begin(&self, method: &str) {
+        self.host.log(Level::Info, format!("unruly: {method} has begun"));
+    }
+}
+
+fn sleep_for_ever() {
+    loop {
+        thread::sleep(Duration::from_hours(1));
+    }
+}
+
+fn spin_for_ever() {
+    loop {
+        std::hint::black_box(());
+    }
+}
+
+/// The options of `make_choosy_rpcinterface`.
+#[derive(Deserialize)]
+struct Options {
+    times: u32,
+    #[serde(default)]
+    loudly: bool,
+}
+
+fn make_unruly_rpcinterface(host: Host, _config: Config) -> Result<Unruly, Fault> {
+    Ok(Unruly { host })
+}
+
+/// Panics.
+fn make_panicking_rpcinterface(_host: Host, _config: Config) -> Result<Unruly, Fault> {
+    panic!("no interface today")
+}
+
+/// Refuses.
+fn make_refusing_rpcinterface(_host: Host, _config: Config) -> Result<Unruly, Fault> {
+    Err(Fault::failed_with("the moon is not full"))
+}
+
+/// Has options of its own.
+fn make_choosy_rpcinterface(host: Host, config: Config) -> Result<Unruly, Fault> {
+    let Options { times, loudly } = config.read()?;
+    host.log(Level::Info, format!("unruly: times {times}, loudly {loudly}"));
+    Ok(Unruly { host })
+}
+
+plugin_api::export!(
+    rpcinterface: make_unruly_rpcinterface,
+    rpcinterface: make_panicking_rpcinterface,
+    rpcinterface: make_refusing_rpcinterface,
+    rpcinterface: make_choosy_rpcinterface,
+);

@@ -1,0 +1,82 @@
+//! The mistakes an author can make that the macro sees. Each has a test of its message in `plugin-api/tests/ui`.
+
+use proc_macro2::Span;
+use syn::{Error, FnArg, LitStr, ReceiverKind, Result, Safety, Signature, Type, spanned::Spanned};
+
+use crate::interface::{Arity, Param};
+
+/// A published function has `&self`, no type parameters, and is neither `unsafe` nor `extern`.
+pub(crate) fn signature(signature: &Signature) -> Result<()> {
+    if let Some(parameter) = signature.generics.params.first() {
+        let message = "a published method cannot be generic: clients send values, not types";
+        return Err(Error::new(parameter.span(), message));
+    }
+    if let Safety::Unsafe(keyword) = &signature.safety {
+        return Err(Error::new(keyword.span(), "a published method cannot be `unsafe`: any client may call it"));
+    }
+    if let Some(abi) = &signature.abi {
+        return Err(Error::new(abi.span(), "a published method cannot be `extern`"));
+    }
+    let other = "a published method takes `&self`: it may run on several threads at once; \
+                 keep what changes behind a `Mutex`, and what is not to be published out of this `impl` block or not `pub`";
+    match signature.inputs.first() {
+        Some(FnArg::Receiver(receiver)) if is_shared_reference(receiver) => Ok(()),
+        Some(FnArg::Receiver(receiver)) => Err(Error::new(receiver.span(), other)),
+        _ => Err(Error::new(signature.ident.span(), other)),
+    }
+}
+
+fn is_shared_reference(receiver: &syn::Receiver) -> bool {
+    match &receiver.kind {
+        ReceiverKind::Reference(_, _, mutability) => mutability.is_none(),
+        ReceiverKind::Typed(_, ty) => matches!(&**ty, Type::Reference(reference) if reference.mutability.is_none()),
+        _ => false,
+    }
+}
+
+/// `Option`s come last, and after them at most one list of further words.
+pub(crate) fn order(params: &[(Param, Span)]) -> Result<()> {
+    for pair in params.windows(2) {
+        let ((first, span), (second, _)) = (&pair[0], &pair[1]);
+        let message = match (first.arity, second.arity) {
+            (Arity::Optional, Arity::One) => {
+                format!("`{}` may be left out, so `{}` after it must be an `Option` too", first.name, second.name)
+            }
+            (Arity::Rest, _) => format!("`{}` takes all further words, so it must come last", first.name),
+            _ => continue,
+        };
+        return Err(Error::new(*span, message));
+    }
+    Ok(())
+}
+
+/// A parameter owns its value.
+pub(crate) fn parameter(ty: &Type) -> Result<()> {
+    match ty {
+        Type::Reference(_) => Err(Error::new(
+            ty.span(),
+            "a parameter owns its value: take `String` instead of `&str`, `Vec<T>` instead of `&[T]`",
+        )),
+        Type::ImplTrait(_) => {
+            Err(Error::new(ty.span(), "a published method cannot be generic: clients send values, not types"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A result has a type that can be named.
+pub(crate) fn result(ty: &Type) -> Result<()> {
+    match ty {
+        Type::ImplTrait(_) => {
+            Err(Error::new(ty.span(), "name the type of the result: clients are told what comes back"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A name that a client can call.
+pub(crate) fn name(name: &LitStr) -> Result<String> {
+    let text = name.value();
+    let well_formed = !text.is_empty() && !text.contains(|letter: char| letter == '.' || letter.is_whitespace());
+    if well_formed { Ok(text) } else { Err(Error::new(name.span(), "a published name has no dots and no blanks")) }
+}

@@ -1,0 +1,193 @@
+//! An `impl` block, read into what is published of it.
+
+use syn::{Attribute, Error, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, Pat, Result, ReturnType, Type, Visibility};
+
+use crate::{
+    attributes::{MethodOptions, ParamOptions},
+    check,
+    docs::{self, Docs},
+    names,
+};
+
+/// Which macro it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Rpc,
+    Ctl,
+}
+
+impl Kind {
+    /// The name of the attribute for options.
+    pub(crate) fn attribute(self) -> &'static str {
+        match self {
+            Self::Rpc => "rpc",
+            Self::Ctl => "ctl",
+        }
+    }
+
+    /// The name of the macro.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Rpc => "rpc_interface",
+            Self::Ctl => "ctl_plugin",
+        }
+    }
+}
+
+/// A published function.
+pub(crate) struct Method {
+    /// As the author calls it.
+    pub(crate) ident: Ident,
+    /// As clients call it.
+    pub(crate) name: String,
+    pub(crate) docs: Docs,
+    pub(crate) options: MethodOptions,
+    pub(crate) params: Vec<Param>,
+    pub(crate) returns: Type,
+    pub(crate) is_async: bool,
+    /// `#[cfg(…)]`, which holds for the published side too.
+    pub(crate) conditions: Vec<Attribute>,
+}
+
+/// One of its parameters.
+pub(crate) struct Param {
+    pub(crate) name: String,
+    pub(crate) ty: Type,
+    pub(crate) kind: Option<String>,
+    pub(crate) help: String,
+    pub(crate) arity: Arity,
+}
+
+/// How many words or values a parameter takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arity {
+    One,
+    /// An `Option`: one or none.
+    Optional,
+    /// A `Vec` of a command: all that are left.
+    Rest,
+}
+
+/// Reads the published methods of `block` and takes this macro's attributes out of it. All mistakes are reported at once.
+pub(crate) fn read(kind: Kind, block: &mut ItemImpl) -> (Vec<Method>, Option<Error>) {
+    let mut methods: Vec<Method> = Vec::new();
+    let mut errors: Option<Error> = None;
+    let mut report = |error: Error| match &mut errors {
+        Some(all) => all.combine(error),
+        None => errors = Some(error),
+    };
+    for item in &mut block.items {
+        let ImplItem::Fn(function) = item else { continue };
+        match read_method(kind, function) {
+            Ok(Some(method)) => {
+                if let Some(first) = methods.iter().find(|other| other.name == method.name) {
+                    let message = format!("`{}` is published twice: `{}` has that name too", method.name, first.ident);
+                    report(Error::new(method.ident.span(), message));
+                } else {
+                    methods.push(method);
+                }
+            }
+            Ok(None) => {}
+            Err(error) => report(error),
+        }
+    }
+    (methods, errors)
+}
+
+/// The method behind `function`, if it is published.
+fn read_method(kind: Kind, function: &mut ImplItemFn) -> Result<Option<Method>> {
+    let marked = function.attrs.iter().any(|attribute| attribute.path().is_ident(kind.attribute()));
+    // Everything of ours is taken out first, so that a mistake is not followed by errors about unknown attributes.
+    let options = MethodOptions::take(kind, &mut function.attrs);
+    let params = take_params(kind, function);
+    if !matches!(function.vis, Visibility::Public(_)) {
+        if marked {
+            let message = "only a `pub fn` is published: make it `pub`, or take the attribute away";
+            return Err(Error::new(function.sig.ident.span(), message));
+        }
+        return Ok(None);
+    }
+    let (options, params) = (options?, params?);
+    check::signature(&function.sig)?;
+    check::order(&params)?;
+
+    let ident = function.sig.ident.clone();
+    let own_name = names::of_ident(&ident);
+    let name = match (&options.name, kind) {
+        (Some(name), _) => check::name(name)?,
+        (None, Kind::Rpc) => names::camel_case(&own_name),
+        (None, Kind::Ctl) => own_name,
+    };
+    let returns = match &function.sig.output {
+        ReturnType::Default => syn::parse_quote!(()),
+        ReturnType::Type(_, ty) => (**ty).clone(),
+    };
+    check::result(&returns)?;
+    // What these lints dislike is the form that a published method has.
+    let allowed = syn::parse_quote! {
+        #[allow(
+            unreachable_pub,
+            rustdoc::invalid_html_tags, // `<key>` in a help text
+            clippy::missing_errors_doc,
+            clippy::must_use_candidate,
+            clippy::needless_pass_by_value,
+            clippy::unnecessary_wraps,
+            clippy::unused_async,
+            clippy::unused_self,
+            reason = "a published method"
+        )]
+    };
+    function.attrs.push(allowed);
+    Ok(Some(Method {
+        docs: Docs::of(&function.attrs),
+        conditions: function.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect(),
+        is_async: function.sig.asyncness.is_some(),
+        ident,
+        name,
+        options,
+        params: params.into_iter().map(|(param, _)| param).collect(),
+        returns,
+    }))
+}
+
+/// Reads the parameters, and takes their doc comments and options away: rustc accepts neither there.
+fn take_params(kind: Kind, function: &mut ImplItemFn) -> Result<Vec<(Param, proc_macro2::Span)>> {
+    let public = matches!(function.vis, Visibility::Public(_));
+    let mut params = Vec::new();
+    let mut outcome = Ok(());
+    for input in &mut function.sig.inputs {
+        let FnArg::Typed(input) = input else { continue };
+        let options = ParamOptions::take(kind, &mut input.attrs);
+        let help = docs::of_parameter(&input.attrs);
+        input.attrs.retain(|attribute| !attribute.path().is_ident("doc"));
+        if !public || outcome.is_err() {
+            continue;
+        }
+        outcome = options.and_then(|options| {
+            let Pat::Ident(pattern) = &*input.pat else {
+                let message = "a published method names its parameters: write `name: Type` and take it apart inside";
+                return Err(Error::new_spanned(&input.pat, message));
+            };
+            check::parameter(&input.ty)?;
+            let param = Param {
+                name: names::of_ident(&pattern.ident).trim_start_matches('_').to_owned(),
+                ty: (*input.ty).clone(),
+                kind: options.kind.map(|kind| kind.value()),
+                help,
+                arity: arity(kind, &input.ty),
+            };
+            params.push((param, pattern.ident.span()));
+            Ok(())
+        });
+    }
+    outcome.map(|()| params)
+}
+
+fn arity(kind: Kind, ty: &Type) -> Arity {
+    let Type::Path(path) = ty else { return Arity::One };
+    match path.path.segments.last() {
+        Some(last) if last.ident == "Option" => Arity::Optional,
+        Some(last) if last.ident == "Vec" && kind == Kind::Ctl => Arity::Rest,
+        _ => Arity::One,
+    }
+}

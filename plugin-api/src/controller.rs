@@ -1,0 +1,107 @@
+//! What a ctl plugin may ask of the supervisorctl that it lives in.
+
+use crate::{
+    abi::{Fault, NamespaceObject},
+    host::{Line, read},
+    params::IntoParams,
+    value::convert::FromValue,
+};
+
+/// The supervisorctl that a ctl plugin lives in. Cloning it is cheap; keep one in the plugin.
+#[derive(Clone)]
+pub struct Controller(Line);
+
+impl Controller {
+    /// The plugin's end of the line to supervisorctl. That makes one, and a test may.
+    pub fn new(namespace: NamespaceObject) -> Self {
+        Self(Line::new(namespace))
+    }
+
+    /// Prints `text` and ends the line.
+    pub fn output(&self, text: &str) {
+        // Whoever closed the output does not want it.
+        let _ = self.0.call::<()>("output", (text,));
+    }
+
+    /// The server's methods of one namespace: `controller.proxy("cache")`.
+    pub fn proxy(&self, namespace: &str) -> Proxy {
+        Proxy { controller: self.clone(), namespace: namespace.to_owned() }
+    }
+
+    /// Calls a method of the server by its full name, and waits for the answer.
+    pub fn call<T: FromValue>(&self, method: &str, params: impl IntoParams) -> Result<T, Fault> {
+        read(method, self.0.ask("call", (method, params.into_params())).wait()?)
+    }
+
+    /// The status with which supervisorctl exits, unless it is used as a shell.
+    pub fn set_exit_status(&self, status: i32) {
+        let _ = self.0.call::<()>("setExitStatus", (status,));
+    }
+
+    /// Whether a person sits at a prompt.
+    pub fn is_interactive(&self) -> bool {
+        self.0.call("isInteractive", ()).unwrap_or(false)
+    }
+
+    /// Whether the server is there and of the right version; if not, it has been said.
+    pub fn upcheck(&self) -> bool {
+        self.0.call("upcheck", ()).unwrap_or(false)
+    }
+
+    /// Asks a question that is answered with `y` or anything else. Without a person at the prompt it is a yes.
+    pub fn confirm(&self, prompt: &str) -> bool {
+        self.0.call("confirm", (prompt,)).unwrap_or(false)
+    }
+}
+
+/// The server's methods of one namespace. It holds no connection: each call uses the one that supervisorctl has then.
+#[derive(Clone)]
+pub struct Proxy {
+    controller: Controller,
+    namespace: String,
+}
+
+impl Proxy {
+    /// Calls a method of this namespace, and waits for the answer. Read into `()`, it is done and forgotten.
+    pub fn call<T: FromValue>(&self, method: &str, params: impl IntoParams) -> Result<T, Fault> {
+        self.controller.call(&format!("{}.{method}", self.namespace), params)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::{RVec, Value, namespace, rpc_interface};
+
+    #[derive(Default)]
+    struct FakeController(Mutex<Vec<String>>);
+
+    #[rpc_interface]
+    impl FakeController {
+        pub fn output(&self, text: String) {
+            self.0.lock().unwrap().push(text);
+        }
+
+        pub fn call(&self, method: String, params: RVec<Value>) -> String {
+            format!("{method}/{}", params.len())
+        }
+
+        pub fn confirm(&self, prompt: String) -> bool {
+            prompt.ends_with("y/N? ")
+        }
+    }
+
+    #[test]
+    fn a_controller_is_called_by_name() {
+        let fake = Arc::new(FakeController::default());
+        let controller = Controller::new(namespace(fake.clone()));
+        controller.output("hello");
+        assert_eq!(*fake.0.lock().unwrap(), ["hello"]);
+        assert_eq!(controller.proxy("cache").call("store", ("a", "b")), Ok("cache.store/2".to_owned()));
+        assert_eq!(controller.proxy("cache").call("clear", ()), Ok(()));
+        assert!(controller.confirm("Really? y/N? "));
+        assert!(!controller.is_interactive() && !controller.upcheck());
+    }
+}

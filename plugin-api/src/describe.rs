@@ -1,0 +1,87 @@
+//! How a published method is described: in data for programs, and in text as `system.methodHelp` gives it.
+//!
+//! The code that the macros write calls this; authors do not.
+
+use crate::{
+    abi::{Member, MethodInfo, Param, Value},
+    value::convert::{FromValue, IntoAnswer},
+};
+
+/// A [`MethodInfo`] in the making.
+#[derive(Debug)]
+pub struct Describe {
+    info: MethodInfo,
+    /// The lines below the text, one for each parameter and one for the result.
+    tags: Vec<String>,
+}
+
+impl Describe {
+    /// A method of that name. `text` is its doc comment.
+    pub fn new(name: &str, text: &str) -> Self {
+        let info = MethodInfo {
+            name: name.into(),
+            help: text.into(),
+            params: Vec::new().into(),
+            returns: "".into(),
+            properties: Vec::new().into(),
+        };
+        Self { info, tags: Vec::new() }
+    }
+
+    /// The next parameter. `kind` instead of the type's own, unless it is empty.
+    #[must_use]
+    pub fn param<T: FromValue>(mut self, name: &str, kind: &str, help: &str, flags: &[&str]) -> Self {
+        let kind = if kind.is_empty() { T::KIND } else { kind };
+        self.tags.push(tag(&["@param", kind, name], help));
+        let mut properties: Vec<Member> = flags.iter().map(|flag| member(flag, true.into())).collect();
+        if !help.is_empty() {
+            properties.push(member("help", help.into()));
+        }
+        self.info.params.push(Param { name: name.into(), kind: kind.into(), properties: properties.into() });
+        self
+    }
+
+    /// The result. `kind` instead of the type's own, unless it is empty.
+    #[must_use]
+    pub fn returns<T: IntoAnswer>(mut self, kind: &str, help: &str) -> Self {
+        let kind = if kind.is_empty() { T::KIND } else { kind };
+        self.tags.push(tag(&["@return", kind], help));
+        self.info.returns = kind.into();
+        if help.is_empty() { self } else { self.property("returns", help) }
+    }
+
+    /// One more property.
+    #[must_use]
+    pub fn property(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.info.properties.push(member(name, value.into()));
+        self
+    }
+
+    /// A method of an RPC interface: the help has a line for each parameter and for the result.
+    #[must_use]
+    pub fn rpc(mut self) -> MethodInfo {
+        let mut help = self.info.help.into_string();
+        if !help.is_empty() {
+            help.push_str("\n\n");
+        }
+        help.push_str(&self.tags.join("\n"));
+        self.info.help = help.into();
+        self.info
+    }
+
+    /// A command of a ctl plugin: the help is the text alone.
+    #[must_use]
+    pub fn ctl(self) -> MethodInfo {
+        self.info
+    }
+}
+
+fn member(name: &str, value: Value) -> Member {
+    Member { name: name.into(), value }
+}
+
+/// `@param string name  help`.
+fn tag(words: &[&str], help: &str) -> String {
+    let head = words.join(" ");
+    if help.is_empty() { head } else { format!("{head}  {help}") }
+}

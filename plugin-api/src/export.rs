@@ -1,0 +1,215 @@
+//! The entry point of a plugin library: what [`export!`](crate::export!) writes, and what it calls.
+//!
+//! `abi_stable` has an attribute for entry points, but with it every author would depend on that crate too. The entry
+//! point is one static with a name that the host knows. `export!` writes only that static, and the safe functions here make what
+//! is in it, so that an author's crate can forbid unsafe code.
+
+#![allow(unsafe_code)] // One block: abi_stable asks for a promise about the entry point's type.
+
+use std::sync::Arc;
+
+use abi_stable::{
+    library::{__call_root_module_loader, CheckTypeLayout, LibHeader, RootModuleResult},
+    prefix_type::PrefixTypeTrait,
+    std_types::{RResult, RVec},
+};
+
+use crate::{
+    abi::{Factory, Fault, Member, NamespaceObject, Plugin, PluginRef},
+    config::Config,
+    controller::Controller,
+    guard::{self, guarded},
+    host::Host,
+    interface::{Methods, namespace},
+};
+
+/// The version of this crate, which a plugin carries along.
+pub const API_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// A plugin library. `export!` implements it.
+pub trait Library: 'static {
+    /// What the library offers.
+    fn plugin() -> Plugin;
+}
+
+/// What the entry point of `L` holds.
+pub const fn entry_point<L: Library>() -> LibHeader {
+    extern "C" fn root_module<L: Library>() -> RootModuleResult {
+        __call_root_module_loader::<PluginRef>(|| L::plugin().leak_into_prefix())
+    }
+    // SAFETY: `root_module` gives out a `PluginRef`, the type that is named here.
+    unsafe { LibHeader::from_constructor::<PluginRef>(root_module::<L>, CheckTypeLayout::Yes) }
+}
+
+/// One factory of the list.
+pub fn factory(
+    path: &str,
+    kind: &str,
+    make: extern "C" fn(NamespaceObject, RVec<Member>) -> RResult<NamespaceObject, Fault>,
+) -> Factory {
+    Factory { name: last_segment(path).into(), kind: kind.into(), make, properties: RVec::new() }
+}
+
+/// `make_it` of `rpcinterface::make_it`.
+fn last_segment(path: &str) -> &str {
+    path.rsplit("::").next().unwrap_or(path).trim()
+}
+
+/// Calls the factory of an RPC interface.
+pub fn make_rpcinterface<T: Methods>(
+    path: &str,
+    factory: fn(Host, Config) -> Result<T, Fault>,
+    host: NamespaceObject,
+    options: RVec<Member>,
+) -> RResult<NamespaceObject, Fault> {
+    make(path, options, |config| factory(Host::new(host), config))
+}
+
+/// Calls the factory of a ctl plugin.
+pub fn make_ctl<T: Methods>(
+    path: &str,
+    factory: fn(Controller, Config) -> Result<T, Fault>,
+    host: NamespaceObject,
+    options: RVec<Member>,
+) -> RResult<NamespaceObject, Fault> {
+    make(path, options, |config| factory(Controller::new(host), config))
+}
+
+fn make<T: Methods>(
+    path: &str,
+    options: RVec<Member>,
+    factory: impl FnOnce(Config) -> Result<T, Fault>,
+) -> RResult<NamespaceObject, Fault> {
+    guard::install_hook();
+    let config: Config = options.into_iter().collect();
+    let made = guarded(last_segment(path), || {
+        let object = namespace(Arc::new(factory(config.clone())?));
+        config.check_was_read()?;
+        Ok(object)
+    });
+    made.and_then(|made| made).into()
+}
+
+/// Makes a library a plugin: writes the entry point through which the host finds its factories.
+///
+/// Each factory is listed by its kind, and is found in the config by its name:
+///
+/// ```
+/// # use plugin_api::{Config, Controller, Fault, Host, ctl_plugin, rpc_interface};
+/// # struct Shelf;
+/// # #[rpc_interface]
+/// # impl Shelf {}
+/// # struct Commands;
+/// # #[ctl_plugin]
+/// # impl Commands {}
+/// // [rpcinterface:shelf]
+/// // supervisor.rpcinterface_factory = shelf:make_shelf
+/// fn make_shelf(supervisord: Host, config: Config) -> Result<Shelf, Fault> {
+///     Ok(Shelf)
+/// }
+///
+/// // [ctlplugin:shelf]
+/// // supervisor.ctl_factory = shelf:make_commands
+/// fn make_commands(controller: Controller, config: Config) -> Result<Commands, Fault> {
+///     Ok(Commands)
+/// }
+///
+/// plugin_api::export!(rpcinterface: make_shelf, ctl: make_commands);
+/// # fn main() {}
+/// ```
+#[macro_export]
+macro_rules! export {
+    () => {
+        compile_error!("a plugin exports its factories: `export!(rpcinterface: make_it, ctl: make_it_too)`");
+    };
+    ($($kind:ident: $factory:path),+ $(,)?) => {
+        const _: () = {
+            struct Library;
+
+            extern "C" fn factories() -> $crate::RVec<$crate::abi::Factory> {
+                [$($crate::__factory!($kind $factory)),+].into_iter().collect()
+            }
+
+            impl $crate::__macro::Library for Library {
+                fn plugin() -> $crate::abi::Plugin {
+                    $crate::abi::Plugin {
+                        api_version: $crate::__macro::API_VERSION.into(),
+                        name: env!("CARGO_PKG_NAME").into(),
+                        version: env!("CARGO_PKG_VERSION").into(),
+                        unwinds: cfg!(panic = "unwind"),
+                        factories,
+                    }
+                }
+            }
+
+            #[unsafe(export_name = "_1as_0lib_1header_0root_bmodule_bloader")]
+            static ENTRY_POINT: $crate::__macro::LibHeader = $crate::__macro::entry_point::<Library>();
+        };
+    };
+    ($($other:tt)*) => {
+        compile_error!("a factory is listed with its kind: `export!(rpcinterface: make_it, ctl: make_it_too)`");
+    };
+}
+
+/// One entry of the list that `export!` writes.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __factory {
+    (rpcinterface $factory:path) => {
+        $crate::__factory!(@ "rpcinterface" make_rpcinterface $factory)
+    };
+    (ctl $factory:path) => {
+        $crate::__factory!(@ "ctl" make_ctl $factory)
+    };
+    (@ $kind:literal $make:ident $factory:path) => {{
+        extern "C" fn make(
+            host: $crate::NamespaceObject,
+            options: $crate::RVec<$crate::Member>,
+        ) -> $crate::__macro::RResult<$crate::NamespaceObject, $crate::Fault> {
+            $crate::__macro::$make(stringify!($factory), $factory, host, options)
+        }
+        $crate::__macro::factory(stringify!($factory), $kind, make)
+    }};
+    ($other:ident $factory:path) => {
+        compile_error!(concat!(
+            "there are no factories of the kind `", stringify!($other), "`; known are `rpcinterface` and `ctl`"
+        ))
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Value, rpc_interface};
+
+    struct Shelf;
+
+    #[rpc_interface]
+    impl Shelf {}
+
+    fn object() -> NamespaceObject {
+        namespace(Arc::new(Shelf))
+    }
+
+    fn fault(factory: fn(Host, Config) -> Result<Shelf, Fault>, options: &[Member]) -> String {
+        match make_rpcinterface("shelf :: make_shelf", factory, object(), options.to_vec().into()) {
+            RResult::ROk(_) => "none".to_owned(),
+            RResult::RErr(fault) => fault.text.into(),
+        }
+    }
+
+    #[test]
+    fn the_entry_point_has_the_name_that_the_host_looks_for() {
+        assert!(include_str!("export.rs").contains(abi_stable::library::ROOT_MODULE_LOADER_NAME));
+    }
+
+    #[test]
+    fn a_factory_fails_in_words() {
+        let size = Member { name: "size".into(), value: Value::from("1") };
+        assert_eq!(fault(|_, _| Ok(Shelf), &[]), "none");
+        assert_eq!(fault(|_, _| Err(Fault::no_file_with("/x")), &[]), "NO_FILE: /x");
+        assert_eq!(fault(|_, _| Ok(Shelf), &[size]), "BAD_ARGUMENTS: unknown key 'size': this plugin has no options");
+        let panicked = fault(|_, _| panic!("boom"), &[]);
+        assert!(panicked.starts_with("FAILED: make_shelf panicked: boom (plugin-api/src/export.rs:"), "{panicked}");
+    }
+}

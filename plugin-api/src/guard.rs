@@ -1,0 +1,196 @@
+//! Panics become faults: `FAILED: store panicked: boom (src/lib.rs:13:12)`.
+//!
+//! A panic must not reach the boundary. `abi_stable` ends the process there, and a `catch_unwind` on the other side sees
+//! nothing, because each library has its own copy of Rust's panic machinery. So the code that catches is generic: it is
+//! compiled into the library whose code may panic. It stands around everything of an author's that the other side can
+//! set off: the constructor, a call, the poll and the drop of a future, the drop of the object. What is caught is
+//! dropped under guard too, since a panic's payload can panic when it is dropped.
+//!
+//! The message and the place are known only to the panic hook. Ours notes them for the guard on the same thread, and
+//! leaves every other panic to the hook that was there before. It is installed once per library.
+
+use std::{
+    any::Any,
+    cell::{Cell, RefCell},
+    future::Future,
+    panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind},
+    pin::Pin,
+    sync::Once,
+    task::{Context, Poll},
+};
+
+use abi_stable::std_types::RResult;
+
+use crate::abi::{Fault, Value};
+
+thread_local! {
+    /// How many guards this thread is inside of.
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
+    /// What the hook noted of the last panic under guard.
+    static NOTE: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Runs `work`; a panic in it comes back as the fault `FAILED: what panicked: …`.
+pub(crate) fn guarded<R>(what: impl AsRef<str>, work: impl FnOnce() -> R) -> Result<R, Fault> {
+    let _ = DEPTH.try_with(|depth| depth.set(depth.get() + 1));
+    let outcome = catch_unwind(AssertUnwindSafe(work));
+    let _ = DEPTH.try_with(|depth| depth.set(depth.get() - 1));
+    outcome.map_err(|payload| fault(what.as_ref(), payload))
+}
+
+/// Drops `value`, and forgets about a panic in that.
+pub(crate) fn drop_guarded<T>(value: T) {
+    let _ = guarded("drop", move || drop(value));
+}
+
+/// The fault for a caught panic.
+#[cold]
+fn fault(what: &str, payload: Box<dyn Any + Send>) -> Fault {
+    let noted = NOTE.try_with(RefCell::take).ok().flatten();
+    let note = noted.unwrap_or_else(|| message(&*payload).to_owned());
+    if let Err(second) = catch_unwind(AssertUnwindSafe(move || drop(payload))) {
+        // A payload whose drop panics with another such payload would never come to an end.
+        std::mem::forget(second);
+    }
+    let _ = NOTE.try_with(RefCell::take);
+    Fault::failed_with(format_args!("{what} panicked: {note}"))
+}
+
+/// What `panic!` was given, if it was text.
+fn message(payload: &dyn Any) -> &str {
+    payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a message")
+}
+
+/// Makes message and place of a panic known to [`guarded`].
+pub(crate) fn install_hook() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        let previous = std::panic::take_hook();
+        // Whoever asks for backtraces debugs a plugin, and gets all that Rust has to say.
+        let backtraces = std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0");
+        std::panic::set_hook(Box::new(move |info| {
+            let noted = note(info);
+            if !noted || backtraces {
+                previous(info);
+            }
+        }));
+    });
+}
+
+/// Keeps what is known of this panic if a guard waits for it.
+fn note(info: &PanicHookInfo<'_>) -> bool {
+    if !DEPTH.try_with(|depth| depth.get() > 0).unwrap_or(false) {
+        return false;
+    }
+    let message = message(info.payload());
+    let text = match info.location() {
+        Some(place) => format!("{message} ({place})"),
+        None => message.to_owned(),
+    };
+    NOTE.try_with(|note| *note.borrow_mut() = Some(text)).is_ok()
+}
+
+/// A future whose panics become its answer.
+pub(crate) struct GuardedFuture<F: Future> {
+    /// Named in the fault.
+    method: String,
+    /// Boxed, so that it can be dropped under guard as soon as it is done. `None` after that.
+    future: Option<Pin<Box<F>>>,
+}
+
+impl<F: Future> GuardedFuture<F> {
+    pub(crate) fn new(method: &str, future: F) -> Self {
+        Self { method: method.to_owned(), future: Some(Box::pin(future)) }
+    }
+}
+
+impl<F: Future<Output = Result<Value, Fault>>> Future for GuardedFuture<F> {
+    type Output = RResult<Value, Fault>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let polled = match &mut this.future {
+            Some(future) => guarded(&this.method, || future.as_mut().poll(context)),
+            None => Err(Fault::failed_with(format_args!("{} was polled after its answer", this.method))),
+        };
+        let answer = match polled {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(answer)) => answer,
+            Err(fault) => Err(fault),
+        };
+        drop_guarded(this.future.take());
+        Poll::Ready(answer.into())
+    }
+}
+
+impl<F: Future> Drop for GuardedFuture<F> {
+    fn drop(&mut self) {
+        drop_guarded(self.future.take());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_keeps_message_and_place() {
+        install_hook();
+        let fault = guarded("store", || panic!("boom")).unwrap_err();
+        let (start, end) = ("FAILED: store panicked: boom (plugin-api/src/guard.rs:", ")");
+        assert!(fault.text.starts_with(start) && fault.text.ends_with(end), "{fault}");
+        assert_eq!(fault.code, 30);
+    }
+
+    #[test]
+    fn a_payload_that_panics_is_survived() {
+        struct Bomb(u32);
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                if self.0 > 0 {
+                    std::panic::panic_any(Bomb(self.0 - 1));
+                }
+            }
+        }
+        install_hook();
+        let fault = guarded("store", || std::panic::panic_any(Bomb(3))).unwrap_err();
+        assert!(fault.text.starts_with("FAILED: store panicked: without a message ("), "{fault}");
+        drop_guarded(Bomb(1));
+    }
+
+    #[test]
+    fn a_future_panics_into_its_answer() {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                panic!("dropped");
+            }
+        }
+        install_hook();
+        let mut future = Box::pin(GuardedFuture::new("wait", async {
+            let _bomb = Bomb;
+            std::future::ready(()).await;
+            Ok(Value::Nil)
+        }));
+        let Poll::Ready(RResult::RErr(fault)) =
+            future.as_mut().poll(&mut Context::from_waker(std::task::Waker::noop()))
+        else {
+            panic!("expected a fault")
+        };
+        assert!(fault.text.starts_with("FAILED: wait panicked: dropped ("), "{fault}");
+        let polled = future.as_mut().poll(&mut Context::from_waker(std::task::Waker::noop()));
+        assert!(matches!(polled, Poll::Ready(RResult::RErr(_))));
+
+        let pending = GuardedFuture::new("wait", async {
+            let _bomb = Bomb;
+            std::future::pending::<Result<Value, Fault>>().await
+        });
+        let mut pending = Box::pin(pending);
+        assert!(pending.as_mut().poll(&mut Context::from_waker(std::task::Waker::noop())).is_pending());
+        drop(pending);
+    }
+}

@@ -1,0 +1,181 @@
+//! What a plugin may ask of the supervisord that it lives in.
+
+use std::{fmt::Display, sync::Arc, time::Duration};
+
+use crate::{
+    abi::{Fault, NamespaceObject, Reply, Value},
+    fault::Code,
+    params::IntoParams,
+    value::convert::FromValue,
+};
+
+/// What a supervisord is doing, by Supervisor's numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum SupervisorState {
+    /// It is going down, and answers no more calls.
+    Shutdown = -1,
+    /// It is about to start anew.
+    Restarting = 0,
+    /// All is well.
+    Running = 1,
+    /// It cannot go on.
+    Fatal = 2,
+}
+
+impl SupervisorState {
+    /// The state of that number.
+    pub fn from_number(number: i32) -> Option<Self> {
+        [Self::Shutdown, Self::Restarting, Self::Running, Self::Fatal].into_iter().find(|state| *state as i32 == number)
+    }
+
+    /// As `supervisor.getState` spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Shutdown => "SHUTDOWN",
+            Self::Restarting => "RESTARTING",
+            Self::Running => "RUNNING",
+            Self::Fatal => "FATAL",
+        }
+    }
+}
+
+/// Levels of the activity log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// `BLAT`: everything.
+    Blather,
+    /// `TRAC`.
+    Trace,
+    /// `DEBG`.
+    Debug,
+    /// `INFO`: what an operator wants to know.
+    Info,
+    /// `WARN`: what an operator should look at.
+    Warn,
+    /// `ERRO`.
+    Error,
+    /// `CRIT`.
+    Critical,
+}
+
+impl Level {
+    /// As the config and the boundary spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Blather => "blather",
+            Self::Trace => "trace",
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// The supervisord that a plugin lives in. Cloning it is cheap; keep one in the plugin.
+#[derive(Clone)]
+pub struct Host(Line);
+
+impl Host {
+    /// The plugin's end of the line to the host. The host makes one, and a test may.
+    pub fn new(namespace: NamespaceObject) -> Self {
+        Self(Line::new(namespace))
+    }
+
+    /// What the supervisord is doing.
+    pub fn state(&self) -> Result<SupervisorState, Fault> {
+        let number = self.0.call("state", ())?;
+        SupervisorState::from_number(number).ok_or_else(|| {
+            Fault::failed_with(format_args!("the host is in state {number}, which this plugin does not know"))
+        })
+    }
+
+    /// Calls a published method, `supervisor.getState` or one of another plugin, and waits for its answer.
+    ///
+    /// It waits on this very thread, so it is not for `nonblocking` methods, nor for an `async fn`: that one has
+    /// [`call_async`](Self::call_async).
+    pub fn call<T: FromValue>(&self, method: &str, params: impl IntoParams) -> Result<T, Fault> {
+        read(method, self.0.ask("call", (method, params.into_params())).wait()?)
+    }
+
+    /// Calls a published method from an `async fn`.
+    pub async fn call_async<T: FromValue>(&self, method: &str, params: impl IntoParams) -> Result<T, Fault> {
+        let reply = self.0.ask("call", (method, params.into_params()));
+        read(method, reply.answer().await?)
+    }
+
+    /// Writes a line to the activity log. It never waits.
+    pub fn log(&self, level: Level, message: impl Display) {
+        // A host that cannot log has nobody to tell either.
+        let _ = self.0.call::<()>("log", (level.name(), message.to_string()));
+    }
+
+    /// Waits in an `async fn`. Timers of an async runtime do not work in a plugin; this does.
+    pub async fn sleep(&self, duration: Duration) -> Result<(), Fault> {
+        self.0.ask("sleep", (duration.as_secs_f64(),)).answer().await.map(drop)
+    }
+}
+
+/// A namespace of the other side, and how it is called.
+#[derive(Clone)]
+pub(crate) struct Line(Arc<NamespaceObject>);
+
+impl Line {
+    pub(crate) fn new(namespace: NamespaceObject) -> Self {
+        Self(Arc::new(namespace))
+    }
+
+    /// The reply as it comes.
+    pub(crate) fn ask(&self, method: &str, params: impl IntoParams) -> Reply {
+        self.0.call(method.into(), params.into_params())
+    }
+
+    /// The answer, read into what the caller wants.
+    pub(crate) fn call<T: FromValue>(&self, method: &str, params: impl IntoParams) -> Result<T, Fault> {
+        read(method, self.ask(method, params).wait()?)
+    }
+}
+
+/// An answer that does not fit is the failure of `method`, not a fault of who calls the plugin.
+pub(crate) fn read<T: FromValue>(method: &str, answer: Value) -> Result<T, Fault> {
+    T::from_value(answer)
+        .map_err(|fault| Fault::of(Code::Failed, format_args!("answer of {method}: {}", fault.detail())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{RVec, namespace, rpc_interface};
+
+    struct FakeHost;
+
+    #[rpc_interface]
+    impl FakeHost {
+        pub fn state(&self) -> i32 {
+            -1
+        }
+
+        pub async fn call(&self, method: String, params: RVec<Value>) -> Result<Value, Fault> {
+            if method == "supervisor.nope" { Err(Fault::unknown_method()) } else { Ok(Value::Array(params)) }
+        }
+
+        pub async fn sleep(&self, seconds: f64) -> Result<(), Fault> {
+            if seconds < 60.0 { Ok(()) } else { Err(Fault::bad_arguments()) }
+        }
+    }
+
+    #[test]
+    fn a_host_is_called_by_name() {
+        let host = Host::new(namespace(Arc::new(FakeHost)));
+        assert_eq!(host.state(), Ok(SupervisorState::Shutdown));
+        assert_eq!(host.call("a.b", ("x", true)), Ok(Value::array(["x".into(), true.into()])));
+        assert_eq!(host.call::<Value>("supervisor.nope", ()), Err(Fault::unknown_method()));
+        let fault = host.call::<String>("a.b", ()).unwrap_err();
+        assert_eq!(fault.text, "FAILED: answer of a.b: expected a string, not an array");
+        assert_eq!(crate::block_on(host.call_async("a.b", ("x",))), Ok(vec!["x".to_owned()]));
+        assert_eq!(crate::block_on(host.sleep(Duration::from_millis(1))), Ok(()));
+        host.log(Level::Info, "a host without a log is no reason to fail");
+    }
+}

@@ -1,0 +1,227 @@
+//! [`Value`] made comfortable: what it is equal to, how it is built and looked into.
+//!
+//! The type itself stands in [`crate::abi`], because it crosses the boundary. How Rust's types become values and back
+//! is in [`convert`]; how Python would print one is in [`pformat`](mod@pformat).
+
+pub mod convert;
+pub mod pformat;
+mod unprintable;
+
+use abi_stable::std_types::{RArc, RString, RVec};
+
+use crate::abi::{Member, Value};
+
+impl Value {
+    /// A struct of these members, in this order.
+    ///
+    /// ```
+    /// use plugin_api::Value;
+    ///
+    /// let info = Value::structure([("name", "cat".into()), ("pid", 4711.into())]);
+    /// assert_eq!(info.get("pid"), Some(&Value::Int(4711)));
+    /// ```
+    pub fn structure<N: Into<RString>>(members: impl IntoIterator<Item = (N, Self)>) -> Self {
+        Self::Struct(members.into_iter().map(|(name, value)| Member { name: name.into(), value }).collect())
+    }
+
+    /// An array of these values.
+    pub fn array(items: impl IntoIterator<Item = Self>) -> Self {
+        Self::Array(items.into_iter().collect())
+    }
+
+    /// A string that can be given out any number of times without being copied.
+    pub fn shared(text: impl Into<RString>) -> Self {
+        Self::Shared(RArc::new(text.into()))
+    }
+
+    /// This value in a form that is cheap to clone: a string becomes [`Value::Shared`], all else stays as it is.
+    #[must_use]
+    pub fn into_shared(self) -> Self {
+        match self {
+            Self::String(text) => Self::Shared(RArc::new(text)),
+            other => other,
+        }
+    }
+
+    /// The text of a string.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::String(text) => Some(text),
+            Self::Shared(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The number, if it is an integer of either size.
+    pub fn as_int(&self) -> Option<i64> {
+        match self {
+            Self::Int(number) => Some(i64::from(*number)),
+            Self::Int64(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// Its items, if it is an array.
+    pub fn as_array(&self) -> Option<&[Self]> {
+        match self {
+            Self::Array(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The member of that name, if this is a struct that has it. Of members of one name the last counts.
+    pub fn get(&self, name: &str) -> Option<&Self> {
+        match self {
+            Self::Struct(members) => find(members, name),
+            _ => None,
+        }
+    }
+
+    /// What Python would call true: anything but nil, false, zero, and what is empty.
+    pub fn is_truthy(&self) -> bool {
+        match self {
+            Self::Nil => false,
+            Self::Bool(value) => *value,
+            Self::Int(number) => *number != 0,
+            Self::Int64(number) => *number != 0,
+            Self::Double(number) => *number != 0.0,
+            Self::String(text) => !text.is_empty(),
+            Self::Shared(text) => !text.is_empty(),
+            Self::DateTime(_) => true,
+            Self::Base64(bytes) => !bytes.is_empty(),
+            Self::Array(items) => !items.is_empty(),
+            Self::Struct(members) => !members.is_empty(),
+        }
+    }
+
+    /// The name of its XML-RPC type, as signatures name it: `string`, `int`, `array`, …
+    pub fn kind_name(&self) -> &'static str {
+        match self {
+            Self::Nil => "nil",
+            Self::Bool(_) => "boolean",
+            Self::Int(_) | Self::Int64(_) => "int",
+            Self::Double(_) => "double",
+            Self::String(_) | Self::Shared(_) => "string",
+            Self::DateTime(_) => "dateTime.iso8601",
+            Self::Base64(_) => "base64",
+            Self::Array(_) => "array",
+            Self::Struct(_) => "struct",
+        }
+    }
+}
+
+/// The value of that name among `members`, as [`Value::get`] finds it: also for lists of properties.
+pub fn find<'a>(members: &'a [Member], name: &str) -> Option<&'a Value> {
+    members.iter().rev().find(|member| member.name == name).map(|member| &member.value)
+}
+
+/// Values are equal when a client could not tell them apart; whether a string is shared does not count.
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Nil, Self::Nil) => true,
+            (Self::Bool(a), Self::Bool(b)) => a == b,
+            (Self::Int(a), Self::Int(b)) => a == b,
+            (Self::Int64(a), Self::Int64(b)) => a == b,
+            (Self::Double(a), Self::Double(b)) => a == b,
+            (Self::DateTime(a), Self::DateTime(b)) => a == b,
+            (Self::Base64(a), Self::Base64(b)) => a == b,
+            (Self::Array(a), Self::Array(b)) => a == b,
+            (Self::Struct(a), Self::Struct(b)) => a == b,
+            _ => matches!((self.as_str(), other.as_str()), (Some(a), Some(b)) if a == b),
+        }
+    }
+}
+
+impl PartialEq<str> for Value {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == Some(other)
+    }
+}
+
+impl PartialEq<&str> for Value {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_str() == Some(*other)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::String(text.into())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::String(text.into())
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<i32> for Value {
+    fn from(number: i32) -> Self {
+        Self::Int(number)
+    }
+}
+
+/// An `<int>` where it fits in 32 bits, which every client reads, else an `<i8>`.
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        i32::try_from(number).map_or(Self::Int64(number), Self::Int)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(number: f64) -> Self {
+        Self::Double(number)
+    }
+}
+
+impl From<Vec<Value>> for Value {
+    fn from(items: Vec<Value>) -> Self {
+        Self::Array(items.into())
+    }
+}
+
+impl From<RVec<Value>> for Value {
+    fn from(items: RVec<Value>) -> Self {
+        Self::Array(items)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shared_equals_string() {
+        assert_eq!(Value::shared("a"), Value::from("a"));
+        assert_ne!(Value::shared("a"), Value::from("b"));
+        assert_ne!(Value::from("1"), Value::from(1));
+        assert_eq!(Value::from("a").into_shared(), "a");
+    }
+
+    #[test]
+    fn the_last_member_of_a_name_counts() {
+        let value = Value::structure([("a", 1.into()), ("a", 2.into())]);
+        assert_eq!(value.get("a"), Some(&Value::Int(2)));
+        assert_eq!(value.get("b"), None);
+        assert_eq!(Value::Nil.get("a"), None);
+    }
+
+    #[test]
+    fn integers_take_the_smallest_type() {
+        assert!(matches!(Value::from(5_i64), Value::Int(5)));
+        assert!(matches!(Value::from(1_i64 << 40), Value::Int64(_)));
+    }
+
+    #[test]
+    fn a_value_stays_small() {
+        assert_eq!(size_of::<Value>(), 40);
+    }
+}

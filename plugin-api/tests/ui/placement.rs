@@ -1,0 +1,18 @@
+#![allow(unused)]
+
+use plugin_api::{ctl_plugin, rpc_interface};
+
+#[rpc_interface]
+struct Shelf;
+
+#[ctl_plugin]
+impl Default for Shelf {
+    fn default() -> Self {
+        Shelf
+    }
+}
+
+#[rpc_interface(nonblocking)]
+impl Shelf {}
+
+fn main() {}
