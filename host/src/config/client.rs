@@ -43,8 +43,8 @@ impl ClientOverrides {
 impl ClientConfig {
     /// Loads the config file at `path`, or goes by the defaults where there is none.
     ///
-    /// Supervisor reads no included files here; ours takes `[ctlplugin:x]` from them too, and whatever is wrong with
-    /// such a file is a warning: supervisorctl may be run by somebody who must not read it.
+    /// Supervisor reads no included files here; ours takes `[ctlplugin:x]` from them too. Whatever is wrong with such a
+    /// file is a warning, and one that is not for the eyes of the user who runs supervisorctl is passed over.
     pub fn load(path: Option<&Path>, overrides: &ClientOverrides) -> Result<Self, ConfigErrors> {
         load(path, overrides, &Surroundings::of_this_process())
     }

@@ -56,9 +56,9 @@ pub(super) fn load(path: &Path, overrides: &Overrides, surroundings: Surrounding
     let of_host = [("here", here.into()), ("host_node_name", host_node_name.as_str().into())];
     let included = include::read_included(&given, here, &names.with(of_host.clone()), &mut sections);
     let errors = Collector::default();
-    if !included.errors.is_empty() {
+    if !(included.errors.is_empty() && included.denied.is_empty()) {
         // What a lost file would have said is better not guessed at.
-        included.errors.into_iter().for_each(|error| errors.push(error));
+        included.errors.into_iter().chain(included.denied).for_each(|error| errors.push(error));
         return Err(errors.finish(()).expect_err("there was at least one"));
     }
     let section = sections.get("supervisord").ok_or_else(|| missing("supervisord", &given))?;
