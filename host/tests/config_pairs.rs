@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::{Config, Supervisord, wait_until};
+use std::{fs, path::Path};
+
+use common::{Config, Kind, Sandbox, Supervisord, wait_until};
 
 const INI: &str = "
 ; comments, inline comments and continued lines are what people have
@@ -116,14 +118,7 @@ fn seen(supervisord: &Supervisord) -> Vec<String> {
     wait_until("the workers have written", || {
         ["worker-5.out", "worker-6.out"].iter().all(|file| supervisord.sandbox.read(file).lines().count() == 4)
     });
-    let info = supervisord.python(
-        "
-for info in s.supervisor.getAllProcessInfo():
-    for changing in ['pid', 'start', 'stop', 'now', 'description']: del info[changing]
-    print(str(info).replace(HERE, '{here}'))
-print(s.supervisor.getIdentification(), s.system.listMethods())
-",
-    );
+    let info = process_info(supervisord);
     let mut log: Vec<_> = supervisord.log_lines();
     log.retain(|line| {
         line.starts_with("INFO spawned") || line.starts_with("INFO success") || line.contains("RPC interface")
@@ -131,6 +126,20 @@ print(s.supervisor.getIdentification(), s.system.listMethods())
     let log = log.into_iter().map(|line| line.split(" with pid").next().unwrap_or_default().to_owned());
     let output = ["worker-5.out", "worker-6.out"].map(|file| supervisord.sandbox.read(file));
     [info].into_iter().chain(output).chain(log).collect()
+}
+
+/// What clients see of the programs and of supervisord, without what differs from run to run.
+fn process_info(supervisord: &Supervisord) -> String {
+    supervisord.python(
+        "
+import re
+for info in s.supervisor.getAllProcessInfo():
+    for changing in ['pid', 'start', 'stop', 'now', 'description']: del info[changing]
+    # The names of AUTO logs have a random part.
+    print(re.sub(r'(-supervisor)-[^.]*[.]log', r'\\1-RANDOM.log', str(info).replace(HERE, '{here}')))
+print(s.supervisor.getIdentification(), s.cache.getAPIVersion())
+",
+    )
 }
 
 #[test]
@@ -160,6 +169,29 @@ fn supervisorctl_reads_both() {
         let supervisord = Supervisord::start(&Config::text(file, text));
         assert_eq!(supervisord.ctl(&["cache_store", "foo", "bar baz"]).text(), "");
         assert_eq!(supervisord.ctl(&["cache_fetch", "foo"]).text(), "'bar baz'\n");
-        assert!(supervisord.ctl_with_input(common::Kind::Ours, &[], "quit\n").stdout.contains("pair> "), "{file}");
+        assert!(supervisord.ctl_with_input(Kind::Ours, &[], "quit\n").stdout.contains("pair> "), "{file}");
     }
+}
+
+/// `conf/` holds a pair that people start from. Only the port is another one here.
+#[test]
+fn the_samples_give_the_same_running_system_too() {
+    let conf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../conf");
+    let run = |kind, name: &str| {
+        let text = fs::read_to_string(conf.join(name)).expect("a sample");
+        let text = text.replace("127.0.0.1:9001", "127.0.0.1:{port}");
+        let supervisord = Supervisord::start_in(Sandbox::new(), kind, &Config::text(name, &text));
+        for process in ["cat", "ticker"] {
+            supervisord.wait_for_state(process, "RUNNING");
+        }
+        wait_until("ticker has written", || !supervisord.sandbox.read("ticker.log").is_empty());
+        assert_eq!(supervisord.ctl(&["cache_store", "foo", "bar baz"]).text(), "");
+        assert_eq!(supervisord.ctl(&["cache_fetch", "foo"]).text(), "'bar baz'\n");
+        process_info(&supervisord)
+    };
+    let real = run(Kind::Real, "supervisord.conf");
+    let ini = run(Kind::Ours, "supervisord.conf");
+    let toml = run(Kind::Ours, "supervisord.toml");
+    assert_eq!(toml, ini);
+    assert_eq!(ini, real);
 }
