@@ -64,7 +64,7 @@ fn every_way_out_ends_with_a_blank_line() {
             let status = terminal.wait();
             let text = terminal.text();
             let end = text.rsplit_once("supervisor> ").map_or("", |(_, end)| end).replace("^C", "");
-            (status, end.to_owned())
+            (status, end)
         });
         assert_eq!(ends[0], ends[1], "{way:?}");
     }

@@ -1,5 +1,7 @@
 //! What a ctl plugin may ask of the supervisorctl that it lives in.
 
+use std::fmt;
+
 use crate::{
     abi::{Fault, NamespaceObject},
     host::{Line, read},
@@ -54,8 +56,14 @@ impl Controller {
     }
 }
 
+impl fmt::Debug for Controller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Controller").finish_non_exhaustive()
+    }
+}
+
 /// The server's methods of one namespace. It holds no connection: each call uses the one that supervisorctl has then.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Proxy {
     controller: Controller,
     namespace: String,

@@ -5,6 +5,7 @@
 use std::{
     collections::HashMap,
     error::Error,
+    fmt,
     path::{Path, PathBuf},
     sync::{Arc, LazyLock},
 };
@@ -47,6 +48,12 @@ pub struct LibraryInfo {
 pub struct Factory {
     entry: abi::Factory,
     library: Arc<LibraryInfo>,
+}
+
+impl fmt::Debug for Factory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Factory").field("name", &self.name()).field("library", &self.library).finish_non_exhaustive()
+    }
 }
 
 impl Factory {

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use plugin_api::abi::{Fault, Value};
 
-use super::scalar::{encode_base64, encode_double};
+use super::scalar::encode_base64;
 use super::xml::run_length;
 
 const HEADER: &[u8] = b"<?xml version='1.0'?>\n";
@@ -62,9 +62,10 @@ fn encode_value(value: &Value, out: &mut Vec<u8>) {
             encode_int(*number, out);
             out.extend_from_slice(b"</i8></value>\n");
         }
-        Value::Double(number) => {
+        Value::Double(_) => {
             out.extend_from_slice(b"<value><double>");
-            encode_double(*number, out);
+            // Python's `float()` reads `nan` and `inf` too.
+            out.extend_from_slice(plugin_api::repr(value).as_bytes());
             out.extend_from_slice(b"</double></value>\n");
         }
         Value::String(text) => encode_string(text, out),
@@ -231,6 +232,13 @@ mod tests {
     fn large_integers_are_i8() {
         assert_eq!(encoded(&Value::Int64(5)), "<value><i8>5</i8></value>\n");
         assert_eq!(encoded(&Value::Int64(i64::MIN)), "<value><i8>-9223372036854775808</i8></value>\n");
+    }
+
+    #[test]
+    fn doubles_are_what_python_prints() {
+        for (number, text) in [(1.0, "1.0"), (1e-9, "1e-09"), (f64::NAN, "nan"), (f64::NEG_INFINITY, "-inf")] {
+            assert_eq!(encoded(&Value::Double(number)), format!("<value><double>{text}</double></value>\n"));
+        }
     }
 
     #[test]

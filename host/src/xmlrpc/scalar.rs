@@ -1,7 +1,7 @@
 //! The texts of single values: integers, doubles, dates, base64.
 //!
 //! They are read as Supervisor reads them, that is, as Python's `int()`, `float()`, `time.strptime()` and
-//! `base64.decodebytes()` do, and written as Python writes them.
+//! `base64.decodebytes()` do.
 
 use std::num::IntErrorKind;
 
@@ -165,38 +165,9 @@ pub(super) fn encode_base64(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Writes a double as Python's `repr` does: the fewest digits that read back the same, an exponent below 1e-4 and
-/// from 1e16 on, `nan` and `inf` as Python's `float()` reads them.
-pub(super) fn encode_double(number: f64, out: &mut Vec<u8>) {
-    if number.is_nan() {
-        return out.extend_from_slice(b"nan");
-    }
-    if number.is_infinite() {
-        return out.extend_from_slice(if number > 0.0 { b"inf" } else { b"-inf" });
-    }
-    let scientific = format!("{number:e}");
-    let (digits, exponent) = scientific.split_once('e').expect("`{:e}` writes an exponent");
-    let exponent: i32 = exponent.parse().expect("`{:e}` writes a decimal exponent");
-    let text = if (-4..16).contains(&exponent) {
-        // `{:?}` never uses an exponent in this range, but for 1e-5 and below, and adds the `.0`.
-        let plain = format!("{number}");
-        if plain.contains('.') { plain } else { plain + ".0" }
-    } else {
-        let sign = if exponent < 0 { '-' } else { '+' };
-        format!("{digits}e{sign}{:02}", exponent.unsigned_abs())
-    };
-    out.extend_from_slice(text.as_bytes());
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn repr(number: f64) -> String {
-        let mut out = Vec::new();
-        encode_double(number, &mut out);
-        String::from_utf8(out).unwrap()
-    }
 
     #[test]
     fn integers_are_read_as_python_reads_them() {
@@ -220,33 +191,6 @@ mod tests {
         assert!(parse_double("NaN").unwrap().is_nan());
         for text in ["", ".", "1,5", "1e", "_1.0", "1._5", "0x1p3"] {
             assert_eq!(parse_double(text), Err(Problem::Double), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn doubles_are_written_as_python_writes_them() {
-        let cases = [
-            (0.0, "0.0"),
-            (-0.0, "-0.0"),
-            (1.0, "1.0"),
-            (-1.5, "-1.5"),
-            (0.1, "0.1"),
-            (1e-4, "0.0001"),
-            (1e-5, "1e-05"),
-            (1.25e-9, "1.25e-09"),
-            (123_456_789_012_345.0, "123456789012345.0"),
-            (9_999_999_999_999_998.0, "9999999999999998.0"),
-            (1e16, "1e+16"),
-            (1.5e300, "1.5e+300"),
-            (5e-324, "5e-324"),
-            (f64::MAX, "1.7976931348623157e+308"),
-            (f64::NAN, "nan"),
-            (-f64::NAN, "nan"),
-            (f64::INFINITY, "inf"),
-            (f64::NEG_INFINITY, "-inf"),
-        ];
-        for (number, text) in cases {
-            assert_eq!(repr(number), text);
         }
     }
 

@@ -1,9 +1,9 @@
 //! The part of XML that XML-RPC needs, cut into pieces that borrow from the text.
 //!
-//! A reader of its own, because the general ones take five times as long: on a call of a thousand fetches that is the
-//! difference between spending most of the time here and spending most of it on the calls. It takes what expat takes
-//! but for DOCTYPE, and with it entities, of which XML-RPC has none and attackers have many. Namespaces, attributes,
-//! comments and processing instructions are read over.
+//! A reader of its own, because the general ones are slower: quick-xml takes two and a half times as long for a call of
+//! a thousand fetches, and five times for text full of references. It refuses what expat refuses as far as that
+//! protects anyone, and DOCTYPE altogether: XML-RPC has no use for entities, attackers have many. Attributes, comments
+//! and processing instructions are read over; that an attribute stands twice, or `--` in a comment, is let pass.
 
 use super::body::{foreign_character, is_blank};
 use super::problem::Problem;
@@ -256,7 +256,7 @@ fn is_name(byte: u8) -> bool {
 /// How many bytes stand before the first that `stops`.
 #[inline]
 pub(super) fn run_length(bytes: &[u8], stops: impl Fn(u8) -> bool) -> usize {
-    const BLOCK: usize = 32;
+    const BLOCK: usize = 64;
     // Most runs are names, numbers and line feeds.
     let (short, long) = bytes.split_at(bytes.len().min(BLOCK));
     if let Some(length) = short.iter().position(|byte| stops(*byte)) {
@@ -265,7 +265,7 @@ pub(super) fn run_length(bytes: &[u8], stops: impl Fn(u8) -> bool) -> usize {
     let mut length = short.len();
     // A block at a time without branches inside: the compiler makes vector instructions of it.
     for block in long.chunks_exact(BLOCK) {
-        if block.iter().fold(false, |found, byte| found | stops(*byte)) {
+        if block.iter().fold(0_u8, |found, byte| found | u8::from(stops(*byte))) != 0 {
             break;
         }
         length += BLOCK;

@@ -3,7 +3,10 @@
 //! Reading is as lenient as Supervisor's own methods, which Python's dynamic typing made so: any true value is a
 //! `bool`, `"4"` and `1.9` are integers, base64 that is UTF-8 is a string.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    hash::BuildHasher,
+};
 
 use abi_stable::std_types::{RArc, RString, RVec};
 
@@ -320,6 +323,14 @@ impl<T: FromValue> FromValue for BTreeMap<String, T> {
                 .collect(),
             other => Err(expected("a struct", &other)),
         }
+    }
+}
+
+impl<T: FromValue, S: BuildHasher + Default> FromValue for HashMap<String, T, S> {
+    const KIND: &'static str = "struct";
+
+    fn from_value(value: Value) -> Result<Self, Fault> {
+        BTreeMap::from_value(value).map(|map| map.into_iter().collect())
     }
 }
 
