@@ -2,6 +2,7 @@
 
 pub mod plugin_host;
 mod registry;
+pub mod supervisor;
 pub mod system;
 mod workers;
 

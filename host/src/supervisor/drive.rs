@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use nix::errno::Errno;
+use parking_lot::MutexGuard;
 use tokio::sync::oneshot;
 
 use super::{
@@ -51,67 +52,65 @@ pub enum Refused {
 
 impl Inner {
     /// Carries out a request. Answers whether it spawned.
-    pub(super) fn request(&self, state: &mut State, request: Request) -> bool {
+    pub(super) fn request(&self, request: Request) -> bool {
         match request {
             Request::Start(id, answer) => {
-                let result = self.start(state, id);
+                let result = self.start(id);
                 let spawned = result.is_ok();
                 let _ = answer.send(result);
                 spawned
             }
             Request::Stop { id, waited_for, answer } => {
-                let _ = answer.send(self.stop(state, id, waited_for));
+                let _ = answer.send(self.stop(id, waited_for));
                 false
             }
             Request::Signal { id, signal, answer } => {
-                let _ = answer.send(self.signal(state, id, signal));
+                let _ = answer.send(self.signal(id, signal));
                 false
             }
         }
     }
 
-    fn start(&self, state: &mut State, id: ProcessId) -> Result<Status, Refused> {
+    fn state_of(&self, id: ProcessId) -> Result<ProcessState, Refused> {
+        Ok(self.groups.lock().processes.get(&id).ok_or(Refused::Gone)?.machine.state())
+    }
+
+    fn start(&self, id: ProcessId) -> Result<Status, Refused> {
         if self.is_stopping() {
             return Err(Refused::Stopping);
         }
-        let current = state.processes.get(&id).ok_or(Refused::Gone)?.machine.state();
-        match current {
+        match self.state_of(id)? {
             ProcessState::Stopped | ProcessState::Exited | ProcessState::Fatal => {
-                self.step(state, id, Input::Start).ok_or(Refused::Gone)
+                self.step(id, Input::Start).ok_or(Refused::Gone)
             }
-            _ => Err(Refused::NotStartable(current)),
+            state => Err(Refused::NotStartable(state)),
         }
     }
 
-    fn stop(&self, state: &mut State, id: ProcessId, waited_for: bool) -> Result<Status, Refused> {
-        let current = state.processes.get(&id).ok_or(Refused::Gone)?.machine.state();
-        if !current.is_running() {
-            return Err(Refused::NotRunning(current));
+    fn stop(&self, id: ProcessId, waited_for: bool) -> Result<Status, Refused> {
+        let state = self.state_of(id)?;
+        if !state.is_running() {
+            return Err(Refused::NotRunning(state));
         }
-        let status = self.step(state, id, Input::Stop { waited_for }).ok_or(Refused::Gone)?;
+        let status = self.step(id, Input::Stop { waited_for }).ok_or(Refused::Gone)?;
         if status.state == ProcessState::Unknown {
-            let process = &state.processes[&id];
-            return Err(Refused::Failed(format!(
-                "unknown problem killing {} ({})",
-                process.config.name,
-                process.machine.pid()
-            )));
+            return Err(Refused::Failed("the stop signal could not be sent".to_owned()));
         }
         Ok(status)
     }
 
-    fn signal(&self, state: &mut State, id: ProcessId, signal: i32) -> Result<Status, Refused> {
+    fn signal(&self, id: ProcessId, signal: i32) -> Result<Status, Refused> {
+        let state = self.groups.lock();
         let process = state.processes.get(&id).ok_or(Refused::Gone)?;
-        let current = process.machine.state();
-        if !current.is_signallable() {
-            return Err(Refused::NotRunning(current));
+        if !process.machine.state().is_signallable() {
+            return Err(Refused::NotRunning(process.machine.state()));
         }
         let (name, pid, how) = (&process.config.name, process.machine.pid(), signals::name(signal));
         self.logger.debug(format_args!("sending {name} (pid {pid}) sig {how}"));
         match kill(pid, signal) {
             Ok(()) | Err(Errno::ESRCH) => Ok(process.watch.borrow().clone()),
             Err(errno) => {
-                let what = format!("unknown problem sending sig {how} ({pid}):{name}: {errno:?}");
+                let what = format!("unknown problem sending sig {how} ({name}):{errno:?}");
                 self.logger.critical(&what);
                 Err(Refused::Failed(what))
             }
@@ -119,17 +118,24 @@ impl Inner {
     }
 
     /// Gives one input to one process and does all that follows from it.
-    pub(super) fn step(&self, state: &mut State, id: ProcessId, input: Input) -> Option<Status> {
-        let State { processes, by_pid, .. } = state;
-        let process = processes.get_mut(&id)?;
+    ///
+    /// Only the supervisor thread does this, so nothing changes while the lock is open for a spawn: readers need not
+    /// wait for a fork.
+    pub(super) fn step(&self, id: ProcessId, input: Input) -> Option<Status> {
         let mut next = Some(input);
+        let mut state = self.groups.lock();
         while let Some(input) = next.take() {
-            if let Input::Reaped(_) = input {
-                by_pid.remove(&process.machine.pid());
+            let State { processes, by_pid, .. } = &mut *state;
+            let process = processes.get_mut(&id)?;
+            match input {
+                Input::Spawned(pid) => drop(by_pid.insert(pid, id)),
+                Input::Reaped(_) => drop(by_pid.remove(&process.machine.pid())),
+                _ => {}
             }
+            let mut spawns = false;
             for action in process.machine.step(&process.config, self.now(), input) {
                 match action {
-                    Action::Spawn => next = Some(self.spawn(process)),
+                    Action::Spawn => spawns = true,
                     Action::Kill { pid, signal, as_group } => next = self.kill(process, pid, signal, as_group),
                     Action::Log(level, line) => self.logger.log(level, line),
                     Action::Changed(change) => {
@@ -141,24 +147,25 @@ impl Inner {
                     }
                 }
             }
-            if let Some(Input::Spawned(pid)) = next {
-                by_pid.insert(pid, id);
+            if spawns {
+                let launch = Arc::clone(&process.launch);
+                let result = MutexGuard::unlocked(&mut state, || {
+                    let command = launch.command().map_err(|error| error.to_string())?;
+                    spawn(&launch, &command)
+                });
+                next = Some(match result {
+                    Ok(spawned) => self.spawned(state.processes.get_mut(&id)?, spawned),
+                    Err(why) => Input::SpawnFailed(why),
+                });
             }
         }
+        let process = state.processes.get(&id)?;
         process.announce();
         Some(process.watch.borrow().clone())
     }
 
-    fn spawn(&self, process: &mut Process) -> Input {
-        let spawned = process
-            .launch
-            .command()
-            .map_err(|error| error.to_string())
-            .and_then(|command| spawn(&process.launch, &command));
-        let Spawned { pid, stdin, stdout, stderr } = match spawned {
-            Ok(spawned) => spawned,
-            Err(why) => return Input::SpawnFailed(why),
-        };
+    fn spawned(&self, process: &mut Process, spawned: Spawned) -> Input {
+        let Spawned { pid, stdin, stdout, stderr } = spawned;
         process.run = self.next_run();
         process.stdin = Some(Arc::new(stdin));
         self.output.add(ChildOutput {
@@ -187,7 +194,8 @@ impl Inner {
     }
 
     /// A child has ended.
-    pub(super) fn reaped(&self, state: &mut State, pid: i32, exit: Exit) {
+    pub(super) fn reaped(&self, pid: i32, exit: Exit) {
+        let mut state = self.groups.lock();
         let Some(&id) = state.by_pid.get(&pid) else {
             self.logger.info(format_args!("reaped unknown pid {pid} ({exit})"));
             return;
@@ -198,7 +206,8 @@ impl Inner {
             process.stdin = None;
             process.stopped = Some(SystemTime::now());
         }
-        self.step(state, id, Input::Reaped(exit));
+        drop(state);
+        self.step(id, Input::Reaped(exit));
     }
 
     /// Logs, every three seconds of a shutdown, who is still there.

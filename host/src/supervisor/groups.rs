@@ -218,6 +218,22 @@ impl State {
         ids
     }
 
+    pub(super) fn is_stopped(&self, id: ProcessId) -> bool {
+        self.processes.get(&id).is_none_or(|process| process.machine.state().is_stopped())
+    }
+
+    /// What a shutdown stops next: of the groups of the highest priority number that are not stopped yet all processes
+    /// that still are there, in reverse order of their own priority.
+    pub(super) fn last_unstopped(&self) -> Option<Vec<ProcessId>> {
+        let is_up = |id: &ProcessId| !self.is_stopped(*id);
+        let up = self.groups.iter().filter(|group| group.processes.iter().any(is_up));
+        let last = up.clone().map(|group| group.config.priority).max()?;
+        let groups = up.filter(|group| group.config.priority == last);
+        let mut ids: Vec<_> = groups.flat_map(|group| group.processes.iter().copied()).filter(is_up).collect();
+        ids.sort_by_key(|id| std::cmp::Reverse(self.processes[id].config.priority));
+        Some(ids)
+    }
+
     /// When the next process is due.
     pub(super) fn next_deadline(&self, may_start: bool) -> Option<Time> {
         self.processes.values().filter_map(|process| process.machine.next_deadline(&process.config, may_start)).min()

@@ -41,7 +41,7 @@ use self::{
     run::Reactor,
 };
 use crate::{
-    config::{self, Config},
+    config::{self, Config, ConfigErrors, Overrides},
     events::{Bus, Event},
     logger::Logger,
     process::{
@@ -69,6 +69,7 @@ pub struct Supervisor(Arc<Inner>);
 struct Inner {
     /// As it was read last; groups that are active may still have an older one.
     config: Mutex<Arc<Config>>,
+    overrides: Mutex<Overrides>,
     logger: Logger,
     output: OutputHandle,
     state: AtomicI32,
@@ -139,6 +140,7 @@ impl Supervisor {
         let waker = Waker::new(reactor.registry(), run::WAKER)?;
         Ok(Self(Arc::new(Inner {
             config: Mutex::new(Arc::new(config)),
+            overrides: Mutex::default(),
             logger,
             output,
             state: AtomicI32::new(SupervisorState::Running as i32),
@@ -195,9 +197,18 @@ impl Supervisor {
         Arc::clone(&self.0.config.lock())
     }
 
-    /// Takes a config that was read anew. The groups that are active stay as they are: see [`changes`](Self::changes).
-    pub fn set_config(&self, config: Config) {
+    /// The command line that wins over the config file, also when that is read again.
+    pub fn set_overrides(&self, overrides: Overrides) {
+        *self.0.overrides.lock() = overrides;
+    }
+
+    /// Reads the config file again. The groups that are active stay as they are: see [`changes`](Self::changes). Where
+    /// the file is wrong, nothing changes. Blocks on the file system.
+    pub fn reload_config(&self) -> Result<(), ConfigErrors> {
+        let overrides = self.0.overrides.lock().clone();
+        let config = Config::load(&self.config().file, &overrides)?;
         *self.0.config.lock() = Arc::new(config);
+        Ok(())
     }
 
     /// The activity log.

@@ -116,7 +116,7 @@ impl Inner {
     fn reap(&self) {
         loop {
             match reap() {
-                Ok(Some((pid, exit))) => self.reaped(&mut self.groups.lock(), pid, exit),
+                Ok(Some((pid, exit))) => self.reaped(pid, exit),
                 Ok(None) => return,
                 Err(errno) => {
                     self.logger.critical(format_args!(
@@ -136,7 +136,7 @@ impl Inner {
             let Some(request) = self.requests.lock().as_mut().and_then(std::collections::VecDeque::pop_front) else {
                 return false;
             };
-            spawned += usize::from(self.request(&mut self.groups.lock(), request));
+            spawned += usize::from(self.request(request));
         }
         true
     }
@@ -144,22 +144,22 @@ impl Inner {
     /// Does what is due, in order of priority. Answers whether more is.
     fn tick(&self) -> bool {
         let may_start = !self.is_stopping();
-        let mut state = self.groups.lock();
         let now = self.now();
         let is_due = |deadline: Option<Time>| deadline.is_some_and(|due| due <= now);
-        if !is_due(state.next_deadline(may_start)) {
-            return false;
-        }
-        let due: Vec<ProcessId> = state
-            .by_priority()
-            .into_iter()
-            .filter(|id| {
+        let due: Vec<ProcessId> = {
+            let state = self.groups.lock();
+            if !is_due(state.next_deadline(may_start)) {
+                return false;
+            }
+            let mut due = state.by_priority();
+            due.retain(|id| {
                 let process = &state.processes[id];
                 is_due(process.machine.next_deadline(&process.config, may_start))
-            })
-            .collect();
+            });
+            due
+        };
         for &id in due.iter().take(SPAWNS_PER_TURN) {
-            self.step(&mut state, id, Input::Tick { may_start });
+            self.step(id, Input::Tick { may_start });
         }
         due.len() > SPAWNS_PER_TURN
     }
@@ -167,35 +167,26 @@ impl Inner {
     /// Takes the next step down: stops the groups of the highest priority number that still have something to stop.
     /// Answers whether nothing is left.
     fn shut_down(&self, next_report: &mut Option<Time>) -> bool {
-        let mut state = self.groups.lock();
         if next_report.is_none() {
             self.output.bus().publish(Event::SupervisorStopping);
         }
         loop {
-            let unstopped = |id: &ProcessId| !state.processes[id].machine.state().is_stopped();
-            let last = state
-                .groups
-                .iter()
-                .filter(|group| group.processes.iter().any(unstopped))
-                .map(|group| group.config.priority)
-                .max();
-            let Some(priority) = last else { return true };
-            let groups = state.groups.iter().filter(|group| group.config.priority == priority);
-            let mut ids: Vec<_> = groups.flat_map(|group| group.processes.iter().copied()).filter(unstopped).collect();
-            ids.sort_by_key(|id| std::cmp::Reverse(state.processes[id].config.priority));
-            for &id in &ids {
-                self.step(&mut state, id, Input::Shutdown);
+            let last = self.groups.lock().last_unstopped();
+            let Some(last) = last else { return true };
+            for &id in &last {
+                self.step(id, Input::Shutdown);
             }
             // Where nothing ran, as in BACKOFF, the next lower groups follow at once.
-            if ids.iter().any(|id| !state.processes[id].machine.state().is_stopped()) {
-                break;
+            let state = self.groups.lock();
+            if last.iter().all(|id| state.is_stopped(*id)) {
+                continue;
             }
+            let now = self.now();
+            if next_report.is_none_or(|due| due <= now) {
+                self.report_unstopped(&state);
+                *next_report = Some(now + SHUTDOWN_REPORT_INTERVAL);
+            }
+            return false;
         }
-        let now = self.now();
-        if next_report.is_none_or(|due| due <= now) {
-            self.report_unstopped(&state);
-            *next_report = Some(now + SHUTDOWN_REPORT_INTERVAL);
-        }
-        false
     }
 }

@@ -1,0 +1,131 @@
+//! Parts of log files, with Supervisor's rules for offsets and lengths.
+
+use std::{
+    fs::File,
+    io::{self, Read as _, Seek as _, SeekFrom},
+    path::Path,
+};
+
+use plugin_api::{Code, Fault};
+
+/// `length` bytes from `offset`; length 0 is to the end, a negative offset with length 0 the last so many bytes.
+pub(super) fn read(path: &Path, offset: i64, length: i64) -> Result<String, Fault> {
+    let (from_end, start) = (offset < 0, offset.unsigned_abs());
+    let mut file = File::open(path).map_err(failed)?;
+    if from_end && length != 0 || length < 0 {
+        return Err(Code::BadArguments.into());
+    }
+    let (start, most) = if from_end {
+        let size = file.seek(SeekFrom::End(0)).map_err(failed)?;
+        (size.saturating_sub(start), start)
+    } else {
+        (start, if length == 0 { u64::MAX } else { length.unsigned_abs() })
+    };
+    part(&mut file, start, most).map_err(failed)
+}
+
+/// The last `length` bytes as a client that follows the log asks for them: text, the size of the log, and whether more
+/// was written than it asked for.
+pub(super) fn tail(path: &Path, offset: i64, length: i64) -> (String, i64, bool) {
+    let Ok(mut file) = File::open(path) else { return (String::new(), offset, false) };
+    let Ok(size) = file.seek(SeekFrom::End(0)) else { return (String::new(), offset, false) };
+    let size = i64::try_from(size).unwrap_or(i64::MAX);
+    let end = offset.saturating_add(length);
+    let overflow = size > end;
+    let (mut start, mut length) = (if overflow { size - 1 } else { offset }, length);
+    if start.saturating_add(length) > size {
+        if start > size - 1 {
+            length = 0;
+        }
+        start = size.saturating_sub(length);
+    }
+    let text = part(&mut file, start.max(0).unsigned_abs(), length.max(0).unsigned_abs());
+    (text.unwrap_or_default(), size, overflow)
+}
+
+fn part(file: &mut File, start: u64, most: u64) -> io::Result<String> {
+    let mut data = Vec::new();
+    file.seek(SeekFrom::Start(start))?;
+    file.take(most).read_to_end(&mut data)?;
+    Ok(text(&data, start == 0))
+}
+
+/// As text: a character that was cut at either end is left out, other bytes that are none are replaced.
+fn text(mut data: &[u8], begins_file: bool) -> String {
+    if !begins_file {
+        // The rest of a character has at most three bytes, all of this form.
+        let is_rest = |byte: &&u8| **byte & 0b1100_0000 == 0b1000_0000;
+        data = &data[data.iter().take(3).take_while(is_rest).count()..];
+    }
+    let last = data.utf8_chunks().last().map_or(&[][..], |last| last.invalid());
+    // Not wrong, only unfinished.
+    if std::str::from_utf8(last).is_err_and(|error| error.error_len().is_none()) {
+        data = &data[..data.len() - last.len()];
+    }
+    String::from_utf8_lossy(data).into_owned()
+}
+
+fn failed(_: io::Error) -> Fault {
+    Code::Failed.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(text: &[u8]) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        file
+    }
+
+    #[test]
+    fn parts_are_read_by_offset_and_length() {
+        let log = log(b"0123456789");
+        for ((offset, length), expected) in [
+            ((0, 0), "0123456789"),
+            ((0, 4), "0123"),
+            ((4, 3), "456"),
+            ((8, 100), "89"),
+            ((100, 0), ""),
+            ((-3, 0), "789"),
+            ((-100, 0), "0123456789"),
+        ] {
+            assert_eq!(read(log.path(), offset, length).unwrap(), expected, "{offset} {length}");
+        }
+        for (offset, length) in [(-3, 1), (0, -1), (-3, -1)] {
+            assert_eq!(read(log.path(), offset, length), Err(Code::BadArguments.into()));
+        }
+        assert_eq!(read(Path::new("/nonexistent"), 0, 0), Err(Code::Failed.into()));
+    }
+
+    #[test]
+    fn tails_are_supervisors_own() {
+        let log = log(b"first line\nsecond line\nthe third line\n");
+        let size = 38;
+        for ((offset, length), expected) in [
+            ((0, 5), ("line\n", true)),
+            ((0, 0), ("", true)),
+            ((7, 1000), ("first line\nsecond line\nthe third line\n", false)),
+            ((1000, 10), ("", false)),
+            ((0, 38), ("first line\nsecond line\nthe third line\n", false)),
+            ((0, -5), ("", true)),
+            ((-5, 2), ("e\n", true)),
+        ] {
+            let (text, end, overflow) = tail(log.path(), offset, length);
+            assert_eq!((text.as_str(), overflow), expected, "{offset} {length}");
+            assert_eq!(end, size);
+        }
+        assert_eq!(tail(Path::new("/nonexistent"), 7, 1), (String::new(), 7, false));
+    }
+
+    #[test]
+    fn a_character_that_is_cut_is_left_out_and_a_stray_byte_replaced() {
+        let log = log("aéb".as_bytes());
+        assert_eq!(read(log.path(), 0, 2).unwrap(), "a");
+        assert_eq!(read(log.path(), 2, 0).unwrap(), "b");
+        assert_eq!(text(b"a\x88b", false), "a\u{fffd}b");
+        assert_eq!(text(b"a\xff", false), "a\u{fffd}");
+        assert_eq!(text(b"\x88\x88", true), "\u{fffd}\u{fffd}");
+    }
+}

@@ -1,0 +1,681 @@
+//! The `supervisor` namespace: what Supervisor's clients call.
+
+mod control;
+mod files;
+mod shape;
+
+use std::{path::Path, time::Duration, time::SystemTime};
+
+use plugin_api::{Code, Fault, Value, rpc_interface};
+
+use self::control::{Wait, many, one, signal_number};
+use crate::{
+    config::Logfile,
+    events::{Channel, Event},
+    process::stdin::StdinError,
+    supervisor::{Found, ProcessInfo, Supervisor, make_namespec},
+};
+
+/// How long a reader of a log waits for a disk that does not answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The version of the interface, not of the program.
+const API_VERSION: &str = "3.0";
+/// The Supervisor that this one is a stand-in for. Clients compare it.
+const SUPERVISOR_VERSION: &str = "4.3.0";
+
+/// The methods of the `supervisor` namespace.
+#[derive(Clone, Debug)]
+pub struct SupervisorInterface {
+    supervisor: Supervisor,
+}
+
+/// One process, or all of a group.
+enum Target {
+    One(ProcessInfo),
+    Group(Vec<ProcessInfo>),
+}
+
+impl SupervisorInterface {
+    /// The interface to this supervisor.
+    pub fn new(supervisor: Supervisor) -> Self {
+        Self { supervisor }
+    }
+
+    /// Every method begins with this: a supervisor that is about to end answers nothing.
+    fn check_up(&self) -> Result<(), Fault> {
+        if self.supervisor.is_stopping() { Err(Fault::shutdown_state()) } else { Ok(()) }
+    }
+
+    /// What a client means by a name, if it is there and the supervisor is up.
+    fn find(&self, name: &str) -> Result<Target, Fault> {
+        self.check_up()?;
+        let found = match self.supervisor.find(name) {
+            Some(Found::Process(id)) => self.supervisor.info(id).map(Target::One),
+            Some(Found::Group(group)) => self.supervisor.of_group(&group).map(Target::Group),
+            None => None,
+        };
+        found.ok_or_else(|| Fault::bad_name_with(name))
+    }
+
+    /// The same where a group will not do.
+    fn find_one(&self, name: &str) -> Result<ProcessInfo, Fault> {
+        match self.find(name)? {
+            Target::One(info) => Ok(info),
+            Target::Group(_) => Err(Fault::bad_name_with(name)),
+        }
+    }
+
+    fn group(&self, name: &str) -> Result<Vec<ProcessInfo>, Fault> {
+        self.check_up()?;
+        self.supervisor.of_group(name).ok_or_else(|| Fault::bad_name_with(name))
+    }
+
+    async fn start(&self, processes: Vec<ProcessInfo>, wait: Wait) -> Vec<Value> {
+        let stopped = processes.into_iter().filter(|info| !info.state.is_running()).collect();
+        many(stopped, |info, namespec| control::start(&self.supervisor, info, namespec, wait)).await
+    }
+
+    async fn stop(&self, processes: Vec<ProcessInfo>, wait: Wait) -> Vec<Value> {
+        let running = processes.into_iter().filter(|info| info.state.is_running()).collect();
+        many(running, |info, namespec| control::stop(&self.supervisor, info, namespec, wait)).await
+    }
+
+    async fn signal(&self, processes: Vec<ProcessInfo>, signal: &Value) -> Vec<Value> {
+        let signallable = processes.into_iter().filter(|info| info.state.is_signallable()).collect();
+        let number = signal_number(signal);
+        many(signallable, |info, namespec| Ok(control::signal(&self.supervisor, info, namespec, number.clone()?))).await
+    }
+
+    /// Everything that was written before now is in the files.
+    fn flush(&self) -> Result<(), Fault> {
+        self.supervisor.output().flush(PATIENCE).map_err(Fault::failed_with)
+    }
+
+    fn main_log(&self) -> Option<String> {
+        match &self.supervisor.config().supervisord.logfile {
+            Logfile::Path(path) => Some(path.display().to_string()),
+            Logfile::Syslog => Some("syslog".to_owned()),
+            Logfile::None | Logfile::Auto => None,
+        }
+    }
+
+    /// Reads a log that may be `NONE` or not be there.
+    fn read(&self, log: Option<String>, offset: i64, length: i64) -> Result<String, Fault> {
+        let log = log.ok_or_else(Fault::no_file)?;
+        self.flush()?;
+        if !Path::new(&log).exists() {
+            return Err(Fault::no_file_with(log));
+        }
+        files::read(Path::new(&log), offset, length)
+    }
+
+    fn tail(&self, log: Option<String>, offset: i64, length: i64) -> Result<(String, i64, bool), Fault> {
+        let Some(log) = log else { return Ok((String::new(), 0, false)) };
+        self.flush()?;
+        if !Path::new(&log).exists() {
+            return Ok((String::new(), 0, false));
+        }
+        Ok(files::tail(Path::new(&log), offset, length))
+    }
+
+    fn log_of(&self, name: &str, channel: Channel) -> Result<Option<String>, Fault> {
+        let info = self.find_one(name)?;
+        Ok(match channel {
+            Channel::Stdout => info.stdout_logfile,
+            Channel::Stderr => info.stderr_logfile,
+        })
+    }
+
+    fn clear(&self, info: &ProcessInfo, namespec: &str) -> Result<(), Fault> {
+        match self.supervisor.clear_logs(info.id, PATIENCE) {
+            Some(Ok(())) => Ok(()),
+            Some(Err(_)) => Err(Fault::failed_with(namespec)),
+            None => Err(Fault::bad_name_with(namespec)),
+        }
+    }
+}
+
+#[rpc_interface]
+impl SupervisorInterface {
+    /// Say which version of this interface is spoken.
+    ///
+    /// # Returns
+    /// the version
+    #[rpc(name = "getAPIVersion", nonblocking)]
+    pub fn get_api_version(&self) -> Result<&'static str, Fault> {
+        self.check_up()?;
+        Ok(API_VERSION)
+    }
+
+    /// The old name of `getAPIVersion`.
+    ///
+    /// # Returns
+    /// the version
+    #[rpc(nonblocking)]
+    pub fn get_version(&self) -> Result<&'static str, Fault> {
+        self.get_api_version()
+    }
+
+    /// Say with which version of Supervisor this one is compatible.
+    ///
+    /// # Returns
+    /// the version
+    #[rpc(nonblocking)]
+    pub fn get_supervisor_version(&self) -> Result<&'static str, Fault> {
+        self.check_up()?;
+        Ok(SUPERVISOR_VERSION)
+    }
+
+    /// Give the name that the config gives this supervisord, to tell it from others.
+    ///
+    /// # Returns
+    /// the identifier
+    #[rpc(nonblocking)]
+    pub fn get_identification(&self) -> Result<String, Fault> {
+        self.check_up()?;
+        Ok(self.supervisor.identifier())
+    }
+
+    /// Tell what supervisord is doing.
+    ///
+    /// # Returns
+    /// the members statecode, an int, and statename
+    #[rpc(nonblocking, returns = "struct")]
+    pub fn get_state(&self) -> Result<Value, Fault> {
+        self.check_up()?;
+        let state = self.supervisor.state();
+        Ok(Value::structure([("statecode", (state as i32).into()), ("statename", state.name().into())]))
+    }
+
+    /// Give the process id of supervisord.
+    ///
+    /// # Returns
+    /// the pid
+    #[rpc(name = "getPID", nonblocking)]
+    pub fn get_pid(&self) -> Result<u32, Fault> {
+        self.check_up()?;
+        Ok(self.supervisor.pid())
+    }
+
+    /// Read a part of supervisord's own log.
+    ///
+    /// # Returns
+    /// what stands there
+    pub fn read_log(
+        &self,
+        /// first byte; negative counts from the end, and then length is 0
+        offset: i64,
+        /// number of bytes; 0 is to the end
+        length: i64,
+    ) -> Result<String, Fault> {
+        self.check_up()?;
+        self.read(self.main_log(), offset, length)
+    }
+
+    /// The old name of `readLog`.
+    ///
+    /// # Returns
+    /// what stands there
+    pub fn read_main_log(
+        &self,
+        /// first byte; negative counts from the end, and then length is 0
+        offset: i64,
+        /// number of bytes; 0 is to the end
+        length: i64,
+    ) -> Result<String, Fault> {
+        self.read_log(offset, length)
+    }
+
+    /// Empty supervisord's own log.
+    ///
+    /// # Returns
+    /// always true
+    pub fn clear_log(&self) -> Result<bool, Fault> {
+        self.check_up()?;
+        if !self.main_log().is_some_and(|log| Path::new(&log).exists()) {
+            return Err(Fault::no_file());
+        }
+        self.supervisor.output().clear_activity(PATIENCE).map_err(|_| Fault::failed())?;
+        Ok(true)
+    }
+
+    /// Stop all processes and end supervisord.
+    ///
+    /// # Returns
+    /// always true; it happens after the answer
+    #[rpc(nonblocking)]
+    pub fn shutdown(&self) -> Result<bool, Fault> {
+        self.check_up()?;
+        self.supervisor.shutdown();
+        Ok(true)
+    }
+
+    /// Stop all processes and start supervisord anew.
+    ///
+    /// # Returns
+    /// always true; it happens after the answer
+    #[rpc(nonblocking)]
+    pub fn restart(&self) -> Result<bool, Fault> {
+        self.check_up()?;
+        self.supervisor.restart();
+        Ok(true)
+    }
+
+    /// Read the config file again and tell which groups differ from those that are active. Nothing is started or
+    /// stopped: `removeProcessGroup` and `addProcessGroup` do that.
+    ///
+    /// # Returns
+    /// one array of three: the names of groups that are new, that have changed, that are gone
+    #[rpc(returns = "array")]
+    pub fn reload_config(&self) -> Result<Value, Fault> {
+        self.check_up()?;
+        self.supervisor.reload_config().map_err(Fault::cant_reread_with)?;
+        let changes = self.supervisor.changes().map(|names| Value::array(names.into_iter().map(Value::from)));
+        Ok(Value::array([Value::array(changes)]))
+    }
+
+    /// Make a group of the config active, and start those of its processes that start by themselves.
+    ///
+    /// # Returns
+    /// always true
+    pub fn add_process_group(
+        &self,
+        /// the group
+        name: String,
+    ) -> Result<bool, Fault> {
+        self.check_up()?;
+        let config = self.supervisor.config();
+        let group = config.groups.iter().find(|group| group.name == name).ok_or_else(|| Fault::bad_name_with(&name))?;
+        match self.supervisor.add_group(group) {
+            Ok(true) => Ok(true),
+            Ok(false) => Err(Fault::already_added_with(name)),
+            Err(error) => Err(Fault::failed_with(error)),
+        }
+    }
+
+    /// Forget a group whose processes are all stopped.
+    ///
+    /// # Returns
+    /// always true
+    pub fn remove_process_group(
+        &self,
+        /// the group
+        name: String,
+    ) -> Result<bool, Fault> {
+        self.check_up()?;
+        match self.supervisor.remove_group(&name) {
+            Some(true) => Ok(true),
+            Some(false) => Err(Fault::still_running_with(name)),
+            None => Err(Fault::bad_name_with(name)),
+        }
+    }
+
+    /// Start a process.
+    ///
+    /// # Returns
+    /// always true; for a group what `startProcessGroup` returns
+    #[rpc(returns = "boolean")]
+    pub async fn start_process(
+        &self,
+        /// `name`, `group:name` or `group:*`
+        name: String,
+        /// whether to answer only when it is RUNNING
+        wait: Option<bool>,
+    ) -> Result<Value, Fault> {
+        match self.find(&name)? {
+            Target::One(info) => {
+                one(control::start(&self.supervisor, &info, name, wait.into())).await?;
+                Ok(true.into())
+            }
+            Target::Group(processes) => Ok(Value::array(self.start(processes, wait.into()).await)),
+        }
+    }
+
+    /// Start all processes of a group that do not run.
+    ///
+    /// # Returns
+    /// for each a struct with the members name, group, status and description
+    pub async fn start_process_group(
+        &self,
+        /// the group
+        name: String,
+        /// whether to answer only when they are RUNNING
+        wait: Option<bool>,
+    ) -> Result<Vec<Value>, Fault> {
+        let processes = self.group(&name)?;
+        Ok(self.start(processes, wait.into()).await)
+    }
+
+    /// Start all processes that do not run.
+    ///
+    /// # Returns
+    /// for each a struct with the members name, group, status and description
+    pub async fn start_all_processes(
+        &self,
+        /// whether to answer only when they are RUNNING
+        wait: Option<bool>,
+    ) -> Result<Vec<Value>, Fault> {
+        self.check_up()?;
+        Ok(self.start(self.supervisor.by_priority(), wait.into()).await)
+    }
+
+    /// Stop a process.
+    ///
+    /// # Returns
+    /// always true; for a group what `stopProcessGroup` returns
+    #[rpc(returns = "boolean")]
+    pub async fn stop_process(
+        &self,
+        /// `name`, `group:name` or `group:*`
+        name: String,
+        /// whether to answer only when it has stopped
+        wait: Option<bool>,
+    ) -> Result<Value, Fault> {
+        match self.find(&name)? {
+            Target::One(info) => {
+                one(control::stop(&self.supervisor, &info, name, wait.into())).await?;
+                Ok(true.into())
+            }
+            Target::Group(processes) => Ok(Value::array(self.stop(processes, wait.into()).await)),
+        }
+    }
+
+    /// Stop all processes of a group that run.
+    ///
+    /// # Returns
+    /// for each a struct with the members name, group, status and description
+    pub async fn stop_process_group(
+        &self,
+        /// the group
+        name: String,
+        /// whether to answer only when they have stopped
+        wait: Option<bool>,
+    ) -> Result<Vec<Value>, Fault> {
+        let processes = self.group(&name)?;
+        Ok(self.stop(processes, wait.into()).await)
+    }
+
+    /// Stop all processes that run.
+    ///
+    /// # Returns
+    /// for each a struct with the members name, group, status and description
+    pub async fn stop_all_processes(
+        &self,
+        /// whether to answer only when they have stopped
+        wait: Option<bool>,
+    ) -> Result<Vec<Value>, Fault> {
+        self.check_up()?;
+        Ok(self.stop(self.supervisor.by_priority(), wait.into()).await)
+    }
+
+    /// Send a signal to a process.
+    ///
+    /// # Returns
+    /// always true; for a group what `signalProcessGroup` returns
+    #[rpc(returns = "boolean")]
+    pub async fn signal_process(
+        &self,
+        /// `name`, `group:name` or `group:*`
+        name: String,
+        /// `HUP`, `SIGHUP` or `1`
+        #[rpc(kind = "string")]
+        signal: Value,
+    ) -> Result<Value, Fault> {
+        match self.find(&name)? {
+            Target::One(info) => {
+                let number = signal_number(&signal)?;
+                one(Ok(control::signal(&self.supervisor, &info, name, number))).await?;
+                Ok(true.into())
+            }
+            Target::Group(processes) => Ok(Value::array(self.signal(processes, &signal).await)),
+        }
+    }
+
+    /// Send a signal to all processes of a group that are there.
+    ///
+    /// # Returns
+    /// for each a struct with the members name, group, status and description
+    pub async fn signal_process_group(
+        &self,
+        /// the group
+        name: String,
+        /// `HUP`, `SIGHUP` or `1`
+        #[rpc(kind = "string")]
+        signal: Value,
+    ) -> Result<Vec<Value>, Fault> {
+        let processes = self.group(&name)?;
+        Ok(self.signal(processes, &signal).await)
+    }
+
+    /// Send a signal to all processes that are there.
+    ///
+    /// # Returns
+    /// for each a struct with the members name, group, status and description
+    pub async fn signal_all_processes(
+        &self,
+        /// `HUP`, `SIGHUP` or `1`
+        #[rpc(kind = "string")]
+        signal: Value,
+    ) -> Result<Vec<Value>, Fault> {
+        self.check_up()?;
+        Ok(self.signal(self.supervisor.by_priority(), &signal).await)
+    }
+
+    /// Tell all that is known of a process.
+    ///
+    /// # Returns
+    /// its state, times, pid, exit status and logs
+    #[rpc(nonblocking, returns = "struct")]
+    pub fn get_process_info(
+        &self,
+        /// `name` or `group:name`
+        name: String,
+    ) -> Result<Value, Fault> {
+        Ok(shape::process(&self.find_one(&name)?, SystemTime::now()))
+    }
+
+    /// Tell all that is known of all processes.
+    ///
+    /// # Returns
+    /// what `getProcessInfo` returns, for each, by group and name
+    #[rpc(nonblocking)]
+    pub fn get_all_process_info(&self) -> Result<Vec<Value>, Fault> {
+        self.check_up()?;
+        let now = SystemTime::now();
+        Ok(self.supervisor.by_name().iter().map(|info| shape::process(info, now)).collect())
+    }
+
+    /// Tell what the config says of all processes, whether their groups are active or not.
+    ///
+    /// # Returns
+    /// a struct for each, by name
+    #[rpc(nonblocking)]
+    pub fn get_all_config_info(&self) -> Result<Vec<Value>, Fault> {
+        self.check_up()?;
+        let mut all = self.supervisor.process_configs();
+        all.sort_by(|a, b| a.process.name.cmp(&b.process.name));
+        Ok(all.iter().map(shape::config).collect())
+    }
+
+    /// Read a part of the stdout log of a process.
+    ///
+    /// # Returns
+    /// what stands there
+    pub fn read_process_stdout_log(
+        &self,
+        /// `name` or `group:name`
+        name: String,
+        /// first byte; negative counts from the end, and then length is 0
+        offset: i64,
+        /// number of bytes; 0 is to the end
+        length: i64,
+    ) -> Result<String, Fault> {
+        self.read(self.log_of(&name, Channel::Stdout)?, offset, length)
+    }
+
+    /// The old name of `readProcessStdoutLog`.
+    ///
+    /// # Returns
+    /// what stands there
+    pub fn read_process_log(
+        &self,
+        /// `name` or `group:name`
+        name: String,
+        /// first byte; negative counts from the end, and then length is 0
+        offset: i64,
+        /// number of bytes; 0 is to the end
+        length: i64,
+    ) -> Result<String, Fault> {
+        self.read_process_stdout_log(name, offset, length)
+    }
+
+    /// Read a part of the stderr log of a process.
+    ///
+    /// # Returns
+    /// what stands there
+    pub fn read_process_stderr_log(
+        &self,
+        /// `name` or `group:name`
+        name: String,
+        /// first byte; negative counts from the end, and then length is 0
+        offset: i64,
+        /// number of bytes; 0 is to the end
+        length: i64,
+    ) -> Result<String, Fault> {
+        self.read(self.log_of(&name, Channel::Stderr)?, offset, length)
+    }
+
+    /// Follow the stdout log of a process: whoever asks with the size of the last answer gets what has come since, and
+    /// hears when that is more than fits.
+    ///
+    /// # Returns
+    /// the text, the size of the log, and whether some was left out
+    pub fn tail_process_stdout_log(
+        &self,
+        /// `name` or `group:name`
+        name: String,
+        /// the size of the log at the last answer
+        offset: i64,
+        /// the most bytes to give
+        length: i64,
+    ) -> Result<(String, i64, bool), Fault> {
+        self.tail(self.log_of(&name, Channel::Stdout)?, offset, length)
+    }
+
+    /// The old name of `tailProcessStdoutLog`.
+    ///
+    /// # Returns
+    /// the text, the size of the log, and whether some was left out
+    pub fn tail_process_log(
+        &self,
+        /// `name` or `group:name`
+        name: String,
+        /// the size of the log at the last answer
+        offset: i64,
+        /// the most bytes to give
+        length: i64,
+    ) -> Result<(String, i64, bool), Fault> {
+        self.tail_process_stdout_log(name, offset, length)
+    }
+
+    /// Follow the stderr log of a process, as `tailProcessStdoutLog` does with stdout.
+    ///
+    /// # Returns
+    /// the text, the size of the log, and whether some was left out
+    pub fn tail_process_stderr_log(
+        &self,
+        /// `name` or `group:name`
+        name: String,
+        /// the size of the log at the last answer
+        offset: i64,
+        /// the most bytes to give
+        length: i64,
+    ) -> Result<(String, i64, bool), Fault> {
+        self.tail(self.log_of(&name, Channel::Stderr)?, offset, length)
+    }
+
+    /// Empty the logs of a process.
+    ///
+    /// # Returns
+    /// always true
+    pub fn clear_process_logs(
+        &self,
+        /// `name` or `group:name`
+        name: String,
+    ) -> Result<bool, Fault> {
+        let info = self.find_one(&name)?;
+        self.clear(&info, &name)?;
+        Ok(true)
+    }
+
+    /// The old name of `clearProcessLogs`.
+    ///
+    /// # Returns
+    /// always true
+    pub fn clear_process_log(
+        &self,
+        /// `name` or `group:name`
+        name: String,
+    ) -> Result<bool, Fault> {
+        self.clear_process_logs(name)
+    }
+
+    /// Empty the logs of all processes.
+    ///
+    /// # Returns
+    /// for each a struct with the members name, group, status and description
+    pub fn clear_all_process_logs(&self) -> Result<Vec<Value>, Fault> {
+        self.check_up()?;
+        let clear = |info: &ProcessInfo| self.clear(info, &make_namespec(&info.group, &info.name));
+        Ok(self.supervisor.by_priority().iter().map(|info| shape::result(info, &clear(info))).collect())
+    }
+
+    /// Write to the stdin of a process.
+    ///
+    /// # Returns
+    /// always true; what the process does not read at once is sent when it does
+    pub fn send_process_stdin(
+        &self,
+        /// `name` or `group:name`
+        name: String,
+        /// what to write, as UTF-8; base64 as it is
+        #[rpc(kind = "string")]
+        chars: Value,
+    ) -> Result<bool, Fault> {
+        self.check_up()?;
+        let data = match &chars {
+            Value::Base64(data) => data.as_slice(),
+            other => match other.as_str() {
+                Some(text) => text.as_bytes(),
+                None => return Err(Fault::of(Code::IncorrectParameters, plugin_api::repr(other))),
+            },
+        };
+        let info = self.find_one(&name)?;
+        match self.supervisor.write_stdin(info.id, data) {
+            Some(Ok(())) => Ok(true),
+            Some(Err(StdinError::Closed)) => Err(Fault::no_file_with(name)),
+            Some(Err(StdinError::Full)) => Err(Fault::failed_with(format_args!("{name} does not read its stdin"))),
+            None => Err(Fault::not_running_with(name)),
+        }
+    }
+
+    /// Send an event of the type REMOTE_COMMUNICATION to whoever listens. Works also while supervisord is stopping.
+    ///
+    /// # Returns
+    /// always true
+    #[rpc(nonblocking)]
+    pub fn send_remote_comm_event(
+        &self,
+        /// the type, for the listener to tell events apart
+        #[rpc(kind = "string")]
+        r#type: Value,
+        /// what it is about
+        #[rpc(kind = "string")]
+        data: Value,
+    ) -> bool {
+        let text = |value: Value| value.as_str().map_or_else(|| plugin_api::repr(&value), str::to_owned);
+        self.supervisor.bus().publish(Event::RemoteCommunication { kind: text(r#type), data: text(data) });
+        true
+    }
+}

@@ -1,0 +1,220 @@
+//! One supervisor for all tests of this binary, and words to tell their stories.
+
+use std::{
+    fs,
+    future::Future,
+    sync::{Arc, LazyLock},
+    thread,
+    time::{Duration, Instant},
+};
+
+use supervisor_host::{
+    config::{AutoRestart, Config, Group, Level, Logfile, Output, Process, Supervisord},
+    logger::Logger,
+    process::output::{self, OutputHandle},
+    states::ProcessState,
+    supervisor::{ProcessId, ProcessInfo, Refused, Status, Supervisor},
+};
+
+/// Far more than anything here takes; a test that fails is the only one that waits for it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) struct Core {
+    pub(crate) supervisor: Supervisor,
+    pub(crate) output: OutputHandle,
+    pub(crate) dir: tempfile::TempDir,
+}
+
+/// The one supervisor of this process, at work on a thread of its own.
+pub(crate) fn core() -> &'static Core {
+    static CORE: LazyLock<Core> = LazyLock::new(|| {
+        let core = Core::new(Vec::new());
+        let supervisor = core.supervisor.clone();
+        thread::spawn(move || supervisor.run());
+        core
+    });
+    &CORE
+}
+
+impl Core {
+    pub(crate) fn new(groups: Vec<Arc<Group>>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let config = config(dir.path(), groups);
+        let (output, logger): (OutputHandle, Logger) = output::start(&config.supervisord).unwrap();
+        let supervisor = Supervisor::new(config, logger, output.clone()).unwrap();
+        Self { supervisor, output, dir }
+    }
+
+    /// Adds a group of one process, which starts.
+    pub(crate) fn add(&'static self, process: Process) -> Handle {
+        let name = process.name.clone();
+        self.add_group(&name, vec![process]).remove(0)
+    }
+
+    pub(crate) fn add_group(&'static self, name: &str, processes: Vec<Process>) -> Vec<Handle> {
+        let processes = processes.into_iter().map(Arc::new).collect();
+        let group = Arc::new(Group { name: name.to_owned(), priority: 999, processes });
+        assert!(self.supervisor.add_group(&group).unwrap());
+        self.supervisor.of_group(name).unwrap().into_iter().map(|info| Handle { id: info.id }).collect()
+    }
+
+    pub(crate) fn activity(&self) -> String {
+        self.output.flush(PATIENCE).unwrap();
+        fs::read_to_string(self.dir.path().join("supervisord.log")).unwrap()
+    }
+
+    /// These lines stand in the activity log, in this order, with others between them.
+    pub(crate) fn assert_logged(&self, lines: &[&str]) {
+        let log = self.activity();
+        let mut rest = log.lines();
+        for line in lines {
+            let found = rest.any(|logged| logged.get(24..) == Some(*line));
+            assert!(found, "no line {line:?} (after the ones before it) in:\n{log}");
+        }
+    }
+}
+
+/// One process of the shared supervisor.
+pub(crate) struct Handle {
+    pub(crate) id: ProcessId,
+}
+
+impl Handle {
+    pub(crate) fn info(&self) -> ProcessInfo {
+        core().supervisor.info(self.id).unwrap()
+    }
+
+    pub(crate) fn wait(&self, condition: impl FnMut(&Status) -> bool) {
+        let mut watch = core().supervisor.watch(self.id).unwrap();
+        let waited = block_on(async { watch.wait_for(condition).await.map(drop) });
+        waited.expect("the process is still there");
+    }
+
+    pub(crate) fn wait_for(&self, state: ProcessState) {
+        self.wait(|status| status.state == state);
+    }
+
+    pub(crate) fn start(&self) -> Result<Status, Refused> {
+        block_on(core().supervisor.start(self.id))
+    }
+
+    pub(crate) fn stop(&self) -> Result<Status, Refused> {
+        block_on(core().supervisor.stop(self.id, false))
+    }
+
+    pub(crate) fn stop_and_wait(&self) {
+        block_on(core().supervisor.stop(self.id, true)).unwrap();
+        self.wait_for(ProcessState::Stopped);
+    }
+
+    pub(crate) fn signal(&self, signal: i32) -> Result<Status, Refused> {
+        block_on(core().supervisor.signal(self.id, signal))
+    }
+
+    pub(crate) fn stdout(&self) -> String {
+        read(self.info().stdout_logfile)
+    }
+
+    pub(crate) fn stderr(&self) -> String {
+        read(self.info().stderr_logfile)
+    }
+
+    /// Waits until its stdout log ends like this.
+    pub(crate) fn wait_for_stdout(&self, end: &str) {
+        wait_until(|| self.stdout().ends_with(end));
+    }
+}
+
+fn read(path: Option<String>) -> String {
+    core().output.flush(PATIENCE).unwrap();
+    fs::read_to_string(path.expect("it has a log")).unwrap()
+}
+
+/// For what nobody announces: the output of a process.
+pub(crate) fn wait_until(mut condition: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !condition() {
+        assert!(begin.elapsed() < PATIENCE, "waited in vain");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async { tokio::time::timeout(PATIENCE, future).await.expect("waited in vain") })
+}
+
+pub(crate) fn shell(name: &str, script: &str) -> Process {
+    program(name, &format!("/bin/sh -c \"{}\"", script.replace('\\', "\\\\").replace('"', "\\\"")))
+}
+
+/// A program with Supervisor's defaults, save that it is RUNNING at once.
+pub(crate) fn program(name: &str, command: &str) -> Process {
+    let output = Output {
+        logfile: Logfile::Auto,
+        maxbytes: 50 * 1024 * 1024,
+        backups: 10,
+        capture_maxbytes: 0,
+        events_enabled: false,
+        syslog: false,
+    };
+    Process {
+        name: name.to_owned(),
+        command: command.to_owned(),
+        directory: None,
+        umask: None,
+        priority: 999,
+        autostart: true,
+        autorestart: AutoRestart::Unexpected,
+        startsecs: 0,
+        startretries: 3,
+        user: None,
+        stdout: output.clone(),
+        stderr: output,
+        stopsignal: libc::SIGTERM,
+        stopwaitsecs: 10,
+        stopasgroup: false,
+        killasgroup: false,
+        exitcodes: vec![0],
+        redirect_stderr: false,
+        environment: Vec::new(),
+        serverurl: None,
+    }
+}
+
+/// A group of that process alone.
+pub(crate) fn group(process: Process) -> Arc<Group> {
+    Arc::new(Group { name: process.name.clone(), priority: process.priority, processes: vec![Arc::new(process)] })
+}
+
+pub(crate) fn config(dir: &std::path::Path, groups: Vec<Arc<Group>>) -> Config {
+    Config {
+        file: dir.join("supervisord.conf"),
+        here: dir.to_owned(),
+        supervisord: Supervisord {
+            logfile: Logfile::Path(dir.join("supervisord.log")),
+            logfile_maxbytes: 50 * 1024 * 1024,
+            logfile_backups: 10,
+            loglevel: Level::Info,
+            pidfile: dir.join("supervisord.pid"),
+            umask: 0o022,
+            nodaemon: false,
+            silent: false,
+            minfds: 1024,
+            minprocs: 200,
+            nocleanup: false,
+            childlogdir: dir.to_owned(),
+            user: None,
+            directory: None,
+            strip_ansi: false,
+            environment: Vec::new(),
+            identifier: "supervisor".to_owned(),
+            plugin_path: Vec::new(),
+            serverurl: None,
+        },
+        servers: Vec::new(),
+        groups,
+        rpcinterfaces: Vec::new(),
+        messages: Vec::new(),
+    }
+}
