@@ -20,4 +20,7 @@ pub mod rpc;
 
 pub mod server;
 
+pub mod daemon;
+pub mod server_options;
+
 pub mod ctl;

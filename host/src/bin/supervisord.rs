@@ -1,1 +1,99 @@
-fn main() {}
+//! `supervisord`: starts programs and keeps them running.
+
+use std::{io::Write as _, process::ExitCode, time::Duration};
+
+use supervisor_host::{
+    config::Config,
+    daemon::{self, Origin, Pidfile},
+    process::output,
+    rpc::Registry,
+    server::{Limits, Listeners},
+    server_options::{self, Command, HELP, VERSION},
+    supervisor::{Outcome, Supervisor},
+};
+
+/// How long the end may wait for what was logged to reach the disk.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let program = args.first().map_or("supervisord", String::as_str);
+    let result = match Command::parse(args.get(1..).unwrap_or_default()) {
+        Ok(Command::Help) => {
+            print(&HELP.replace("PROG", program));
+            Ok(())
+        }
+        Ok(Command::Version) => {
+            print(&format!("{VERSION}\n"));
+            Ok(())
+        }
+        Ok(Command::Run { configuration, overrides }) => server_options::load(configuration, &overrides).and_then(run),
+        Err(error) => Err(error),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprint!("Error: {error}\nFor help, use {program} -h\n");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn print(text: &str) {
+    // A reader that has gone has read enough.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// The life of a supervisord. The error is what it could not start for.
+fn run(config: Config) -> Result<(), String> {
+    let origin = Origin::of_this_process().map_err(in_words)?;
+    let supervisord = config.supervisord.clone();
+    let becomes_daemon = !supervisord.nodaemon && !origin.restarted();
+    let birth = becomes_daemon.then(daemon::fork).transpose().map_err(in_words)?;
+
+    // Limits first, since root may raise them further; Supervisor's log has them last.
+    let limits = if origin.restarted() { Vec::new() } else { daemon::raise_limits(&supervisord)? };
+    let mut messages = config.messages.clone();
+    messages.extend(daemon::become_user(supervisord.user.as_ref())?);
+    messages.extend(limits);
+    messages.sort_by_key(|message| std::cmp::Reverse(message.level));
+
+    let (output, logger) = output::start(&supervisord).map_err(in_words)?;
+    for message in &messages {
+        logger.log(message.level, &message.text);
+    }
+    let supervisor = Supervisor::new(config, logger.clone(), output.clone()).map_err(in_words)?;
+    daemon::listen();
+
+    let config = supervisor.config();
+    let listeners = Listeners::bind(&config.servers).map_err(in_words)?;
+    let registry = Registry::build(&config, &supervisor, &logger).map_err(in_words)?;
+    for server in config.servers.iter().filter(|server| server.credentials.is_none()) {
+        let section = &server.section;
+        logger.critical(format_args!("Server '{section}' running without any HTTP authentication checking"));
+    }
+    match &birth {
+        Some(birth) => birth.detach(&supervisord, &logger).map_err(in_words)?,
+        None if supervisord.nodaemon => {}
+        None => daemon::change_directory(&supervisord, &logger),
+    }
+    let pidfile = Pidfile::write(&supervisord.pidfile, &logger);
+    let servers = listeners.serve(registry, logger.clone(), Limits::default()).map_err(in_words)?;
+    if let Some(birth) = birth {
+        birth.announce();
+    }
+
+    let outcome = supervisor.run();
+    servers.stop();
+    drop(pidfile);
+    output.stop(LAST_WORDS);
+    if outcome == Outcome::Restart {
+        return Err(format!("cannot start anew: {}", origin.execute()));
+    }
+    // At once: what a plugin has left running is not waited for.
+    std::process::exit(0)
+}
+
+fn in_words(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}

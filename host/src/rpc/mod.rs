@@ -1,9 +1,11 @@
 //! XML-RPC methods: the table of all namespaces, where their code runs, and the namespaces that the host has itself.
 
+mod load;
 pub mod plugin_host;
 mod registry;
 pub mod supervisor;
 pub mod system;
 mod workers;
 
+pub use load::BuildError;
 pub use registry::{Origin, Registry};

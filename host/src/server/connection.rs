@@ -62,8 +62,6 @@ where
         watch.attach(cx.waker());
         match (watch.order(), watch.phase()) {
             (Order::TimedOut, Phase::Head | Phase::Body) => return Poll::Ready(End::TimedOut),
-            // Its client may have gone on in the moment since it was seen to be late.
-            (Order::None | Order::TimedOut, _) => {}
             (Order::Close, _) | (Order::Finish, Phase::Idle | Phase::Head | Phase::Stream) => {
                 return Poll::Ready(End::Over);
             }
@@ -71,7 +69,8 @@ where
                 finishing = true;
                 Pin::new(&mut http).graceful_shutdown();
             }
-            (Order::Finish, _) => {}
+            // A client that was late may have gone on in the moment since that was seen.
+            (Order::None | Order::TimedOut | Order::Finish, _) => {}
         }
         if Pin::new(&mut http).poll(cx).is_ready() {
             return Poll::Ready(End::Over);

@@ -16,18 +16,17 @@ mod answer;
 mod auth;
 mod connection;
 mod listen;
+mod route;
 mod rpc2;
 mod watch;
 
 use std::{
-    borrow::Cow,
-    convert::Infallible,
     io,
     sync::{Arc, mpsc},
     time::Duration,
 };
 
-use hyper::{Method, Request, Response, StatusCode, body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{server::conn::http1, service::service_fn};
 use tokio::{
     net::{TcpListener, UnixListener},
     runtime,
@@ -35,8 +34,6 @@ use tokio::{
 };
 
 use self::{
-    answer::{Answer, last, refusal},
-    auth::Verdict,
     connection::Stream,
     listen::SocketFile,
     watch::{Phase, Watch, Watchlist},
@@ -229,7 +226,7 @@ async fn accept(server: Arc<Server>, door: Door, site: Arc<Site>) {
                 tokio::spawn(async move {
                     let service = service_fn(|request| {
                         endpoint.watch.enter(Phase::Body);
-                        answer(endpoint.clone(), request)
+                        route::answer(endpoint.clone(), request)
                     });
                     connection::serve(stream, place, &endpoint.server.builder, service).await;
                 });
@@ -267,107 +264,5 @@ async fn sweep(server: Arc<Server>) {
                 break;
             }
         }
-    }
-}
-
-/// Answers a request.
-async fn answer(endpoint: Arc<Endpoint>, request: Request<Incoming>) -> Result<Response<Answer>, Infallible> {
-    let (head, body) = request.into_parts();
-    let response = match auth::check(endpoint.site.credentials.as_ref(), &head.headers) {
-        Verdict::Granted => {
-            let path = decoded(head.uri.path());
-            match (route(&path), &head.method) {
-                (Route::Rpc, &Method::POST) => rpc2::call(&endpoint, &head.headers, body).await,
-                (Route::Elsewhere, &Method::POST) if endpoint.site.any_path => {
-                    rpc2::call(&endpoint, &head.headers, body).await
-                }
-                (Route::Web | Route::Elsewhere, &Method::GET | &Method::HEAD) | (Route::Web, &Method::POST) => {
-                    rpc2::refuse(&endpoint, &head.headers, body, StatusCode::NOT_FOUND).await
-                }
-                (Route::Logtail | Route::MainLogtail, &Method::GET) => {
-                    rpc2::refuse(&endpoint, &head.headers, body, StatusCode::NOT_FOUND).await
-                }
-                _ => rpc2::refuse(&endpoint, &head.headers, body, StatusCode::BAD_REQUEST).await,
-            }
-        }
-        Verdict::Denied => {
-            endpoint.watch.unread.store(true, std::sync::atomic::Ordering::Relaxed);
-            let mut response = last(refusal(StatusCode::UNAUTHORIZED));
-            response.headers_mut().insert(hyper::header::WWW_AUTHENTICATE, auth::CHALLENGE);
-            response
-        }
-        Verdict::Malformed => rpc2::refuse(&endpoint, &head.headers, body, StatusCode::BAD_REQUEST).await,
-    };
-    endpoint.watch.enter(Phase::Answer);
-    Ok(response)
-}
-
-/// What a path leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Route {
-    /// XML-RPC.
-    Rpc,
-    /// The log of a process, as it grows.
-    Logtail,
-    /// The activity log, as it grows.
-    MainLogtail,
-    /// The pages for a browser and what belongs to them.
-    Web,
-    /// Nothing of ours.
-    Elsewhere,
-}
-
-fn route(path: &str) -> Route {
-    match path {
-        _ if path.starts_with("/RPC2") => Route::Rpc,
-        _ if path.starts_with("/logtail") => Route::Logtail,
-        _ if path.starts_with("/mainlogtail") => Route::MainLogtail,
-        "/" | "/index.html" | "/tail.html" | "/ok.html" => Route::Web,
-        _ if path.starts_with("/stylesheets") || path.starts_with("/images") => Route::Web,
-        _ => Route::Elsewhere,
-    }
-}
-
-/// A path without its percent signs. What is no UTF-8 then leads nowhere.
-fn decoded(path: &str) -> Cow<'_, str> {
-    if !path.contains('%') {
-        return Cow::Borrowed(path);
-    }
-    let mut bytes = Vec::with_capacity(path.len());
-    let mut rest = path.as_bytes();
-    while let Some((&byte, tail)) = rest.split_first() {
-        let escaped = (byte == b'%')
-            .then(|| tail.get(..2))
-            .flatten()
-            .and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
-        match escaped {
-            Some(escaped) => {
-                bytes.push(escaped);
-                rest = &tail[2..];
-            }
-            None => {
-                bytes.push(byte);
-                rest = tail;
-            }
-        }
-    }
-    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_are_prefixes_and_may_be_escaped() {
-        for path in ["/RPC2", "/RPC2foo", "/RPC2/a", "/%52PC2"] {
-            assert_eq!(route(&decoded(path)), Route::Rpc, "{path}");
-        }
-        for path in ["/rpc2", "//RPC2", "/whatever", "*", "/%5", "/%zz", "/%ff"] {
-            assert_eq!(route(&decoded(path)), Route::Elsewhere, "{path}");
-        }
-        assert_eq!(route("/"), Route::Web);
-        assert_eq!(route("/logtail/cat"), Route::Logtail);
-        assert_eq!(route("/mainlogtail"), Route::MainLogtail);
     }
 }

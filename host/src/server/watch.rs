@@ -49,7 +49,7 @@ impl Default for Limits {
             head: 64 << 10,
             connections: 4096,
             request: Duration::from_secs(30),
-            answer: Duration::from_secs(60),
+            answer: Duration::from_mins(1),
             idle: Duration::from_hours(24),
             parting: Duration::from_secs(1),
             farewell: Duration::from_millis(500),

@@ -92,7 +92,7 @@ impl Toolbox {
 
     pub async fn spin(&self) {
         loop {
-            thread::park_timeout(Duration::from_secs(60));
+            thread::park_timeout(Duration::from_mins(1));
         }
     }
 
@@ -266,7 +266,7 @@ impl Client {
     }
 
     fn more(&mut self) -> bool {
-        let mut bytes = [0; 65536];
+        let mut bytes = [0; 16384];
         match self.socket.read(&mut bytes) {
             Ok(0) => false,
             Ok(count) => {

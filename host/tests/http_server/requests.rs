@@ -118,7 +118,7 @@ fn what_is_not_http_is_refused() {
     }
     assert_eq!(server.status(format!("POST /RPC2 HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(100_000))), 431);
     assert_eq!(server.status(format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(100_000))), 431);
-    let many = (0..1000).map(|number| format!("X{number}: y\r\n")).collect::<String>();
+    let many = "X: y\r\n".repeat(1000);
     assert_eq!(server.status(format!("POST /RPC2 HTTP/1.1\r\n{many}\r\n")), 431);
 }
 

@@ -44,7 +44,11 @@ fn signatures_and_help_come_from_the_code() {
     }
     for name in [text("nope"), text("host.nope"), text("host._event"), text(""), Value::Int(5), Value::array([])] {
         for method in ["system.methodHelp", "system.methodSignature"] {
-            assert_eq!(server.call(method, &[name.clone()]), Err(Fault::signature_unsupported()), "{name:?}");
+            assert_eq!(
+                server.call(method, std::slice::from_ref(&name)),
+                Err(Fault::signature_unsupported()),
+                "{name:?}"
+            );
         }
     }
     assert_eq!(server.call("system.methodHelp", &[]), Err(Fault::incorrect_parameters()));
@@ -95,7 +99,7 @@ fn multicall_returns_bare_results_and_faults_in_order() {
         fault(2, "INCORRECT_PARAMETERS: No methodName"),
         fault(2, "INCORRECT_PARAMETERS: No methodName"),
     ]);
-    assert_eq!(server.call("system.multicall", &[call.clone()]), Ok(expected.clone()));
+    assert_eq!(server.call("system.multicall", std::slice::from_ref(&call)), Ok(expected.clone()));
     assert_eq!(directly(&server, "system.multicall", vec![call]), Ok(expected));
 }
 

@@ -1,0 +1,259 @@
+//! Becoming a daemon, another user, or oneself anew: what a process does to itself.
+//!
+//! Supervisor forks when all is ready. Threads do not survive that, and a plugin may have made some in its constructor.
+//! So here the fork comes first, and the parent stays until the child is ready: what fails until then is still said on
+//! the terminal, and is still the exit status.
+
+// fork, and the environment of a process that has no other thread yet.
+#![allow(unsafe_code)]
+
+use std::{
+    env,
+    ffi::{CString, OsString},
+    fs, io,
+    io::Write as _,
+    os::{fd::OwnedFd, unix::ffi::OsStringExt as _},
+    path::{Path, PathBuf},
+    process,
+};
+
+use nix::{
+    sys::{
+        resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit},
+        signal::{SigSet, Signal},
+        stat::{Mode, umask},
+        wait::{WaitStatus, waitpid},
+    },
+    unistd::{self, ForkResult, Gid, Pid, Uid},
+};
+
+use crate::{
+    config::{Level, Message, Supervisord, User},
+    logger::Logger,
+    text::repr::repr,
+};
+
+/// Holds our pid where we have been executed anew by ourselves. A pid, so that it means nothing to a program that
+/// happens to inherit it.
+const RESTARTED: &str = "SUPERVISORD_RESTARTED";
+
+/// What the supervisor listens to; kept back while there is nobody to listen.
+const SIGNALS: [Signal; 6] =
+    [Signal::SIGHUP, Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGUSR2, Signal::SIGCHLD];
+
+/// How this process was started, to be started the same way again.
+#[derive(Debug)]
+pub struct Origin {
+    executable: PathBuf,
+    arguments: Vec<OsString>,
+    directory: PathBuf,
+    /// This is not the first time.
+    restarted: bool,
+}
+
+impl Origin {
+    /// To be called first of all, before any other thread exists.
+    pub fn of_this_process() -> io::Result<Self> {
+        let pid = process::id().to_string();
+        let restarted = env::var(RESTARTED).is_ok_and(|value| value == pid);
+        if env::var_os(RESTARTED).is_some() {
+            // SAFETY: no other thread exists, as the caller promises, that could be reading the environment.
+            unsafe { env::remove_var(RESTARTED) };
+        }
+        Ok(Self {
+            executable: env::current_exe()?,
+            arguments: env::args_os().collect(),
+            directory: env::current_dir()?,
+            restarted,
+        })
+    }
+
+    /// Whether we have executed ourselves anew.
+    pub fn restarted(&self) -> bool {
+        self.restarted
+    }
+
+    /// Executes the binary that stands where ours stood, under this pid. Returns only with an error.
+    ///
+    /// Signals that come before the new one listens are kept for it; it calls [`listen`].
+    pub fn execute(&self) -> io::Error {
+        SigSet::from_iter(SIGNALS).thread_block().ok();
+        // Relative paths on the command line mean what they meant.
+        if let Err(error) = env::set_current_dir(&self.directory) {
+            return error;
+        }
+        let text = |text: OsString| CString::new(text.into_vec()).expect("it was a C string before");
+        let arguments: Vec<_> = self.arguments.iter().cloned().map(text).collect();
+        let mark = (OsString::from(RESTARTED), OsString::from(process::id().to_string()));
+        let environment: Vec<_> = env::vars_os()
+            .chain([mark])
+            .map(|(mut variable, value)| {
+                variable.push("=");
+                variable.push(value);
+                text(variable)
+            })
+            .collect();
+        match unistd::execve(&text(self.executable.clone().into_os_string()), &arguments, &environment) {
+            Ok(never) => match never {},
+            Err(errno) => errno.into(),
+        }
+    }
+}
+
+/// Takes the signals that were kept back for us, now that we listen.
+pub fn listen() {
+    // Without any blocked it does nothing; it cannot fail for signals that exist.
+    SigSet::from_iter(SIGNALS).thread_unblock().ok();
+}
+
+/// A daemon in the making: the child of a process that waits to hear how it went.
+#[derive(Debug)]
+pub struct Birth {
+    ready: OwnedFd,
+}
+
+/// Forks. The child goes on; the parent waits until the child is ready or has ended, and ends with its status.
+pub fn fork() -> io::Result<Birth> {
+    let (waiting, ready) = unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
+    // SAFETY: no other thread exists yet, so that all of the child's memory is in order.
+    match unsafe { unistd::fork() }? {
+        ForkResult::Child => Ok(Birth { ready }),
+        ForkResult::Parent { child } => {
+            drop(ready);
+            let status = match unistd::read(&waiting, &mut [0]) {
+                Ok(1) => 0,
+                _ => status_of(child),
+            };
+            // Nothing of ours is to be undone: it is all the child's now.
+            // SAFETY: plain system call.
+            unsafe { libc::_exit(status) }
+        }
+    }
+}
+
+fn status_of(child: Pid) -> i32 {
+    match waitpid(child, None) {
+        Ok(WaitStatus::Exited(_, status)) => status,
+        _ => 1,
+    }
+}
+
+impl Birth {
+    /// Leaves the terminal, the session and the working directory.
+    pub fn detach(&self, supervisord: &Supervisord, logger: &Logger) -> io::Result<()> {
+        logger.info("daemonizing the supervisord process");
+        change_directory(supervisord, logger);
+        let null = fs::File::options().read(true).write(true).open("/dev/null")?;
+        unistd::dup2_stdin(&null)?;
+        unistd::dup2_stdout(&null)?;
+        unistd::dup2_stderr(&null)?;
+        unistd::setsid()?;
+        umask(Mode::from_bits_truncate(supervisord.umask));
+        Ok(())
+    }
+
+    /// Lets the parent go.
+    pub fn announce(self) {
+        // A parent that is gone already needs not be told.
+        let _ = unistd::write(&self.ready, b"\n");
+    }
+}
+
+/// Goes where `directory=` says. A daemon stays where it is if that fails.
+pub fn change_directory(supervisord: &Supervisord, logger: &Logger) {
+    let Some(directory) = &supervisord.directory else { return };
+    let shown = repr(&directory.to_string_lossy());
+    match env::set_current_dir(directory) {
+        Ok(()) => logger.info(format_args!("set current directory: {shown}")),
+        Err(error) => logger.critical(format_args!("can't chdir into {shown}: {error}")),
+    }
+}
+
+/// Becomes the user of the config. Answers what to log; the error is Supervisor's text.
+pub fn become_user(user: Option<&User>) -> Result<Option<Message>, String> {
+    let Some(user) = user else {
+        return Ok(unistd::getuid().is_root().then(|| Message {
+            level: Level::Critical,
+            text: "Supervisor is running as root.  Privileges were not dropped because no user is specified in the \
+                   config file.  If you intend to run as root, you can set user=root in the config file to avoid this \
+                   message."
+                .to_owned(),
+        }));
+    };
+    let uid = Uid::from_raw(user.uid);
+    if unistd::getuid() != uid {
+        if !unistd::getuid().is_root() {
+            return Err("Can't drop privilege as nonroot user".to_owned());
+        }
+        let gid = Gid::from_raw(user.gid);
+        let entry = unistd::User::from_uid(uid).ok().flatten().ok_or_else(|| format!("Can't find uid {uid}"))?;
+        let name = CString::new(entry.name).expect("a user name comes from a C string");
+        unistd::initgroups(&name, gid).map_err(|_| "Could not set groups of effective user".to_owned())?;
+        unistd::setgid(gid).map_err(|_| "Could not set group id of effective user".to_owned())?;
+        unistd::setuid(uid).map_err(|errno| format!("Could not set user id of effective user: {}", errno.desc()))?;
+    }
+    Ok(Some(Message { level: Level::Info, text: format!("Set uid to user {uid} succeeded") }))
+}
+
+/// Sees to it that as many files and processes as `minfds` and `minprocs` say may be had. Answers what to log; the
+/// error is Supervisor's text.
+pub fn raise_limits(supervisord: &Supervisord) -> Result<Vec<Message>, String> {
+    let limits = [
+        (Resource::RLIMIT_NOFILE, "RLIMIT_NOFILE", supervisord.minfds),
+        (Resource::RLIMIT_NPROC, "RLIMIT_NPROC", supervisord.minprocs),
+    ];
+    let mut messages = Vec::new();
+    for (resource, name, least) in limits {
+        let (soft, hard) = getrlimit(resource).map_err(|errno| format!("cannot read {name}: {}", errno.desc()))?;
+        if soft >= least || soft == RLIM_INFINITY {
+            continue;
+        }
+        // Only root may raise the hard limit; for others that fails, and is said.
+        match setrlimit(resource, least, hard.max(least)) {
+            Ok(()) => messages.push(Message { level: Level::Info, text: format!("Increased {name} limit to {least}") }),
+            Err(_) => return Err(too_low(resource, least, hard)),
+        }
+    }
+    Ok(messages)
+}
+
+fn too_low(resource: Resource, least: u64, hard: u64) -> String {
+    let (what, subject, option, things, start) = match resource {
+        Resource::RLIMIT_NOFILE => ("file descriptors required", "process", "minfds", "file descriptors", "process"),
+        _ => ("available processes required", "program", "minprocs", "processes", "program"),
+    };
+    format!(
+        "The minimum number of {what} to run this {subject} is {least} as per the \"{option}\" command-line argument or \
+         config file setting. The current environment will only allow you to open {hard} {things}.  Either raise the \
+         number of usable {things} in your environment (see README.rst) or lower the {option} setting in the config \
+         file to allow the {start} to start."
+    )
+}
+
+/// The file that says which pid we have. Removed when dropped.
+#[derive(Debug)]
+pub struct Pidfile(Option<PathBuf>);
+
+impl Pidfile {
+    /// Writes it. To go without is not fatal, but is said.
+    pub fn write(path: &Path, logger: &Logger) -> Self {
+        let pid = process::id();
+        let written = fs::File::create(path).and_then(|mut file| writeln!(file, "{pid}"));
+        if let Err(error) = written {
+            logger.critical(format_args!("could not write pidfile {}", path.display()));
+            logger.debug(format_args!("pidfile: {error}"));
+            return Self(None);
+        }
+        logger.info(format_args!("supervisord started with pid {pid}"));
+        Self(Some(path.to_owned()))
+    }
+}
+
+impl Drop for Pidfile {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            // Who took it away has done our work.
+            let _ = fs::remove_file(path);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What each path leads to.
+
+use std::{
+    borrow::Cow,
+    convert::Infallible,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
+
+use hyper::{Method, Request, Response, StatusCode, body::Incoming, header::WWW_AUTHENTICATE};
+
+use super::{
+    Endpoint,
+    answer::{Answer, last, refusal},
+    auth::{self, Verdict},
+    rpc2,
+    watch::Phase,
+};
+
+/// Answers a request.
+pub(super) async fn answer(
+    endpoint: Arc<Endpoint>,
+    request: Request<Incoming>,
+) -> Result<Response<Answer>, Infallible> {
+    let (head, body) = request.into_parts();
+    let response = match auth::check(endpoint.site.credentials.as_ref(), &head.headers) {
+        Verdict::Granted => {
+            let path = decoded(head.uri.path());
+            match (route(&path), &head.method) {
+                (Route::Rpc, &Method::POST) => rpc2::call(&endpoint, &head.headers, body).await,
+                (Route::Elsewhere, &Method::POST) if endpoint.site.any_path => {
+                    rpc2::call(&endpoint, &head.headers, body).await
+                }
+                (Route::Logtail | Route::MainLogtail, &Method::GET)
+                | (Route::Web, &Method::POST)
+                | (Route::Web | Route::Static | Route::Elsewhere, &Method::GET | &Method::HEAD) => {
+                    rpc2::refuse(&endpoint, &head.headers, body, StatusCode::NOT_FOUND).await
+                }
+                _ => rpc2::refuse(&endpoint, &head.headers, body, StatusCode::BAD_REQUEST).await,
+            }
+        }
+        Verdict::Denied => {
+            endpoint.watch.unread.store(true, Relaxed);
+            let mut response = last(refusal(StatusCode::UNAUTHORIZED));
+            response.headers_mut().insert(WWW_AUTHENTICATE, auth::CHALLENGE);
+            response
+        }
+        Verdict::Malformed => rpc2::refuse(&endpoint, &head.headers, body, StatusCode::BAD_REQUEST).await,
+    };
+    endpoint.watch.enter(Phase::Answer);
+    Ok(response)
+}
+
+/// What a path leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Route {
+    /// XML-RPC.
+    Rpc,
+    /// The log of a process, as it grows.
+    Logtail,
+    /// The activity log, as it grows.
+    MainLogtail,
+    /// The pages for a browser.
+    Web,
+    /// What belongs to the pages.
+    Static,
+    /// Nothing of ours.
+    Elsewhere,
+}
+
+fn route(path: &str) -> Route {
+    match path {
+        _ if path.starts_with("/RPC2") => Route::Rpc,
+        _ if path.starts_with("/logtail") => Route::Logtail,
+        _ if path.starts_with("/mainlogtail") => Route::MainLogtail,
+        "/" | "/index.html" | "/tail.html" | "/ok.html" => Route::Web,
+        _ if path.starts_with("/stylesheets") || path.starts_with("/images") => Route::Static,
+        _ => Route::Elsewhere,
+    }
+}
+
+/// A path without its percent signs. What is no UTF-8 then leads nowhere.
+fn decoded(path: &str) -> Cow<'_, str> {
+    if !path.contains('%') {
+        return Cow::Borrowed(path);
+    }
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        let escaped = (byte == b'%')
+            .then(|| tail.get(..2))
+            .flatten()
+            .and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
+        bytes.push(escaped.unwrap_or(byte));
+        rest = if escaped.is_some() { &tail[2..] } else { tail };
+    }
+    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_prefixes_and_may_be_escaped() {
+        for path in ["/RPC2", "/RPC2foo", "/RPC2/a", "/%52PC2"] {
+            assert_eq!(route(&decoded(path)), Route::Rpc, "{path}");
+        }
+        for path in ["/rpc2", "//RPC2", "/whatever", "*", "/%5", "/%zz", "/%ff"] {
+            assert_eq!(route(&decoded(path)), Route::Elsewhere, "{path}");
+        }
+        assert_eq!(route("/"), Route::Web);
+        assert_eq!(route("/logtail/cat"), Route::Logtail);
+        assert_eq!(route("/mainlogtail"), Route::MainLogtail);
+    }
+}

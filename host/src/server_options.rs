@@ -1,0 +1,171 @@
+//! The command line of `supervisord`.
+
+use std::path::PathBuf;
+
+use crate::{
+    config::{Config, Overrides, SEARCHING_AS_ROOT},
+    text::{
+        getopt::{Known, getopt},
+        repr::repr,
+    },
+};
+
+/// The version of Supervisor that this one stands in for.
+pub const VERSION: &str = "4.3.0";
+
+/// What `-h` prints, after the name of the program has been put in.
+pub const HELP: &str = "\
+supervisord: start programs and keep them running.
+
+Usage: PROG [options]
+
+Options:
+-c/--configuration FILENAME -- the config file (looked for in the usual places if not given)
+-n/--nodaemon -- stay in the foreground (nodaemon=true)
+-s/--silent -- in the foreground, do not copy the log to stdout (silent=true)
+-h/--help -- print this text
+-v/--version -- print the version
+-u/--user USER -- run as this user, a name or a number (user=)
+-m/--umask UMASK -- umask of the daemon, in octal (umask=, 022)
+-d/--directory DIRECTORY -- working directory of the daemon (directory=)
+-l/--logfile FILENAME -- the activity log (logfile=)
+-y/--logfile_maxbytes BYTES -- size at which the activity log is rotated (logfile_maxbytes=)
+-z/--logfile_backups NUM -- how many old activity logs are kept (logfile_backups=)
+-e/--loglevel LEVEL -- least level that is logged: debug, info, warn, error, critical (loglevel=)
+-j/--pidfile FILENAME -- where the pid is written (pidfile=)
+-i/--identifier STR -- what this supervisord calls itself (identifier=)
+-q/--childlogdir DIRECTORY -- where programs' AUTO logs go (childlogdir=)
+-k/--nocleanup -- leave the AUTO logs of an earlier run where they are (nocleanup=true)
+-a/--minfds NUM -- file descriptors that must be available (minfds=)
+-t/--strip_ansi -- take ANSI escape sequences out of programs' logs (strip_ansi=true)
+--minprocs NUM -- processes that must be available (minprocs=)
+--profile_options OPTIONS -- not supported: there is no Python to profile
+
+An option stands above the key of [supervisord] that is named behind it.
+
+";
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Command {
+    /// `-h`: print [`HELP`].
+    Help,
+    /// `-v`: print [`VERSION`].
+    Version,
+    /// Supervise.
+    Run {
+        /// `-c`.
+        configuration: Option<PathBuf>,
+        /// All that stands above the config.
+        overrides: Box<Overrides>,
+    },
+}
+
+/// Where the options that are only the command line's stand among the known ones; those of [`Overrides`] follow.
+const OWN: [Known; 4] = [
+    Known { short: Some('h'), long: Some("help"), takes_value: false },
+    Known { short: Some('?'), long: None, takes_value: false },
+    Known { short: Some('c'), long: Some("configuration"), takes_value: true },
+    Known { short: Some('v'), long: Some("version"), takes_value: false },
+];
+
+impl Command {
+    /// Reads what follows the name of the program. The error is Supervisor's text.
+    pub fn parse(args: &[String]) -> Result<Self, String> {
+        let mut known = OWN.to_vec();
+        known.extend(Overrides::OPTIONS.iter().map(|option| Known {
+            short: option.short,
+            long: Some(option.long),
+            takes_value: option.takes_value,
+        }));
+        let (given, positional) = getopt(args, &known)?;
+        if !positional.is_empty() {
+            let list: Vec<_> = positional.iter().map(|word| repr(word)).collect();
+            return Err(format!("positional arguments are not supported: [{}]", list.join(", ")));
+        }
+        let mut configuration = None;
+        let mut overrides = Box::<Overrides>::default();
+        for option in given {
+            match option.index {
+                0 | 1 => return Ok(Self::Help),
+                2 if configuration.is_some() => {
+                    return Err(format!("conflicting command line option {}", repr(&option.spelling)));
+                }
+                2 => configuration = Some(option.value.into()),
+                3 => return Ok(Self::Version),
+                index => {
+                    let value = known[index].takes_value.then_some(option.value.as_str());
+                    overrides.set(&option.spelling, value)?;
+                }
+            }
+        }
+        Ok(Self::Run { configuration, overrides })
+    }
+}
+
+/// Loads the config that the command line names, or that is found where Supervisor looks. The error names all mistakes
+/// and their places.
+pub fn load(configuration: Option<PathBuf>, overrides: &Overrides) -> Result<Config, String> {
+    let file = if let Some(file) = configuration {
+        file
+    } else {
+        if nix::unistd::getuid().is_root() {
+            eprintln!("UserWarning: {SEARCHING_AS_ROOT}");
+        }
+        Config::find().map_err(|error| error.to_string())?
+    };
+    Config::load(&file, overrides).map_err(|errors| errors.report().trim_end().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Command, String> {
+        Command::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn options_are_read_as_getopt_reads_them() {
+        let Ok(Command::Run { configuration, overrides }) =
+            parse("-nc a.conf --um=27 --logfile_b 3 -ewarn --minp 5 -- ")
+        else {
+            panic!("a run")
+        };
+        assert_eq!(configuration, Some("a.conf".into()));
+        assert!(overrides.nodaemon);
+        assert_eq!((overrides.umask, overrides.logfile_backups, overrides.minprocs), (Some(0o27), Some(3), Some(5)));
+        assert_eq!(parse("-n -h --nope-is-never-read").unwrap_err(), "option --nope-is-never-read not recognized");
+        assert_eq!(parse("-c a -h -m x"), Ok(Command::Help));
+        assert_eq!(parse("-?"), Ok(Command::Help));
+        assert_eq!(parse("--vers"), Ok(Command::Version));
+    }
+
+    #[test]
+    fn mistakes_have_supervisors_texts() {
+        for (line, text) in [
+            ("x -n", "positional arguments are not supported: ['x', '-n']"),
+            ("-h x", "positional arguments are not supported: ['x']"),
+            ("--no", "option --no not a unique prefix"),
+            ("--log", "option --log not a unique prefix"),
+            ("-c", "option -c requires argument"),
+            ("--nodaemon=1", "option --nodaemon must not have an argument"),
+            ("-w", "option -w not recognized"),
+            ("-c a -c b", "conflicting command line option '-c'"),
+            ("-c a --configuration b", "conflicting command line option '--configuration'"),
+            ("-n -n", "conflicting command line option '-n'"),
+            ("-m 9", "invalid value for -m '9': 9 can not be converted to an octal type"),
+            ("--minfds x", "invalid value for --minfds 'x': invalid literal for int() with base 10: 'x'"),
+        ] {
+            assert_eq!(parse(line), Err(text.to_owned()), "{line}");
+        }
+        assert!(parse("--profile_options cumulative").unwrap_err().contains("profile_options"));
+    }
+
+    #[test]
+    fn the_help_names_every_option() {
+        for option in OWN.iter().filter_map(|option| option.long).chain(Overrides::OPTIONS.map(|option| option.long)) {
+            assert!(HELP.contains(&format!("--{option}")), "{option}");
+        }
+    }
+}
