@@ -3,7 +3,7 @@
 use std::{io::Write as _, process::ExitCode, time::Duration};
 
 use supervisor_host::{
-    config::Config,
+    config::{Config, Logfile, Supervisord},
     daemon::{self, Origin, Pidfile},
     process::output,
     rpc::Registry,
@@ -58,7 +58,8 @@ fn run(config: Config) -> Result<(), String> {
     messages.extend(limits);
     messages.sort_by_key(|message| std::cmp::Reverse(message.level));
 
-    let (output, logger) = output::start(&supervisord).map_err(in_words)?;
+    let (output, logger) = output::start(&supervisord)
+        .map_err(|error| format!("could not open the log file {}: {error}", log_name(&supervisord)))?;
     for message in &messages {
         logger.log(message.level, &message.text);
     }
@@ -92,6 +93,13 @@ fn run(config: Config) -> Result<(), String> {
     }
     // At once: what a plugin has left running is not waited for.
     std::process::exit(0)
+}
+
+fn log_name(supervisord: &Supervisord) -> String {
+    match &supervisord.logfile {
+        Logfile::Path(path) => path.display().to_string(),
+        other => format!("{other:?}").to_lowercase(),
+    }
 }
 
 fn in_words(error: impl std::fmt::Display) -> String {
