@@ -7,7 +7,7 @@ use supervisor_host::{
     daemon::{self, Origin, Pidfile},
     process::output,
     rpc::Registry,
-    server::{Limits, Listeners},
+    server::{Limits, Listeners, log_files},
     server_options::{self, Command, HELP, VERSION},
     supervisor::{Outcome, Supervisor},
 };
@@ -79,7 +79,9 @@ fn run(config: Config) -> Result<(), String> {
         None => daemon::change_directory(&supervisord, &logger),
     }
     let pidfile = Pidfile::write(&supervisord.pidfile, &logger);
-    let servers = listeners.serve(registry, logger.clone(), Limits::default()).map_err(in_words)?;
+    let servers = listeners
+        .serve(registry, log_files(&supervisor), logger.clone(), Limits::of_this_process())
+        .map_err(in_words)?;
     if let Some(birth) = birth {
         birth.announce();
     }
@@ -87,10 +89,15 @@ fn run(config: Config) -> Result<(), String> {
     let outcome = supervisor.run();
     servers.stop();
     drop(pidfile);
-    output.stop(LAST_WORDS);
     if outcome == Outcome::Restart {
-        return Err(format!("cannot start anew: {}", origin.execute()));
+        // The log stays open for what may still have to be said.
+        let _ = output.flush(LAST_WORDS);
+        let error = format!("could not start anew: {}", origin.execute());
+        logger.critical(&error);
+        output.stop(LAST_WORDS);
+        return Err(error);
     }
+    output.stop(LAST_WORDS);
     // At once: what a plugin has left running is not waited for.
     std::process::exit(0)
 }
