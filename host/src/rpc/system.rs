@@ -93,8 +93,9 @@ impl System {
 }
 
 pub(super) async fn multicall(registry: &Registry, caller: Caller, calls: Value) -> Result<Value, Fault> {
+    let Value::Array(calls) = calls else { return Err(Fault::incorrect_parameters()) };
     let mut results = RVec::new();
-    for (index, call) in elements(calls).ok_or_else(Fault::incorrect_parameters)?.into_iter().enumerate() {
+    for (index, call) in calls.into_iter().enumerate() {
         if index % TURN == TURN - 1 {
             tokio::task::yield_now().await;
         }

@@ -65,10 +65,11 @@ impl Activity {
     }
 
     pub(super) fn reopen(&mut self) {
+        // The last line of the old file, as Supervisor writes it.
+        self.log(Level::Info, "supervisord logreopen".to_owned());
         if let Some(Err(error)) = self.file.as_mut().map(LogFile::reopen) {
             self.log(Level::Error, format!("could not reopen the log: {error}"));
         }
-        self.log(Level::Info, "supervisord logreopen".to_owned());
     }
 
     pub(super) fn clear(&mut self) -> io::Result<()> {
