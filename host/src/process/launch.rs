@@ -55,7 +55,7 @@ impl Launch {
         for (name, value) in configured() {
             set(name, value);
         }
-        let configured_path = configured().filter(|(name, _)| name == "PATH").next_back().map(|(_, path)| path.clone());
+        let configured_path = configured().rfind(|(name, _)| name == "PATH").map(|(_, path)| path.clone());
         let inherited_path = || {
             let (_, path) = inherited.iter().find(|(name, _)| name == "PATH")?;
             path.to_str().filter(|path| !path.is_empty()).map(str::to_owned)

@@ -340,7 +340,6 @@ impl Machine {
             return;
         }
         match self.state {
-            ProcessState::Stopped | ProcessState::Exited => self.start(now, out),
             ProcessState::Starting => {
                 self.deadline = None;
                 self.backoff = 0;
@@ -360,7 +359,7 @@ impl Machine {
                     format!("gave up: {} entered FATAL state, too many start retries too quickly", rules.name),
                 ));
             }
-            ProcessState::Backoff => self.start(now, out),
+            ProcessState::Stopped | ProcessState::Exited | ProcessState::Backoff => self.start(now, out),
             ProcessState::Stopping => {
                 if self.deadline.is_some_and(|due| due <= now) {
                     out.push(Action::Log(Level::Warn, format!("killing '{}' ({}) with SIGKILL", rules.name, self.pid)));

@@ -94,7 +94,7 @@ impl System {
 
 pub(super) async fn multicall(registry: &Registry, caller: Caller, calls: Value) -> Result<Value, Fault> {
     let Value::Array(calls) = calls else { return Err(Fault::incorrect_parameters()) };
-    let mut results = RVec::new();
+    let mut results = RVec::with_capacity(calls.len());
     for (index, call) in calls.into_iter().enumerate() {
         if index % TURN == TURN - 1 {
             tokio::task::yield_now().await;

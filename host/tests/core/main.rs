@@ -2,6 +2,7 @@
 //!
 //! A supervisor reaps every child of its process, so all tests here share one, and each adds a group of its own.
 
+mod rpc;
 mod setup;
 
 use std::{fs, time::Instant};

@@ -104,10 +104,10 @@ fn multicall_returns_bare_results_and_faults_in_order() {
 }
 
 #[test]
-fn multicall_takes_what_is_a_list_to_python() {
+fn multicall_takes_an_array() {
     let server = Server::start();
     assert_eq!(server.call("system.multicall", &[Value::array([])]), Ok(Value::array([])));
-    for wrong in [Value::Int(1), Value::Nil, Value::Bool(true)] {
+    for wrong in [Value::Int(1), Value::Nil, text("text"), Value::structure::<String>([])] {
         assert_eq!(server.call("system.multicall", &[wrong]), Err(Fault::incorrect_parameters()));
     }
     assert_eq!(server.call("system.multicall", &[]), Err(Fault::incorrect_parameters()));

@@ -29,13 +29,8 @@ pub fn create(childlogdir: &Path, process: &str, channel: Channel, identifier: &
 
 fn random() -> String {
     // Each `RandomState` has its own random keys.
-    let mut bits = RandomState::new().build_hasher().finish();
-    let mut letters = String::with_capacity(RANDOM_LEN);
-    for _ in 0..RANDOM_LEN {
-        letters.push(LETTERS[(bits % LETTERS.len() as u64) as usize].into());
-        bits /= LETTERS.len() as u64;
-    }
-    letters
+    let bits = RandomState::new().build_hasher().finish().to_ne_bytes();
+    bits.iter().map(|&bits| char::from(LETTERS[usize::from(bits) % LETTERS.len()])).collect()
 }
 
 /// Removes the `AUTO` files that an earlier supervisord of this identifier left, and their backups. Answers what to log.

@@ -230,7 +230,7 @@ impl Sink {
             }
         }
         if self.to_activity {
-            self.to_activity(data, context);
+            self.copy_to_activity(data, context);
         }
         if self.events && context.bus.is_heard() {
             let Source { process, group, pid, channel } = self.source.clone();
@@ -239,7 +239,7 @@ impl Sink {
     }
 
     /// A character that the pipe cut in two must not make all of the output undecodable.
-    fn to_activity(&mut self, data: &[u8], context: &mut Context) {
+    fn copy_to_activity(&mut self, data: &[u8], context: &mut Context) {
         let mut whole = std::mem::take(&mut self.cut);
         whole.extend_from_slice(data);
         if let Err(error) = std::str::from_utf8(&whole)

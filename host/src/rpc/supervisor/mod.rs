@@ -2,22 +2,22 @@
 
 mod control;
 mod files;
+mod lookup;
 mod shape;
 
-use std::{path::Path, time::Duration, time::SystemTime};
+use std::{path::Path, time::SystemTime};
 
 use plugin_api::{Code, Fault, Value, rpc_interface};
 
-use self::control::{Wait, many, one, signal_number};
+use self::{
+    control::{one, signal_number},
+    lookup::{PATIENCE, Target},
+};
 use crate::{
-    config::Logfile,
     events::{Channel, Event},
     process::stdin::StdinError,
-    supervisor::{Found, ProcessInfo, Supervisor, make_namespec},
+    supervisor::{ProcessInfo, Supervisor, make_namespec},
 };
-
-/// How long a reader of a log waits for a disk that does not answer.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The version of the interface, not of the program.
 const API_VERSION: &str = "3.0";
@@ -30,109 +30,10 @@ pub struct SupervisorInterface {
     supervisor: Supervisor,
 }
 
-/// One process, or all of a group.
-enum Target {
-    One(ProcessInfo),
-    Group(Vec<ProcessInfo>),
-}
-
 impl SupervisorInterface {
     /// The interface to this supervisor.
     pub fn new(supervisor: Supervisor) -> Self {
         Self { supervisor }
-    }
-
-    /// Every method begins with this: a supervisor that is about to end answers nothing.
-    fn check_up(&self) -> Result<(), Fault> {
-        if self.supervisor.is_stopping() { Err(Fault::shutdown_state()) } else { Ok(()) }
-    }
-
-    /// What a client means by a name, if it is there and the supervisor is up.
-    fn find(&self, name: &str) -> Result<Target, Fault> {
-        self.check_up()?;
-        let found = match self.supervisor.find(name) {
-            Some(Found::Process(id)) => self.supervisor.info(id).map(Target::One),
-            Some(Found::Group(group)) => self.supervisor.of_group(&group).map(Target::Group),
-            None => None,
-        };
-        found.ok_or_else(|| Fault::bad_name_with(name))
-    }
-
-    /// The same where a group will not do.
-    fn find_one(&self, name: &str) -> Result<ProcessInfo, Fault> {
-        match self.find(name)? {
-            Target::One(info) => Ok(info),
-            Target::Group(_) => Err(Fault::bad_name_with(name)),
-        }
-    }
-
-    fn group(&self, name: &str) -> Result<Vec<ProcessInfo>, Fault> {
-        self.check_up()?;
-        self.supervisor.of_group(name).ok_or_else(|| Fault::bad_name_with(name))
-    }
-
-    async fn start(&self, processes: Vec<ProcessInfo>, wait: Wait) -> Vec<Value> {
-        let stopped = processes.into_iter().filter(|info| !info.state.is_running()).collect();
-        many(stopped, |info, namespec| control::start(&self.supervisor, info, namespec, wait)).await
-    }
-
-    async fn stop(&self, processes: Vec<ProcessInfo>, wait: Wait) -> Vec<Value> {
-        let running = processes.into_iter().filter(|info| info.state.is_running()).collect();
-        many(running, |info, namespec| control::stop(&self.supervisor, info, namespec, wait)).await
-    }
-
-    async fn signal(&self, processes: Vec<ProcessInfo>, signal: &Value) -> Vec<Value> {
-        let signallable = processes.into_iter().filter(|info| info.state.is_signallable()).collect();
-        let number = signal_number(signal);
-        many(signallable, |info, namespec| Ok(control::signal(&self.supervisor, info, namespec, number.clone()?))).await
-    }
-
-    /// Everything that was written before now is in the files.
-    fn flush(&self) -> Result<(), Fault> {
-        self.supervisor.output().flush(PATIENCE).map_err(Fault::failed_with)
-    }
-
-    fn main_log(&self) -> Option<String> {
-        match &self.supervisor.config().supervisord.logfile {
-            Logfile::Path(path) => Some(path.display().to_string()),
-            Logfile::Syslog => Some("syslog".to_owned()),
-            Logfile::None | Logfile::Auto => None,
-        }
-    }
-
-    /// Reads a log that may be `NONE` or not be there.
-    fn read(&self, log: Option<String>, offset: i64, length: i64) -> Result<String, Fault> {
-        let log = log.ok_or_else(Fault::no_file)?;
-        self.flush()?;
-        if !Path::new(&log).exists() {
-            return Err(Fault::no_file_with(log));
-        }
-        files::read(Path::new(&log), offset, length)
-    }
-
-    fn tail(&self, log: Option<String>, offset: i64, length: i64) -> Result<(String, i64, bool), Fault> {
-        let Some(log) = log else { return Ok((String::new(), 0, false)) };
-        self.flush()?;
-        if !Path::new(&log).exists() {
-            return Ok((String::new(), 0, false));
-        }
-        Ok(files::tail(Path::new(&log), offset, length))
-    }
-
-    fn log_of(&self, name: &str, channel: Channel) -> Result<Option<String>, Fault> {
-        let info = self.find_one(name)?;
-        Ok(match channel {
-            Channel::Stdout => info.stdout_logfile,
-            Channel::Stderr => info.stderr_logfile,
-        })
-    }
-
-    fn clear(&self, info: &ProcessInfo, namespec: &str) -> Result<(), Fault> {
-        match self.supervisor.clear_logs(info.id, PATIENCE) {
-            Some(Ok(())) => Ok(()),
-            Some(Err(_)) => Err(Fault::failed_with(namespec)),
-            None => Err(Fault::bad_name_with(namespec)),
-        }
     }
 }
 
@@ -660,7 +561,7 @@ impl SupervisorInterface {
         }
     }
 
-    /// Send an event of the type REMOTE_COMMUNICATION to whoever listens. Works also while supervisord is stopping.
+    /// Send an event of the type `REMOTE_COMMUNICATION` to whoever listens. Works also while supervisord is stopping.
     ///
     /// # Returns
     /// always true
