@@ -190,7 +190,7 @@ impl Machine {
         let mut out = Vec::new();
         match input {
             Input::Start => self.start(now, &mut out),
-            Input::Spawned(pid) => self.spawned(rules, now, pid, &mut out),
+            Input::Spawned(pid) => self.spawned(rules, pid, &mut out),
             Input::SpawnFailed(why) => self.spawn_failed(now, why, &mut out),
             Input::Stop { waited_for } => {
                 self.next_stop_report = waited_for.then_some(now);
@@ -225,13 +225,10 @@ impl Machine {
         out.push(Action::Spawn);
     }
 
-    fn spawned(&mut self, rules: &config::Process, now: Time, pid: i32, out: &mut Vec<Action>) {
+    fn spawned(&mut self, rules: &config::Process, pid: i32, out: &mut Vec<Action>) {
         self.pid = pid;
         self.deadline = Some(self.started + seconds(rules.startsecs));
         out.push(Action::Log(Level::Info, format!("spawned: '{}' with pid {pid}", rules.name)));
-        if rules.startsecs == 0 {
-            self.tick(rules, now, false, out);
-        }
     }
 
     fn spawn_failed(&mut self, now: Time, why: String, out: &mut Vec<Action>) {

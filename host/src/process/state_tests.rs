@@ -83,10 +83,11 @@ fn a_start_becomes_running_exactly_after_startsecs() {
 fn startsecs_0_is_running_at_once() {
     let mut story = Story::of(config::Process { startsecs: 0, ..process("cat") });
     story.step(Input::Start);
+    story.step(Input::Spawned(5));
+    assert_eq!(story.deadline(), Some(0));
     assert_eq!(
-        story.step(Input::Spawned(5)),
+        story.tick(),
         [
-            "Info spawned: 'cat' with pid 5",
             "STARTING>RUNNING",
             "Info success: cat entered RUNNING state, process has stayed up for > than 0 seconds (startsecs)"
         ]

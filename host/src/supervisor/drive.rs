@@ -81,7 +81,9 @@ impl Inner {
         }
         match self.state_of(id)? {
             ProcessState::Stopped | ProcessState::Exited | ProcessState::Fatal => {
-                self.step(id, Input::Start).ok_or(Refused::Gone)
+                let started = self.step(id, Input::Start).ok_or(Refused::Gone)?;
+                // With startsecs=0 it is RUNNING at once, and so the client is told.
+                Ok(self.step(id, Input::Tick { may_start: true }).unwrap_or(started))
             }
             state => Err(Refused::NotStartable(state)),
         }

@@ -19,7 +19,7 @@ use crate::{
         signals,
         state::{Input, Time},
     },
-    states::SupervisorState,
+    states::{ProcessState, SupervisorState},
 };
 
 pub(super) const WAKER: Token = Token(0);
@@ -158,10 +158,15 @@ impl Inner {
             });
             due
         };
-        for &id in due.iter().take(SPAWNS_PER_TURN) {
-            self.step(id, Input::Tick { may_start });
+        let mut spawned = 0;
+        for id in due {
+            let status = self.step(id, Input::Tick { may_start });
+            spawned += usize::from(status.is_some_and(|status| status.state == ProcessState::Starting));
+            if spawned == SPAWNS_PER_TURN {
+                return true;
+            }
         }
-        due.len() > SPAWNS_PER_TURN
+        false
     }
 
     /// Takes the next step down: stops the groups of the highest priority number that still have something to stop.

@@ -65,15 +65,16 @@ impl Activity {
     }
 
     pub(super) fn reopen(&mut self) {
+        // The last line of the old file, as Supervisor has it.
+        self.log(Level::Info, "supervisord logreopen".to_owned());
         if let Some(Err(error)) = self.file.as_mut().map(LogFile::reopen) {
             self.log(Level::Error, format!("could not reopen the log: {error}"));
         }
-        self.log(Level::Info, "supervisord logreopen".to_owned());
     }
 
     pub(super) fn clear(&mut self) -> io::Result<()> {
-        self.file.as_mut().map_or(Ok(()), LogFile::clear)?;
+        // Goes with the old file and is seen on stdout alone, as Supervisor has it.
         self.log(Level::Info, "reopening log file".to_owned());
-        Ok(())
+        self.file.as_mut().map_or(Ok(()), LogFile::clear)
     }
 }
