@@ -2,7 +2,11 @@
 
 mod common;
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::Path,
+};
 
 use common::{Config, Kind, Output, Sandbox, Supervisord, http, plugin_path};
 
@@ -67,7 +71,7 @@ fn files_that_are_no_config() {
     }
     let run = |text: &str| Supervisord::run(Kind::Ours, &Config::text("supervisord.toml", text));
     names(&run("[supervisord]\nnodaemon = \n"), &["supervisord.toml", "2"]);
-    names(&run("[program.x]\ncommand = 5\n[supervisord]\n"), &["supervisord.toml", "program:x", "command"]);
+    names(&run("[program.x]\ncommand = [5]\n[supervisord]\n"), &["supervisord.toml", "program:x", "command"]);
 }
 
 #[test]
@@ -82,13 +86,25 @@ fn a_file_that_is_not_there() {
     }
 }
 
-/// Supervisor passes over it in silence.
+/// Supervisor passes over it in silence, and starts without what the file says.
 #[test]
 fn an_include_that_cannot_be_read() {
     let sandbox = Sandbox::new();
-    fs::create_dir(sandbox.join("extra.conf")).expect("a directory in place of a file");
-    let output = Supervisord::run_in(&sandbox, Kind::Ours, &with("include", "files=extra.conf"));
-    names(&output, &["extra.conf"]);
+    symlink("nowhere", sandbox.join("extra.conf")).expect("a link to nothing");
+    let output = Supervisord::run_in(&sandbox, Kind::Ours, &with("include", "files=*ra.conf"));
+    names(&output, &[&format!("could not read included file {}/extra.conf", sandbox.here())]);
+}
+
+#[test]
+fn an_include_that_is_a_directory() {
+    for kind in [Kind::Real, Kind::Ours] {
+        let sandbox = Sandbox::new();
+        fs::create_dir(sandbox.join("extra.conf")).expect("a directory in place of a file");
+        let supervisord = Supervisord::start_in(sandbox, kind, &with("include", "files=extra.conf"));
+        if kind == Kind::Ours {
+            supervisord.wait_for_log("WARN Ignored the directory");
+        }
+    }
 }
 
 #[test]
@@ -210,13 +226,16 @@ fn options_of_a_plugin() {
     Supervisord::start(&with("rpcinterface:x", lines)).wait_for_log("INFO unruly: times 3, loudly true");
 }
 
-/// supervisorctl with a plugin that is not there says so, and its own commands work all the same with `-s`.
+/// supervisorctl says so as soon as the plugin could matter; its own commands work all the same.
 #[test]
 fn a_ctl_plugin_that_is_missing() {
     let config = Config::new().section("ctlplugin:x", "supervisor.ctl_factory=nowhere:make_nothing_controllerplugin");
     let supervisord = Supervisord::start(&config);
-    let output = supervisord.ctl(&["version"]);
-    assert!(output.stderr.contains("ctlplugin:x") && output.stderr.contains("libnowhere.so"), "{output:#?}");
+    for arguments in [&["help"][..], &["x_command"]] {
+        let stderr = supervisord.ctl(arguments).stderr;
+        assert!(stderr.contains("ctlplugin:x") && stderr.contains("libnowhere.so"), "{arguments:?}: {stderr}");
+    }
+    assert_eq!(supervisord.ctl(&["version"]).text(), "4.3.0\n");
 }
 
 /// What hostile and broken clients send. Whatever the answer, supervisord, its programs and its cache are as before.

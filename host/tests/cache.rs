@@ -25,6 +25,7 @@ fn what_is_stored_through_one_server_is_fetched_through_the_other() {
 #[test]
 fn the_interface_is_made_once_for_all_servers() {
     let supervisord = Supervisord::start(&Config::new());
+    supervisord.wait_for_log("supervisord started with pid");
     assert_eq!(supervisord.log().matches("RPC interface 'cache' initialized").count(), 1);
     assert_eq!(supervisord.log().matches("RPC interface 'supervisor' initialized").count(), 1);
 }

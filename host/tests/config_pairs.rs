@@ -119,11 +119,8 @@ fn seen(supervisord: &Supervisord) -> Vec<String> {
         ["worker-5.out", "worker-6.out"].iter().all(|file| supervisord.sandbox.read(file).lines().count() == 4)
     });
     let info = process_info(supervisord);
-    let mut log: Vec<_> = supervisord.log_lines();
-    log.retain(|line| {
-        line.starts_with("INFO spawned") || line.starts_with("INFO success") || line.contains("RPC interface")
-    });
-    let log = log.into_iter().map(|line| line.split(" with pid").next().unwrap_or_default().to_owned());
+    let mut log = supervisord.story_of("interface");
+    log.extend(["worker_05", "worker_06"].iter().flat_map(|process| supervisord.story_of(process)));
     let output = ["worker-5.out", "worker-6.out"].map(|file| supervisord.sandbox.read(file));
     [info].into_iter().chain(output).chain(log).collect()
 }
@@ -136,7 +133,7 @@ import re
 for info in s.supervisor.getAllProcessInfo():
     for changing in ['pid', 'start', 'stop', 'now', 'description']: del info[changing]
     # The names of AUTO logs have a random part.
-    print(re.sub(r'(-supervisor)-[^.]*[.]log', r'\\1-RANDOM.log', str(info).replace(HERE, '{here}')))
+    print(re.sub(r'(---[a-z]+)-[^.]*[.]log', r'\\1-RANDOM.log', str(info).replace(HERE, '{here}')))
 print(s.supervisor.getIdentification(), s.cache.getAPIVersion())
 ",
     )

@@ -120,7 +120,7 @@ fn one_that_dies_too_quickly_is_given_up() {
             >>> info['state'], info['exitstatus'], info['spawnerr'], info['description']
             (200, 0, 'Exited too quickly (process log may have details)', 'Exited too quickly (process log may have details)')
             >>> fault(s.supervisor.startProcess, 'quick')
-            40 ABNORMAL_TERMINATION: quick
+            50 SPAWN_ERROR: quick
             ",
         );
     }
@@ -250,7 +250,7 @@ fn what_one_is_given_to_run_with() {
         .section("supervisord", "environment=BOTH=\"supervisord\",ALL=\"a,b=c;\"\nidentifier=tester")
         .program(
             "printer",
-            &(sh("pwd; umask; echo $BOTH,$ALL,$OWN; env | grep ^SUPERVISOR_[EPG] | sort; echo $SUPERVISOR_SERVER_URL; echo to stderr >&2")
+            &(sh("pwd; umask; echo $BOTH,$ALL,$OWN; env | grep -E \"^SUPERVISOR_(ENABLED|GROUP|PROC)\" | sort; echo $SUPERVISOR_SERVER_URL; echo to stderr >&2")
                 + "directory=/usr\numask=027\nenvironment=BOTH=program,OWN='x y'\nredirect_stderr=true\nstartsecs=0\nautorestart=false"),
         )
         .section("group:things", "programs=printer");

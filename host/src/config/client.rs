@@ -43,8 +43,8 @@ impl ClientOverrides {
 impl ClientConfig {
     /// Loads the config file at `path`, or goes by the defaults where there is none.
     ///
-    /// Supervisor reads no included files here; ours takes `[ctlplugin:x]` from them too, and whatever is wrong with
-    /// such a file is a warning: supervisorctl may be run by somebody who must not read it.
+    /// Supervisor reads no included files here; ours takes `[ctlplugin:x]` from them too. Whatever is wrong with such a
+    /// file is a warning, and one that is not for the eyes of the user who runs supervisorctl is passed over.
     pub fn load(path: Option<&Path>, overrides: &ClientOverrides) -> Result<Self, ConfigErrors> {
         load(path, overrides, &Surroundings::of_this_process())
     }
@@ -86,15 +86,14 @@ fn from_file(given: &str, surroundings: &Surroundings) -> Result<ClientConfig, C
     let errors = Collector::default();
     let knowing_here = surroundings.names.with([("here", here.into())]);
 
-    let reader = Reader::new(&sections, section, knowing_here.clone(), &errors);
-    let serverurl = reader.get(&options::serverurl);
-    let history_file = reader.find(&options::history_file);
-    let plugin_path = plugin_path(&reader, reader.get_list(&options::plugin_path));
-    // The others do not know %(here)s.
     let reader = Reader::new(&sections, section, surroundings.names.clone(), &errors);
+    let with_here = Reader::new(&sections, section, knowing_here.clone(), &errors);
+    let serverurl = with_here.get(&options::serverurl);
     let prompt = reader.get(&options::prompt);
     let username = reader.find(&options::username);
     let password = reader.find(&options::password);
+    let history_file = with_here.find(&options::history_file);
+    let plugin_path = plugin_path(&with_here, &with_here.get_list(&options::plugin_path));
 
     let mut messages: Vec<Message> = unknown::in_section(section).into_iter().map(warning).collect();
     let mut ctlplugins = plugins::plugins(CTLPLUGIN, &sections, &knowing_here, &errors);
@@ -149,4 +148,98 @@ fn included_plugins(
 
 fn warning(text: String) -> Message {
     Message { level: Level::Warn, text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{
+        Library,
+        testing::{Files, surroundings},
+    };
+
+    fn overridden(overrides: &ClientOverrides) -> ClientConfig {
+        load(None, overrides, &surroundings()).unwrap()
+    }
+
+    #[test]
+    fn a_file_is_not_needed() {
+        let config = overridden(&ClientOverrides::default());
+        assert_eq!((config.serverurl.as_str(), config.prompt.as_str()), ("http://localhost:9001", "supervisor"));
+        assert_eq!((config.file, config.username, config.history_file), (None, None, None));
+        let overrides = ClientOverrides { serverurl: Some("unix:///s".into()), ..ClientOverrides::default() };
+        assert_eq!(overridden(&overrides).serverurl, "unix:///s");
+        assert_eq!(
+            ClientOverrides::check_url("-s", "foo").unwrap_err(),
+            "invalid value for -s 'foo': value 'foo' is not a URL"
+        );
+    }
+
+    #[test]
+    fn the_section_is_read_and_the_command_line_wins() {
+        let files = Files::ini(
+            "[supervisorctl]\nserverurl=unix://%(here)s/a/../s.sock\nusername=u\npassword=p\nprompt=%(ENV_X)s\n\
+             history_file=%(here)s/h\nplugin_path=p\npromt=x\n",
+        );
+        let config = files.load_client().unwrap();
+        assert_eq!(config.serverurl, format!("unix://{}/s.sock", files.here()));
+        assert_eq!((config.username.as_deref(), config.password.as_deref()), (Some("u"), Some("p")));
+        assert_eq!(config.prompt, "x");
+        assert_eq!(config.history_file, Some(files.path("h")));
+        assert_eq!(config.plugin_path, [files.path("p")]);
+        let warning = &config.messages[0].text;
+        assert!(warning.starts_with("unknown key 'promt' in [supervisorctl] (") && warning.ends_with("'prompt'?"));
+        let overrides = ClientOverrides {
+            username: Some("v".into()),
+            history_file: Some("/tmp/x".into()),
+            ..ClientOverrides::default()
+        };
+        let config = load(config.file.as_deref(), &overrides, &surroundings()).unwrap();
+        assert_eq!(config.username.as_deref(), Some("v"));
+        assert_eq!(config.history_file, Some("/tmp/x".into()));
+    }
+
+    #[test]
+    fn the_section_must_be_in_the_main_file() {
+        let error = |files: Files| files.load_client().unwrap_err().to_string();
+        assert_eq!(error(Files::with("")), ".ini file does not include supervisorctl section");
+        assert_eq!(
+            error(Files::with("[include]\nfiles=a.conf\n").file("a.conf", "[supervisorctl]\n")),
+            ".ini file does not include supervisorctl section"
+        );
+        assert_eq!(
+            error(Files::ini("[supervisorctl]\nprompt=%(here)s\n")),
+            "Format string '%(here)s' for 'supervisorctl.prompt' contains names ('here') which cannot be expanded. \
+             Available names: ENV_PERCENT, ENV_X"
+        );
+    }
+
+    #[test]
+    fn plugins_come_from_included_files_too() {
+        let files = Files::ini(
+            "[supervisorctl]\nserverurl=http://h:1\n[include]\nfiles=d/*\n\
+             [ctlplugin:a]\nsupervisor.ctl_factory=a.controllerplugin:make\nkey=1\n",
+        )
+        .file(
+            "d/b.conf",
+            "[supervisorctl]\nserverurl=http://other:1\n[ctlplugin:b]\nsupervisor.ctl_factory=./b.so:make\n",
+        )
+        .file("d/c.toml", "[ctlplugin.c]\nsupervisor.ctl_factory = 'c:make'\nsize = 5\n")
+        .file("d/z.conf", "nonsense\n")
+        .file("d/y.conf", "[ctlplugin:y]\nfoo=1\n");
+        let config = files.load_client().unwrap();
+        assert_eq!(config.serverurl, "http://h:1");
+        let names: Vec<_> = config.ctlplugins.iter().map(|plugin| plugin.name.as_str()).collect();
+        assert_eq!(names, ["a", "b", "c"]);
+        assert_eq!(config.ctlplugins[1].factory.library, Library::Path(files.path("d").join("b.so")));
+        let warnings: Vec<_> =
+            config.messages.iter().map(|message| message.text.replace(&files.here(), "HERE")).collect();
+        assert_eq!(
+            warnings,
+            [
+                "File contains no section headers.\nfile: 'HERE/d/z.conf', line: 1\n'nonsense\\n'",
+                "section [ctlplugin:y] does not specify a supervisor.ctl_factory (at HERE/d/y.conf, line 1: [ctlplugin:y])",
+            ]
+        );
+    }
 }

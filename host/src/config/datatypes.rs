@@ -24,7 +24,6 @@ pub const TRUTHY: [&str; 4] = ["yes", "true", "on", "1"];
 pub const FALSY: [&str; 4] = ["no", "false", "off", "0"];
 
 /// Any text.
-#[expect(clippy::unnecessary_wraps, reason = "all conversions have one signature")]
 pub fn text(value: &str) -> Result<String, String> {
     Ok(value.to_owned())
 }

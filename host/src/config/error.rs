@@ -129,10 +129,15 @@ impl std::error::Error for ConfigErrors {}
 pub(super) struct Collector(std::cell::RefCell<Vec<ConfigError>>);
 
 impl Collector {
-    /// Keeps an error, unless the very same was there before: each process of a program finds those of its section.
+    /// Keeps an error, unless it is known: each process of a program finds those of its section, and what a group has
+    /// found in a key its processes find again, in more words.
     pub(super) fn push(&self, error: ConfigError) {
         let mut errors = self.0.borrow_mut();
-        if !errors.contains(&error) {
+        let is_known = |known: &ConfigError| {
+            error.message.starts_with(&known.message)
+                && (&known.section, &known.key, &known.place) == (&error.section, &error.key, &error.place)
+        };
+        if !errors.iter().any(is_known) {
             errors.push(error);
         }
     }

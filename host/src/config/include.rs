@@ -1,6 +1,6 @@
 //! From files to sections: the main file, and what its `[include]` names.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{fs, io, path::Path, sync::Arc};
 
 use glob::Pattern;
 
@@ -53,8 +53,10 @@ fn read(bytes: &[u8], path: &str, sections: &mut Sections) -> Result<(), ConfigE
 pub(super) struct Included {
     /// Warnings and notes for the log.
     pub(super) messages: Vec<Message>,
-    /// What could not be read.
+    /// What could not be read or understood.
     pub(super) errors: Vec<ConfigError>,
+    /// What the user who runs us may not read.
+    pub(super) denied: Vec<ConfigError>,
 }
 
 /// Reads the files that `[include]` names on top of `sections`, which `main` gave.
@@ -117,7 +119,11 @@ pub(super) fn read_included(main: &str, here: &str, names: &Names, sections: &mu
                     }
                     sections.replace_here(dirname(&absolute(&file)));
                 }
-                Err(why) => included.errors.push(fail(format!("could not read included file {file}: {why}"))),
+                Err(why) => {
+                    let error = fail(format!("could not read included file {file}: {why}"));
+                    let denied = why.kind() == io::ErrorKind::PermissionDenied;
+                    if denied { included.denied.push(error) } else { included.errors.push(error) }
+                }
             }
         }
     }

@@ -6,7 +6,7 @@
 //! quotes; `=` or `:` ends a key, and keys are folded to lower case; sections and keys may repeat, and the last value
 //! wins; what follows the last `]` of a header is ignored.
 
-use std::sync::Arc;
+use std::{fmt::Write as _, sync::Arc};
 
 use super::{
     error::{ConfigError, Place},
@@ -83,7 +83,7 @@ pub(super) fn read(text: &str, file: &Arc<str>, sections: &mut Sections) -> Resu
     let Some(&(first, _)) = bad_lines.first() else { return Ok(()) };
     let mut message = format!("Source contains parsing errors: {}", repr(file));
     for (number, line) in bad_lines {
-        message.push_str(&format!("\n\t[line {number:2}]: {}", repr(line)));
+        write!(message, "\n\t[line {number:2}]: {}", repr(line)).expect("writing to a String cannot fail");
     }
     Err(ConfigError::new(message).at(Place { file: Arc::clone(file), line: first }))
 }

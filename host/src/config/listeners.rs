@@ -137,3 +137,53 @@ fn socket(reader: &Reader<'_>) -> Option<String> {
         _ => bad(format!("('Bad socket format %s', {})", repr(&socket))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::testing::Files;
+
+    fn errors(text: &str) -> Vec<String> {
+        Files::with(text).errors().iter().map(|error| error.message.clone()).collect()
+    }
+
+    #[test]
+    fn listeners_are_checked_before_they_are_refused() {
+        let first = |lines: &str| errors(&format!("[eventlistener:l]\ncommand=x\n{lines}\n")).swap_remove(0);
+        assert!(first("events=TICK_5,process_log").ends_with("main.conf, line 2) is not supported yet"));
+        assert_eq!(first(""), "[eventlistener:l] section requires an \"events\" line");
+        assert_eq!(first("events=TICK_5,"), "Unknown event type  in [eventlistener:l] events");
+        assert_eq!(first("events=nope"), "Unknown event type NOPE in [eventlistener:l] events");
+        assert_eq!(first("events=TICK_5\nbuffer_size=0"), "[eventlistener:l] section sets invalid buffer_size (0)");
+        assert_eq!(
+            first("events=TICK_5\nredirect_stderr=true"),
+            "[eventlistener:l] section sets redirect_stderr=true but this is not allowed because it will interfere with \
+             the eventlistener protocol"
+        );
+        assert_eq!(first("events=TICK_5\nresult_handler=x"), "x cannot be resolved within [eventlistener:l]");
+        assert!(
+            first("events=TICK_5\nstartsecs=x").starts_with("invalid literal for int() with base 10: 'x' in section")
+        );
+    }
+
+    #[test]
+    fn fcgi_programs_are_checked_before_they_are_refused() {
+        let first = |lines: &str| errors(&format!("[fcgi-program:f]\ncommand=x\n{lines}\n")).swap_remove(0);
+        for good in ["socket=unix:///tmp/%(program_name)s\nsocket_mode=0700", "socket=tcp://localhost:9000"] {
+            assert!(first(good).ends_with("main.conf, line 2) is not supported yet"));
+        }
+        assert_eq!(first(""), "[fcgi-program:f] section requires a \"socket\" line");
+        assert_eq!(first("socket=nope"), "('Bad socket format %s', 'nope') in [fcgi-program:f] socket");
+        assert_eq!(
+            first("socket=unix://x"),
+            "('Unix socket path %s is not an absolute path', 'x') in [fcgi-program:f] socket"
+        );
+        assert_eq!(first("socket=tcp://h:0"), "0 is below lower bound (1) in [fcgi-program:f] socket");
+        assert_eq!(
+            first("socket=tcp://h:1\nsocket_mode=0700"),
+            "socket_owner and socket_mode params should only be used with a Unix domain socket in [fcgi-program:f] socket"
+        );
+        assert_eq!(first("socket=tcp://h:1\nsocket_backlog=0"), "Invalid socket_backlog value 0");
+        assert_eq!(first("socket=unix:///x\nsocket_mode=9"), "Invalid socket_mode value 9");
+        assert_eq!(first("socket=unix:///x\nsocket_owner=no-such-user"), "Invalid socket_owner value no-such-user");
+    }
+}

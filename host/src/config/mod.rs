@@ -21,6 +21,8 @@ mod resolve;
 mod sections;
 mod servers;
 mod supervisord;
+#[cfg(test)]
+mod testing;
 mod toml;
 mod unknown;
 mod unsupported;
@@ -84,6 +86,7 @@ pub enum Level {
 
 /// `[supervisord]`.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the section")]
 pub struct Supervisord {
     /// The activity log.
     pub logfile: Logfile,
@@ -222,6 +225,7 @@ pub struct Group {
 
 /// One process of a program: all that is needed to run it.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the section")]
 pub struct Process {
     /// `process_name`, expanded.
     pub name: String,

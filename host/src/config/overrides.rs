@@ -2,7 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::{Level, Logfile, datatypes::*};
+use super::{
+    Level, Logfile,
+    datatypes::{
+        activity_log, byte_size, count, existing_directory, existing_dirpath, limit, logging_level, octal, text,
+    },
+};
 use crate::text::repr::repr;
 
 /// Values from the command line; each that is there wins over the file.

@@ -83,6 +83,7 @@ impl FactorySpec {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::testing::Files;
 
     #[test]
     fn factory_specs() {
@@ -105,5 +106,53 @@ mod tests {
         for bad in ["", "x", ":make", "x:", ".y:make", "/opt/x:y/z"] {
             assert_eq!(parse(bad), None, "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_section_gives_factory_options_and_place() {
+        let files = Files::with(
+            "[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n\
+             [rpcinterface:cache]\nsupervisor.rpcinterface_factory = supervisor_cache.rpcinterface:make_cache_rpcinterface\n\
+             Path=%(here)s/%(ENV_X)s\nshare=100%%\n",
+        );
+        let config = files.load();
+        let [main, cache] = config.rpcinterfaces.as_slice() else { panic!("two sections, two interfaces") };
+        assert_eq!((main.name.as_str(), &main.factory.library), ("supervisor", &Library::BuiltIn));
+        assert_eq!(cache.factory.text, "supervisor_cache.rpcinterface:make_cache_rpcinterface");
+        assert_eq!(cache.place, format!("[rpcinterface:cache] ({}, line 4)", files.path("main.conf").display()));
+        let options: Vec<String> = cache.options.iter().map(|m| format!("{}={:?}", m.name, m.value)).collect();
+        assert_eq!(options, [format!("path=String(\"{}/x\")", files.here()), "share=String(\"100%\")".to_owned()]);
+    }
+
+    #[test]
+    fn a_section_without_a_usable_factory_is_refused() {
+        assert_eq!(
+            Files::with("[rpcinterface:x]\n").error(),
+            "section [rpcinterface:x] does not specify a supervisor.rpcinterface_factory"
+        );
+        assert_eq!(
+            Files::with("[rpcinterface:x]\nsupervisor.rpcinterface_factory=nothing\n").error(),
+            "nothing cannot be resolved within [rpcinterface:x]"
+        );
+    }
+
+    #[test]
+    fn toml_options_keep_their_types() {
+        let files = Files::toml(
+            "[supervisord]\n[rpcinterface.x]\nsupervisor.rpcinterface_factory = 'x:make'\nsize = 5\non = true\n\
+             list = ['%(ENV_X)s', 1.5]\ntable = { B = '%%', a = 2 }\n",
+        );
+        let options: Vec<String> =
+            files.load().rpcinterfaces[0].options.iter().map(|m| format!("{}={:?}", m.name, m.value)).collect();
+        let member = |name: &str, value: &str| format!("Member {{ name: \"{name}\", value: {value} }}");
+        assert_eq!(
+            options,
+            [
+                "size=Int(5)".to_owned(),
+                "on=Bool(true)".to_owned(),
+                "list=Array([String(\"x\"), Double(1.5)])".to_owned(),
+                format!("table=Struct([{}, {}])", member("B", "String(\"%\")"), member("a", "Int(2)")),
+            ]
+        );
     }
 }

@@ -55,9 +55,9 @@ impl<'a> Reader<'a> {
         match self.entry(option.key).map(|entry| &entry.raw) {
             Some(Raw::List(items)) => {
                 let words: Option<Vec<String>> = items.iter().map(|item| self.expanded(option.key, item)).collect();
-                words
-                    .and_then(|words| self.check(option.key, (option.convert)(&words.join(","))))
-                    .unwrap_or_else(|| (option.convert)("").ok().expect("an empty list is a list"))
+                words.and_then(|words| self.check(option.key, (option.convert)(&words.join(",")))).unwrap_or_else(
+                    || (option.convert)("").unwrap_or_else(|error| panic!("an empty list is a list: {error}")),
+                )
             }
             _ => self.get(option),
         }
@@ -127,19 +127,28 @@ impl<'a> Reader<'a> {
 
     /// Reports an error about a key, or about the section if it does not have that key.
     pub(super) fn fail(&self, key: &str, message: impl Into<String>) {
-        self.push(Some(key), message.into());
+        self.push(Some(key), self.with_ending(message.into()));
     }
 
     /// Reports an error about the section.
     pub(super) fn fail_section(&self, message: impl Into<String>) {
-        self.push(None, message.into());
+        self.push(None, self.with_ending(message.into()));
     }
 
-    fn push(&self, key: Option<&str>, mut message: String) {
-        if self.names_section {
-            let (section, file) = (repr(&self.section.name), repr(&self.section.place.file));
-            message.push_str(&format!(" in section {section} (file: {file})"));
+    /// Reports an error about a key whose message says where it stands itself.
+    pub(super) fn refuse(&self, key: &str, message: String) {
+        self.push(Some(key), message);
+    }
+
+    fn with_ending(&self, message: String) -> String {
+        if !self.names_section {
+            return message;
         }
+        let (section, file) = (repr(&self.section.name), repr(&self.section.place.file));
+        format!("{message} in section {section} (file: {file})")
+    }
+
+    fn push(&self, key: Option<&str>, message: String) {
         let mut error = ConfigError::new(message);
         if let Some((key, entry)) = key.and_then(|key| Some((key, self.entry(key)?))) {
             error.key = Some(key.to_owned());

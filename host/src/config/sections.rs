@@ -13,7 +13,7 @@ const HERE: &str = "%(here)s";
 /// All sections of a config, in the order in which they first appear.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sections {
-    sections: Vec<Section>,
+    all: Vec<Section>,
     index: HashMap<String, usize>,
     /// `[DEFAULT]`: keys that every section has unless it has its own.
     defaults: Vec<(String, Entry)>,
@@ -68,8 +68,8 @@ impl Sections {
             return Target::Defaults;
         }
         Target::Section(*self.index.entry(name.to_owned()).or_insert_with(|| {
-            self.sections.push(Section { name: name.to_owned(), place: place.clone(), entries: Vec::new() });
-            self.sections.len() - 1
+            self.all.push(Section { name: name.to_owned(), place: place.clone(), entries: Vec::new() });
+            self.all.len() - 1
         }))
     }
 
@@ -77,24 +77,24 @@ impl Sections {
     pub(super) fn set(&mut self, target: Target, key: &str, entry: Entry) {
         let entries = match target {
             Target::Defaults => &mut self.defaults,
-            Target::Section(index) => &mut self.sections[index].entries,
+            Target::Section(index) => &mut self.all[index].entries,
         };
         put(entries, key, entry);
     }
 
     /// All sections in order, without `[DEFAULT]`.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Section> {
-        self.sections.iter()
+        self.all.iter()
     }
 
     /// The section of that name.
     pub(super) fn get(&self, name: &str) -> Option<&Section> {
-        self.index.get(name).map(|&index| &self.sections[index])
+        self.index.get(name).map(|&index| &self.all[index])
     }
 
     /// Sections whose name begins with `prefix`, which ends in a colon, each with what follows it.
     pub(super) fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a Section)> {
-        self.sections.iter().filter_map(move |section| Some((section.name.strip_prefix(prefix)?, section)))
+        self.all.iter().filter_map(move |section| Some((section.name.strip_prefix(prefix)?, section)))
     }
 
     /// The value of a key in a section or, failing that, in `[DEFAULT]`.
@@ -111,7 +111,7 @@ impl Sections {
     /// Puts `here` for every `%(here)s`, as text. Supervisor does so after it has read the main file and again after
     /// each included one, if there is an `[include]` section; so in an included file it is that file's directory.
     pub(super) fn replace_here(&mut self, here: &str) {
-        for section in &mut self.sections {
+        for section in &mut self.all {
             let inherited: Vec<(String, Entry)> = self
                 .defaults
                 .iter()

@@ -111,3 +111,68 @@ fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
     addresses.sort_by_key(SocketAddr::is_ipv6);
     if addresses.is_empty() { Err(format!("the host '{host}' has no address")) } else { Ok(addresses) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::testing::Files;
+
+    fn error(text: &str) -> String {
+        Files::with(text).error()
+    }
+
+    #[test]
+    fn inet_servers_come_first_then_unix_ones() {
+        let config = Files::with(
+            "[unix_http_server]\nfile=/tmp/../tmp/s\nchmod=0770\nchown=root:root\nusername=a\npassword=b:c\n\
+             [inet_http_server:b]\nport=LOCALHOST:1\n[unix_http_server:x]\nfile=%(here)s/x\n[inet_http_server]\nport=*:2\n",
+        )
+        .load();
+        let sections: Vec<_> = config.servers.iter().map(|server| server.section.as_str()).collect();
+        assert_eq!(sections, ["inet_http_server:b", "inet_http_server", "unix_http_server", "unix_http_server:x"]);
+        let ServerAddress::Inet { host, port: 1, addresses } = &config.servers[0].address else { panic!() };
+        assert_eq!((host.as_str(), addresses[0].to_string().as_str()), ("localhost", "127.0.0.1:1"));
+        let ServerAddress::Inet { addresses, .. } = &config.servers[1].address else { panic!() };
+        assert_eq!(addresses[..], ["0.0.0.0:2".parse().unwrap()]);
+        assert_eq!(
+            config.servers[2].address,
+            ServerAddress::Unix { file: "/tmp/s".into(), chmod: 0o770, uid: Some(0), gid: Some(0) }
+        );
+        let credentials = Credentials { username: "a".into(), password: "b:c".into() };
+        assert_eq!(config.servers[2].credentials, Some(credentials));
+        let file = config.here.join("x");
+        assert_eq!(config.servers[3].address, ServerAddress::Unix { file, chmod: 0o700, uid: None, gid: None });
+        assert_eq!(config.supervisord.serverurl.as_deref(), Some("unix:///tmp/s"));
+    }
+
+    #[test]
+    fn serverurl_falls_back_to_inet() {
+        let serverurl = |text| Files::with(text).load().supervisord.serverurl;
+        assert_eq!(serverurl(""), None);
+        assert_eq!(serverurl("[inet_http_server]\nport=:1\n").as_deref(), Some("http://localhost:1"));
+        assert_eq!(
+            serverurl("[inet_http_server]\nport=1\n[inet_http_server:x]\nport=127.0.0.1:2\n").as_deref(),
+            Some("http://127.0.0.1:2")
+        );
+    }
+
+    #[test]
+    fn errors_are_supervisors() {
+        assert_eq!(error("[inet_http_server]\n"), "section [inet_http_server] has no port value");
+        assert_eq!(error("[unix_http_server]\n"), "section [unix_http_server] has no file value");
+        assert_eq!(error("[inet_http_server]\nport=abc\n"), "not a valid port number: 'abc' ");
+        assert_eq!(error("[unix_http_server]\nfile=/tmp/x\nchmod=9\n"), "Invalid chmod value 9");
+        assert_eq!(
+            error("[unix_http_server]\nfile=/tmp/x\nchown=no-such-user\n"),
+            "Invalid sockchown value no-such-user"
+        );
+        assert_eq!(
+            error("[inet_http_server]\nport=1\nusername=a\n"),
+            "Section [inet_http_server] contains incomplete authentication: If a username or a password is specified, \
+             both the username and password must be specified"
+        );
+        assert!(
+            error("[inet_http_server]\nport=no-such-host.invalid:1\n").starts_with("the host 'no-such-host.invalid' ")
+        );
+    }
+}

@@ -58,7 +58,7 @@ pub(super) fn supervisord(reader: &Reader<'_>, names: &Names, overrides: &Overri
         strip_ansi: overrides.strip_ansi || strip_ansi,
         environment,
         identifier: overrides.identifier.unwrap_or(identifier),
-        plugin_path: plugin_path(reader, reader.get_list(&options::plugin_path)),
+        plugin_path: plugin_path(reader, &reader.get_list(&options::plugin_path)),
         serverurl: None,
     }
 }
@@ -88,7 +88,7 @@ fn environment(reader: &Reader<'_>, names: &Names) -> Vec<(String, String)> {
 }
 
 /// Directories of `plugin_path=`, relative ones taken from the file in which the key stands.
-pub(super) fn plugin_path(reader: &Reader<'_>, directories: Vec<String>) -> Vec<PathBuf> {
+pub(super) fn plugin_path(reader: &Reader<'_>, directories: &[String]) -> Vec<PathBuf> {
     let from = |section: &Section| section.place.directory().to_owned();
     let base = reader
         .entry(options::plugin_path.key)
@@ -99,4 +99,96 @@ pub(super) fn plugin_path(reader: &Reader<'_>, directories: Vec<String>) -> Vec<
 /// A path as Supervisor's `normalize_path` makes it.
 pub(super) fn normalized(path: &std::path::Path) -> PathBuf {
     PathBuf::from(normalize_path(&path.to_string_lossy()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Level, testing::Files};
+
+    fn load(lines: &str) -> Config {
+        Files::with(lines).load()
+    }
+
+    #[test]
+    fn defaults_are_supervisors() {
+        let supervisord = load("").supervisord;
+        let cwd = std::env::current_dir().unwrap();
+        assert_eq!(supervisord.logfile, Logfile::Path(cwd.join("supervisord.log")));
+        assert_eq!((supervisord.logfile_maxbytes, supervisord.logfile_backups), (50 << 20, 10));
+        assert_eq!(supervisord.loglevel, Level::Info);
+        assert_eq!(supervisord.pidfile, cwd.join("supervisord.pid"));
+        assert_eq!(supervisord.umask, 0o22);
+        assert_eq!((supervisord.minfds, supervisord.minprocs), (1024, 200));
+        assert_eq!(supervisord.identifier, "supervisor");
+        assert_eq!(supervisord.childlogdir, temporary_directory());
+        assert!(!(supervisord.nodaemon || supervisord.silent || supervisord.nocleanup || supervisord.strip_ansi));
+        assert_eq!((supervisord.user, supervisord.directory), (None, None));
+    }
+
+    #[test]
+    fn values_are_resolved() {
+        let files = Files::with(
+            "logfile=%(here)s/a/../x.log\nidentifier=%(ENV_X)s-%(here)s\nnodaemon=on\nuser=root\numask=077\n\
+             environment=B=\"%(here)s\",A=\"%%(host_node_name)s\"\ndirectory=%(here)s\nchildlogdir=%(here)s\n\
+             plugin_path=plugins:/opt/p, ~root/q\n",
+        )
+        .file("a/x", "");
+        let supervisord = files.load().supervisord;
+        let here = files.here();
+        assert_eq!(supervisord.logfile, Logfile::Path(files.path("x.log")));
+        assert_eq!(supervisord.identifier, format!("x-{here}"));
+        assert!(supervisord.nodaemon);
+        assert_eq!(supervisord.user.unwrap().uid, 0);
+        assert_eq!(supervisord.umask, 0o77);
+        let environment = [("A", "thishost"), ("B", &here)].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(supervisord.environment, environment);
+        assert_eq!(supervisord.directory, Some(here.clone().into()));
+        assert_eq!(supervisord.plugin_path, [files.path("plugins"), "/opt/p".into(), "/root/q".into()]);
+    }
+
+    #[test]
+    fn the_command_line_wins() {
+        let files = Files::with("umask=077\nloglevel=warn\nlogfile=/tmp/a.log\nidentifier=a\nuser=no-such-user\n");
+        let mut overrides = Overrides::default();
+        for (option, value) in
+            [("-m", Some("027")), ("-l", Some("/tmp/b.log")), ("-i", Some("b")), ("-n", None), ("-u", Some("root"))]
+        {
+            overrides.set(option, value).unwrap();
+        }
+        let supervisord = files.load_with(&overrides).unwrap().supervisord;
+        assert_eq!(supervisord.umask, 0o27);
+        assert_eq!(supervisord.loglevel, Level::Warn);
+        assert_eq!(supervisord.logfile, Logfile::Path("/tmp/b.log".into()));
+        assert_eq!(supervisord.identifier, "b");
+        assert!(supervisord.nodaemon);
+        assert_eq!(supervisord.user.unwrap().uid, 0);
+    }
+
+    #[test]
+    fn errors_are_supervisors_and_have_a_place() {
+        let files = Files::with("minfds=x\nnodaemon=maybe\nlogfile=/nope/x\nuser=no-such-user\n");
+        assert_eq!(
+            files.report(),
+            "invalid literal for int() with base 10: 'x'\n  at HERE/main.conf, line 2: minfds in [supervisord]\n\
+             The directory named as part of the path /nope/x does not exist\n  \
+             at HERE/main.conf, line 4: logfile in [supervisord]\n\
+             not a valid boolean value: 'maybe'\n  at HERE/main.conf, line 3: nodaemon in [supervisord]\n\
+             Invalid user name no-such-user\n  at HERE/main.conf, line 5: user in [supervisord]\n"
+        );
+        assert_eq!(
+            Files::with("identifier=%(nope)s\n").error(),
+            "Format string '%(nope)s' for 'supervisord.identifier' contains names ('nope') which cannot be expanded. \
+             Available names: ENV_PERCENT, ENV_X, here"
+        );
+    }
+
+    #[test]
+    fn syslog_is_refused_for_now() {
+        let files = Files::with("logfile=syslog\n");
+        assert_eq!(files.error(), "logfile=syslog in [supervisord] (HERE/main.conf, line 2) is not supported yet");
+        let mut overrides = Overrides::default();
+        overrides.set("-l", Some("syslog")).unwrap();
+        assert_eq!(Files::with("").load_with(&overrides).unwrap_err().to_string(), "-l syslog is not supported yet");
+    }
 }

@@ -40,5 +40,5 @@ pub(super) fn output(reader: &Reader<'_>, output: &Output, keys: [&str; 4]) {
 fn key(reader: &Reader<'_>, key: &str) {
     let Some(entry) = reader.entry(key) else { return };
     let value = reader.unexpanded(key).unwrap_or_default();
-    reader.fail(key, format!("{key}={value} in [{}] ({}) is not supported yet", reader.section.name, entry.place));
+    reader.refuse(key, format!("{key}={value} in [{}] ({}) is not supported yet", reader.section.name, entry.place));
 }

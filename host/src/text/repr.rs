@@ -2,27 +2,11 @@
 
 use std::fmt::Write as _;
 
+use plugin_api::abi::Value;
+
 /// `text` as Python's `repr` shows it: quoted with `'`, or with `"` where that saves escapes.
 pub fn repr(text: &str) -> String {
-    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
-    let mut shown = String::with_capacity(text.len() + 2);
-    shown.push(quote);
-    for c in text.chars() {
-        match c {
-            '\\' => shown.push_str("\\\\"),
-            '\n' => shown.push_str("\\n"),
-            '\r' => shown.push_str("\\r"),
-            '\t' => shown.push_str("\\t"),
-            c if c == quote => {
-                shown.push('\\');
-                shown.push(c);
-            }
-            c if is_printable(c) => shown.push(c),
-            c => escape(c, &mut shown),
-        }
-    }
-    shown.push(quote);
-    shown
+    plugin_api::repr(&Value::String(text.into()))
 }
 
 /// Python's `ascii()` of a string: like [`repr`], and everything beyond ASCII is escaped.
@@ -46,19 +30,6 @@ fn escape(c: char, shown: &mut String) {
         _ => write!(shown, "\\U{code:08x}"),
     }
     .expect("writing to a String cannot fail");
-}
-
-/// Python's `str.isprintable` for one character: neither a control, a format, an unassigned or a private one, nor a
-/// separator other than the blank.
-///
-/// Rust's `str::escape_debug` escapes the same categories, and combining marks at the start, hence the letter.
-fn is_printable(c: char) -> bool {
-    if c.is_ascii() {
-        return !c.is_ascii_control();
-    }
-    let mut letter_and_c = String::from("a");
-    letter_and_c.push(c);
-    letter_and_c.escape_debug().eq(letter_and_c.chars())
 }
 
 #[cfg(test)]

@@ -66,6 +66,7 @@ impl Sandbox {
             .env("LANG", "C.UTF-8")
             .env("TERM", "xterm")
             .env("COLUMNS", "80")
+            .env_remove("RUST_BACKTRACE")
             .env_remove("PYTHONPATH")
             .env_remove("PYTHONHOME");
         command

@@ -131,7 +131,7 @@ impl Supervisord {
 
     /// What the log says of a program, in order, with `N` for its pids.
     pub fn story_of(&self, program: &str) -> Vec<String> {
-        let about = |line: &String| line.split(|c: char| !c.is_alphanumeric()).any(|word| word == program);
+        let about = |line: &String| line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == program);
         self.log_lines().into_iter().filter(about).map(|line| without_pid(&line)).collect()
     }
 
