@@ -174,12 +174,16 @@ impl Thread {
 
     /// Does what is asked. Answers whether to go on.
     fn commands(&mut self, events: &mut Events) -> bool {
-        let (commands, dropped) = {
+        let (commands, mut dropped) = {
             let mut queue = self.shared.queue.lock();
             queue.waiting = 0;
             (std::mem::take(&mut queue.commands), std::mem::take(&mut queue.dropped))
         };
         for command in commands {
+            if !matches!(command, Command::Line(_)) {
+                // Who waits for the log to be written finds in it what is missing.
+                self.confess(std::mem::take(&mut dropped));
+            }
             match command {
                 Command::Line(line) => self.context.activity.write(&line),
                 Command::Add(child) => self.add(*child),
@@ -203,11 +207,16 @@ impl Thread {
                 }
             }
         }
+        self.confess(dropped);
+        true
+    }
+
+    /// Says in the log how many of its lines are missing.
+    fn confess(&mut self, dropped: u64) {
         if dropped > 0 {
             let what = format!("{dropped} lines of this log were dropped, because it could not be written fast enough");
             self.context.activity.log(Level::Error, what);
         }
-        true
     }
 
     /// Reads all that processes have written up to now.
