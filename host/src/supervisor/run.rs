@@ -77,6 +77,12 @@ impl Inner {
                 self.received(signal);
             }
         }
+        // Signals that come from here on are for the one that follows, if there is one. Those that have come are ours: a
+        // restart may still become an end.
+        signals::hold();
+        for signal in reactor.signals.pending() {
+            self.received(signal);
+        }
         // Whoever still waits for an answer learns that there is none.
         self.requests.lock().take();
         if self.state() == SupervisorState::Restarting { Outcome::Restart } else { Outcome::Exit }
