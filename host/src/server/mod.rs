@@ -10,7 +10,8 @@
 //! * A request whose headers or body do not arrive is answered with 408 after 30 seconds. A call may take as long as it
 //!   takes; if its client leaves, it is cancelled.
 //! * There may be 4,096 connections, or half as many as supervisord may have files open. Then the one that has waited
-//!   longest for its next request is closed for a new one, and if all are busy the new one is answered with 503.
+//!   longest for its next request is closed for a new one, and if all are busy the new one is answered with 503; or, if
+//!   many are being told so already, just closed.
 
 mod answer;
 mod auth;
@@ -24,14 +25,14 @@ mod watch;
 use std::{
     io,
     sync::{Arc, mpsc},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use hyper::{server::conn::http1, service::service_fn};
 use tokio::{
     net::{TcpListener, UnixListener},
     runtime,
-    sync::{Notify, watch as signal},
+    sync::{Notify, Semaphore, watch as signal},
 };
 
 use self::{
@@ -49,6 +50,12 @@ use crate::{config::Credentials, logger::Logger, rpc::Registry};
 /// How long to wait before accepting again when the system has no file descriptor left.
 const BREATHER: Duration = Duration::from_millis(100);
 
+/// How many clients at once may be told that the server is full: each keeps its file descriptor until it has read that.
+const TURNED_AWAY: usize = 32;
+
+/// What goes wrong with every client of a crowd is said once in so long.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
+
 /// How many threads may read logs, or large requests.
 const OTHER_THREADS: usize = 32;
 
@@ -61,6 +68,8 @@ struct Server {
     builder: http1::Builder,
     /// A connection came to an empty server.
     busy: Notify,
+    /// For clients that are told that the server is full.
+    turned_away: Arc<Semaphore>,
 }
 
 /// What all connections of one socket share.
@@ -189,9 +198,18 @@ async fn serve(
         // One buffer and one plain write for headers and body together; measured, it saves 7 % of a small answer.
         .writev(false)
         .title_case_headers(true);
+    // Few in proportion to the connections: the files that these leave are for the programs.
+    let turned_away = (limits.connections / 8).clamp(1, TURNED_AWAY);
     let watchlist = Watchlist::new(limits);
-    let server =
-        Arc::new(Server { registry, log_files, logger, watchlist: watchlist.clone(), builder, busy: Notify::new() });
+    let server = Arc::new(Server {
+        registry,
+        log_files,
+        logger,
+        watchlist: watchlist.clone(),
+        builder,
+        busy: Notify::new(),
+        turned_away: Arc::new(Semaphore::new(turned_away)),
+    });
     let mut doors = Vec::new();
     for (bound, credentials) in sockets {
         let any_path = matches!(bound, Bound::Unix(_));
@@ -219,13 +237,13 @@ async fn serve(
 
 /// Accepts for as long as the server runs.
 async fn accept(server: Arc<Server>, door: Door, site: Arc<Site>) {
-    let mut complained = false;
+    let (mut broken, mut full) = (Complaint::default(), Complaint::default());
     loop {
         let stream = match door.accept().await {
             Ok(stream) => stream,
             Err(error) if is_of_one_client(&error) => continue,
             Err(error) => {
-                if !std::mem::replace(&mut complained, true) {
+                if broken.is_due(Instant::now()) {
                     server.logger.error(format_args!("cannot accept a connection: {error}"));
                 }
                 tokio::time::sleep(BREATHER).await;
@@ -234,7 +252,6 @@ async fn accept(server: Arc<Server>, door: Door, site: Arc<Site>) {
         };
         match server.watchlist.admit() {
             Ok(place) => {
-                complained = false;
                 server.busy.notify_one();
                 let endpoint =
                     Arc::new(Endpoint { server: server.clone(), site: site.clone(), watch: place.watch.clone() });
@@ -247,14 +264,34 @@ async fn accept(server: Arc<Server>, door: Door, site: Arc<Site>) {
                 });
             }
             Err(open) => {
-                if !std::mem::replace(&mut complained, true) {
+                if full.is_due(Instant::now()) {
                     server.logger.warn(format_args!(
                         "{open} connections are open and busy; new ones are answered with 503 until one is done"
                     ));
                 }
-                tokio::spawn(connection::turn_away(stream));
+                if let Ok(place) = server.turned_away.clone().try_acquire_owned() {
+                    tokio::spawn(async move {
+                        connection::turn_away(stream).await;
+                        drop(place);
+                    });
+                }
             }
         }
+    }
+}
+
+/// When something was last complained about.
+#[derive(Debug, Default)]
+struct Complaint(Option<Instant>);
+
+impl Complaint {
+    /// Whether it is time to say it, again or for the first time. If so, it counts as said.
+    fn is_due(&mut self, now: Instant) -> bool {
+        let due = self.0.is_none_or(|last| now - last >= COMPLAINT_INTERVAL);
+        if due {
+            self.0 = Some(now);
+        }
+        due
     }
 }
 
@@ -279,5 +316,18 @@ async fn sweep(server: Arc<Server>) {
                 break;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crowd_is_one_complaint() {
+        let start = Instant::now();
+        let mut complaint = Complaint::default();
+        let said = (0..150).filter(|number| complaint.is_due(start + COMPLAINT_INTERVAL * *number / 100)).count();
+        assert_eq!(said, 2);
     }
 }

@@ -5,7 +5,7 @@ use std::{sync::atomic::Ordering::SeqCst, thread, time::Duration};
 use plugin_api::Value;
 use supervisor_host::server::Limits;
 
-use crate::harness::{Server, call, call_body, echo, post, until};
+use crate::harness::{Client, Server, call, call_body, echo, post, until};
 
 fn quick() -> Limits {
     Limits {
@@ -111,6 +111,19 @@ fn at_the_limit_the_longest_idle_one_makes_room_and_then_nobody() {
     let [_, _, last] = others;
     drop(last);
     until("the one that left has made room", || server.status(echo()) == 200);
+}
+
+#[test]
+fn a_crowd_at_a_full_server_is_not_kept() {
+    let server = Server::with(None, Limits { connections: 8, ..quick() });
+    let mut busy: Vec<_> = (0..8).map(|_| server.connect()).collect();
+    for client in &mut busy {
+        client.send(call("host.wait", &[]));
+    }
+    until("all are busy", || server.events.waiting.load(SeqCst) == 8);
+    let mut crowd: Vec<_> = (0..20).map(|_| server.connect()).collect();
+    let told = crowd.iter_mut().filter_map(Client::receive).count();
+    assert_eq!(told, 1, "one of them may stay to hear that the server is full");
 }
 
 #[test]
