@@ -14,7 +14,10 @@ use std::{
 use plugin_api::{Fault, RVec, SupervisorState, Value, abi::NamespaceObject, namespace, rpc_interface};
 
 use super::{registry::Door, system, workers::Caller};
-use crate::logger::{Level, Logger};
+use crate::{
+    logger::{Level, Logger},
+    xmlrpc::ANSWER_LIMIT,
+};
 
 /// How many calls one plugin may have made and not yet got an answer to. Only plugins that call each other in a circle
 /// come near it.
@@ -87,7 +90,7 @@ impl PluginHost {
         if method == "system.multicall" {
             // As one that knows who calls.
             let [calls]: [Value; 1] = params.into_vec().try_into().map_err(|_| Fault::incorrect_parameters())?;
-            return system::multicall(&registry, Caller::Plugin, calls).await;
+            return system::multicall(&registry, Caller::Plugin, calls, ANSWER_LIMIT).await;
         }
         registry.call_from(Caller::Plugin, &method, params).await
     }

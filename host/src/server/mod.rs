@@ -7,6 +7,8 @@
 //!
 //! * HTTP/1.0 and 1.1, keep-alive and pipelining.
 //! * A request's body may have 64 MiB (413), its headers 64 KiB (431). It must say how large its body is (411).
+//! * The larger requests together may take 256 MiB; one that would take more is answered with 503. An answer larger than
+//!   256 MiB becomes a fault.
 //! * A request whose headers or body do not arrive is answered with 408 after 30 seconds. A call may take as long as it
 //!   takes; if its client leaves, it is cancelled.
 //! * There may be 4,096 connections, or half as many as supervisord may have files open. Then the one that has waited
@@ -45,7 +47,7 @@ pub use self::{
     logtail::{Log, LogFiles, log_files},
     watch::Limits,
 };
-use crate::{config::Credentials, logger::Logger, rpc::Registry};
+use crate::{config::Credentials, logger::Logger, rpc::Registry, xmlrpc::ANSWER_LIMIT};
 
 /// How long to wait before accepting again when the system has no file descriptor left.
 const BREATHER: Duration = Duration::from_millis(100);
@@ -56,7 +58,7 @@ const TURNED_AWAY: usize = 32;
 /// What goes wrong with every client of a crowd is said once in so long.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
 
-/// How many threads may read logs, or large requests.
+/// How many threads may read logs, large requests and large answers.
 const OTHER_THREADS: usize = 32;
 
 /// What all connections of all sockets share.
@@ -70,6 +72,12 @@ struct Server {
     busy: Notify,
     /// For clients that are told that the server is full.
     turned_away: Arc<Semaphore>,
+    /// KiB of memory that the larger requests may still take.
+    requests: Arc<Semaphore>,
+    /// KiB of memory that the larger answers may still take.
+    answers: Arc<Semaphore>,
+    /// For work that is done on other threads: large requests and answers, and logs.
+    others: Arc<Semaphore>,
 }
 
 /// What all connections of one socket share.
@@ -86,6 +94,23 @@ struct Endpoint {
     server: Arc<Server>,
     site: Arc<Site>,
     watch: Arc<Watch>,
+}
+
+impl Server {
+    /// Does heavy work where it holds up nobody, with at most so many others; on its way it waits.
+    async fn apart<R: Send + 'static>(&self, work: impl FnOnce() -> R + Send + 'static) -> R {
+        // It is never closed.
+        let place = self.others.clone().acquire_owned().await.ok();
+        let done = tokio::task::spawn_blocking(move || {
+            // Given back when the work is done, not when its client stops waiting.
+            let _place = place;
+            work()
+        });
+        match done.await {
+            Ok(done) => done,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
 }
 
 /// The running servers.
@@ -209,6 +234,9 @@ async fn serve(
         builder,
         busy: Notify::new(),
         turned_away: Arc::new(Semaphore::new(turned_away)),
+        requests: Arc::new(Semaphore::new(watchlist.limits().requests >> 10)),
+        answers: Arc::new(Semaphore::new(2 * ANSWER_LIMIT >> 10)),
+        others: Arc::new(Semaphore::new(OTHER_THREADS)),
     });
     let mut doors = Vec::new();
     for (bound, credentials) in sockets {

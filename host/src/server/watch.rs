@@ -22,6 +22,8 @@ use parking_lot::Mutex;
 pub struct Limits {
     /// Of a request's body, in bytes; larger ones are answered with 413.
     pub body: usize,
+    /// Of all larger requests' bodies together, in bytes; what comes when they are this many is answered with 503.
+    pub requests: usize,
     /// Of a request's line and headers together, in bytes; larger ones are answered with 431.
     pub head: usize,
     /// How many connections may be open. At the limit one that was refused already is closed, or the one that has waited
@@ -47,6 +49,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body: 64 << 20,
+            requests: 256 << 20,
             head: 64 << 10,
             connections: 4096,
             request: Duration::from_secs(30),

@@ -43,6 +43,22 @@ fn large_values_go_in_and_come_out() {
 }
 
 #[test]
+fn large_requests_share_what_memory_there_is() {
+    let server = Server::with(None, Limits { requests: 3 << 20, ..Limits::default() });
+    let large = call("host.echo", &[Value::from("x".repeat(2 << 20))]);
+    let mut client = server.connect();
+    for _ in 0..3 {
+        assert_eq!(client.ask(&large).status, 200, "what is answered takes nothing");
+    }
+    let mut half = server.connect();
+    half.send(&large[..large.len() - 1]);
+    until("what has been sent counts", || server.status(&large) == 503);
+    assert_eq!(server.status(echo()), 200, "small ones have nothing to do with it");
+    assert_eq!(half.ask(&large[large.len() - 1..]).status, 200);
+    assert_eq!(client.ask(&large).status, 200);
+}
+
+#[test]
 fn a_request_that_does_not_end_is_answered_with_408() {
     let server = Server::with(None, quick());
     let mut silent_head = server.connect();
