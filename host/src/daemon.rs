@@ -38,7 +38,7 @@ const RESTARTED: &str = "SUPERVISORD_RESTARTED";
 
 /// How this process was started, to be started the same way again.
 #[derive(Debug)]
-pub struct Origin {
+pub struct Restart {
     executable: PathBuf,
     arguments: Vec<OsString>,
     directory: PathBuf,
@@ -46,7 +46,7 @@ pub struct Origin {
     restarted: bool,
 }
 
-impl Origin {
+impl Restart {
     /// To be called first of all, before any other thread exists.
     pub fn of_this_process() -> io::Result<Self> {
         let pid = process::id().to_string();
