@@ -137,6 +137,13 @@ fn panics_become_faults_and_a_line_in_the_log() {
         [{'faultCode': 30, 'faultString': 'FAILED: panic panicked: é<& (host/tests/plugins/unruly/src/lib.rs:...)'}, 0]
         ",
     );
+    for line in [
+        "ERRO unruly.panic panicked: boom (host/tests/plugins/unruly/src/lib.rs:",
+        "ERRO unruly.panicLater panicked: boom (host/tests/plugins/unruly/src/lib.rs:",
+        "ERRO unruly.panic panicked: é<& (host/tests/plugins/unruly/src/lib.rs:",
+    ] {
+        wait_until(&format!("the log has {line}"), || supervisord.log().contains(line));
+    }
     other_calls_are_answered(&supervisord);
     sigterm_shuts_down_in_order(supervisord);
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use plugin_api::{Fault, RVec, Value, abi::NamespaceObject, namespace, rpc_interface};
 
 use super::{
-    registry::{Door, Registry},
+    registry::{Registry, RegistryRef},
     workers::Caller,
 };
 use crate::xmlrpc::{ANSWER_LIMIT, size_up_to, too_large};
@@ -15,12 +15,12 @@ const TURN: usize = 256;
 
 /// `system.*`.
 pub struct System {
-    door: Door,
+    registry: RegistryRef,
 }
 
 impl System {
-    pub(super) fn namespace(door: Door) -> NamespaceObject {
-        namespace(Arc::new(Self { door }))
+    pub(super) fn namespace(registry: RegistryRef) -> NamespaceObject {
+        namespace(Arc::new(Self { registry }))
     }
 }
 
@@ -32,7 +32,7 @@ impl System {
     /// Their full names, in order.
     #[rpc(nonblocking, returns = "array")]
     pub fn list_methods(&self) -> Result<Vec<String>, Fault> {
-        let registry = self.door.registry()?;
+        let registry = self.registry.get()?;
         let mut names: Vec<String> = registry.names().map(str::to_owned).collect();
         names.sort_unstable();
         Ok(names)
@@ -49,7 +49,7 @@ impl System {
         #[rpc(kind = "string")]
         name: Value,
     ) -> Result<String, Fault> {
-        let registry = self.door.registry()?;
+        let registry = self.registry.get()?;
         let info = name.as_str().and_then(|name| registry.info(name)).ok_or_else(Fault::signature_unsupported)?;
         Ok(info.help.to_string())
     }
@@ -65,7 +65,7 @@ impl System {
         #[rpc(kind = "string")]
         name: Value,
     ) -> Result<Vec<String>, Fault> {
-        let registry = self.door.registry()?;
+        let registry = self.registry.get()?;
         let info = name
             .as_str()
             .and_then(|name| registry.info(name))
@@ -89,7 +89,7 @@ impl System {
         #[rpc(kind = "array")]
         calls: Value,
     ) -> Result<Value, Fault> {
-        multicall(&*self.door.registry()?, Caller::Client, calls, ANSWER_LIMIT).await
+        multicall(&*self.registry.get()?, Caller::Client, calls, ANSWER_LIMIT).await
     }
 }
 
