@@ -183,7 +183,8 @@ impl Registry {
 
     /// How many threads the blocking pool needs so that no namespace ever waits for another's.
     pub fn most_threads(&self) -> usize {
-        2 * super::workers::PLACES * self.namespaces.len()
+        // And one more lot for the host's own futures.
+        super::workers::PLACES * (2 * self.namespaces.len() + 1)
     }
 }
 
