@@ -5,7 +5,7 @@ mod common;
 use std::{
     fs::{self, File},
     io::Write,
-    os::unix::net::UnixStream,
+    os::unix::{net::UnixStream, process::ExitStatusExt as _},
     time::{Duration, Instant},
 };
 
@@ -121,6 +121,19 @@ fn while_the_server_itself_hangs() {
         let _stuck = call_and_wait_for_its_begin(&supervisord, method);
         a_crashing_program_is_restarted_on_time(&supervisord.sandbox);
         sigterm_shuts_down_in_order(supervisord);
+    }
+}
+
+/// What hangs before anything is supervised can be ended like any other program.
+#[test]
+fn while_a_plugin_is_never_made() {
+    let config = Config::new()
+        .section("rpcinterface:unruly", "supervisor.rpcinterface_factory=unruly_plugin:make_hanging_rpcinterface");
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let mut supervisord = Supervisord::start(&config);
+        supervisord.wait_for_log("unruly: the constructor has begun");
+        supervisord.signal(signal);
+        assert_eq!(supervisord.wait().signal(), Some(signal as i32));
     }
 }
 

@@ -70,7 +70,10 @@ fn run(config: Config) -> Result<(), String> {
 
     let config = supervisor.config();
     let listeners = Listeners::bind(&config.servers).map_err(in_words)?;
-    let registry = Registry::build(&config, &supervisor, &logger).map_err(in_words)?;
+    let build = || Registry::build(&config, &supervisor, &logger);
+    // Signals that were kept over a restart are heard later, all of them; at the first start nobody has sent any yet.
+    let registry = if restart.restarted() { build() } else { daemon::mortal(build).map_err(in_words)? };
+    let registry = registry.map_err(in_words)?;
     for server in config.servers.iter().filter(|server| server.credentials.is_none()) {
         let section = &server.section;
         logger.critical(format_args!("Server '{section}' running without any HTTP authentication checking"));
