@@ -9,6 +9,7 @@ use std::{
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::PathBuf,
     process::{Command, Output},
+    time::Duration,
 };
 
 use common::{Config, Kind, Peers, Sandbox, free_port, http, plugin_path, wait_until};
@@ -88,6 +89,8 @@ fn it_leaves_the_terminal_the_session_and_the_directory() {
         assert!(status.contains("Umask:\t0027\n"), "{kind:?}: {status}");
         let pidfile = fs::metadata(daemon.sandbox.join("supervisord.pid")).expect("a pidfile");
         assert_eq!(pidfile.permissions().mode() & 0o777, 0o640, "{kind:?}");
+        let has_started = |log: &String| log.contains("supervisord started with pid");
+        wait_until("the log is written", || has_started(&daemon.sandbox.read("supervisord.log")));
         let log = daemon.sandbox.read("supervisord.log");
         let order = [
             "INFO RPC interface 'supervisor' initialized",
@@ -133,20 +136,34 @@ fn a_storm_of_hups_neither_ends_it_nor_changes_its_pid() {
     let daemon = Daemon::start(Sandbox::new(), Kind::Ours, &config, &["-c", "supervisord.conf"]);
     for _ in 0..300 {
         kill(daemon.pid, Signal::SIGHUP).expect("it runs");
-        std::thread::sleep(std::time::Duration::from_micros(500));
+        std::thread::sleep(Duration::from_micros(500));
     }
-    wait_until("it answers", || daemon.answers());
+    let starts = || daemon.sandbox.read("supervisord.log").matches("supervisord started with pid").count();
+    wait_until("the last one is over", || {
+        let log = daemon.sandbox.read("supervisord.log");
+        daemon.answers() && log.rfind("supervisord started with pid") > log.rfind("indicating restart request")
+    });
+    assert!(starts() > 2, "{}", starts());
     assert_eq!(daemon.link("cwd"), PathBuf::from("/usr"));
     assert_eq!(daemon.link("fd/1"), PathBuf::from("/dev/null"));
     let environment = fs::read_to_string(format!("/proc/{}/environ", daemon.pid)).expect("it runs");
-    let starts = daemon.sandbox.read("supervisord.log").matches("supervisord started with pid").count();
-    assert!(starts > 2, "{starts}");
     assert_eq!(environment.matches("SUPERVISORD_RESTARTED").count(), 1, "{environment}");
-    let descriptors = || fs::read_dir(format!("/proc/{}/fd", daemon.pid)).expect("it runs").count();
-    assert!(descriptors() < 25, "{}", descriptors());
-    kill(daemon.pid, Signal::SIGTERM).expect("it runs");
-    wait_until("it is gone", || !daemon.sandbox.join("supervisord.pid").exists());
-    assert!(!daemon.sandbox.join("supervisor.sock").exists());
+    let descriptors = fs::read_dir(format!("/proc/{}/fd", daemon.pid)).expect("it runs").count();
+    assert!(descriptors < 25, "{descriptors}");
+}
+
+/// Whatever it is doing when it is told to end, it ends.
+#[test]
+fn an_end_that_comes_during_a_restart_is_an_end() {
+    for delay in 0..30 {
+        let daemon = Daemon::start(Sandbox::new(), Kind::Ours, &background(), &["-c", "supervisord.conf"]);
+        kill(daemon.pid, Signal::SIGHUP).expect("it runs");
+        std::thread::sleep(Duration::from_micros(200 * delay));
+        kill(daemon.pid, Signal::SIGTERM).expect("it runs");
+        wait_until("it is gone", || fs::read(format!("/proc/{}/cmdline", daemon.pid)).unwrap_or_default().is_empty());
+        assert!(!daemon.sandbox.join("supervisord.pid").exists());
+        assert!(!daemon.sandbox.join("supervisor.sock").exists());
+    }
 }
 
 #[test]
@@ -197,7 +214,9 @@ fn the_command_line_stands_above_the_config() {
         let daemon = Daemon::start(sandbox, kind, &background(), &arguments);
         wait_until("it answers", || daemon.answers());
         assert!(!daemon.sandbox.join("supervisord.log").exists(), "{kind:?}");
-        assert!(daemon.sandbox.read("elsewhere.log").contains("supervisord started with pid"), "{kind:?}");
+        wait_until("the log is written", || {
+            daemon.sandbox.read("elsewhere.log").contains("supervisord started with pid")
+        });
         let answer = http::post(daemon.port, "/RPC2", http::call("supervisor.getIdentification", &[])).text();
         assert!(answer.contains("<string>other</string>"), "{kind:?}: {answer}");
     }
@@ -220,6 +239,7 @@ fn it_becomes_another_user() {
     assert_eq!((process.uid(), process.gid()), (nobody.uid.as_raw(), nobody.gid.as_raw()));
     let socket = fs::metadata(daemon.sandbox.join("supervisor.sock")).expect("a socket");
     assert_eq!(socket.uid(), nobody.uid.as_raw());
+    wait_until("the log is written", || daemon.sandbox.read("supervisord.log").contains("Set uid"));
     let log = daemon.sandbox.read("supervisord.log");
     assert!(log.contains(&format!("INFO Set uid to user {} succeeded\n", nobody.uid)), "{log}");
     assert!(!log.contains("running as root"), "{log}");

@@ -5,7 +5,7 @@ use std::{io::Write as _, process::ExitCode, time::Duration};
 use supervisor_host::{
     config::{Config, Logfile, Supervisord},
     daemon::{self, Origin, Pidfile},
-    process::output,
+    process::{output, signals},
     rpc::Registry,
     server::{Limits, Listeners, log_files},
     server_options::{self, Command, HELP, VERSION},
@@ -51,6 +51,9 @@ fn run(config: Config) -> Result<(), String> {
     let becomes_daemon = !supervisord.nodaemon && !origin.restarted();
     let birth = becomes_daemon.then(daemon::fork).transpose().map_err(in_words)?;
 
+    // Of all threads only this one hears signals, once it supervises.
+    signals::hold();
+
     // Limits first, since root may raise them further; Supervisor's log has them last.
     let limits = if origin.restarted() { Vec::new() } else { daemon::raise_limits(&supervisord)? };
     let mut messages = config.messages.clone();
@@ -64,7 +67,6 @@ fn run(config: Config) -> Result<(), String> {
         logger.log(message.level, &message.text);
     }
     let supervisor = Supervisor::new(config, logger.clone(), output.clone()).map_err(in_words)?;
-    daemon::listen();
 
     let config = supervisor.config();
     let listeners = Listeners::bind(&config.servers).map_err(in_words)?;
@@ -86,6 +88,7 @@ fn run(config: Config) -> Result<(), String> {
         birth.announce();
     }
 
+    signals::listen();
     let outcome = supervisor.run();
     servers.stop();
     drop(pidfile);
