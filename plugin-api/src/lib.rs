@@ -169,7 +169,7 @@ mod params;
 pub mod value;
 
 pub use abi_stable::std_types::{RArc, RString, RVec};
-pub use supervisor_plugin_macros::{ctl_plugin, rpc_interface};
+pub use supervisor_plugin_macros::{FromValue, IntoValue, ctl_plugin, rpc_interface};
 
 pub use crate::{
     abi::{Fault, Member, MethodInfo, NamespaceObject, Param, Reply, Value},
@@ -182,8 +182,10 @@ pub use crate::{
     params::{IntoParams, Params},
     value::{
         convert::{FromValue, IntoAnswer, IntoValue},
+        de::from_value,
         find,
         pformat::{pformat, repr},
+        ser::to_value,
     },
 };
 
@@ -191,8 +193,9 @@ pub use crate::{
 #[doc(hidden)]
 pub mod __macro {
     pub use abi_stable::{library::LibHeader, std_types::RResult};
+    pub use serde::{Deserialize, Serialize};
 
-    use crate::{Fault, Reply, Value};
+    use crate::{Fault, Reply, Value, to_value};
     pub use crate::{
         describe::Describe,
         export::{API_VERSION, Library, entry_point, factory, make_ctl, make_rpcinterface},
@@ -206,6 +209,19 @@ pub mod __macro {
 
     impl<T> List for Vec<T> {
         type Item = T;
+    }
+
+    /// What `#[derive(FromValue)]` does. The bound is written so that serde's own hint follows where it is not met.
+    pub fn from_value<T: for<'de> Deserialize<'de>>(value: Value) -> Result<T, Fault> {
+        crate::from_value(value)
+    }
+
+    /// What `#[derive(IntoValue)]` does.
+    #[track_caller]
+    pub fn into_value<T: Serialize>(what: &T) -> Value {
+        to_value(what).unwrap_or_else(|fault| {
+            panic!("`{}` cannot become a value: {}", std::any::type_name::<T>(), fault.detail())
+        })
     }
 
     /// The reply of a method that answers at once.
