@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    abi::{Fault, NamespaceObject, Reply, Value},
+    abi::{Fault, MethodInfo, NamespaceObject, Reply, Value},
     fault::Code,
     params::IntoParams,
     value::convert::FromValue,
@@ -64,6 +64,15 @@ pub enum Level {
 }
 
 impl Level {
+    /// All of them.
+    const ALL: [Self; 7] =
+        [Self::Blather, Self::Trace, Self::Debug, Self::Info, Self::Warn, Self::Error, Self::Critical];
+
+    /// The level of that [`name`](Self::name).
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.name() == name)
+    }
+
     /// As the config and the boundary spell it.
     pub fn name(self) -> &'static str {
         match self {
@@ -135,6 +144,11 @@ pub(crate) struct Line(Arc<NamespaceObject>);
 impl Line {
     pub(crate) fn new(namespace: NamespaceObject) -> Self {
         Self(Arc::new(namespace))
+    }
+
+    /// What is published there.
+    pub(crate) fn methods(&self) -> Vec<MethodInfo> {
+        self.0.methods().into()
     }
 
     /// The reply as it comes.

@@ -166,6 +166,7 @@ mod guard;
 mod host;
 mod interface;
 mod params;
+pub mod testing;
 pub mod value;
 
 pub use abi_stable::std_types::{RArc, RString, RVec};

@@ -98,7 +98,7 @@ fn flag(meta: &ParseNestedMeta<'_>) -> Result<()> {
 /// An option that is a text.
 fn text(meta: &ParseNestedMeta<'_>, into: &mut Option<LitStr>) -> Result<()> {
     let name = known(meta);
-    let text = meta.value().and_then(|value| value.parse());
+    let text = meta.value().and_then(syn::parse::ParseBuffer::parse);
     *into = Some(text.map_err(|error| Error::new(error.span(), format!("write a text: `{name} = \"…\"`")))?);
     Ok(())
 }
