@@ -220,9 +220,11 @@ pub mod __macro {
     /// What `#[derive(IntoValue)]` does.
     #[track_caller]
     pub fn into_value<T: Serialize>(what: &T) -> Value {
-        to_value(what).unwrap_or_else(|fault| {
-            panic!("`{}` cannot become a value: {}", std::any::type_name::<T>(), fault.detail())
-        })
+        // A closure would be the place that is named.
+        match to_value(what) {
+            Ok(value) => value,
+            Err(fault) => panic!("`{}` cannot become a value: {}", std::any::type_name::<T>(), fault.detail()),
+        }
     }
 
     /// The reply of a method that answers at once.

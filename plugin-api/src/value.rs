@@ -149,6 +149,14 @@ impl PartialEq<&str> for Value {
     }
 }
 
+/// Nil, for a member that may be missing.
+#[allow(clippy::derivable_impls, reason = "the type's own file is frozen")]
+impl Default for Value {
+    fn default() -> Self {
+        Self::Nil
+    }
+}
+
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
         Self::String(text.into())
