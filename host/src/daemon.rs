@@ -20,7 +20,6 @@ use std::{
 use nix::{
     sys::{
         resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit},
-        signal::{SigSet, Signal},
         stat::{Mode, umask},
         wait::{WaitStatus, waitpid},
     },
@@ -36,10 +35,6 @@ use crate::{
 /// Holds our pid where we have been executed anew by ourselves. A pid, so that it means nothing to a program that
 /// happens to inherit it.
 const RESTARTED: &str = "SUPERVISORD_RESTARTED";
-
-/// What the supervisor listens to; kept back while there is nobody to listen.
-const SIGNALS: [Signal; 6] =
-    [Signal::SIGHUP, Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGUSR2, Signal::SIGCHLD];
 
 /// How this process was started, to be started the same way again.
 #[derive(Debug)]
@@ -75,9 +70,8 @@ impl Origin {
 
     /// Executes the binary that stands where ours stood, under this pid. Returns only with an error.
     ///
-    /// Signals that come before the new one listens are kept for it; it calls [`listen`].
+    /// Signals that come before the new one listens are kept for it if they are [held](crate::process::signals::hold).
     pub fn execute(&self) -> io::Error {
-        SigSet::from_iter(SIGNALS).thread_block().ok();
         // Relative paths on the command line mean what they meant.
         if let Err(error) = env::set_current_dir(&self.directory) {
             return error;
@@ -98,12 +92,6 @@ impl Origin {
             Err(errno) => errno.into(),
         }
     }
-}
-
-/// Takes the signals that were kept back for us, now that we listen.
-pub fn listen() {
-    // Without any blocked it does nothing; it cannot fail for signals that exist.
-    SigSet::from_iter(SIGNALS).thread_unblock().ok();
 }
 
 /// A daemon in the making: the child of a process that waits to hear how it went.

@@ -3,11 +3,11 @@
 use std::{io::Write as _, process::ExitCode, time::Duration};
 
 use supervisor_host::{
-    config::Config,
+    config::{Config, Logfile, Supervisord},
     daemon::{self, Origin, Pidfile},
-    process::output,
+    process::{output, signals},
     rpc::Registry,
-    server::{Limits, Listeners},
+    server::{Limits, Listeners, log_files},
     server_options::{self, Command, HELP, VERSION},
     supervisor::{Outcome, Supervisor},
 };
@@ -51,6 +51,9 @@ fn run(config: Config) -> Result<(), String> {
     let becomes_daemon = !supervisord.nodaemon && !origin.restarted();
     let birth = becomes_daemon.then(daemon::fork).transpose().map_err(in_words)?;
 
+    // Of all threads only this one hears signals, once it supervises.
+    signals::hold();
+
     // Limits first, since root may raise them further; Supervisor's log has them last.
     let limits = if origin.restarted() { Vec::new() } else { daemon::raise_limits(&supervisord)? };
     let mut messages = config.messages.clone();
@@ -58,12 +61,12 @@ fn run(config: Config) -> Result<(), String> {
     messages.extend(limits);
     messages.sort_by_key(|message| std::cmp::Reverse(message.level));
 
-    let (output, logger) = output::start(&supervisord).map_err(in_words)?;
+    let (output, logger) = output::start(&supervisord)
+        .map_err(|error| format!("could not open the log file {}: {error}", log_name(&supervisord)))?;
     for message in &messages {
         logger.log(message.level, &message.text);
     }
     let supervisor = Supervisor::new(config, logger.clone(), output.clone()).map_err(in_words)?;
-    daemon::listen();
 
     let config = supervisor.config();
     let listeners = Listeners::bind(&config.servers).map_err(in_words)?;
@@ -78,20 +81,35 @@ fn run(config: Config) -> Result<(), String> {
         None => daemon::change_directory(&supervisord, &logger),
     }
     let pidfile = Pidfile::write(&supervisord.pidfile, &logger);
-    let servers = listeners.serve(registry, logger.clone(), Limits::default()).map_err(in_words)?;
+    let servers = listeners
+        .serve(registry, log_files(&supervisor), logger.clone(), Limits::of_this_process())
+        .map_err(in_words)?;
     if let Some(birth) = birth {
         birth.announce();
     }
 
+    signals::listen();
     let outcome = supervisor.run();
     servers.stop();
     drop(pidfile);
-    output.stop(LAST_WORDS);
     if outcome == Outcome::Restart {
-        return Err(format!("cannot start anew: {}", origin.execute()));
+        // The log stays open for what may still have to be said.
+        let _ = output.flush(LAST_WORDS);
+        let error = format!("could not start anew: {}", origin.execute());
+        logger.critical(&error);
+        output.stop(LAST_WORDS);
+        return Err(error);
     }
+    output.stop(LAST_WORDS);
     // At once: what a plugin has left running is not waited for.
     std::process::exit(0)
+}
+
+fn log_name(supervisord: &Supervisord) -> String {
+    match &supervisord.logfile {
+        Logfile::Path(path) => path.display().to_string(),
+        other => format!("{other:?}").to_lowercase(),
+    }
 }
 
 fn in_words(error: impl std::fmt::Display) -> String {

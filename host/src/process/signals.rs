@@ -1,4 +1,22 @@
-//! Signals by number and by name, with the names Supervisor prints.
+//! Signals by number and by name, with the names Supervisor prints; and the ones that supervisord itself listens to.
+
+use nix::sys::signal::{SigSet, Signal};
+
+/// What the supervisor listens to.
+const HEARD: [Signal; 6] =
+    [Signal::SIGHUP, Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGUSR2, Signal::SIGCHLD];
+
+/// Keeps back what the supervisor listens to: on this thread and those that it makes from now on. What comes meanwhile
+/// waits, also for a program that this one becomes by exec.
+pub fn hold() {
+    // It cannot fail for signals that exist.
+    let _ = SigSet::from_iter(HEARD).thread_block();
+}
+
+/// Lets this thread hear what was kept back.
+pub fn listen() {
+    let _ = SigSet::from_iter(HEARD).thread_unblock();
+}
 
 /// Every signal that a client may name: the ones Supervisor knows on Linux. Where two names share a number, the first
 /// is the one that is printed.

@@ -112,3 +112,150 @@ impl Drop for Call<'_> {
         self.0.fetch_sub(1, Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use plugin_api::{Host, IntoParams};
+    use tokio::{runtime::Runtime, time::timeout};
+
+    use super::*;
+    use crate::rpc::{Origin, Registry};
+
+    /// A plugin that passes calls on in every way there is.
+    struct Relay(Host);
+
+    #[rpc_interface]
+    impl Relay {
+        pub fn block(&self, method: String, params: RVec<Value>) -> Result<Value, Fault> {
+            self.0.call(&method, params.into_vec())
+        }
+
+        pub async fn wait(&self, method: String, params: RVec<Value>) -> Result<Value, Fault> {
+            self.0.call_async(&method, params.into_vec()).await
+        }
+
+        /// What an author had better not do.
+        pub async fn block_in_async(&self, method: String, params: RVec<Value>) -> Result<Value, Fault> {
+            self.0.call(&method, params.into_vec())
+        }
+
+        #[rpc(nonblocking)]
+        pub fn state(&self) -> Result<i32, Fault> {
+            self.0.state().map(|state| state as i32)
+        }
+
+        pub async fn doze(&self) -> Result<&'static str, Fault> {
+            self.0.sleep(Duration::from_millis(5)).await.map(|()| "slept")
+        }
+
+        pub fn doze_here(&self) -> Result<&'static str, Fault> {
+            plugin_api::block_on(self.0.sleep(Duration::from_millis(5))).map(|()| "slept")
+        }
+    }
+
+    fn registry(runtime: &Runtime) -> Arc<Registry> {
+        let door = Door::default();
+        let plugin = |name: &str| {
+            let state: State = Arc::new(|| SupervisorState::Running);
+            let host = PluginHost::namespace(state, Logger::new(Level::Critical, |_| {}), door.clone());
+            (name.to_owned(), namespace(Arc::new(Relay(Host::new(host)))), Origin::Plugin)
+        };
+        let registry = Registry::behind(&door, vec![plugin("a"), plugin("b")]);
+        registry.run_on(runtime.handle());
+        registry
+    }
+
+    fn runtime() -> Runtime {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+    }
+
+    /// Calls the first of these methods with the call of the second as its parameters, and so on.
+    async fn chain(registry: &Registry, methods: &[&str]) -> Result<Value, Fault> {
+        let (last, relays) = methods.split_last().unwrap();
+        let mut call = (Value::from(*last), Value::array([]));
+        for relay in relays.iter().rev() {
+            call = (Value::from(*relay), Value::array([call.0, call.1]));
+        }
+        let Value::Array(params) = call.1 else { unreachable!() };
+        let answer = registry.call(call.0.as_str().unwrap(), params);
+        timeout(Duration::from_secs(5), answer).await.expect("no deadlock")
+    }
+
+    #[test]
+    fn plugins_may_call_back_in_every_way() {
+        let runtime = runtime();
+        let registry = registry(&runtime);
+        runtime.block_on(async {
+            let relays = ["a.block", "a.wait", "b.block", "b.wait"];
+            for first in relays {
+                for second in relays {
+                    for third in relays {
+                        let answer = chain(&registry, &[first, second, third, "a.state"]).await;
+                        assert_eq!(answer, Ok(Value::Int(1)), "{first} {second} {third}");
+                    }
+                }
+            }
+            // Blocking in a future holds up the plugin's other futures, but no more than those.
+            for inner in relays {
+                let answer = chain(&registry, &["a.blockInAsync", inner, "a.state"]).await;
+                assert_eq!(answer, Ok(Value::Int(1)), "{inner}");
+            }
+        });
+    }
+
+    #[test]
+    fn crowds_of_calls_that_call_back_do_not_wait_for_each_other() {
+        let runtime = runtime();
+        let registry = registry(&runtime);
+        runtime.block_on(async {
+            let mut calls = tokio::task::JoinSet::new();
+            for number in 0..200 {
+                let registry = registry.clone();
+                calls.spawn(async move {
+                    let chains: [&[&str]; 4] = [
+                        &["a.block", "a.block", "a.state"],
+                        &["a.block", "b.block", "a.block", "b.state"],
+                        &["a.wait", "a.wait", "b.wait", "a.state"],
+                        &["a.block", "b.wait", "b.doze"],
+                    ];
+                    chain(&registry, chains[number % 4]).await
+                });
+            }
+            while let Some(answer) = calls.join_next().await {
+                let answer = answer.unwrap();
+                assert!(answer == Ok(Value::Int(1)) || answer == Ok("slept".into()), "{answer:?}");
+            }
+        });
+    }
+
+    #[test]
+    fn a_plugin_that_calls_itself_for_ever_is_stopped() {
+        let runtime = runtime();
+        let registry = registry(&runtime);
+        for relay in ["a.block", "a.wait"] {
+            let mut methods = vec![relay; 40];
+            methods.push("a.state");
+            let fault = runtime.block_on(chain(&registry, &methods)).unwrap_err();
+            assert_eq!(fault.text, "FAILED: calls are nested more than 16 deep", "{relay}");
+        }
+    }
+
+    #[test]
+    fn a_plugin_may_sleep_and_may_not_call_before_all_is_made() {
+        let runtime = runtime();
+        let registry = registry(&runtime);
+        for method in ["a.doze", "a.dozeHere"] {
+            assert_eq!(runtime.block_on(chain(&registry, &[method])), Ok("slept".into()));
+        }
+        let alone = PluginHost::namespace(
+            Arc::new(|| SupervisorState::Running),
+            Logger::new(Level::Critical, |_| {}),
+            Door::default(),
+        );
+        let host = Host::new(alone);
+        assert_eq!(host.state(), Ok(SupervisorState::Running));
+        let fault = host.call::<Value>("a.state", ().into_params()).unwrap_err();
+        assert!(fault.text.contains("still starting"), "{fault}");
+        assert!(plugin_api::block_on(host.sleep(Duration::from_millis(1))).is_ok());
+    }
+}

@@ -12,6 +12,7 @@ use hyper::{
     body::{Body, Frame, SizeHint},
     header::{CONNECTION, CONTENT_TYPE, HeaderValue},
 };
+use tokio::sync::mpsc;
 
 /// How much is handed over at once. It is copied behind the headers, to be sent with them in one piece; and the buffer
 /// for that stays with the connection, so it had better not grow.
@@ -22,28 +23,33 @@ const PIECE: usize = 64 << 10;
 pub(super) enum Answer {
     /// All that is left of it.
     Whole(Bytes),
+    /// Pieces as they come, until the sender is gone.
+    Stream(mpsc::Receiver<Bytes>),
 }
 
 impl Body for Answer {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         match self.get_mut() {
             Self::Whole(rest) if rest.is_empty() => Poll::Ready(None),
             Self::Whole(rest) => Poll::Ready(Some(Ok(Frame::data(rest.split_to(rest.len().min(PIECE)))))),
+            Self::Stream(pieces) => pieces.poll_recv(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece)))),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(rest) => rest.is_empty(),
+            Self::Stream(_) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(rest) => SizeHint::with_exact(rest.len() as u64),
+            Self::Stream(_) => SizeHint::default(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The HTTP servers: XML-RPC over TCP and unix sockets.
+//! The HTTP servers: XML-RPC and logs as they grow, over TCP and unix sockets.
 //!
 //! The sockets are bound first, by [`Listeners`]; then one thread, named `server`, serves them all with one runtime. It
 //! may hang without harm to the rest of supervisord: nobody waits for it, except for a moment at the end.
@@ -16,6 +16,7 @@ mod answer;
 mod auth;
 mod connection;
 mod listen;
+mod logtail;
 mod route;
 mod rpc2;
 mod watch;
@@ -40,6 +41,7 @@ use self::{
 };
 pub use self::{
     listen::{BindError, Listeners},
+    logtail::{Log, LogFiles, log_files},
     watch::Limits,
 };
 use crate::{config::Credentials, logger::Logger, rpc::Registry};
@@ -47,9 +49,13 @@ use crate::{config::Credentials, logger::Logger, rpc::Registry};
 /// How long to wait before accepting again when the system has no file descriptor left.
 const BREATHER: Duration = Duration::from_millis(100);
 
+/// How many threads may read logs, or large requests.
+const OTHER_THREADS: usize = 32;
+
 /// What all connections of all sockets share.
 struct Server {
     registry: Arc<Registry>,
+    log_files: LogFiles,
     logger: Logger,
     watchlist: Arc<Watchlist>,
     builder: http1::Builder,
@@ -95,7 +101,13 @@ impl Handle {
 
 impl Listeners {
     /// Starts the thread that serves.
-    pub fn serve(self, registry: Arc<Registry>, logger: Logger, limits: Limits) -> io::Result<Handle> {
+    pub fn serve(
+        self,
+        registry: Arc<Registry>,
+        log_files: LogFiles,
+        logger: Logger,
+        limits: Limits,
+    ) -> io::Result<Handle> {
         let (stop, stopping) = signal::channel(false);
         let (done, stopped) = mpsc::channel();
         let farewell = limits.farewell + Duration::from_millis(50);
@@ -115,14 +127,15 @@ impl Listeners {
             let runtime = runtime::Builder::new_current_thread()
                 .enable_all()
                 .thread_name("call")
-                .max_blocking_threads(registry.most_threads() + 4)
+                .max_blocking_threads(registry.most_threads() + OTHER_THREADS)
                 .build();
             let runtime = match runtime {
                 Ok(runtime) => runtime,
                 Err(error) => return logger.critical(format_args!("could not start the HTTP servers: {error}")),
             };
             registry.run_on(runtime.handle());
-            if let Err(error) = runtime.block_on(serve(sockets, registry, logger.clone(), limits, stopping)) {
+            if let Err(error) = runtime.block_on(serve(sockets, registry, log_files, logger.clone(), limits, stopping))
+            {
                 logger.critical(format_args!("could not start the HTTP servers: {error}"));
             }
             let _ = done.send(());
@@ -163,6 +176,7 @@ impl Door {
 async fn serve(
     sockets: Vec<(Bound, Option<Credentials>)>,
     registry: Arc<Registry>,
+    log_files: LogFiles,
     logger: Logger,
     limits: Limits,
     mut stopping: signal::Receiver<bool>,
@@ -176,7 +190,8 @@ async fn serve(
         .writev(false)
         .title_case_headers(true);
     let watchlist = Watchlist::new(limits);
-    let server = Arc::new(Server { registry, logger, watchlist: watchlist.clone(), builder, busy: Notify::new() });
+    let server =
+        Arc::new(Server { registry, log_files, logger, watchlist: watchlist.clone(), builder, busy: Notify::new() });
     let mut doors = Vec::new();
     for (bound, credentials) in sockets {
         let any_path = matches!(bound, Bound::Unix(_));

@@ -12,6 +12,7 @@ use super::{
     Endpoint,
     answer::{Answer, last, refusal},
     auth::{self, Verdict},
+    logtail::{self, Log},
     rpc2,
     watch::Phase,
 };
@@ -30,8 +31,13 @@ pub(super) async fn answer(
                 (Route::Elsewhere, &Method::POST) if endpoint.site.any_path => {
                     rpc2::call(&endpoint, &head.headers, body).await
                 }
-                (Route::Logtail | Route::MainLogtail, &Method::GET)
-                | (Route::Web, &Method::POST)
+                (Route::Logtail, &Method::GET) => {
+                    logtail::answer(&endpoint.server.log_files, Log::of_path(&path)).await
+                }
+                (Route::MainLogtail, &Method::GET) => {
+                    logtail::answer(&endpoint.server.log_files, Some(Log::Main)).await
+                }
+                (Route::Web, &Method::POST)
                 | (Route::Web | Route::Static | Route::Elsewhere, &Method::GET | &Method::HEAD) => {
                     rpc2::refuse(&endpoint, &head.headers, body, StatusCode::NOT_FOUND).await
                 }
@@ -46,7 +52,8 @@ pub(super) async fn answer(
         }
         Verdict::Malformed => rpc2::refuse(&endpoint, &head.headers, body, StatusCode::BAD_REQUEST).await,
     };
-    endpoint.watch.enter(Phase::Answer);
+    let whole = matches!(response.body(), Answer::Whole(_));
+    endpoint.watch.enter(if whole { Phase::Answer } else { Phase::Stream });
     Ok(response)
 }
 

@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use nix::sys::resource::{Resource, getrlimit};
 use parking_lot::Mutex;
 
 /// What clients may do, and for how long.
@@ -55,6 +56,16 @@ impl Default for Limits {
             farewell: Duration::from_millis(500),
             tick: Duration::from_secs(1),
         }
+    }
+}
+
+impl Limits {
+    /// The usual ones, but no more connections than leave half of the files that may be open to everything else.
+    pub fn of_this_process() -> Self {
+        let usual = Self::default();
+        let files = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft);
+        let half = usize::try_from(files / 2).unwrap_or(usize::MAX);
+        Self { connections: usual.connections.min(half), ..usual }
     }
 }
 

@@ -77,6 +77,12 @@ impl Inner {
                 self.received(signal);
             }
         }
+        // Signals that come from here on are for the one that follows, if there is one. Those that have come are ours: a
+        // restart may still become an end.
+        signals::hold();
+        for signal in reactor.signals.pending() {
+            self.received(signal);
+        }
         // Whoever still waits for an answer learns that there is none.
         self.requests.lock().take();
         if self.state() == SupervisorState::Restarting { Outcome::Restart } else { Outcome::Exit }
@@ -85,8 +91,8 @@ impl Inner {
     fn timeout(&self, next_report: Option<Time>) -> Option<Duration> {
         let deadline = self.groups.lock().next_deadline(!self.is_stopping());
         let next = deadline.into_iter().chain(next_report).min()?;
-        // epoll counts in milliseconds: not a moment too early, or we would ask in a loop.
-        Some(next.saturating_sub(self.now()) + Duration::from_micros(999))
+        // mio rounds up to the milliseconds of epoll, so this is never too early.
+        Some(next.saturating_sub(self.now()))
     }
 
     fn received(&self, signal: i32) {

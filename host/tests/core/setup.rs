@@ -29,6 +29,8 @@ pub(crate) struct Core {
 pub(crate) fn core() -> &'static Core {
     static CORE: LazyLock<Core> = LazyLock::new(|| {
         let core = Core::new(Vec::new());
+        // As PID 1 is: orphans are left to us.
+        nix::sys::prctl::set_child_subreaper(true).unwrap();
         let supervisor = core.supervisor.clone();
         thread::spawn(move || supervisor.run());
         core

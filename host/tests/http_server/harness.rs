@@ -18,7 +18,7 @@ use supervisor_host::{
     config::{Credentials, HttpServer, ServerAddress},
     logger::{Level, Logger},
     rpc::{Origin, Registry},
-    server::{Handle, Limits, Listeners},
+    server::{Handle, Limits, Listeners, Log},
     xmlrpc::{decode_response, encode_call},
 };
 use tempfile::TempDir;
@@ -32,7 +32,7 @@ pub(crate) struct Server {
     port: u16,
     socket: PathBuf,
     handle: Option<Handle>,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 /// What happened inside the methods.
@@ -156,8 +156,15 @@ impl Server {
                 break (listeners, port);
             }
         };
-        let handle = listeners.serve(registry.clone(), Logger::new(Level::Critical, |_| {}), limits).unwrap();
-        Self { registry, events, port, socket, handle: Some(handle), _directory: directory }
+        let main_log = directory.path().join("main.log");
+        let cat_log = directory.path().join("cat.log");
+        let log_files = Arc::new(move |log: &Log| match log {
+            Log::Main => Some(main_log.clone()),
+            Log::Process { namespec, channel } => (namespec == "cat" && channel == "stdout").then(|| cat_log.clone()),
+        });
+        let logger = Logger::new(Level::Critical, |_| {});
+        let handle = listeners.serve(registry.clone(), log_files, logger, limits).unwrap();
+        Self { registry, events, port, socket, handle: Some(handle), directory }
     }
 
     pub(crate) fn connect(&self) -> Client {
@@ -181,6 +188,11 @@ impl Server {
         let start = Instant::now();
         self.handle.take().unwrap().stop();
         start.elapsed()
+    }
+
+    /// A file of the server's: `main.log`, and `cat.log` of the process `cat`.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
     }
 
     pub(crate) fn socket_exists(&self) -> bool {
@@ -304,6 +316,17 @@ impl Client {
         }
         response.body = self.buffer.drain(..length).collect();
         Some(response)
+    }
+
+    /// Reads on until this text has come.
+    pub(crate) fn read_until(&mut self, text: &str) -> String {
+        loop {
+            let so_far = String::from_utf8_lossy(&self.buffer).into_owned();
+            if so_far.contains(text) {
+                return so_far;
+            }
+            assert!(self.more(), "the connection ended after {so_far:?}");
+        }
     }
 
     /// Whether the server closes the connection without another answer.

@@ -3,5 +3,6 @@
 mod harness;
 mod isolation;
 mod limits;
+mod logtail;
 mod requests;
 mod system;

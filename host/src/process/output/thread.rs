@@ -9,6 +9,7 @@ use std::{
 };
 
 use mio::{Events, Interest, Poll, Token, unix::SourceFd, unix::pipe};
+use nix::fcntl::{FcntlArg, fcntl};
 
 use super::{
     ChildOutput, Command, Shared, Stdin, Target,
@@ -26,7 +27,11 @@ pub(super) const WAKER: Token = Token(0);
 const READ_SIZE: usize = 256 * 1024;
 /// How much is read from the pipes of a process that has exited. More than a pipe holds, so nothing of its own is left
 /// behind; and an end, for a grandchild that goes on writing would otherwise be read for ever.
-const DRAIN_MOST: usize = 1024 * 1024;
+const DRAIN_MOST: usize = 2 * 1024 * 1024;
+/// What a pipe holds as the system makes it, and what one gets whose writer all but fills it: then the two threads
+/// need not take turns for every little piece.
+const PIPE_SIZE: usize = 64 * 1024;
+const BUSY_PIPE_SIZE: i32 = 1024 * 1024;
 /// How many rounds of reading pass between two looks at the commands.
 const ROUNDS: usize = 8;
 
@@ -36,6 +41,7 @@ struct Pipe {
     run: u64,
     /// It may hold more; it stands in the queue of those that are read in turn.
     ready: bool,
+    enlarged: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,6 +57,10 @@ impl Pipe {
             return match self.receiver.read(buffer) {
                 Ok(0) => (0, Reading::End),
                 Ok(count) => {
+                    if count > PIPE_SIZE / 2 && !std::mem::replace(&mut self.enlarged, true) {
+                        // The system may refuse: it is only faster with it.
+                        let _ = fcntl(&self.receiver, FcntlArg::F_SETPIPE_SZ(BUSY_PIPE_SIZE));
+                    }
                     self.sink.write(&buffer[..count], context);
                     (count, Reading::More)
                 }
@@ -174,12 +184,16 @@ impl Thread {
 
     /// Does what is asked. Answers whether to go on.
     fn commands(&mut self, events: &mut Events) -> bool {
-        let (commands, dropped) = {
+        let (commands, mut dropped) = {
             let mut queue = self.shared.queue.lock();
             queue.waiting = 0;
             (std::mem::take(&mut queue.commands), std::mem::take(&mut queue.dropped))
         };
         for command in commands {
+            if !matches!(command, Command::Line(_)) {
+                // Who waits for the log to be written finds in it what is missing.
+                self.confess(std::mem::take(&mut dropped));
+            }
             match command {
                 Command::Line(line) => self.context.activity.write(&line),
                 Command::Add(child) => self.add(*child),
@@ -203,11 +217,16 @@ impl Thread {
                 }
             }
         }
+        self.confess(dropped);
+        true
+    }
+
+    /// Says in the log how many of its lines are missing.
+    fn confess(&mut self, dropped: u64) {
         if dropped > 0 {
             let what = format!("{dropped} lines of this log were dropped, because it could not be written fast enough");
             self.context.activity.log(Level::Error, what);
         }
-        true
     }
 
     /// Reads all that processes have written up to now.
@@ -241,7 +260,7 @@ impl Thread {
         receiver.set_nonblocking(true)?;
         self.poll.registry().register(&mut receiver, Token(token), Interest::READABLE)?;
         let sink = Sink::open(source, target, &mut self.files, &mut self.context);
-        self.pipes.insert(token, Pipe { receiver, sink, run, ready: false });
+        self.pipes.insert(token, Pipe { receiver, sink, run, ready: false, enlarged: false });
         Ok(())
     }
 

@@ -1,0 +1,68 @@
+//! Logs that are followed over HTTP.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::Write as _,
+    time::Duration,
+};
+
+use supervisor_host::server::Limits;
+
+use crate::harness::{Server, echo, until};
+
+fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: here\r\n\r\n")
+}
+
+#[test]
+fn the_end_of_a_log_and_what_follows() {
+    let server = Server::start();
+    for (file, path) in [("main.log", "/mainlogtail"), ("cat.log", "/logtail/cat"), ("cat.log", "/logtail/cat/stdout")]
+    {
+        fs::write(server.file(file), format!("too old\n{}", "x".repeat(1024))).unwrap();
+        let mut client = server.connect();
+        client.send(get(path));
+        let head = client.receive_head().unwrap();
+        assert_eq!(head.status, 200);
+        assert_eq!(head.header("Content-Type"), Some("text/plain;charset=utf-8"));
+        assert_eq!(head.header("Transfer-Encoding"), Some("chunked"));
+        assert!(head.header("Last-Modified").is_some_and(|date| date.ends_with(" GMT")), "{head:?}");
+        assert_eq!(head.header("X-Accel-Buffering"), (file == "cat.log").then_some("no"));
+        assert_eq!(client.read_until("xxx\r\n"), format!("400\r\n{}\r\n", "x".repeat(1024)));
+        OpenOptions::new().append(true).open(server.file(file)).unwrap().write_all(b"new").unwrap();
+        client.read_until("3\r\nnew\r\n");
+    }
+}
+
+#[test]
+fn a_log_that_is_not_there() {
+    let server = Server::start();
+    for path in ["/mainlogtail", "/logtail/cat", "/logtail/cat/stderr", "/logtail/dog", "/logtail/", "/logtail"] {
+        assert_eq!(server.status(get(path)), 404, "{path}");
+    }
+}
+
+#[test]
+fn an_old_client_reads_until_it_has_enough() {
+    let mut server = Server::start();
+    fs::write(server.file("main.log"), "line\n").unwrap();
+    let mut client = server.connect();
+    client.send("GET /mainlogtail HTTP/1.0\r\n\r\n");
+    let head = client.receive_head().unwrap();
+    assert_eq!((head.header("Transfer-Encoding"), head.header("Content-Length")), (None, None));
+    assert_eq!(client.read_until("line\n"), "line\n");
+    // The end of the server is the end of the log.
+    assert!(server.stop() < Duration::from_millis(300));
+}
+
+#[test]
+fn a_reader_that_goes_leaves_nothing_behind() {
+    let server = Server::with(None, Limits { connections: 1, ..Limits::default() });
+    fs::write(server.file("main.log"), "line\n").unwrap();
+    let mut client = server.connect();
+    client.send(get("/mainlogtail"));
+    client.read_until("line");
+    assert_eq!(server.status(echo()), 503, "one that follows a log is not idle");
+    drop(client);
+    until("its place is free", || server.status(echo()) == 200);
+}
