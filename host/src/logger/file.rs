@@ -383,7 +383,7 @@ mod tests {
             (log.file, log.waits) = (Some(opened.file), opened.waits);
             assert_eq!(log.waits, !can_be_opened_anew);
             let begin = Instant::now();
-            assert_eq!(log.write(&[b'x'; 65_536]), None, "as much as a pipe holds");
+            assert_eq!(log.write(&vec![b'x'; 65_536]), None, "as much as a pipe holds");
             assert_eq!(log.write(b"lost").unwrap(), "could not write to /dev/stdout: nobody reads it; output is lost");
             for _ in 0..100 {
                 assert_eq!(log.write(b"lost"), None);

@@ -47,6 +47,22 @@ pub struct Spawned {
     pub stderr: Option<OwnedFd>,
 }
 
+/// Why a process could not be spawned.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct SpawnError {
+    /// What is reported as `spawnerr`.
+    pub text: String,
+    /// Nothing is wrong with the program: there were no descriptors left, here or in the whole system.
+    pub no_descriptors: bool,
+}
+
+impl From<String> for SpawnError {
+    fn from(text: String) -> Self {
+        Self { text, no_descriptors: false }
+    }
+}
+
 struct Pipes {
     child_stdin: OwnedFd,
     stdin: OwnedFd,
@@ -66,18 +82,21 @@ impl Pipes {
     }
 }
 
-/// Starts the process. The error is the text that is reported as `spawnerr`.
+/// Starts the process.
 ///
 /// To be called on one thread only, the one that reaps.
-pub fn spawn(launch: &Launch, command: &Command) -> Result<Spawned, String> {
+pub fn spawn(launch: &Launch, command: &Command) -> Result<Spawned, SpawnError> {
     let name = &launch.name;
     let cannot_exec = |_| format!("can't parse command '{}': embedded null byte", command.argv.join(" "));
     let file = CString::new(command.file.as_str()).map_err(cannot_exec)?;
     let argv: Vec<CString> =
         command.argv.iter().map(|word| CString::new(word.as_str())).collect::<Result<_, _>>().map_err(cannot_exec)?;
-    let pipes = Pipes::new(!launch.redirect_stderr).map_err(|errno| match errno {
-        Errno::EMFILE => format!("too many open files to spawn '{name}'"),
-        errno => format!("unknown error making dispatchers for '{name}': {errno:?}"),
+    let pipes = Pipes::new(!launch.redirect_stderr).map_err(|errno| SpawnError {
+        text: match errno {
+            Errno::EMFILE => format!("too many open files to spawn '{name}'"),
+            errno => format!("unknown error making dispatchers for '{name}': {errno:?}"),
+        },
+        no_descriptors: matches!(errno, Errno::EMFILE | Errno::ENFILE),
     })?;
     let argv = pointers(&argv);
     let environment = pointers(&launch.environment);
