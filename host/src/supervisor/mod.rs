@@ -47,6 +47,7 @@ use crate::{
     process::{
         command::CommandError,
         output::{OutputHandle, auto},
+        reserve::Reserve,
         state::Time,
         stdin::StdinError,
     },
@@ -83,6 +84,8 @@ struct Inner {
     waker: Waker,
     reactor: Mutex<Option<Reactor>>,
     last_run: AtomicU64,
+    /// The supervisor thread's alone.
+    reserve: Mutex<Reserve>,
 }
 
 impl fmt::Debug for Supervisor {
@@ -152,6 +155,7 @@ impl Supervisor {
             waker,
             reactor: Mutex::new(Some(reactor)),
             last_run: AtomicU64::new(1),
+            reserve: Mutex::new(Reserve::new()),
         })))
     }
 
