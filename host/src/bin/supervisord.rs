@@ -3,7 +3,7 @@
 use std::{io::Write as _, process::ExitCode, time::Duration};
 
 use supervisor_host::{
-    config::{Config, Logfile, Supervisord},
+    config::{Config, Logfile, Overrides, Supervisord},
     daemon::{self, Origin, Pidfile},
     process::{output, signals},
     rpc::Registry,
@@ -27,7 +27,9 @@ fn main() -> ExitCode {
             print(&format!("{VERSION}\n"));
             Ok(())
         }
-        Ok(Command::Run { configuration, overrides }) => server_options::load(configuration, &overrides).and_then(run),
+        Ok(Command::Run { configuration, overrides }) => {
+            server_options::load(configuration, &overrides).and_then(|config| run(config, *overrides))
+        }
         Err(error) => Err(error),
     };
     match result {
@@ -45,7 +47,7 @@ fn print(text: &str) {
 }
 
 /// The life of a supervisord. The error is what it could not start for.
-fn run(config: Config) -> Result<(), String> {
+fn run(config: Config, overrides: Overrides) -> Result<(), String> {
     let origin = Origin::of_this_process().map_err(in_words)?;
     let supervisord = config.supervisord.clone();
     let becomes_daemon = !supervisord.nodaemon && !origin.restarted();
@@ -66,7 +68,7 @@ fn run(config: Config) -> Result<(), String> {
     for message in &messages {
         logger.log(message.level, &message.text);
     }
-    let supervisor = Supervisor::new(config, logger.clone(), output.clone()).map_err(in_words)?;
+    let supervisor = Supervisor::new(config, overrides, logger.clone(), output.clone()).map_err(in_words)?;
 
     let config = supervisor.config();
     let listeners = Listeners::bind(&config.servers).map_err(in_words)?;
