@@ -10,6 +10,7 @@ use supervisor_host::{
     server::{Limits, Listeners, log_files},
     server_options::{self, Command, HELP, VERSION},
     supervisor::{Outcome, Supervisor},
+    text::complain::complain,
 };
 
 /// How long the end may wait for what was logged to reach the disk.
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprint!("Error: {error}\nFor help, use {program} -h\n");
+            complain(format_args!("Error: {error}\nFor help, use {program} -h"));
             ExitCode::from(2)
         }
     }
