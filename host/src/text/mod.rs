@@ -1,5 +1,5 @@
 //! Small text mechanics that several floors share: words as a shell splits them, Python's way of reading a command line
-//! and of reading and showing a string, the nearest of several names, columns,
+//! and of reading and showing a string, names of processes and signals, the nearest of several names, columns,
 //! complaints.
 
 pub mod complain;
