@@ -235,7 +235,7 @@ async fn serve(
         busy: Notify::new(),
         turned_away: Arc::new(Semaphore::new(turned_away)),
         requests: Arc::new(Semaphore::new(watchlist.limits().requests >> 10)),
-        answers: Arc::new(Semaphore::new(2 * ANSWER_LIMIT >> 10)),
+        answers: Arc::new(Semaphore::new((2 * ANSWER_LIMIT) >> 10)),
         others: Arc::new(Semaphore::new(OTHER_THREADS)),
     });
     let mut doors = Vec::new();
