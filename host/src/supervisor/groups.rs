@@ -1,7 +1,7 @@
 //! The groups and processes there are, and how they are found.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     ffi::OsString,
     io,
     path::{Path, PathBuf},
@@ -156,6 +156,8 @@ pub(super) struct State {
     pub(super) groups: Vec<Group>,
     pub(super) processes: HashMap<ProcessId, Process>,
     pub(super) by_pid: HashMap<i32, ProcessId>,
+    /// Children of ours whose group was removed: they could not be killed and counted as UNKNOWN.
+    pub(super) strays: HashSet<i32>,
     last_id: u64,
 }
 
@@ -194,7 +196,11 @@ impl State {
             return Some(false);
         }
         for id in self.groups.remove(index).processes {
-            self.processes.remove(&id);
+            if let Some(process) = self.processes.remove(&id)
+                && self.by_pid.remove(&process.machine.pid()).is_some()
+            {
+                self.strays.insert(process.machine.pid());
+            }
         }
         Some(true)
     }
@@ -292,7 +298,7 @@ pub(super) fn all(config: &Config, environment: &[(OsString, OsString)]) -> io::
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process::fixtures;
+    use crate::process::{fixtures, state::Input};
 
     fn state() -> State {
         let group = |name: &str, priority, processes: &[(&str, i32)]| {
@@ -349,6 +355,21 @@ mod tests {
         assert_eq!(state.remove("web"), Some(true));
         assert_eq!(state.remove("web"), None);
         assert_eq!(names(&state, &state.by_name()), ["cat"]);
+    }
+
+    #[test]
+    fn a_pid_that_outlives_its_group_belongs_to_nobody() {
+        let mut state = state();
+        let Some(Found::Process(id)) = state.find("cat") else { panic!("no cat") };
+        let process = state.processes.get_mut(&id).unwrap();
+        for input in [Input::Start, Input::Spawned(5), Input::Stop { waited_for: false }] {
+            process.machine.step(&process.config, Time::ZERO, input);
+        }
+        process.machine.step(&process.config, Time::ZERO, Input::KillFailed("EPERM".to_owned()));
+        state.by_pid.insert(5, id);
+        assert_eq!(state.remove("cat"), Some(true), "it is UNKNOWN");
+        assert!(state.by_pid.is_empty());
+        assert!(state.strays.contains(&5), "and still to be reaped");
     }
 
     #[test]
