@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::{
     config::{Config, Overrides, SEARCHING_AS_ROOT},
     text::{
+        complain::complain,
         getopt::{Known, getopt},
         repr::repr,
     },
@@ -110,7 +111,7 @@ pub fn load(configuration: Option<PathBuf>, overrides: &Overrides) -> Result<Con
         file
     } else {
         if nix::unistd::getuid().is_root() {
-            eprintln!("UserWarning: {SEARCHING_AS_ROOT}");
+            complain(format_args!("UserWarning: {SEARCHING_AS_ROOT}"));
         }
         Config::find().map_err(|error| error.to_string())?
     };

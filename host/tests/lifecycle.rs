@@ -4,7 +4,7 @@ mod common;
 
 use std::{fs, net::TcpStream};
 
-use common::{Config, Supervisord, wait_until};
+use common::{Config, Kind, Sandbox, Supervisord, wait_until};
 use nix::sys::signal::Signal;
 
 /// Priorities: up from the lowest, down from the highest.
@@ -83,5 +83,27 @@ fn usr2_reopens_the_logs() {
         assert!(old.contains("INFO received SIGUSR2 indicating log reopen request\n"), "{old}");
         // The last line of the old file, not the first of the new one.
         assert!(old.ends_with("INFO supervisord logreopen\n"), "{old}");
+    }
+}
+
+/// `reread` and `update` load the file again; what the command line said stays said.
+#[test]
+fn the_command_line_wins_also_over_a_file_that_is_read_again() {
+    for kind in [Kind::Real, Kind::Ours] {
+        let arguments = ["-i", "from the command line", "-l", "other.log"];
+        let supervisord = Supervisord::start_with(Sandbox::new(), kind, &Config::new(), &arguments);
+        supervisord.doctest(
+            "
+            >>> s.supervisor.getIdentification()
+            'from the command line'
+            >>> s.supervisor.reloadConfig()
+            [[[], [], []]]
+            >>> s.supervisor.getIdentification()
+            'from the command line'
+            >>> 'supervisord started' in s.supervisor.readLog(0, 0)
+            True
+            ",
+        );
+        assert!(!supervisord.sandbox.join("supervisord.log").exists());
     }
 }

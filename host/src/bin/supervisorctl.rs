@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use supervisor_host::ctl::cli;
+use supervisor_host::{ctl::cli, text::complain::complain};
 
 fn main() -> ExitCode {
     let mut args = Vec::new();
@@ -10,7 +10,7 @@ fn main() -> ExitCode {
         match argument.into_string() {
             Ok(argument) => args.push(argument),
             Err(argument) => {
-                eprintln!("Error: the argument {} is not UTF-8", argument.display());
+                complain(format_args!("Error: the argument {} is not UTF-8", argument.display()));
                 return ExitCode::from(2);
             }
         }

@@ -3,13 +3,14 @@
 use std::{io::Write as _, process::ExitCode, time::Duration};
 
 use supervisor_host::{
-    config::{Config, Logfile, Supervisord},
+    config::{Config, Logfile, Overrides, Supervisord},
     daemon::{self, Origin, Pidfile},
     process::{output, signals},
     rpc::Registry,
     server::{Limits, Listeners, log_files},
     server_options::{self, Command, HELP, VERSION},
     supervisor::{Outcome, Supervisor},
+    text::complain::complain,
 };
 
 /// How long the end may wait for what was logged to reach the disk.
@@ -27,13 +28,15 @@ fn main() -> ExitCode {
             print(&format!("{VERSION}\n"));
             Ok(())
         }
-        Ok(Command::Run { configuration, overrides }) => server_options::load(configuration, &overrides).and_then(run),
+        Ok(Command::Run { configuration, overrides }) => {
+            server_options::load(configuration, &overrides).and_then(|config| run(config, *overrides))
+        }
         Err(error) => Err(error),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprint!("Error: {error}\nFor help, use {program} -h\n");
+            complain(format_args!("Error: {error}\nFor help, use {program} -h"));
             ExitCode::from(2)
         }
     }
@@ -45,7 +48,7 @@ fn print(text: &str) {
 }
 
 /// The life of a supervisord. The error is what it could not start for.
-fn run(config: Config) -> Result<(), String> {
+fn run(config: Config, overrides: Overrides) -> Result<(), String> {
     let origin = Origin::of_this_process().map_err(in_words)?;
     let supervisord = config.supervisord.clone();
     let becomes_daemon = !supervisord.nodaemon && !origin.restarted();
@@ -66,7 +69,7 @@ fn run(config: Config) -> Result<(), String> {
     for message in &messages {
         logger.log(message.level, &message.text);
     }
-    let supervisor = Supervisor::new(config, logger.clone(), output.clone()).map_err(in_words)?;
+    let supervisor = Supervisor::new(config, overrides, logger.clone(), output.clone()).map_err(in_words)?;
 
     let config = supervisor.config();
     let listeners = Listeners::bind(&config.servers).map_err(in_words)?;

@@ -11,6 +11,9 @@ use crate::text::repr::{ascii, repr};
 /// Widest field that a format may ask for; more is taken for a slip.
 const MAX_WIDTH: usize = 1_000_000;
 
+/// Most digits of a float that Rust's formatting can be asked for; it panics beyond.
+const MAX_FLOAT_PRECISION: usize = u16::MAX as usize - 1;
+
 /// What `%(name)s` may stand for. Keeps the order in which names were added, as a Python dictionary does.
 ///
 /// Cheap to clone once it is frozen: each section adds its few names to those of the environment.
@@ -322,6 +325,9 @@ impl<'a> Formatter<'a> {
             'o' => ("0o", format!("{magnitude:o}")),
             'x' => ("0x", format!("{magnitude:x}")),
             'X' => ("0X", format!("{magnitude:X}")),
+            'f' | 'F' | 'e' | 'E' | 'g' | 'G' if spec.precision.is_some_and(|it| it > MAX_FLOAT_PRECISION) => {
+                return bad("precision too big");
+            }
             'f' | 'F' | 'e' | 'E' | 'g' | 'G' => ("", float(spec, conversion, magnitude)),
             _ => return wrong_type(conversion, index, "int"),
         };
@@ -480,6 +486,8 @@ mod tests {
             ("%s %s", "!not enough arguments for format string"),
             ("%*d", "!* wants int"),
             ("%(program_name)9999999999999999999999s", "!width too big"),
+            ("%(process_num)9999999999999999999999d", "!width too big"),
+            ("%(process_num).9999999999999999999999f", "!precision too big"),
             ("%(big)c", "!%c arg not in range(0x110000)"),
         ] {
             let dictionary = "{'program_name': 'cat', 'process_num': 7, 'ENV_X': \"100% it's\", 'big': -123456789, \
@@ -492,6 +500,32 @@ mod tests {
                 _ => Ok(expected.to_owned()),
             };
             assert_eq!(expand(format), expected, "{format:?}");
+        }
+    }
+
+    #[test]
+    fn no_width_or_precision_is_too_much_for_the_formatting_itself() {
+        for (conversion, length) in [
+            ("65534f", 65536),
+            ("65534e", 65540),
+            ("65534g", 1),
+            ("70000d", 70000),
+            ("70000x", 70000),
+            ("70000s", 1),
+            ("70000r", 1),
+            ("1000000d", 1_000_000),
+        ] {
+            let expanded = expand(&format!("%(process_num).{conversion}"));
+            assert_eq!(expanded.map(|text| text.len()), Ok(length), "{conversion}");
+        }
+        for conversion in ["d", "x", "f", "e", "g", "s", "c"] {
+            let expanded = expand(&format!("%(process_num)70000{conversion}"));
+            assert_eq!(expanded.map(|text| text.len()), Ok(70_000), "{conversion}");
+        }
+        // Python would give so many digits; nobody wants them.
+        for conversion in ["65535f", "65535e", "70000F", "70000e", "70000E", "70000g", "70000G"] {
+            let error = expand(&format!("%(process_num).{conversion}")).unwrap_err();
+            assert!(error.ends_with("is badly formatted: precision too big"), "{error}");
         }
     }
 

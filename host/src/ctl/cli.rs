@@ -9,7 +9,10 @@ use super::{Controller, Endpoint, Line, Session, shell};
 use crate::{
     config::{ClientConfig, ClientOverrides},
     plugin::SearchPath,
-    text::getopt::{Known, getopt, refuse_repeats},
+    text::{
+        complain::complain,
+        getopt::{Known, getopt, refuse_repeats},
+    },
 };
 
 /// What `-h` prints, after the name of the program has been put in.
@@ -94,7 +97,7 @@ pub fn run(args: &[String]) -> u8 {
     match try_run(program, args.get(1..).unwrap_or_default()) {
         Ok(status) => status,
         Err(message) => {
-            eprint!("Error: {message}\nFor help, use {program} -h\n");
+            complain(format_args!("Error: {message}\nFor help, use {program} -h"));
             2
         }
     }
@@ -109,7 +112,7 @@ fn try_run(program: &str, args: &[String]) -> Result<u8, String> {
     let file = arguments.configuration.or_else(ClientConfig::find);
     let config = ClientConfig::load(file.as_deref(), &arguments.overrides).map_err(|errors| errors.to_string())?;
     for message in &config.messages {
-        eprintln!("{}", message.text);
+        complain(&message.text);
     }
     let endpoint = Endpoint { url: config.serverurl, username: config.username, password: config.password };
     let interactive = arguments.interactive || arguments.action.is_empty();

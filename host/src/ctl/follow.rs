@@ -27,7 +27,10 @@ use super::{
     interrupt::Interrupt,
     session::{Session, read_line},
 };
-use crate::xmlrpc::{Client, ClientError, Stream};
+use crate::{
+    text::complain::complain,
+    xmlrpc::{Client, ClientError, Stream},
+};
 
 /// Whether what was typed was the end.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -104,9 +107,13 @@ impl Follower {
         let url = ctl.url();
         match Self::try_start(ctl, path) {
             Ok(follower) => return Some(follower),
-            Err(ClientError::Status { code, .. }) => eprintln!("{url}{path} Cannot read, status code {code}"),
-            Err(ClientError::Unauthorized { .. }) => eprintln!("{url}{path} Cannot read, status code 401"),
-            Err(error) => eprintln!("{url}{path} Cannot connect, error: {error}"),
+            Err(ClientError::Status { code, .. }) => {
+                complain(format_args!("{url}{path} Cannot read, status code {code}"));
+            }
+            Err(ClientError::Unauthorized { .. }) => {
+                complain(format_args!("{url}{path} Cannot read, status code 401"));
+            }
+            Err(error) => complain(format_args!("{url}{path} Cannot connect, error: {error}")),
         }
         None
     }

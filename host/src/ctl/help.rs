@@ -1,5 +1,7 @@
 //! How topics are laid out on a terminal, as Python's `cmd` does it.
 
+use crate::text::pad::pad;
+
 /// Width of a terminal, to Supervisor.
 const WIDTH: usize = 80;
 
@@ -27,7 +29,7 @@ fn columns(names: &[&str], width: usize) -> String {
     let mut text = String::new();
     for row in 0..rows {
         let cells: Vec<String> =
-            names[row..].iter().step_by(rows).zip(&widths).map(|(name, &width)| format!("{name:<width$}")).collect();
+            names[row..].iter().step_by(rows).zip(&widths).map(|(name, &width)| pad(name, width)).collect();
         text.push_str(&cells.join("  "));
         text.push('\n');
     }
@@ -66,5 +68,7 @@ mod tests {
         let long = "x".repeat(60);
         assert_eq!(columns(&[&long, "y"], 79), format!("{long}  y\n"));
         assert_eq!(columns(&[&long, &long], 79), format!("{long}\n{long}\n"));
+        let endless = "x".repeat(70_000);
+        assert_eq!(columns(&[&endless, "y", "z"], 140_000), format!("{endless}  y  z\n"));
     }
 }

@@ -36,6 +36,7 @@ pub use self::{
 use crate::{
     config::PluginSection,
     plugin::{SearchPath, load},
+    text::complain::complain,
 };
 
 /// Width at which values are printed.
@@ -153,7 +154,7 @@ impl Controller {
                 Ok(object) => self.groups.push(Group::new(&section.name, object)),
                 Err(text) => {
                     self.session.flush();
-                    eprintln!("Error: {}: {text}", section.place);
+                    complain(format_args!("Error: {}: {text}", section.place));
                 }
             }
         }

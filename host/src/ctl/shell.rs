@@ -15,6 +15,7 @@ use rustyline::{
 };
 
 use super::{Controller, Line, completion::Completion};
+use crate::text::complain::complain;
 
 /// Shows the status, then runs what is typed until somebody quits.
 pub(super) fn run(controller: &mut Controller, prompt: &str, history_file: Option<&Path>) {
@@ -25,7 +26,7 @@ pub(super) fn run(controller: &mut Controller, prompt: &str, history_file: Optio
         controller.load_plugins();
         match Terminal::new(controller, history_file) {
             Ok(terminal) => return run_lines(controller, terminal, &prompt),
-            Err(error) => eprintln!("Error: cannot edit lines on this terminal: {error}"),
+            Err(error) => complain(format_args!("Error: cannot edit lines on this terminal: {error}")),
         }
     }
     run_lines(controller, Pipe, &prompt);
@@ -106,7 +107,7 @@ impl Lines for Terminal {
             // ^D and ^C: the editor has ended the line already.
             Err(ReadlineError::Eof | ReadlineError::Interrupted) => Next::EndOnNewLine,
             Err(error) => {
-                eprintln!("Error: cannot read from this terminal: {error}");
+                complain(format_args!("Error: cannot read from this terminal: {error}"));
                 Next::EndOnNewLine
             }
         }

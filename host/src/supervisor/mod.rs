@@ -70,7 +70,8 @@ pub struct Supervisor(Arc<Inner>);
 struct Inner {
     /// As it was read last; groups that are active may still have an older one.
     config: Mutex<Arc<Config>>,
-    overrides: Mutex<Overrides>,
+    /// What the command line says wins over the config file, also when that is read again.
+    overrides: Overrides,
     logger: Logger,
     output: OutputHandle,
     state: AtomicI32,
@@ -124,10 +125,11 @@ impl Inner {
 
 impl Supervisor {
     /// Makes the groups of `config` and begins to catch signals. Nothing is started before [`run`](Self::run).
+    /// `overrides` are what `config` was loaded with.
     ///
     /// To be called in the process that will run: after it has become a daemon and has changed its user. Removes the
     /// `AUTO` logs of an earlier supervisord unless `nocleanup` is set, and makes new ones; fails where it cannot.
-    pub fn new(config: Config, logger: Logger, output: OutputHandle) -> io::Result<Self> {
+    pub fn new(config: Config, overrides: Overrides, logger: Logger, output: OutputHandle) -> io::Result<Self> {
         let supervisord = &config.supervisord;
         if !supervisord.nocleanup {
             for warning in auto::clean(&supervisord.childlogdir, &supervisord.identifier) {
@@ -143,7 +145,7 @@ impl Supervisor {
         let waker = Waker::new(reactor.registry(), run::WAKER)?;
         Ok(Self(Arc::new(Inner {
             config: Mutex::new(Arc::new(config)),
-            overrides: Mutex::default(),
+            overrides,
             logger,
             output,
             state: AtomicI32::new(SupervisorState::Running as i32),
@@ -201,16 +203,10 @@ impl Supervisor {
         Arc::clone(&self.0.config.lock())
     }
 
-    /// The command line that wins over the config file, also when that is read again.
-    pub fn set_overrides(&self, overrides: Overrides) {
-        *self.0.overrides.lock() = overrides;
-    }
-
     /// Reads the config file again. The groups that are active stay as they are: see [`changes`](Self::changes). Where
     /// the file is wrong, nothing changes. Blocks on the file system.
     pub fn reload_config(&self) -> Result<(), ConfigErrors> {
-        let overrides = self.0.overrides.lock().clone();
-        let config = Config::load(&self.config().file, &overrides)?;
+        let config = Config::load(&self.config().file, &self.0.overrides)?;
         *self.0.config.lock() = Arc::new(config);
         Ok(())
     }

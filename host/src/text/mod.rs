@@ -1,8 +1,11 @@
 //! Small text mechanics that several floors share: words as a shell splits them, Python's way of reading a command line
-//! and of reading and showing a string, the nearest of several names.
+//! and of reading and showing a string, names of processes and signals, the nearest of several names, columns,
+//! complaints.
 
+pub mod complain;
 pub mod getopt;
 pub mod nearest;
+pub mod pad;
 pub mod python;
 pub mod repr;
 pub mod shlex;

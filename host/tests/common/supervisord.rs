@@ -63,10 +63,16 @@ impl Supervisord {
 
     /// Starts one in a sandbox that holds files already.
     #[track_caller]
-    pub fn start_in(mut sandbox: Sandbox, kind: Kind, config: &Config) -> Self {
+    pub fn start_in(sandbox: Sandbox, kind: Kind, config: &Config) -> Self {
+        Self::start_with(sandbox, kind, config, &[])
+    }
+
+    /// The same with further words on its command line.
+    #[track_caller]
+    pub fn start_with(mut sandbox: Sandbox, kind: Kind, config: &Config, arguments: &[&str]) -> Self {
         // Another process may take the port between the look and the bind: then another one is tried.
         for _ in 0..10 {
-            match Self::try_start(sandbox, kind, config) {
+            match Self::try_start(sandbox, kind, config, arguments) {
                 Ok(supervisord) => return supervisord,
                 Err((back, output)) if output.contains("already listening") => sandbox = back,
                 Err((_, output)) => panic!("{kind:?} supervisord did not start:\n{output}"),
@@ -75,10 +81,11 @@ impl Supervisord {
         panic!("no free port for supervisord in ten attempts");
     }
 
-    fn try_start(sandbox: Sandbox, kind: Kind, config: &Config) -> Result<Self, (Sandbox, String)> {
+    fn try_start(sandbox: Sandbox, kind: Kind, config: &Config, arguments: &[&str]) -> Result<Self, (Sandbox, String)> {
         let port = free_port();
         let file = sandbox.write(config.file(), config.render(sandbox.here(), port));
-        let child = supervisord_command(&sandbox, kind, &file).spawn().expect("supervisord can be run");
+        let mut command = supervisord_command(&sandbox, kind, &file);
+        let child = command.args(arguments).spawn().expect("supervisord can be run");
         let mut supervisord = Self { kind, port, sandbox, config: file, child };
         let mut ended = None;
         wait_until("supervisord accepts", || {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use supervisor_host::{
-    config::{AutoRestart, Config, Group, Level, Logfile, Output, Process, Supervisord},
+    config::{AutoRestart, Config, Group, Level, Logfile, Output, Overrides, Process, Supervisord},
     logger::Logger,
     process::output::{self, OutputHandle},
     states::ProcessState,
@@ -43,7 +43,7 @@ impl Core {
         let dir = tempfile::tempdir().unwrap();
         let config = config(dir.path(), groups);
         let (output, logger): (OutputHandle, Logger) = output::start(&config.supervisord).unwrap();
-        let supervisor = Supervisor::new(config, logger, output.clone()).unwrap();
+        let supervisor = Supervisor::new(config, Overrides::default(), logger, output.clone()).unwrap();
         Self { supervisor, output, dir }
     }
 

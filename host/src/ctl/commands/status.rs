@@ -8,6 +8,7 @@ use crate::{
         namespec,
         session::{Session, status},
     },
+    text::pad::pad,
     xmlrpc::ClientError,
 };
 
@@ -51,7 +52,7 @@ fn show(ctl: &Session, infos: &[&ProcessInfo]) {
     let names: Vec<String> = infos.iter().map(|info| info.namespec()).collect();
     let width = names.iter().map(|name| name.chars().count()).fold(NAME_WIDTH, usize::max) + 3;
     for (name, info) in names.iter().zip(infos) {
-        ctl.output(&format!("{name:<width$}{:<10}{}", info.statename, info.description));
+        ctl.output(&format!("{}{:<10}{}", pad(name, width), info.statename, info.description));
     }
 }
 
