@@ -228,7 +228,7 @@ mod tests {
     use nix::sys::wait::{Id, WaitPidFlag, waitid};
 
     use crate::{
-        config::{self, Config},
+        config::{self, Config, Overrides},
         process::{fixtures, output},
         states::ProcessState,
         supervisor::Supervisor,
@@ -254,7 +254,7 @@ mod tests {
             messages: Vec::new(),
         };
         let (output, logger) = output::start(&config.supervisord).unwrap();
-        let supervisor = Supervisor::new(config, logger, output.clone()).unwrap();
+        let supervisor = Supervisor::new(config, Overrides::default(), logger, output.clone()).unwrap();
         let runs = std::thread::spawn({
             let supervisor = supervisor.clone();
             move || supervisor.run()
