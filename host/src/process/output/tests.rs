@@ -62,9 +62,9 @@ impl Setup {
     /// Holds the thread up, as a disk would, until told otherwise.
     fn hold(&self) -> mpsc::Sender<()> {
         let (release, held) = mpsc::channel();
-        let (begin, begun) = mpsc::channel();
+        let (begin, holds) = mpsc::channel();
         self.hold_later(held, begin);
-        begun.recv().unwrap();
+        holds.recv().unwrap();
         release
     }
 
@@ -286,13 +286,13 @@ fn who_waits_for_the_logs_waits_for_hundreds_of_pipes() {
     let (done, is_done) = mpsc::channel();
     setup.output.push(Command::Flush(Box::new(move |_| done.send(()).unwrap())));
     let (second, held) = mpsc::channel();
-    let (begin, begun) = mpsc::channel();
+    let (begin, holds) = mpsc::channel();
     setup.hold_later(held, begin);
     first.send(()).unwrap();
     is_done.recv().unwrap();
     let written = fs::metadata(setup.path("shared")).unwrap().len();
     assert_eq!(written, COUNT as u64);
-    begun.recv().unwrap();
+    holds.recv().unwrap();
     second.send(()).unwrap();
 }
 
@@ -301,7 +301,7 @@ fn few_pipes_are_enlarged() {
     let setup = Setup::new(|_| {});
     let mut children: Vec<_> = (0..thread::MOST_ENLARGED + 3).map(|run| setup.child(run as u64, "shared")).collect();
     for child in &mut children {
-        child.write_all(&[b'x'; 60_000]).unwrap();
+        child.write_all(&vec![b'x'; 60_000]).unwrap();
     }
     setup.output.flush(PATIENCE).unwrap();
     let size = |child: &File| nix::fcntl::fcntl(child, nix::fcntl::FcntlArg::F_GETPIPE_SZ).unwrap();
