@@ -17,7 +17,10 @@ use hyper::{
 };
 use tokio::sync::mpsc;
 
-use super::answer::{Answer, refusal};
+use super::{
+    Server,
+    answer::{Answer, refusal},
+};
 use crate::{
     config::Logfile,
     supervisor::{Found, Supervisor},
@@ -90,15 +93,15 @@ impl Log {
 }
 
 /// Answers with a log. One that is not there is no error that stays: the program may not have been started yet.
-pub(super) async fn answer(files: &LogFiles, log: Option<Log>) -> Response<Answer> {
+pub(super) async fn answer(server: &Arc<Server>, log: Option<Log>) -> Response<Answer> {
     let not_found = || refusal(StatusCode::NOT_FOUND);
     let Some(log) = log else { return not_found() };
     let of_process = matches!(log, Log::Process { .. });
-    let files = files.clone();
-    let opened = tokio::task::spawn_blocking(move || Tail::open(&files(&log)?).ok()).await;
-    let Ok(Some((tail, modified))) = opened else { return not_found() };
+    let files = server.log_files.clone();
+    let opened = server.apart(move || Tail::open(&files(&log)?).ok()).await;
+    let Some((tail, modified)) = opened else { return not_found() };
     let (sender, receiver) = mpsc::channel(4);
-    tokio::spawn(follow(tail, sender));
+    tokio::spawn(follow(server.clone(), tail, sender));
     let mut response = Response::new(Answer::Stream(receiver));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain;charset=utf-8"));
@@ -113,13 +116,13 @@ pub(super) async fn answer(files: &LogFiles, log: Option<Log>) -> Response<Answe
 }
 
 /// Sends what comes until the client goes. Files are only touched where a disk that hangs holds up nobody else.
-async fn follow(mut tail: Tail, sender: mpsc::Sender<Bytes>) {
+async fn follow(server: Arc<Server>, mut tail: Tail, sender: mpsc::Sender<Bytes>) {
     loop {
-        let look = tokio::task::spawn_blocking(move || {
+        let look = server.apart(move || {
             let piece = tail.next();
             (tail, piece)
         });
-        let Ok((back, Ok(piece))) = look.await else { return };
+        let (back, Ok(piece)) = look.await else { return };
         tail = back;
         if piece.is_empty() {
             tokio::select! {
