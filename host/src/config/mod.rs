@@ -84,6 +84,22 @@ pub enum Level {
     Critical = 50,
 }
 
+impl Level {
+    /// The level that the config and plugins spell so.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "blather" => Self::Blather,
+            "trace" => Self::Trace,
+            "debug" => Self::Debug,
+            "info" => Self::Info,
+            "warn" => Self::Warn,
+            "error" => Self::Error,
+            "critical" => Self::Critical,
+            _ => return None,
+        })
+    }
+}
+
 /// `[supervisord]`.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a key of the section")]

@@ -9,3 +9,4 @@ pub mod pad;
 pub mod python;
 pub mod repr;
 pub mod shlex;
+pub mod signals;
