@@ -27,7 +27,11 @@ mod toml;
 mod unknown;
 mod unsupported;
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 pub use client::ClientOverrides;
 pub use error::{ConfigError, ConfigErrors, Place};
@@ -175,6 +179,13 @@ pub enum Logfile {
     Path(PathBuf),
     /// `syslog`, Supervisor's deprecated spelling.
     Syslog,
+}
+
+impl Logfile {
+    /// The file, where it is one that has a name already.
+    pub fn path(&self) -> Option<&Path> {
+        if let Self::Path(path) = self { Some(path) } else { None }
+    }
 }
 
 /// `[inet_http_server]` or `[unix_http_server]`.

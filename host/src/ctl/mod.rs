@@ -15,7 +15,6 @@ mod follow;
 mod help;
 mod interrupt;
 mod line;
-mod namespec;
 mod plugin_host;
 mod session;
 mod shell;

@@ -16,7 +16,10 @@ use nix::{
 };
 use plugin_api::{Fault, Value, fault::Code};
 
-use crate::xmlrpc::{Client, ClientError};
+use crate::{
+    version,
+    xmlrpc::{Client, ClientError},
+};
 
 /// Exit statuses that mean more than yes or no; scripts read them.
 pub(super) mod status {
@@ -37,9 +40,6 @@ pub(super) mod status {
     /// Of `status`: it cannot be known.
     pub(in crate::ctl) const STATUS_UNKNOWN: i32 = 4;
 }
-
-/// The version of the XML-RPC interface that the commands are written for.
-const API_VERSION: &str = "3.0";
 
 /// Number of the fault that stands for a failed transport where only faults can be told; XML-RPC's interoperability
 /// numbers reserve it for that.
@@ -205,12 +205,13 @@ impl Session {
     /// Whether the server is there and speaks our version; if not, says so and sets the exit status.
     pub fn upcheck(&self) -> Result<bool, ClientError> {
         let error = match self.call("supervisor.getVersion", &[]) {
-            Ok(version) if version.as_str() == Some(API_VERSION) => return Ok(true),
-            Ok(version) => {
-                let version = version.as_str().map_or_else(|| plugin_api::repr(&version), str::to_owned);
+            Ok(theirs) if theirs.as_str() == Some(version::API) => return Ok(true),
+            Ok(theirs) => {
+                let theirs = theirs.as_str().map_or_else(|| plugin_api::repr(&theirs), str::to_owned);
                 self.output(&format!(
-                    "Sorry, this version of supervisorctl expects to talk to a server with API version {API_VERSION}, \
-                     but the remote version is {version}."
+                    "Sorry, this version of supervisorctl expects to talk to a server with API version {}, but the \
+                     remote version is {theirs}.",
+                    version::API
                 ));
                 self.set_exit_status(status::NOT_INSTALLED);
                 return Ok(false);

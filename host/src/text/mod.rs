@@ -4,6 +4,7 @@
 
 pub mod complain;
 pub mod getopt;
+pub mod namespec;
 pub mod nearest;
 pub mod pad;
 pub mod python;
