@@ -45,6 +45,9 @@ pub(super) mod status {
 /// numbers reserve it for that.
 pub(super) const TRANSPORT_ERROR: i32 = -32300;
 
+/// The same where credentials are missing or wrong: then [`UNAUTHORIZED`] is said in place of an error.
+pub(super) const UNAUTHORIZED_ERROR: i32 = -32301;
+
 /// What is said, in place of an error, when credentials are missing.
 pub(super) const UNAUTHORIZED: &str = "Server requires authentication";
 
@@ -316,7 +319,7 @@ impl From<ClientError> for Fault {
     fn from(error: ClientError) -> Self {
         match error {
             ClientError::Fault(fault) => fault,
-            ClientError::Unauthorized { .. } => Fault::new(TRANSPORT_ERROR, UNAUTHORIZED),
+            ClientError::Unauthorized { .. } => Fault::new(UNAUTHORIZED_ERROR, UNAUTHORIZED),
             other => Fault::new(TRANSPORT_ERROR, other.to_string()),
         }
     }
