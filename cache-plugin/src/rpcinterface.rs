@@ -155,127 +155,15 @@ pub fn make_cache_rpcinterface(supervisord: Host, _config: Config) -> Result<Cac
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{
-        Arc,
-        atomic::{AtomicI32, Ordering},
-    };
+    use std::sync::Arc;
 
-    use plugin_api::{IntoParams, Methods, namespace};
+    use plugin_api::testing::FakeHost;
 
     use super::*;
 
-    struct FakeSupervisord(AtomicI32);
-
-    #[rpc_interface]
-    impl FakeSupervisord {
-        pub fn state(&self) -> i32 {
-            self.0.load(Ordering::Relaxed)
-        }
-    }
-
-    fn cache_in(state: SupervisorState) -> (Arc<FakeSupervisord>, Arc<CacheNamespaceRPCInterface>) {
-        let fake = Arc::new(FakeSupervisord(AtomicI32::new(state as i32)));
-        let host = Host::new(namespace(fake.clone()));
-        (fake, Arc::new(make_cache_rpcinterface(host, Config::new([])).unwrap()))
-    }
-
-    fn cache() -> Arc<CacheNamespaceRPCInterface> {
-        cache_in(SupervisorState::Running).1
-    }
-
-    fn call(cache: &Arc<CacheNamespaceRPCInterface>, method: &str, params: impl IntoParams) -> Result<Value, Fault> {
-        cache.clone().call(method, params.into_params()).wait()
-    }
-
-    #[test]
-    fn stores_fetches_and_forgets() {
-        let cache = cache();
-        assert_eq!(cache.get_api_version(), Ok("0.2"));
-        for key in ["b", "a", "é", "Z", " "] {
-            assert_eq!(cache.store(key.into(), "v".into()), Ok(true));
-        }
-        assert_eq!(cache.store("a".into(), Value::array([Value::Nil, 1.into()])), Ok(true));
-        assert_eq!(cache.get_keys(), Ok([" ", "Z", "a", "b", "é"].map(String::from).to_vec()));
-        assert_eq!(cache.get_count(), Ok(5));
-        assert_eq!(cache.fetch("a".into()), Ok(Value::array([Value::Nil, 1.into()])));
-        assert_eq!(cache.delete("a".into()), Ok(true));
-        assert_eq!(cache.delete("a".into()), Ok(true));
-        assert_eq!(cache.fetch("a".into()), Err(Fault::bad_name()));
-        assert_eq!(cache.clear(), Ok(true));
-        assert_eq!(cache.get_count(), Ok(0));
-    }
-
-    #[test]
-    fn strings_are_given_out_without_a_copy() {
-        let cache = cache();
-        cache.store("k".into(), "v".into()).unwrap();
-        let address = |value: Result<Value, Fault>| value.unwrap().as_str().unwrap().as_ptr();
-        assert_eq!(address(cache.fetch("k".into())), address(cache.fetch("k".into())));
-    }
-
-    #[test]
-    fn a_key_is_a_string_and_not_empty() {
-        let cache = cache();
-        for key in [Value::from(""), 1.into(), Value::Nil, Value::array([]), Value::Base64(vec![0xff].into())] {
-            let fault = Fault::bad_name_with("Cache key must be a non-empty string");
-            assert_eq!(call(&cache, "store", (key.clone(), "v")), Err(fault.clone()));
-            assert_eq!(call(&cache, "fetch", (key.clone(),)), Err(fault.clone()));
-            assert_eq!(call(&cache, "delete", (key,)), Err(fault));
-        }
-        assert_eq!(call(&cache, "store", (Value::Base64(b"k".to_vec().into()), "v")), Ok(true.into()));
-        assert_eq!(call(&cache, "fetch", ("k",)), Ok("v".into()));
-    }
-
-    #[test]
-    fn the_number_of_parameters_counts() {
-        let cache = cache();
-        assert_eq!(call(&cache, "store", ("k",)), Err(Fault::incorrect_parameters()));
-        assert_eq!(call(&cache, "clear", ("k",)), Err(Fault::incorrect_parameters()));
-        assert_eq!(call(&cache, "validateKey", ("k",)), Err(Fault::unknown_method()));
-    }
-
-    #[test]
-    fn a_supervisor_that_shuts_down_has_no_cache() {
-        let (fake, cache) = cache_in(SupervisorState::Restarting);
-        assert_eq!(call(&cache, "store", ("k", "v")), Ok(true.into()));
-        fake.0.store(SupervisorState::Shutdown as i32, Ordering::Relaxed);
-        for (method, params) in [
-            ("getAPIVersion", vec![]),
-            ("getKeys", vec![]),
-            ("getCount", vec![]),
-            ("store", vec!["k".into(), "v".into()]),
-            ("fetch", vec!["k".into()]),
-            ("delete", vec!["".into()]),
-            ("clear", vec![]),
-        ] {
-            assert_eq!(call(&cache, method, params), Err(Fault::shutdown_state()), "{method}");
-        }
-    }
-
-    #[test]
-    fn signatures_are_those_of_the_original() {
-        let signatures: Vec<String> = Methods::methods(&*cache())
-            .iter()
-            .map(|method| {
-                let params: Vec<_> = method.params.iter().map(|param| param.kind.as_str()).collect();
-                format!("{} {}({})", method.returns, method.name, params.join(", "))
-            })
-            .collect();
-        let expected = [
-            "string getAPIVersion()",
-            "array getKeys()",
-            "integer getCount()",
-            "boolean store(string, string)",
-            "string fetch(string)",
-            "boolean delete(string)",
-            "boolean clear()",
-        ];
-        assert_eq!(signatures, expected);
-    }
-
     #[test]
     fn a_poisoned_lock_still_opens() {
-        let cache = cache();
+        let cache = Arc::new(make_cache_rpcinterface(FakeHost::new().host(), Config::new([])).unwrap());
         cache.store("k".into(), "v".into()).unwrap();
         let poisoner = cache.clone();
         let panicked = std::thread::spawn(move || {

@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
     task::{Context, Poll, Wake, Waker},
     thread::{self, Thread},
+    time::{Duration, Instant},
 };
 
 /// Wakes the thread that waits.
@@ -22,15 +23,26 @@ impl Wake for Unpark {
 }
 
 /// Runs `future` to its end on this thread, which sleeps while there is nothing to do.
+///
+/// For threads of your own: on one of supervisord's it holds up what else that thread has to do.
 pub fn block_on<F: Future>(future: F) -> F::Output {
+    block_on_until(future, None).expect("without an end there is an answer")
+}
+
+/// Runs `future` to its end, or until `end`.
+pub(crate) fn block_on_until<F: Future>(future: F, end: Option<Instant>) -> Option<F::Output> {
     let mut future = pin!(future);
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut context = Context::from_waker(&waker);
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
-            return output;
+            return Some(output);
         }
-        thread::park();
+        match end.map(|end| end.saturating_duration_since(Instant::now())) {
+            None => thread::park(),
+            Some(Duration::ZERO) => return None,
+            Some(left) => thread::park_timeout(left),
+        }
     }
 }
 

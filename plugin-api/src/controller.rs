@@ -30,27 +30,33 @@ impl Controller {
         Proxy { controller: self.clone(), namespace: namespace.to_owned() }
     }
 
-    /// Calls a method of the server by its full name, and waits for the answer.
+    /// Calls a method of the server by its full name, `supervisor.startProcess`, and waits for the answer.
+    ///
+    /// # Errors
+    ///
+    /// The method's own fault; `FAILED` if the answer cannot be read into `T`; a fault with the number -32300 and a text for
+    /// people if the server cannot be reached. Returned from a command, each is printed and gives the exit status 1.
     pub fn call<T: FromValue>(&self, method: &str, params: impl IntoParams) -> Result<T, Fault> {
         read(method, self.0.ask("call", (method, params.into_params())).wait()?)
     }
 
-    /// The status with which supervisorctl exits, unless it is used as a shell.
+    /// Sets the status with which supervisorctl exits, unless it is used as a shell: a byte, 0 for success.
     pub fn set_exit_status(&self, status: i32) {
         let _ = self.0.call::<()>("setExitStatus", (status,));
     }
 
-    /// Whether a person sits at a prompt.
+    /// Whether a person sits at a prompt: supervisorctl was started as a shell, or with `-i`.
     pub fn is_interactive(&self) -> bool {
         self.0.call("isInteractive", ()).unwrap_or(false)
     }
 
-    /// Whether the server is there and of the right version; if not, it has been said.
+    /// Whether the server is there and of the right version; if not, that has been printed and the exit status set.
     pub fn upcheck(&self) -> bool {
         self.0.call("upcheck", ()).unwrap_or(false)
     }
 
-    /// Asks a question that is answered with `y` or anything else. Without a person at the prompt it is a yes.
+    /// Asks a question, `"Really? y/N? "`, that is answered with `y` or anything else. Without a person at the prompt it
+    /// is a yes.
     pub fn confirm(&self, prompt: &str) -> bool {
         self.0.call("confirm", (prompt,)).unwrap_or(false)
     }
@@ -70,7 +76,12 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Calls a method of this namespace, and waits for the answer. Read into `()`, it is done and forgotten.
+    /// Calls a method of this namespace, `startProcess`, and waits for the answer. Read into `()`, it is done and
+    /// forgotten.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Controller::call`].
     pub fn call<T: FromValue>(&self, method: &str, params: impl IntoParams) -> Result<T, Fault> {
         self.controller.call(&format!("{}.{method}", self.namespace), params)
     }

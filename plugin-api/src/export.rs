@@ -62,7 +62,7 @@ pub fn make_rpcinterface<T: Methods>(
     host: NamespaceObject,
     options: RVec<Member>,
 ) -> RResult<NamespaceObject, Fault> {
-    make(path, options, |config| factory(Host::new(host), config))
+    make(path, &options.into_iter().collect(), |config| factory(Host::new(host), config)).into()
 }
 
 /// Calls the factory of a ctl plugin.
@@ -72,22 +72,22 @@ pub fn make_ctl<T: Methods>(
     host: NamespaceObject,
     options: RVec<Member>,
 ) -> RResult<NamespaceObject, Fault> {
-    make(path, options, |config| factory(Controller::new(host), config))
+    make(path, &options.into_iter().collect(), |config| factory(Controller::new(host), config)).into()
 }
 
-fn make<T: Methods>(
+/// Runs a factory under guard, and sees to it that it has looked at its options.
+pub(crate) fn make<T: Methods>(
     path: &str,
-    options: RVec<Member>,
+    config: &Config,
     factory: impl FnOnce(Config) -> Result<T, Fault>,
-) -> RResult<NamespaceObject, Fault> {
+) -> Result<NamespaceObject, Fault> {
     guard::install_hook();
-    let config: Config = options.into_iter().collect();
     let made = guarded(last_segment(path), || {
         let object = namespace(Arc::new(factory(config.clone())?));
         config.check_was_read()?;
         Ok(object)
     });
-    made.and_then(|made| made).into()
+    made.and_then(|made| made)
 }
 
 /// Makes a library a plugin: writes the entry point through which the host finds its factories.

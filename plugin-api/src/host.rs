@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    abi::{Fault, NamespaceObject, Reply, Value},
+    abi::{Fault, MethodInfo, NamespaceObject, Reply, Value},
     fault::Code,
     params::IntoParams,
     value::convert::FromValue,
@@ -64,6 +64,15 @@ pub enum Level {
 }
 
 impl Level {
+    /// All of them.
+    const ALL: [Self; 7] =
+        [Self::Blather, Self::Trace, Self::Debug, Self::Info, Self::Warn, Self::Error, Self::Critical];
+
+    /// The level of that [`name`](Self::name).
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.name() == name)
+    }
+
     /// As the config and the boundary spell it.
     pub fn name(self) -> &'static str {
         match self {
@@ -88,7 +97,11 @@ impl Host {
         Self(Line::new(namespace))
     }
 
-    /// What the supervisord is doing.
+    /// What the supervisord is doing. It never waits.
+    ///
+    /// # Errors
+    ///
+    /// `FAILED` if a newer supervisord is in a state that this crate does not know.
     pub fn state(&self) -> Result<SupervisorState, Fault> {
         let number = self.0.call("state", ())?;
         SupervisorState::from_number(number).ok_or_else(|| {
@@ -100,23 +113,37 @@ impl Host {
     ///
     /// It waits on this very thread, so it is not for `nonblocking` methods, nor for an `async fn`: that one has
     /// [`call_async`](Self::call_async).
+    ///
+    /// # Errors
+    ///
+    /// The method's own fault; `UNKNOWN_METHOD` if there is none of that name; `FAILED` if the answer cannot be read into
+    /// `T`, if supervisord is still starting, as it is while a factory runs, or if plugins call each other too deeply.
     pub fn call<T: FromValue>(&self, method: &str, params: impl IntoParams) -> Result<T, Fault> {
         read(method, self.0.ask("call", (method, params.into_params())).wait()?)
     }
 
-    /// Calls a published method from an `async fn`.
+    /// Calls a published method from an `async fn`. Dropping the future cancels a call that has not been answered.
+    ///
+    /// # Errors
+    ///
+    /// As of [`call`](Self::call).
     pub async fn call_async<T: FromValue>(&self, method: &str, params: impl IntoParams) -> Result<T, Fault> {
         let reply = self.0.ask("call", (method, params.into_params()));
         read(method, reply.answer().await?)
     }
 
-    /// Writes a line to the activity log. It never waits.
+    /// Writes a line to the activity log, if its level is at least the `loglevel` of `[supervisord]`. It never waits.
     pub fn log(&self, level: Level, message: impl Display) {
         // A host that cannot log has nobody to tell either.
         let _ = self.0.call::<()>("log", (level.name(), message.to_string()));
     }
 
-    /// Waits in an `async fn`. Timers of an async runtime do not work in a plugin; this does.
+    /// Waits in an `async fn`, or under [`block_on`](crate::block_on) in a thread of the plugin's own. Timers of an async
+    /// runtime do not work in a plugin; this does.
+    ///
+    /// # Errors
+    ///
+    /// None of this supervisord; a host may refuse a duration that it cannot count.
     pub async fn sleep(&self, duration: Duration) -> Result<(), Fault> {
         self.0.ask("sleep", (duration.as_secs_f64(),)).answer().await.map(drop)
     }
@@ -135,6 +162,11 @@ pub(crate) struct Line(Arc<NamespaceObject>);
 impl Line {
     pub(crate) fn new(namespace: NamespaceObject) -> Self {
         Self(Arc::new(namespace))
+    }
+
+    /// What is published there.
+    pub(crate) fn methods(&self) -> Vec<MethodInfo> {
+        self.0.methods().into()
     }
 
     /// The reply as it comes.

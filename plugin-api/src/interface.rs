@@ -23,7 +23,7 @@ pub trait Methods: Send + Sync + 'static {
     /// What is published.
     fn methods(&self) -> Vec<MethodInfo>;
 
-    /// Calls `method` by its published name.
+    /// Calls `method` by its published name. One that is not among [`methods`](Self::methods) is `UNKNOWN_METHOD`.
     fn call(self: Arc<Self>, method: &str, params: RVec<Value>) -> Reply;
 }
 

@@ -1,10 +1,14 @@
 //! [`Value`] made comfortable: what it is equal to, how it is built and looked into.
 //!
 //! The type itself stands in [`crate::abi`], because it crosses the boundary. How Rust's types become values and back
-//! is in [`convert`]; how Python would print one is in [`pformat`](mod@pformat).
+//! is in [`convert`], structs through serde in `de` and `ser`; how Python would print one is in
+//! [`pformat`](mod@pformat).
 
 pub mod convert;
+pub(crate) mod de;
 pub mod pformat;
+mod plain;
+pub(crate) mod ser;
 mod unprintable;
 
 use abi_stable::std_types::{RArc, RString, RVec};
@@ -142,6 +146,14 @@ impl PartialEq<str> for Value {
 impl PartialEq<&str> for Value {
     fn eq(&self, other: &&str) -> bool {
         self.as_str() == Some(*other)
+    }
+}
+
+/// Nil, for a member that may be missing.
+#[allow(clippy::derivable_impls, reason = "the type's own file is frozen")]
+impl Default for Value {
+    fn default() -> Self {
+        Self::Nil
     }
 }
 

@@ -45,6 +45,11 @@ impl Server {
         wait_until("the bare server accepts", || std::net::TcpStream::connect(address).is_ok());
         Self { address, child, _sandbox: sandbox }
     }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
 }
 
 impl Drop for Server {

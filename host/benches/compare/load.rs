@@ -3,6 +3,7 @@
 use std::{
     fs,
     net::SocketAddr,
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -22,6 +23,7 @@ pub fn request(body: &str) -> Vec<u8> {
 /// What a second of load gave.
 pub struct Measured {
     pub per_second: f64,
+    pub requests: u32,
     /// The share of the time for which the generator itself had a processor: near 1, it would be the one that is measured.
     pub busy: f64,
 }
@@ -55,7 +57,7 @@ pub fn rate(address: SocketAddr, connections: usize, request: &[u8], time: Durat
         }
         let elapsed = start.elapsed().as_secs_f64();
         let busy = cpu_time().saturating_sub(cpu).as_secs_f64() / elapsed;
-        Measured { per_second: f64::from(count) / elapsed, busy }
+        Measured { per_second: f64::from(count) / elapsed, requests: count, busy }
     })
 }
 
@@ -96,15 +98,17 @@ impl Connection {
 struct Client {
     stream: TcpStream,
     buffer: Vec<u8>,
-    head: usize,
     filled: usize,
+    /// The head of the last answer and the length of its body: most answers have the same, and need no second look.
+    head: Vec<u8>,
+    length: usize,
 }
 
 impl Client {
     async fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.expect("a connection to the contestant");
         stream.set_nodelay(true).expect("no delay");
-        Self { stream, buffer: vec![0; 16 * 1024], head: 0, filled: 0 }
+        Self { stream, buffer: vec![0; 16 * 1024], filled: 0, head: Vec::new(), length: 0 }
     }
 
     /// Sends a request and reads its answer, which must be good.
@@ -120,17 +124,25 @@ impl Client {
             assert!(count > 0, "the contestant closed the connection");
             self.filled += count;
             if whole.is_none() {
-                whole = framing(&self.buffer[..self.filled]).map(|(head, length)| {
-                    self.head = head;
-                    head + length
-                });
+                whole = self.whole();
             }
         }
         assert_eq!(whole, Some(self.filled), "more than one answer");
     }
 
+    /// The length of the whole answer, once its head is there.
+    fn whole(&mut self) -> Option<usize> {
+        let answer = &self.buffer[..self.filled];
+        if self.head.is_empty() || !answer.starts_with(&self.head) {
+            let (head, length) = framing(answer)?;
+            self.head = answer[..head].to_vec();
+            self.length = length;
+        }
+        Some(self.head.len() + self.length)
+    }
+
     fn body(&self) -> &[u8] {
-        &self.buffer[self.head..self.filled]
+        &self.buffer[self.head.len()..self.filled]
     }
 }
 
@@ -150,6 +162,16 @@ fn runtime() -> Runtime {
 
 /// For how long this thread has had a processor.
 fn cpu_time() -> Duration {
-    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    scheduled("/proc/thread-self/schedstat")
+}
+
+/// For how long the threads of a process have had a processor.
+pub fn cpu_time_of(pid: u32) -> Duration {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    threads.map(|thread| scheduled(thread.path().join("schedstat"))).sum()
+}
+
+fn scheduled(file: impl AsRef<Path>) -> Duration {
+    let text = fs::read_to_string(file).unwrap_or_default();
     Duration::from_nanos(text.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0))
 }

@@ -4,16 +4,22 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, ErrorKind, Write as _},
     os::{
-        fd::AsFd as _,
+        fd::{AsFd as _, AsRawFd as _},
         unix::fs::{FileTypeExt as _, OpenOptionsExt as _},
     },
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 
-/// How long a reader of a FIFO or terminal may keep us waiting before its output is given up.
+/// How long a reader of a pipe or terminal may keep us waiting before its output is given up.
 const PATIENCE_MILLIS: u16 = 1_000;
+/// For how long a reader that has kept us waiting in vain is not waited for again: what it does not take at once is
+/// lost. It may cost the other logs a small part of our time, and no more.
+const IMPATIENCE: Duration = Duration::from_secs(30);
+/// A pipe that is ready to be written takes that much without blocking.
+const PIPE_BUF: usize = libc::PIPE_BUF;
 
 /// A log file with its rotation.
 ///
@@ -25,6 +31,9 @@ pub struct LogFile {
     path: PathBuf,
     file: Option<File>,
     rotates: bool,
+    /// A write to it may wait for a reader: it must be asked first.
+    waits: bool,
+    impatient_until: Option<Instant>,
     /// What the file holds, as far as we know.
     size: u64,
     maxbytes: u64,
@@ -47,6 +56,8 @@ impl LogFile {
             path: path.to_owned(),
             file: None,
             rotates: false,
+            waits: false,
+            impatient_until: None,
             size: 0,
             maxbytes,
             backups,
@@ -62,10 +73,11 @@ impl LogFile {
 
     /// Opens the path anew: after somebody has moved the file away. The old file stays in use if that fails.
     pub fn reopen(&mut self) -> io::Result<()> {
-        let (file, rotates) = open(&self.path)?;
+        let Opened { file, rotates, waits } = open(&self.path)?;
         self.size = if rotates { file.metadata()?.len() } else { 0 };
         self.file = Some(file);
         self.rotates = rotates;
+        self.waits = waits;
         self.rotation_failed = false;
         Ok(())
     }
@@ -84,10 +96,14 @@ impl LogFile {
     /// Appends `data` and rotates if the file is full. Answers what an operator should know: that output is being
     /// lost, or no longer.
     pub fn write(&mut self, data: &[u8]) -> Option<String> {
+        let patient = self.lost == 0 && self.impatient_until.is_none_or(|until| Instant::now() >= until);
         let (written, result) = match &mut self.file {
-            Some(file) => write_all(file, data, self.lost == 0),
+            Some(file) => write_all(file, data, self.waits, patient),
             None => (0, Err(io::Error::from(ErrorKind::NotFound))),
         };
+        if patient && result.as_ref().is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
+            self.impatient_until = Some(Instant::now() + IMPATIENCE);
+        }
         self.size += written as u64;
         let news = match result {
             Ok(()) if self.lost == 0 => None,
@@ -149,8 +165,16 @@ fn rename(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Opens for appending; also answers whether it is an ordinary file, which may be rotated.
-fn open(path: &Path) -> io::Result<(File, bool)> {
+struct Opened {
+    file: File,
+    /// It is an ordinary file.
+    rotates: bool,
+    /// A write may wait for a reader.
+    waits: bool,
+}
+
+/// Opens for appending.
+fn open(path: &Path) -> io::Result<Opened> {
     // Our own streams are duplicated: a socket cannot be opened by its name, and a terminal may belong to another user.
     let inherited = match path.to_str() {
         Some("/dev/stdout" | "/dev/fd/1" | "/proc/self/fd/1") => Some(io::stdout().as_fd().try_clone_to_owned()?),
@@ -158,37 +182,71 @@ fn open(path: &Path) -> io::Result<(File, bool)> {
         _ => None,
     };
     if let Some(fd) = inherited {
-        return Ok((fd.into(), false));
+        return of_our_own(fd.into());
     }
     // Not blocking: opening a FIFO that nobody reads would take for ever.
     let file =
         OpenOptions::new().append(true).create(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
+    let rotates = !is_special(&file)? && !path.starts_with("/dev") && !path.starts_with("/proc");
+    Ok(Opened { file, rotates, waits: false })
+}
+
+/// A stream that we were given, and that others may share: so may they its flags, which therefore stay as they are.
+fn of_our_own(file: File) -> io::Result<Opened> {
+    if !is_special(&file)? {
+        return Ok(Opened { file, rotates: false, waits: false });
+    }
+    // Opened anew it has flags of its own. That fails for a socket, and for what belongs to another user.
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    match OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path) {
+        Ok(file) => Ok(Opened { file, rotates: false, waits: false }),
+        Err(_) => Ok(Opened { file, rotates: false, waits: true }),
+    }
+}
+
+fn is_special(file: &File) -> io::Result<bool> {
     let kind = file.metadata()?.file_type();
-    let special = kind.is_fifo() || kind.is_char_device() || kind.is_block_device() || kind.is_socket();
-    let rotates = !special && !path.starts_with("/dev") && !path.starts_with("/proc");
-    Ok((file, rotates))
+    Ok(kind.is_fifo() || kind.is_char_device() || kind.is_block_device() || kind.is_socket())
 }
 
 /// How much of `data` was written, and why not all of it.
-fn write_all(file: &mut File, data: &[u8], patient: bool) -> (usize, io::Result<()>) {
+fn write_all(file: &mut File, data: &[u8], waits: bool, patient: bool) -> (usize, io::Result<()>) {
+    let patience = if patient { PATIENCE_MILLIS } else { 0 };
     let mut written = 0;
     while written < data.len() {
-        match file.write(&data[written..]) {
+        let mut piece = &data[written..];
+        if waits {
+            piece = &piece[..piece.len().min(PIPE_BUF)];
+            if let Err(error) = await_reader(file, patience) {
+                return (written, Err(error));
+            }
+        }
+        match file.write(piece) {
             Ok(0) => return (written, Err(ErrorKind::WriteZero.into())),
             Ok(count) => written += count,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock && patient => {
-                let mut fds = [PollFd::new(file.as_fd(), PollFlags::POLLOUT)];
-                match nix::poll::poll(&mut fds, PollTimeout::from(PATIENCE_MILLIS)) {
-                    Ok(0) => return (written, Err(error)),
-                    Ok(_) | Err(nix::errno::Errno::EINTR) => {}
-                    Err(errno) => return (written, Err(errno.into())),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                if let Err(error) = await_reader(file, patience) {
+                    return (written, Err(error));
                 }
             }
             Err(error) => return (written, Err(error)),
         }
     }
     (written, Ok(()))
+}
+
+/// Waits until something can be written, but no longer than that.
+fn await_reader(file: &File, patience_millis: u16) -> io::Result<()> {
+    loop {
+        let mut fds = [PollFd::new(file.as_fd(), PollFlags::POLLOUT)];
+        match nix::poll::poll(&mut fds, PollTimeout::from(patience_millis)) {
+            Ok(0) => return Err(io::Error::new(ErrorKind::WouldBlock, "nobody reads it")),
+            Ok(_) => return Ok(()),
+            Err(nix::errno::Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -309,5 +367,38 @@ mod tests {
         let path = dir.path().join("fifo");
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
         assert!(LogFile::open(&path, 0, 0).is_err());
+    }
+
+    #[test]
+    fn a_stream_of_ours_that_nobody_reads_costs_one_wait_and_its_own_output() {
+        for can_be_opened_anew in [true, false] {
+            let (reading, writing) = nix::unistd::pipe().unwrap();
+            let shared = writing.try_clone().unwrap();
+            let opened = if can_be_opened_anew {
+                of_our_own(writing.into()).unwrap()
+            } else {
+                Opened { file: writing.into(), rotates: false, waits: true }
+            };
+            let mut log = LogFile::closed(Path::new("/dev/stdout"), 0, 0);
+            (log.file, log.waits) = (Some(opened.file), opened.waits);
+            assert_eq!(log.waits, !can_be_opened_anew);
+            let begin = Instant::now();
+            assert_eq!(log.write(&vec![b'x'; 65_536]), None, "as much as a pipe holds");
+            assert_eq!(log.write(b"lost").unwrap(), "could not write to /dev/stdout: nobody reads it; output is lost");
+            for _ in 0..100 {
+                assert_eq!(log.write(b"lost"), None);
+            }
+            let mut buffer = [0; 8192];
+            nix::unistd::read(&reading, &mut buffer).unwrap();
+            assert_eq!(log.write(b"x").unwrap(), "/dev/stdout is written again; 404 bytes were lost");
+            // Even so it is not trusted again at once.
+            for _ in 0..100 {
+                log.write(&[b'x'; 4096]);
+            }
+            let waited = begin.elapsed().as_millis();
+            assert!((1_000..1_900).contains(&waited), "{waited}");
+            let flags = nix::fcntl::fcntl(&shared, nix::fcntl::FcntlArg::F_GETFL).unwrap();
+            assert_eq!(flags & libc::O_NONBLOCK, 0, "others share it");
+        }
     }
 }

@@ -4,6 +4,7 @@ pub mod command;
 pub mod launch;
 pub mod output;
 pub mod reap;
+pub mod reserve;
 pub mod signals;
 pub mod spawn;
 pub mod state;

@@ -4,6 +4,10 @@
 //! another one held stays locked for ever. So the child makes only calls that are safe in a signal handler. What goes
 //! wrong there it writes to its stderr, and so into its log.
 //!
+//! The system call is made past libc, whose `fork` first runs what others have registered with `pthread_atfork`: the
+//! libraries of plugins, say, which may wait there for locks of their own. This thread waits for nobody, and the child
+//! needs nothing that they or libc would repair for it.
+//!
 //! All signals are blocked over the fork. Our handlers write into a pipe that the child still shares with us: a signal
 //! meant for the child would otherwise be taken for one to the supervisor.
 
@@ -47,6 +51,22 @@ pub struct Spawned {
     pub stderr: Option<OwnedFd>,
 }
 
+/// Why a process could not be spawned.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct SpawnError {
+    /// What is reported as `spawnerr`.
+    pub text: String,
+    /// Nothing is wrong with the program: there were no descriptors left, here or in the whole system.
+    pub no_descriptors: bool,
+}
+
+impl From<String> for SpawnError {
+    fn from(text: String) -> Self {
+        Self { text, no_descriptors: false }
+    }
+}
+
 struct Pipes {
     child_stdin: OwnedFd,
     stdin: OwnedFd,
@@ -66,18 +86,21 @@ impl Pipes {
     }
 }
 
-/// Starts the process. The error is the text that is reported as `spawnerr`.
+/// Starts the process.
 ///
 /// To be called on one thread only, the one that reaps.
-pub fn spawn(launch: &Launch, command: &Command) -> Result<Spawned, String> {
+pub fn spawn(launch: &Launch, command: &Command) -> Result<Spawned, SpawnError> {
     let name = &launch.name;
     let cannot_exec = |_| format!("can't parse command '{}': embedded null byte", command.argv.join(" "));
     let file = CString::new(command.file.as_str()).map_err(cannot_exec)?;
     let argv: Vec<CString> =
         command.argv.iter().map(|word| CString::new(word.as_str())).collect::<Result<_, _>>().map_err(cannot_exec)?;
-    let pipes = Pipes::new(!launch.redirect_stderr).map_err(|errno| match errno {
-        Errno::EMFILE => format!("too many open files to spawn '{name}'"),
-        errno => format!("unknown error making dispatchers for '{name}': {errno:?}"),
+    let pipes = Pipes::new(!launch.redirect_stderr).map_err(|errno| SpawnError {
+        text: match errno {
+            Errno::EMFILE => format!("too many open files to spawn '{name}'"),
+            errno => format!("unknown error making dispatchers for '{name}': {errno:?}"),
+        },
+        no_descriptors: matches!(errno, Errno::EMFILE | Errno::ENFILE),
     })?;
     let argv = pointers(&argv);
     let environment = pointers(&launch.environment);
@@ -104,12 +127,14 @@ fn pointers(strings: &[CString]) -> Vec<*const c_char> {
 
 fn fork(child: &Child<'_>) -> Result<i32, Errno> {
     let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
-    // SAFETY: the child calls only `Child::run`, which never returns and makes only async-signal-safe calls.
-    let pid = unsafe { libc::fork() };
+    // SAFETY: a fork, with a copy of this thread's stack and all else. The child calls only `Child::run`, which never
+    // returns and makes only calls that are safe in a signal handler and have no use for libc's idea of this thread.
+    let pid =
+        unsafe { libc::syscall(libc::SYS_clone, c_long::from(libc::SIGCHLD), 0_usize, 0_usize, 0_usize, 0_usize) };
     if pid == 0 {
         child.run();
     }
-    let result = Errno::result(pid);
+    let result = Errno::result(pid).map(|pid| c_int::try_from(pid).expect("a pid is an int"));
     // It succeeded a moment ago with the same kind of argument.
     let _ = before.thread_set_mask();
     let pid = result?;
@@ -272,5 +297,34 @@ impl fmt::Write for Message {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.push(text.as_bytes());
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, path::Path};
+
+    use super::*;
+    use crate::process::fixtures;
+
+    thread_local! {
+        static HANDLED: Cell<u32> = const { Cell::new(0) };
+    }
+
+    extern "C" fn before_fork() {
+        HANDLED.set(HANDLED.get() + 1);
+    }
+
+    #[test]
+    fn what_others_do_at_a_fork_is_not_done() {
+        // SAFETY: the handler only touches a variable of the thread that forks.
+        unsafe { libc::pthread_atfork(Some(before_fork), None, None) };
+        let launch = Launch::new(&fixtures::process("cat"), "cat", &fixtures::supervisord(Path::new("/tmp")), &[]);
+        let child = spawn(&launch, &launch.command().unwrap()).unwrap();
+        assert_eq!(HANDLED.get(), 0);
+        let Spawned { pid, stdin, .. } = child;
+        drop(stdin);
+        let status = nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(pid), None).unwrap();
+        assert_eq!(status, nix::sys::wait::WaitStatus::Exited(nix::unistd::Pid::from_raw(pid), 0));
     }
 }

@@ -68,6 +68,8 @@ pub enum Input {
     Spawned(i32),
     /// The spawn that was asked for failed, for this reason.
     SpawnFailed(String),
+    /// The same, but through no fault of the program: it is tried again, and that does not count.
+    SpawnHindered(String),
     /// A client asks for a stop.
     Stop {
         /// Whether it waits for it, and the log should say every two seconds that it does.
@@ -89,7 +91,7 @@ pub enum Input {
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Spawn the process, then say [`Input::Spawned`] or [`Input::SpawnFailed`].
+    /// Spawn the process, then say [`Input::Spawned`], [`Input::SpawnFailed`] or [`Input::SpawnHindered`].
     Spawn,
     /// Send a signal; if that fails for another reason than that the process is gone, say [`Input::KillFailed`].
     Kill {
@@ -191,7 +193,8 @@ impl Machine {
         match input {
             Input::Start => self.start(now, &mut out),
             Input::Spawned(pid) => self.spawned(rules, pid, &mut out),
-            Input::SpawnFailed(why) => self.spawn_failed(now, why, &mut out),
+            Input::SpawnFailed(why) => self.spawn_failed(now, why, true, &mut out),
+            Input::SpawnHindered(why) => self.spawn_failed(now, why, false, &mut out),
             Input::Stop { waited_for } => {
                 self.next_stop_report = waited_for.then_some(now);
                 self.stop(rules, now, &mut out);
@@ -231,15 +234,15 @@ impl Machine {
         out.push(Action::Log(Level::Info, format!("spawned: '{}' with pid {pid}", rules.name)));
     }
 
-    fn spawn_failed(&mut self, now: Time, why: String, out: &mut Vec<Action>) {
+    fn spawn_failed(&mut self, now: Time, why: String, counts: bool, out: &mut Vec<Action>) {
         out.push(Action::Log(Level::Info, format!("spawnerr: {why}")));
         self.spawnerr = Some(why);
-        self.back_off(now, out);
+        self.back_off(now, counts, out);
     }
 
-    fn back_off(&mut self, now: Time, out: &mut Vec<Action>) {
-        self.backoff += 1;
-        self.deadline = Some(now + seconds(self.backoff));
+    fn back_off(&mut self, now: Time, counts: bool, out: &mut Vec<Action>) {
+        self.backoff += u32::from(counts);
+        self.deadline = Some(now + seconds(self.backoff.max(1)));
         self.change(ProcessState::Backoff, true, out);
     }
 
@@ -304,7 +307,7 @@ impl Machine {
             ProcessState::Starting if now < self.started + seconds(rules.startsecs) => {
                 self.exitstatus = None;
                 self.spawnerr = Some("Exited too quickly (process log may have details)".to_owned());
-                self.back_off(now, out);
+                self.back_off(now, true, out);
                 out.push(Action::Log(Level::Warn, format!("exited: {name} ({exit}; not expected)")));
             }
             _ => {

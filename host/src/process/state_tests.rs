@@ -317,3 +317,19 @@ fn changes_carry_what_events_tell() {
     let exited = change(machine.step(&rules, seconds(9), Input::Reaped(Exit::Code(3))));
     assert_eq!((exited.to, exited.pid, exited.expected), (ProcessState::Exited, 9, false));
 }
+
+#[test]
+fn a_start_that_others_hinder_is_tried_again_and_does_not_count() {
+    let mut story = Story::of(process("cat"));
+    story.tick();
+    for second in 1..20 {
+        let why = "too many open files to spawn 'cat'".to_owned();
+        assert_eq!(
+            story.step(Input::SpawnHindered(why.clone())),
+            [format!("Info spawnerr: {why}"), "STARTING>BACKOFF".to_owned()]
+        );
+        assert_eq!(story.machine.spawnerr(), Some(why.as_str()));
+        assert_eq!(story.deadline(), Some(u128::from(second) * 1_000));
+        assert_eq!(story.at(second * 1_000).tick(), ["BACKOFF>STARTING", "spawn"]);
+    }
+}

@@ -17,7 +17,7 @@ use crate::{
     process::{
         output::ChildOutput,
         signals,
-        spawn::{Spawned, spawn},
+        spawn::{SpawnError, Spawned, spawn},
         state::{Action, Exit, Input},
     },
     states::ProcessState,
@@ -152,12 +152,13 @@ impl Inner {
             if spawns {
                 let launch = Arc::clone(&process.launch);
                 let result = MutexGuard::unlocked(&mut state, || {
-                    let command = launch.command().map_err(|error| error.to_string())?;
-                    spawn(&launch, &command)
+                    let command = launch.command().map_err(|error| SpawnError::from(error.to_string()))?;
+                    self.reserve.lock().with(|| spawn(&launch, &command), |error| error.no_descriptors)
                 });
                 next = Some(match result {
                     Ok(spawned) => self.spawned(state.processes.get_mut(&id)?, spawned),
-                    Err(why) => Input::SpawnFailed(why),
+                    Err(SpawnError { text, no_descriptors: true }) => Input::SpawnHindered(text),
+                    Err(SpawnError { text, .. }) => Input::SpawnFailed(text),
                 });
             }
         }

@@ -47,6 +47,7 @@ use crate::{
     process::{
         command::CommandError,
         output::{OutputHandle, auto},
+        reserve::Reserve,
         state::Time,
         stdin::StdinError,
     },
@@ -84,6 +85,8 @@ struct Inner {
     waker: Waker,
     reactor: Mutex<Option<Reactor>>,
     last_run: AtomicU64,
+    /// The supervisor thread's alone.
+    reserve: Mutex<Reserve>,
 }
 
 impl fmt::Debug for Supervisor {
@@ -154,6 +157,7 @@ impl Supervisor {
             waker,
             reactor: Mutex::new(Some(reactor)),
             last_run: AtomicU64::new(1),
+            reserve: Mutex::new(Reserve::new()),
         })))
     }
 

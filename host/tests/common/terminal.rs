@@ -5,7 +5,7 @@ use std::{
     io::{Read, Write},
     process::{Child, Command},
     sync::{Arc, Mutex},
-    thread,
+    thread::{self, JoinHandle},
 };
 
 use nix::pty::{OpenptyResult, Winsize, openpty};
@@ -19,6 +19,7 @@ pub struct Terminal {
     screen: Arc<Mutex<Vec<u8>>>,
     seen: usize,
     child: Child,
+    reader: JoinHandle<()>,
 }
 
 impl Terminal {
@@ -42,16 +43,16 @@ impl Terminal {
         in_terminal.stdin(stdio()).stdout(stdio()).stderr(stdio());
         let child = in_terminal.spawn().unwrap_or_else(|error| panic!("cannot run {in_terminal:?}: {error}"));
         let keyboard = File::from(master);
-        let mut reader = keyboard.try_clone().expect("the terminal's own end");
+        let mut master = keyboard.try_clone().expect("the terminal's own end");
         let screen = Arc::new(Mutex::new(Vec::new()));
         let shared = Arc::clone(&screen);
-        thread::spawn(move || {
+        let reader = thread::spawn(move || {
             let mut buffer = [0; 4096];
-            while let Ok(count @ 1..) = reader.read(&mut buffer) {
+            while let Ok(count @ 1..) = master.read(&mut buffer) {
                 shared.lock().expect("nobody panics with the screen").extend_from_slice(&buffer[..count]);
             }
         });
-        Self { keyboard, screen, seen: 0, child }
+        Self { keyboard, screen, seen: 0, child, reader }
     }
 
     /// Types a text; `\r` is the return key, `\t` the tabulator, `\x03` is ^C, `\x04` is ^D.
@@ -75,7 +76,7 @@ impl Terminal {
         between
     }
 
-    /// Waits for the end of the program and gives its exit status.
+    /// Waits for the end of the program, and for all that it has shown, and gives its exit status.
     #[track_caller]
     pub fn wait(&mut self) -> i32 {
         let mut status = None;
@@ -83,6 +84,7 @@ impl Terminal {
             status = self.child.try_wait().expect("the program is our child");
             status.is_some()
         });
+        wait_until("all that it has written is read", || self.reader.is_finished());
         status.and_then(|status| status.code()).unwrap_or(-1)
     }
 

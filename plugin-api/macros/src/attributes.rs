@@ -1,6 +1,6 @@
 //! `#[rpc(…)]` and `#[ctl(…)]` on methods and parameters.
 
-use syn::{Attribute, LitStr, Result, meta::ParseNestedMeta};
+use syn::{Attribute, Error, LitStr, Result, Token, meta::ParseNestedMeta};
 
 use crate::interface::Kind;
 
@@ -31,7 +31,7 @@ impl MethodOptions {
             (_, "name") => text(&meta, &mut options.name),
             (Kind::Rpc, "nonblocking") => {
                 options.nonblocking = true;
-                Ok(())
+                flag(&meta)
             }
             (Kind::Rpc, "returns") => text(&meta, &mut options.returns),
             (Kind::Ctl, "usage") => text(&meta, &mut options.usage),
@@ -40,16 +40,17 @@ impl MethodOptions {
                 match &options.complete {
                     Some(what) if !COMPLETIONS.contains(&what.value().as_str()) => {
                         let known = COMPLETIONS.map(|name| format!("\"{name}\"")).join(", ");
-                        Err(syn::Error::new(
-                            what.span(),
-                            format!("supervisorctl cannot complete that; known are {known}"),
-                        ))
+                        Err(Error::new(what.span(), format!("supervisorctl cannot complete that; known are {known}")))
                     }
                     _ => Ok(()),
                 }
             }
-            (Kind::Rpc, _) => Err(meta.error("unknown option; a method has `name`, `nonblocking` and `returns`")),
-            (Kind::Ctl, _) => Err(meta.error("unknown option; a command has `name`, `usage` and `complete`")),
+            (Kind::Rpc, _) => {
+                Err(meta.error("unknown option; a method has `name = \"…\"`, `nonblocking` and `returns = \"…\"`"))
+            }
+            (Kind::Ctl, _) => {
+                Err(meta.error("unknown option; a command has `name = \"…\"`, `usage = \"…\"` and `complete = \"…\"`"))
+            }
         })?;
         Ok(options)
     }
@@ -61,7 +62,8 @@ impl ParamOptions {
         let mut options = Self::default();
         each(kind, attributes, |meta| match known(&meta).as_str() {
             "kind" => text(&meta, &mut options.kind),
-            _ => Err(meta.error("unknown option; a parameter has `kind`")),
+            _ => Err(meta
+                .error("unknown option; a parameter has `kind = \"…\"`, and one that may be left out is an `Option`")),
         })?;
         Ok(options)
     }
@@ -84,7 +86,19 @@ fn known(meta: &ParseNestedMeta<'_>) -> String {
     meta.path.get_ident().map(ToString::to_string).unwrap_or_default()
 }
 
+/// An option that is there or not.
+fn flag(meta: &ParseNestedMeta<'_>) -> Result<()> {
+    if meta.input.peek(Token![=]) {
+        let name = known(meta);
+        return Err(meta.error(format!("`{name}` has no value: write `{name}` alone, or leave it out")));
+    }
+    Ok(())
+}
+
+/// An option that is a text.
 fn text(meta: &ParseNestedMeta<'_>, into: &mut Option<LitStr>) -> Result<()> {
-    *into = Some(meta.value()?.parse()?);
+    let name = known(meta);
+    let text = meta.value().and_then(syn::parse::ParseBuffer::parse);
+    *into = Some(text.map_err(|error| Error::new(error.span(), format!("write a text: `{name} = \"…\"`")))?);
     Ok(())
 }

@@ -5,17 +5,25 @@ use syn::{Error, FnArg, LitStr, ReceiverKind, Result, Safety, Signature, Type, s
 
 use crate::interface::{Arity, Param};
 
+const GENERIC: &str = "a published method cannot be generic, since clients send values and not types: \
+                       name the type, or take a `plugin_api::Value` for any";
+
 /// A published function has `&self`, no type parameters, and is neither `unsafe` nor `extern`.
 pub(crate) fn signature(signature: &Signature) -> Result<()> {
     if let Some(parameter) = signature.generics.params.first() {
-        let message = "a published method cannot be generic: clients send values, not types";
-        return Err(Error::new(parameter.span(), message));
+        return Err(Error::new(parameter.span(), GENERIC));
     }
     if let Safety::Unsafe(keyword) = &signature.safety {
-        return Err(Error::new(keyword.span(), "a published method cannot be `unsafe`: any client may call it"));
+        return Err(Error::new(
+            keyword.span(),
+            "a published method cannot be `unsafe`, since any client may call it: check what it needs, and return a `Fault`",
+        ));
     }
     if let Some(abi) = &signature.abi {
-        return Err(Error::new(abi.span(), "a published method cannot be `extern`"));
+        return Err(Error::new(
+            abi.span(),
+            "a published method cannot be `extern`: write `pub fn`, the macro makes what crosses the boundary",
+        ));
     }
     let other = "a published method takes `&self`: it may run on several threads at once; \
                  keep what changes behind a `Mutex`, and what is not to be published out of this `impl` block or not `pub`";
@@ -57,9 +65,7 @@ pub(crate) fn parameter(ty: &Type) -> Result<()> {
             ty.span(),
             "a parameter owns its value: take `String` instead of `&str`, `Vec<T>` instead of `&[T]`",
         )),
-        Type::ImplTrait(_) => {
-            Err(Error::new(ty.span(), "a published method cannot be generic: clients send values, not types"))
-        }
+        Type::ImplTrait(_) => Err(Error::new(ty.span(), GENERIC)),
         _ => Ok(()),
     }
 }
@@ -67,9 +73,10 @@ pub(crate) fn parameter(ty: &Type) -> Result<()> {
 /// A result has a type that can be named.
 pub(crate) fn result(ty: &Type) -> Result<()> {
     match ty {
-        Type::ImplTrait(_) => {
-            Err(Error::new(ty.span(), "name the type of the result: clients are told what comes back"))
-        }
+        Type::ImplTrait(_) => Err(Error::new(
+            ty.span(),
+            "name the type of the result, since clients are told what comes back: `Vec<String>` instead of `impl Iterator`",
+        )),
         _ => Ok(()),
     }
 }
@@ -78,5 +85,12 @@ pub(crate) fn result(ty: &Type) -> Result<()> {
 pub(crate) fn name(name: &LitStr) -> Result<String> {
     let text = name.value();
     let well_formed = !text.is_empty() && !text.contains(|letter: char| letter == '.' || letter.is_whitespace());
-    if well_formed { Ok(text) } else { Err(Error::new(name.span(), "a published name has no dots and no blanks")) }
+    if well_formed {
+        Ok(text)
+    } else {
+        Err(Error::new(
+            name.span(),
+            "a published name has no dots and no blanks: write `getKeys` for what clients call `shelf.getKeys`",
+        ))
+    }
 }

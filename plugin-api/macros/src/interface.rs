@@ -25,6 +25,14 @@ impl Kind {
         }
     }
 
+    /// The one that this is not.
+    fn other(self) -> Self {
+        match self {
+            Self::Rpc => Self::Ctl,
+            Self::Ctl => Self::Rpc,
+        }
+    }
+
     /// The name of the macro.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -72,6 +80,7 @@ pub(crate) enum Arity {
 pub(crate) fn read(kind: Kind, block: &mut ItemImpl) -> (Vec<Method>, Option<Error>) {
     let mut methods: Vec<Method> = Vec::new();
     let mut errors: Option<Error> = None;
+    let mut private = None;
     let mut report = |error: Error| match &mut errors {
         Some(all) => all.combine(error),
         None => errors = Some(error),
@@ -81,15 +90,24 @@ pub(crate) fn read(kind: Kind, block: &mut ItemImpl) -> (Vec<Method>, Option<Err
         match read_method(kind, function) {
             Ok(Some(method)) => {
                 if let Some(first) = methods.iter().find(|other| other.name == method.name) {
-                    let message = format!("`{}` is published twice: `{}` has that name too", method.name, first.ident);
+                    let message = format!(
+                        "`{}` is published twice: `{}` has that name too; give one another with `#[{}(name = \"…\")]`",
+                        method.name,
+                        first.ident,
+                        kind.attribute(),
+                    );
                     report(Error::new(method.ident.span(), message));
                 } else {
                     methods.push(method);
                 }
             }
-            Ok(None) => {}
+            Ok(None) => private = Some(function.sig.ident.span()),
             Err(error) => report(error),
         }
+    }
+    if let (Some(place), true, None) = (private, methods.is_empty(), &errors) {
+        let message = "nothing here is published: write `pub fn` for what clients shall call";
+        errors = Some(Error::new(place, message));
     }
     (methods, errors)
 }
@@ -97,6 +115,7 @@ pub(crate) fn read(kind: Kind, block: &mut ItemImpl) -> (Vec<Method>, Option<Err
 /// The method behind `function`, if it is published.
 fn read_method(kind: Kind, function: &mut ImplItemFn) -> Result<Option<Method>> {
     let marked = function.attrs.iter().any(|attribute| attribute.path().is_ident(kind.attribute()));
+    reject_the_other(kind, &mut function.attrs)?;
     // Everything of ours is taken out first, so that a mistake is not followed by errors about unknown attributes.
     let options = MethodOptions::take(kind, &mut function.attrs);
     let params = take_params(kind, function);
@@ -148,6 +167,18 @@ fn read_method(kind: Kind, function: &mut ImplItemFn) -> Result<Option<Method>> 
         params: params.into_iter().map(|(param, _)| param).collect(),
         returns,
     }))
+}
+
+/// Refuses, and takes out, an option for the other macro.
+fn reject_the_other(kind: Kind, attributes: &mut Vec<Attribute>) -> Result<()> {
+    let other = kind.other();
+    let Some(index) = attributes.iter().position(|attribute| attribute.path().is_ident(other.attribute())) else {
+        return Ok(());
+    };
+    let attribute = attributes.remove(index);
+    let message =
+        format!("`#[{}(…)]` is for `#[{}]`: write `#[{}(…)]` here", other.attribute(), other.name(), kind.attribute());
+    Err(Error::new_spanned(attribute, message))
 }
 
 /// Reads the parameters, and takes their doc comments and options away: rustc accepts neither there.

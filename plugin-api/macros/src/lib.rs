@@ -1,17 +1,19 @@
 //! The attribute macros of `supervisor-plugin-api`. Use them through that crate, whose front page shows them at work.
 //!
-//! Both turn an inherent `impl` block into a `Methods` implementation: the block stays as it is, and beside it comes a
-//! table of what is published and one `match` from names to calls.
+//! `rpc_interface` and `ctl_plugin` turn an inherent `impl` block into a `Methods` implementation: the block stays as it
+//! is, and beside it comes a table of what is published and one `match` from names to calls. The derives make types of
+//! the author's own parameters and results.
 
 mod attributes;
 mod check;
+mod derive;
 mod docs;
 mod expand;
 mod interface;
 mod names;
 
 use proc_macro::TokenStream;
-use syn::parse_macro_input;
+use syn::{DeriveInput, parse_macro_input};
 
 /// Publishes the `pub fn`s of an `impl` block as the methods of an RPC interface.
 ///
@@ -43,4 +45,25 @@ pub fn rpc_interface(arguments: TokenStream, item: TokenStream) -> TokenStream {
 pub fn ctl_plugin(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let block = parse_macro_input!(item as syn::Item);
     expand::publish(interface::Kind::Ctl, &arguments.into(), block).into()
+}
+
+/// Makes a type with serde's `Deserialize` a parameter of published methods, and what the answer of a call can be read
+/// into.
+///
+/// A struct is read from an XML-RPC struct, an enum of plain variants from a string. The fields are read as leniently as
+/// parameters are. Members that the struct does not have are skipped, unless it says `#[serde(deny_unknown_fields)]`.
+#[proc_macro_derive(FromValue)]
+pub fn from_value(item: TokenStream) -> TokenStream {
+    derive::from_value(&parse_macro_input!(item as DeriveInput)).into()
+}
+
+/// Makes a type with serde's `Serialize` a result of published methods, and a parameter of calls.
+///
+/// A struct becomes an XML-RPC struct, an enum of plain variants a string, `None` nil.
+///
+/// It panics, which the caller of the method gets as a fault, where serde cannot write the type: a map with keys that are
+/// no strings, numbers or names, or a `Serialize` by hand that refuses.
+#[proc_macro_derive(IntoValue)]
+pub fn into_value(item: TokenStream) -> TokenStream {
+    derive::into_value(&parse_macro_input!(item as DeriveInput)).into()
 }

@@ -1,6 +1,6 @@
 //! Serde over the values of a config section, where text becomes what the target wants.
 
-use std::fmt::{self, Display};
+use std::fmt;
 
 use serde::{
     Deserialize, Deserializer, de,
@@ -10,30 +10,12 @@ use serde::{
 
 use crate::{
     abi::{Member, Value},
-    value::pformat::repr,
+    value::{de::Error, pformat::repr},
 };
 
 /// Reads `options` into `T`.
 pub(super) fn read<'de, T: Deserialize<'de>>(options: &'de [Member]) -> Result<T, Error> {
     T::deserialize(Options { members: options, place: "" })
-}
-
-/// What is wrong with the options, on one line.
-#[derive(Debug)]
-pub(super) struct Error(String);
-
-impl Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Error {}
-
-impl de::Error for Error {
-    fn custom<T: Display>(message: T) -> Self {
-        Self(message.to_string())
-    }
 }
 
 /// A section, or a table within one.

@@ -16,11 +16,22 @@ use crate::{
 };
 
 /// A type that a published method can take as a parameter, and that the answer of a call can be read into.
+///
+/// For a type of your own, derive it together with serde's `Deserialize`:
+///
+/// ```
+/// #[derive(serde::Deserialize, plugin_api::FromValue)]
+/// struct Note {
+///     text: String,
+///     #[serde(default)]
+///     pinned: bool,
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a parameter of a published method",
     label = "no conversion from an XML-RPC value to `{Self}`",
-    note = "parameters can be `String`, `bool`, integers, `f64`, `Vec<T>`, `BTreeMap<String, T>`, `Option<T>` or `Value`",
-    note = "implement `plugin_api::FromValue` for a type of your own"
+    note = "parameters can be `String`, `bool`, integers, `f64`, `Vec<T>`, `BTreeMap<String, T>`, `HashMap<String, T>`, `Option<T>` or `Value`",
+    note = "for a type of your own write `#[derive(serde::Deserialize, plugin_api::FromValue)]`"
 )]
 pub trait FromValue: Sized {
     /// The XML-RPC type as `system.methodSignature` names it.
@@ -36,11 +47,21 @@ pub trait FromValue: Sized {
 }
 
 /// A type that a published method can return, and that a call can pass as a parameter.
+///
+/// For a type of your own, derive it together with serde's `Serialize`:
+///
+/// ```
+/// #[derive(serde::Serialize, plugin_api::IntoValue)]
+/// struct Note {
+///     text: String,
+///     pinned: bool,
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot become an XML-RPC value",
     label = "no conversion from `{Self}` to an XML-RPC value",
-    note = "values can be `String`, `&str`, `bool`, integers, `f64`, `Vec<T>`, `BTreeMap<String, T>`, `Option<T>`, tuples or `Value`",
-    note = "implement `plugin_api::IntoValue` for a type of your own"
+    note = "values can be `String`, `&str`, `bool`, integers, `f64`, `Vec<T>`, `BTreeMap<String, T>`, `HashMap<String, T>`, `Option<T>`, tuples or `Value`",
+    note = "for a type of your own write `#[derive(serde::Serialize, plugin_api::IntoValue)]`"
 )]
 pub trait IntoValue {
     /// The XML-RPC type as `system.methodSignature` names it.
@@ -54,7 +75,8 @@ pub trait IntoValue {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the result of a published method",
     label = "neither a value nor `Result<value, Fault>`",
-    note = "results can be `String`, `&str`, `bool`, integers, `f64`, `Vec<T>`, `BTreeMap<String, T>`, `Option<T>`, tuples, `Value`, `()`, or `Result<T, Fault>` of any of them",
+    note = "results can be `String`, `&str`, `bool`, integers, `f64`, `Vec<T>`, `BTreeMap<String, T>`, `HashMap<String, T>`, `Option<T>`, tuples, `Value`, `()`, or `Result<T, Fault>` of any of them",
+    note = "for a type of your own write `#[derive(serde::Serialize, plugin_api::IntoValue)]`",
     note = "turn an error of another type into a fault: `.map_err(Fault::failed_with)`"
 )]
 pub trait IntoAnswer {
@@ -82,7 +104,7 @@ impl<T: IntoValue> IntoAnswer for Result<T, Fault> {
 }
 
 /// The fault for a value of the wrong type.
-fn expected(what: &str, value: &Value) -> Fault {
+pub(super) fn expected(what: &str, value: &Value) -> Fault {
     Fault::incorrect_parameters_with(format_args!("expected {what}, not {}", with_article(value)))
 }
 

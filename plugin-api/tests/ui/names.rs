@@ -16,9 +16,6 @@ impl Shelf {
 
     #[rpc(nonblocking)]
     fn private(&self) {}
-
-    #[rpc(blocking)]
-    pub fn wait(&self) {}
 }
 
 struct Commands;

@@ -47,14 +47,13 @@ impl Activity {
     pub(super) fn write(&mut self, line: &Line) {
         self.buffer.clear();
         self.formatter.format(line, &mut self.buffer);
-        if let Some(stdout) = &mut self.stdout {
-            // Where stdout is broken, nobody is left to tell.
-            stdout.write(&self.buffer);
-        }
+        let mut news: Vec<_> = self.stdout.as_mut().and_then(|stdout| stdout.write(&self.buffer)).into_iter().collect();
         if let Some(syslog) = &mut self.syslog {
             syslog.write("", &self.buffer);
         }
-        if let Some(news) = self.file.as_mut().and_then(|file| file.write(&self.buffer)) {
+        news.extend(self.file.as_mut().and_then(|file| file.write(&self.buffer)));
+        // What is wrong with one of the two stands in the other.
+        for news in news {
             let news = Line { level: Level::Error, time: SystemTime::now(), message: news };
             self.buffer.clear();
             self.formatter.format(&news, &mut self.buffer);

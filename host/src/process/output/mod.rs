@@ -12,7 +12,7 @@ mod sink;
 mod thread;
 
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     io,
     os::fd::OwnedFd,
     path::PathBuf,
@@ -22,6 +22,7 @@ use std::{
 };
 
 use mio::{Poll, Waker};
+use nix::sys::resource::{Resource, getrlimit};
 use parking_lot::Mutex;
 pub use sink::Target;
 
@@ -37,6 +38,10 @@ use crate::{
 const MOST_WAITING: usize = 8 * 1024 * 1024;
 /// What a line costs besides its text.
 const LINE_OVERHEAD: usize = 64;
+
+/// Of how many processes that have ended the pipes may wait to be read, at most. What the system grants us in open
+/// files may lower it.
+const MOST_UNREAD: usize = 1024;
 
 /// The pipes of a process that was just spawned, and where what comes out of them goes.
 #[derive(Debug)]
@@ -75,7 +80,73 @@ struct Queue {
     commands: VecDeque<Command>,
     waiting: usize,
     dropped: u64,
+    /// The runs whose pipes are in `commands`.
+    adds: HashSet<u64>,
+    /// Those whose stdin is.
+    stdins: HashSet<u64>,
+    /// How many of `adds` have ended, so that nothing but this queue keeps their pipes open.
+    unread: usize,
+    most_unread: usize,
+    /// How many were closed unread, because there were too many.
+    closed_unread: u64,
     closed: bool,
+}
+
+impl Queue {
+    /// A quarter of our descriptors may be pipes of processes that have ended: each has up to two.
+    fn new() -> Self {
+        let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
+        let most_unread = usize::try_from(limit / 8).unwrap_or(MOST_UNREAD).min(MOST_UNREAD);
+        Self { most_unread, ..Self::default() }
+    }
+
+    /// Everything that is to be done, in order.
+    fn take(&mut self) -> Self {
+        std::mem::replace(self, Self { most_unread: self.most_unread, closed: self.closed, ..Self::default() })
+    }
+
+    /// Whether to keep a command. While a disk does not answer, nothing may pile up: neither memory nor descriptors.
+    fn admits(&mut self, command: &Command) -> bool {
+        match command {
+            Command::Line(line) => {
+                let waiting = self.waiting + line.message.len() + LINE_OVERHEAD;
+                if waiting > MOST_WAITING {
+                    self.dropped += 1;
+                    return false;
+                }
+                self.waiting = waiting;
+                true
+            }
+            Command::Add(child) => {
+                self.adds.insert(child.run);
+                true
+            }
+            Command::Exited(run) if !self.adds.contains(run) => true,
+            Command::Exited(_) if self.unread < self.most_unread => {
+                self.unread += 1;
+                true
+            }
+            Command::Exited(run) => {
+                self.commands.retain(|queued| !queued.is_of(*run));
+                self.adds.remove(run);
+                self.stdins.remove(run);
+                self.closed_unread += 1;
+                false
+            }
+            Command::Stdin(run, _) => self.stdins.insert(*run),
+            _ => true,
+        }
+    }
+}
+
+impl Command {
+    fn is_of(&self, its_run: u64) -> bool {
+        match self {
+            Self::Add(child) => child.run == its_run,
+            Self::Stdin(run, _) => *run == its_run,
+            _ => false,
+        }
+    }
 }
 
 struct Shared {
@@ -102,7 +173,8 @@ pub fn start(config: &config::Supervisord) -> io::Result<(OutputHandle, Logger)>
     let poll = Poll::new()?;
     let waker = Waker::new(poll.registry(), thread::WAKER)?;
     let bus = Bus::new();
-    let shared = Arc::new(Shared { queue: Mutex::default(), waker, thread: Mutex::new(None), bus: bus.clone() });
+    let shared =
+        Arc::new(Shared { queue: Mutex::new(Queue::new()), waker, thread: Mutex::new(None), bus: bus.clone() });
     let (for_thread, strip_ansi) = (Arc::clone(&shared), config.strip_ansi);
     let thread = std::thread::Builder::new()
         .name("output".to_owned())
@@ -124,13 +196,8 @@ impl OutputHandle {
         if queue.closed {
             return;
         }
-        if let Command::Line(line) = &command {
-            let waiting = queue.waiting + line.message.len() + LINE_OVERHEAD;
-            if waiting > MOST_WAITING {
-                queue.dropped += 1;
-                return;
-            }
-            queue.waiting = waiting;
+        if !queue.admits(&command) {
+            return;
         }
         let sleeps = queue.commands.is_empty();
         queue.commands.push_back(command);

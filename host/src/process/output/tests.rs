@@ -222,8 +222,48 @@ fn lines_that_nobody_can_write_are_dropped_and_counted() {
     assert!((8..20).contains(&written));
     assert_eq!(
         dropped,
-        &format!("ERRO {} lines of this log were dropped, because it could not be written fast enough", 20 - written)
+        &format!(
+            "ERRO {} lines of this log were dropped, because the logs could not be written fast enough",
+            20 - written
+        )
     );
+}
+
+#[test]
+fn of_processes_that_come_and_go_while_a_disk_stalls_few_descriptors_are_kept() {
+    let setup = Setup::new(|_| {});
+    setup.output.0.queue.lock().most_unread = 3;
+    let (release, held) = mpsc::channel::<()>();
+    let (begin, begun) = mpsc::channel();
+    let done = move |_| {
+        begin.send(()).unwrap();
+        held.recv().unwrap();
+    };
+    setup.output.push(Command::Flush(Box::new(done)));
+    begun.recv().unwrap();
+    let still_running = setup.child(1, "running");
+    let (_reading, writing) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).unwrap();
+    let stdin = Arc::new(Stdin::new(writing));
+    stdin.write(&vec![b'x'; 1 << 20]).unwrap();
+    let mut written = 0;
+    for run in 2..102 {
+        let mut child = setup.child(run, "short");
+        for _ in 0..10 {
+            setup.output.push(Command::Stdin(run, Arc::clone(&stdin)));
+        }
+        setup.output.child_exited(run);
+        written += usize::from(child.write_all(b"x").is_ok());
+    }
+    assert_eq!(written, 3, "the others' pipes are closed");
+    assert!(setup.output.0.queue.lock().commands.len() < 15);
+    assert_eq!(Arc::strong_count(&stdin), 4);
+    release.send(()).unwrap();
+    assert_eq!(setup.read("short"), "xxx");
+    let lost = "ERRO the output of 97 processes that have ended since was lost, because the logs could not be written \
+                fast enough";
+    assert_eq!(setup.activity(), [lost]);
+    (&still_running).write_all(b"still read").unwrap();
+    assert_eq!(setup.read("running"), "still read");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use mio::{Events, Interest, Poll, Token, unix::SourceFd, unix::pipe};
 use nix::fcntl::{FcntlArg, fcntl};
 
 use super::{
-    ChildOutput, Command, Shared, Stdin, Target,
+    ChildOutput, Command, Queue, Shared, Stdin, Target,
     activity::Activity,
     sink::{Context, Files, Sink, Source},
 };
@@ -184,15 +184,11 @@ impl Thread {
 
     /// Does what is asked. Answers whether to go on.
     fn commands(&mut self, events: &mut Events) -> bool {
-        let (commands, mut dropped) = {
-            let mut queue = self.shared.queue.lock();
-            queue.waiting = 0;
-            (std::mem::take(&mut queue.commands), std::mem::take(&mut queue.dropped))
-        };
-        for command in commands {
+        let mut queue = self.shared.queue.lock().take();
+        for command in std::mem::take(&mut queue.commands) {
             if !matches!(command, Command::Line(_)) {
                 // Who waits for the log to be written finds in it what is missing.
-                self.confess(std::mem::take(&mut dropped));
+                self.confess(&mut queue);
             }
             match command {
                 Command::Line(line) => self.context.activity.write(&line),
@@ -217,14 +213,20 @@ impl Thread {
                 }
             }
         }
-        self.confess(dropped);
+        self.confess(&mut queue);
         true
     }
 
-    /// Says in the log how many of its lines are missing.
-    fn confess(&mut self, dropped: u64) {
+    /// Says in the log what is missing there and elsewhere.
+    fn confess(&mut self, queue: &mut Queue) {
+        let why = "because the logs could not be written fast enough";
+        let dropped = std::mem::take(&mut queue.dropped);
         if dropped > 0 {
-            let what = format!("{dropped} lines of this log were dropped, because it could not be written fast enough");
+            self.context.activity.log(Level::Error, format!("{dropped} lines of this log were dropped, {why}"));
+        }
+        let unread = std::mem::take(&mut queue.closed_unread);
+        if unread > 0 {
+            let what = format!("the output of {unread} processes that have ended since was lost, {why}");
             self.context.activity.log(Level::Error, what);
         }
     }

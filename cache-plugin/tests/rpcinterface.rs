@@ -1,0 +1,179 @@
+//! `cache.*` as its clients see it.
+
+#![allow(missing_docs)]
+
+use plugin_api::{
+    Fault, SupervisorState, Value,
+    testing::{FakeHost, Published},
+};
+use supervisor_cache::rpcinterface::make_cache_rpcinterface;
+
+fn cache_in(host: &FakeHost) -> Published {
+    host.make(make_cache_rpcinterface, []).unwrap()
+}
+
+fn cache() -> Published {
+    cache_in(&FakeHost::new())
+}
+
+/// Every method, with parameters that it takes.
+fn every_call() -> [(&'static str, Vec<Value>); 7] {
+    [
+        ("getAPIVersion", vec![]),
+        ("getKeys", vec![]),
+        ("getCount", vec![]),
+        ("store", vec!["k".into(), "v".into()]),
+        ("fetch", vec!["k".into()]),
+        ("delete", vec!["k".into()]),
+        ("clear", vec![]),
+    ]
+}
+
+#[test]
+fn stores_fetches_and_forgets() {
+    let cache = cache();
+    assert_eq!(cache.call("getAPIVersion", ()), Ok("0.2".to_owned()));
+    assert_eq!(cache.call("store", ("foo", "bar baz")), Ok(true));
+    assert_eq!(cache.call("fetch", ("foo",)), Ok("bar baz".to_owned()));
+    assert_eq!(cache.call("store", ("foo", "other")), Ok(true));
+    assert_eq!(cache.call("fetch", ("foo",)), Ok("other".to_owned()));
+    assert_eq!(cache.call("getCount", ()), Ok(1));
+    for _ in 0..2 {
+        assert_eq!(cache.call("delete", ("foo",)), Ok(true));
+        assert_eq!(cache.call::<Value>("fetch", ("foo",)), Err(Fault::bad_name()));
+    }
+    cache.call::<bool>("store", ("foo", "bar baz")).unwrap();
+    assert_eq!(cache.call("clear", ()), Ok(true));
+    assert_eq!(cache.call("getCount", ()), Ok(0));
+}
+
+#[test]
+fn keys_are_sorted_by_code_point() {
+    let cache = cache();
+    for key in ["b", "ä", "a", "\u{1f408}", "Z", "\u{ffee}", "\n", " "] {
+        cache.call::<bool>("store", (key, "v")).unwrap();
+    }
+    let sorted = ["\n", " ", "Z", "a", "b", "ä", "\u{ffee}", "\u{1f408}"].map(str::to_owned).to_vec();
+    assert_eq!(cache.call("getKeys", ()), Ok(sorted));
+}
+
+#[test]
+fn values_of_every_type_come_back_as_they_were() {
+    let cache = cache();
+    let values = [
+        Value::Nil,
+        false.into(),
+        (-7).into(),
+        Value::Int64(7),
+        0.5.into(),
+        "".into(),
+        Value::DateTime("20240101T00:00:00".into()),
+        Value::Base64(vec![0, 255].into()),
+        Value::array([Value::structure([("b", 1.into()), ("a", Value::Nil)])]),
+    ];
+    for value in values {
+        cache.call::<bool>("store", ("k", value.clone())).unwrap();
+        assert_eq!(cache.call("fetch", ("k",)), Ok(value));
+    }
+}
+
+#[test]
+fn a_large_string_is_given_out_without_a_copy() {
+    let cache = cache();
+    let text = "x".repeat(1024 * 1024);
+    cache.call::<bool>("store", ("k", &text)).unwrap();
+    let [first, second]: [Value; 2] = [(); 2].map(|()| cache.call("fetch", ("k",)).unwrap());
+    assert_eq!(first, text.as_str());
+    let address = |value: &Value| value.as_str().unwrap().as_ptr();
+    assert_eq!(address(&first), address(&second));
+    // What was given out stays whole when the cache has something else.
+    cache.call::<bool>("clear", ()).unwrap();
+    assert_eq!(second, text.as_str());
+}
+
+#[test]
+fn a_key_is_a_string_and_not_empty() {
+    let cache = cache();
+    for key in [Value::from(""), 1.into(), Value::Nil, Value::array([]), Value::Base64(vec![0xff].into())] {
+        let fault = Fault::new(10, "BAD_NAME: Cache key must be a non-empty string");
+        assert_eq!(cache.call::<bool>("store", (key.clone(), "v")), Err(fault.clone()));
+        assert_eq!(cache.call::<Value>("fetch", (key.clone(),)), Err(fault.clone()));
+        assert_eq!(cache.call::<bool>("delete", (key,)), Err(fault));
+    }
+    // Supervisor's clients may send any text as base64.
+    assert_eq!(cache.call("store", (Value::Base64(b"k".to_vec().into()), "v")), Ok(true));
+    assert_eq!(cache.call("fetch", ("k",)), Ok("v".to_owned()));
+}
+
+#[test]
+fn the_number_of_parameters_counts() {
+    let cache = cache();
+    for (method, mut params) in every_call() {
+        let refused = Err(Fault::new(2, "INCORRECT_PARAMETERS"));
+        if params.pop().is_some() {
+            assert_eq!(cache.call::<Value>(method, params.clone()), refused, "{method}");
+            params.push("v".into());
+        }
+        params.push("one too many".into());
+        assert_eq!(cache.call::<Value>(method, params), refused, "{method}");
+    }
+    assert_eq!(cache.call::<Value>("update", ()), Err(Fault::new(1, "UNKNOWN_METHOD")));
+}
+
+#[test]
+fn a_supervisor_that_shuts_down_has_no_cache() {
+    let host = FakeHost::new();
+    let cache = cache_in(&host);
+    host.set_state(SupervisorState::Shutdown);
+    for (method, params) in every_call() {
+        assert_eq!(cache.call::<Value>(method, params), Err(Fault::new(6, "SHUTDOWN_STATE")), "{method}");
+    }
+}
+
+#[test]
+fn a_supervisor_that_restarts_still_has_one() {
+    let host = FakeHost::new();
+    let cache = cache_in(&host);
+    host.set_state(SupervisorState::Restarting);
+    for (method, params) in every_call() {
+        assert!(cache.call::<Value>(method, params).is_ok(), "{method}");
+    }
+}
+
+#[test]
+fn the_cache_asks_nothing_of_the_supervisor_but_its_state() {
+    let host = FakeHost::new();
+    let cache = cache_in(&host);
+    for (method, params) in every_call() {
+        cache.call::<Value>(method, params).unwrap();
+    }
+    assert!(host.calls().is_empty() && host.logs().is_empty());
+}
+
+#[test]
+fn it_has_no_options() {
+    let fault = FakeHost::new().make(make_cache_rpcinterface, [("size", "1".into())]).unwrap_err();
+    assert_eq!(fault.text, "BAD_ARGUMENTS: unknown key 'size': this plugin has no options");
+}
+
+#[test]
+fn signatures_are_those_of_the_original() {
+    let signatures: Vec<String> = cache()
+        .methods()
+        .iter()
+        .map(|method| {
+            let params: Vec<_> = method.params.iter().map(|param| param.kind.as_str()).collect();
+            format!("{} {}({})", method.returns, method.name, params.join(", "))
+        })
+        .collect();
+    let expected = [
+        "string getAPIVersion()",
+        "array getKeys()",
+        "integer getCount()",
+        "boolean store(string, string)",
+        "string fetch(string)",
+        "boolean delete(string)",
+        "boolean clear()",
+    ];
+    assert_eq!(signatures, expected);
+}

@@ -1,0 +1,233 @@
+//! A supervisorctl for tests.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, AtomicI32, Ordering::SeqCst},
+};
+
+use super::{
+    published::Published,
+    script::{Script, lock, scripted},
+};
+use crate::{
+    abi::{Fault, Value},
+    config::Config,
+    controller::Controller,
+    export,
+    interface::{Methods, namespace},
+    rpc_interface,
+};
+
+/// The number of a fault that says that no server was reached.
+const TRANSPORT_ERROR: i32 = -32300;
+
+/// What supervisorctl says then.
+const REFUSED: &str = "http://localhost:9001 refused connection";
+
+/// What its exit status is then.
+const UNREACHABLE: i32 = 4;
+
+/// A supervisorctl that a test tells what to do, and that remembers what a ctl plugin did. Clones are the same one.
+///
+/// It runs one command, with nobody at a prompt; its server is there, and none of the server's methods has an answer.
+///
+/// ```
+/// use plugin_api::{Config, Controller, Fault, Proxy, ctl_plugin, testing::FakeController};
+///
+/// struct Commands {
+///     ctl: Controller,
+///     cache: Proxy,
+/// }
+///
+/// #[ctl_plugin]
+/// impl Commands {
+///     /// Say how many items are cached.
+///     pub fn cache_count(&self) -> Result<(), Fault> {
+///         let count: usize = self.cache.call("getCount", ())?;
+///         self.ctl.output(&format!("{count} items"));
+///         Ok(())
+///     }
+/// }
+///
+/// fn make_commands(controller: Controller, _config: Config) -> Result<Commands, Fault> {
+///     Ok(Commands { cache: controller.proxy("cache"), ctl: controller })
+/// }
+///
+/// let ctl = FakeController::new();
+/// ctl.answers("cache.getCount", 2);
+/// ctl.make(make_commands, [])?.call::<()>("cache_count", ())?;
+/// assert_eq!(ctl.output(), ["2 items"]);
+/// assert_eq!(ctl.calls(), ["cache.getCount()"]);
+/// # Ok::<(), Fault>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct FakeController(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    script: Script,
+    output: Mutex<Vec<String>>,
+    prompts: Mutex<Vec<String>>,
+    exit_status: AtomicI32,
+    interactive: AtomicBool,
+    consent: AtomicBool,
+    server_is_there: AtomicBool,
+}
+
+scripted! { FakeController }
+
+impl FakeController {
+    /// A new one.
+    pub fn new() -> Self {
+        Self(Arc::new(Inner {
+            script: Script::default(),
+            output: Mutex::default(),
+            prompts: Mutex::default(),
+            exit_status: AtomicI32::new(0),
+            interactive: AtomicBool::new(false),
+            consent: AtomicBool::new(true),
+            server_is_there: AtomicBool::new(true),
+        }))
+    }
+
+    /// The controller that a factory takes, for tests that call a factory or a plugin's functions themselves.
+    pub fn controller(&self) -> Controller {
+        Controller::new(namespace(Arc::new(Line(self.0.clone()))))
+    }
+
+    /// Makes a ctl plugin as supervisorctl does, with these further keys of its section.
+    ///
+    /// The fault is what supervisorctl would complain of: that of the factory, its panic, options that it never read.
+    pub fn make<'a, T: Methods>(
+        &self,
+        factory: impl FnOnce(Controller, Config) -> Result<T, Fault>,
+        options: impl IntoIterator<Item = (&'a str, Value)>,
+    ) -> Result<Published, Fault> {
+        let path = std::any::type_name_of_val(&factory);
+        export::make(path, &Config::new(options), |config| factory(self.controller(), config)).map(Published::new)
+    }
+
+    /// From now on a person sits at a prompt, and answers every question with yes or no.
+    pub fn set_interactive(&self, consent: bool) {
+        self.0.interactive.store(true, SeqCst);
+        self.0.consent.store(consent, SeqCst);
+    }
+
+    /// From now on no server is there: every call fails as it does then, with a fault of the number -32300.
+    pub fn stop_server(&self) {
+        self.0.server_is_there.store(false, SeqCst);
+    }
+
+    /// What the plugin printed so far, one entry for each [`Controller::output`].
+    pub fn output(&self) -> Vec<String> {
+        lock(&self.0.output).clone()
+    }
+
+    /// What the plugin asked the person at the prompt so far.
+    pub fn prompts(&self) -> Vec<String> {
+        lock(&self.0.prompts).clone()
+    }
+
+    /// The exit status that the plugin set; 0 until then.
+    pub fn exit_status(&self) -> i32 {
+        self.0.exit_status.load(SeqCst)
+    }
+}
+
+/// Supervisorctl's side of the line.
+struct Line(Arc<Inner>);
+
+#[rpc_interface]
+impl Line {
+    pub fn output(&self, text: String) {
+        lock(&self.0.output).push(text);
+    }
+
+    #[rpc(name = "call")]
+    pub fn call_server(&self, method: String, params: Vec<Value>) -> Result<Value, Fault> {
+        if self.0.server_is_there.load(SeqCst) {
+            self.0.script.call(&method, &params)
+        } else {
+            Err(Fault::new(TRANSPORT_ERROR, REFUSED))
+        }
+    }
+
+    pub fn set_exit_status(&self, status: i32) {
+        self.0.exit_status.store(status, SeqCst);
+    }
+
+    pub fn is_interactive(&self) -> bool {
+        self.0.interactive.load(SeqCst)
+    }
+
+    pub fn upcheck(&self) -> bool {
+        let is_there = self.0.server_is_there.load(SeqCst);
+        if !is_there {
+            lock(&self.0.output).push(REFUSED.to_owned());
+            self.0.exit_status.store(UNREACHABLE, SeqCst);
+        }
+        is_there
+    }
+
+    pub fn confirm(&self, prompt: String) -> bool {
+        if !self.0.interactive.load(SeqCst) {
+            return true;
+        }
+        lock(&self.0.prompts).push(prompt);
+        self.0.consent.load(SeqCst)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ctl_plugin;
+
+    struct Broom(Controller);
+
+    #[ctl_plugin]
+    impl Broom {
+        pub fn sweep(&self, rooms: Vec<String>) -> Result<(), Fault> {
+            if !self.0.upcheck() || !self.0.confirm("Sure? y/N? ") {
+                return Ok(());
+            }
+            let swept: bool = self.0.call("house.sweep", (rooms,))?;
+            self.0.set_exit_status(i32::from(!swept));
+            Ok(())
+        }
+    }
+
+    fn sweep(ctl: &FakeController) -> Result<(), Fault> {
+        ctl.make(|controller, _| Ok(Broom(controller)), []).unwrap().call("sweep", ("kitchen", "hall"))
+    }
+
+    #[test]
+    fn a_command_is_followed() {
+        let ctl = FakeController::new();
+        ctl.answers("house.sweep", false);
+        assert_eq!(sweep(&ctl), Ok(()));
+        assert_eq!(ctl.calls(), ["house.sweep(['kitchen', 'hall'])"]);
+        assert_eq!(ctl.exit_status(), 1);
+        assert!(ctl.prompts().is_empty());
+    }
+
+    #[test]
+    fn a_person_may_say_no() {
+        let ctl = FakeController::new();
+        ctl.set_interactive(false);
+        assert_eq!(sweep(&ctl), Ok(()));
+        assert_eq!(ctl.prompts(), ["Sure? y/N? "]);
+        assert!(ctl.calls().is_empty());
+        assert!(ctl.controller().is_interactive());
+    }
+
+    #[test]
+    fn a_server_may_be_missing() {
+        let ctl = FakeController::new();
+        ctl.stop_server();
+        assert_eq!(sweep(&ctl), Ok(()));
+        assert_eq!((ctl.output(), ctl.exit_status()), (vec![REFUSED.to_owned()], 4));
+        let fault = ctl.controller().call::<bool>("house.sweep", ()).unwrap_err();
+        assert_eq!(fault.code, -32300);
+    }
+}

@@ -1,0 +1,279 @@
+//! A supervisord for tests.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicI32, Ordering::SeqCst},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    PATIENCE,
+    clock::Clock,
+    published::Published,
+    script::{Script, lock, scripted},
+};
+use crate::{
+    abi::{Fault, Value},
+    config::Config,
+    export,
+    host::{Host, Level, SupervisorState},
+    interface::{Methods, namespace},
+    rpc_interface,
+};
+
+/// A supervisord that a test tells what to do, and that remembers what a plugin did. Clones are the same one.
+///
+/// It is in the state `RUNNING`, its log is empty, its clock stands at zero, and none of its methods has an answer.
+#[derive(Clone, Debug)]
+pub struct FakeHost(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    state: AtomicI32,
+    /// While a factory runs there are no methods to call yet, as in the real one.
+    starting: AtomicBool,
+    script: Script,
+    logs: Mutex<Vec<String>>,
+    clock: Arc<Clock>,
+}
+
+scripted! { FakeHost }
+
+impl FakeHost {
+    /// A new one.
+    pub fn new() -> Self {
+        Self(Arc::new(Inner {
+            state: AtomicI32::new(SupervisorState::Running as i32),
+            starting: AtomicBool::new(false),
+            script: Script::default(),
+            logs: Mutex::default(),
+            clock: Arc::default(),
+        }))
+    }
+
+    /// The host that a factory takes, for tests that call a factory or a plugin's functions themselves.
+    pub fn host(&self) -> Host {
+        Host::new(namespace(Arc::new(Line(self.0.clone()))))
+    }
+
+    /// Makes a plugin as supervisord does, with these further keys of its section.
+    ///
+    /// What stands in an INI file comes as strings. The fault is what supervisord would refuse to start with: that of the
+    /// factory, its panic, options that it never read. Methods cannot be called while the factory runs.
+    pub fn make<'a, T: Methods>(
+        &self,
+        factory: impl FnOnce(Host, Config) -> Result<T, Fault>,
+        options: impl IntoIterator<Item = (&'a str, Value)>,
+    ) -> Result<Published, Fault> {
+        let path = std::any::type_name_of_val(&factory);
+        self.0.starting.store(true, SeqCst);
+        let made = export::make(path, &Config::new(options), |config| factory(self.host(), config));
+        self.0.starting.store(false, SeqCst);
+        made.map(Published::new)
+    }
+
+    /// From now on the supervisord is in this state.
+    pub fn set_state(&self, state: SupervisorState) {
+        self.0.state.store(state as i32, SeqCst);
+    }
+
+    /// What the plugin logged so far: `info: cat is on the board`.
+    pub fn logs(&self) -> Vec<String> {
+        lock(&self.0.logs).clone()
+    }
+
+    /// How far the clock was moved.
+    pub fn now(&self) -> Duration {
+        self.0.clock.now()
+    }
+
+    /// Moves the clock, and wakes those in [`Host::sleep`] whose time has come. It moves in one step: who sleeps again
+    /// after that, sleeps from where the clock stands then.
+    ///
+    /// What an `async fn` does after its sleep, it does in [`Answer::is_ready`](super::Answer::is_ready) or
+    /// [`Answer::wait`](super::Answer::wait).
+    pub fn advance(&self, by: Duration) {
+        self.0.clock.advance(by);
+    }
+
+    /// How many sleep now.
+    pub fn sleepers(&self) -> usize {
+        self.0.clock.alarms().len()
+    }
+
+    /// Waits until `condition` holds, for plugins with threads of their own: that one sleeps, say, before the clock is
+    /// moved.
+    ///
+    /// # Panics
+    ///
+    /// If that is still not so after ten seconds of real time.
+    pub fn wait_until(&self, mut condition: impl FnMut(&Self) -> bool) {
+        let end = Instant::now() + PATIENCE;
+        while !condition(self) {
+            assert!(Instant::now() < end, "what the test waits for has not come after {PATIENCE:?}: {self:?}");
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// The host's side of the line.
+struct Line(Arc<Inner>);
+
+#[rpc_interface]
+impl Line {
+    #[rpc(nonblocking)]
+    pub fn state(&self) -> i32 {
+        self.0.state.load(SeqCst)
+    }
+
+    #[rpc(nonblocking)]
+    pub fn log(&self, level: String, message: String) -> Result<(), Fault> {
+        if Level::from_name(&level).is_none() {
+            return Err(Fault::bad_arguments_with(format_args!("no such log level: {level}")));
+        }
+        lock(&self.0.logs).push(format!("{level}: {message}"));
+        Ok(())
+    }
+
+    pub async fn sleep(&self, seconds: f64) -> Result<(), Fault> {
+        let duration = Duration::try_from_secs_f64(seconds)
+            .map_err(|_| Fault::bad_arguments_with(format_args!("cannot sleep for {seconds} seconds")))?;
+        self.0.clock.sleep(duration).await;
+        Ok(())
+    }
+
+    pub async fn call(&self, method: String, params: Vec<Value>) -> Result<Value, Fault> {
+        if self.0.starting.load(SeqCst) {
+            return Err(Fault::failed_with("supervisord is still starting; methods cannot be called yet"));
+        }
+        self.0.script.call(&method, &params)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Nurse {
+        host: Host,
+        patient: String,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Options {
+        patient: String,
+    }
+
+    #[rpc_interface]
+    impl Nurse {
+        pub fn revive(&self) -> Result<bool, Fault> {
+            self.host.call("supervisor.startProcess", (self.patient.as_str(), true))
+        }
+
+        pub async fn watch(&self, seconds: u64) -> Result<String, Fault> {
+            self.host.sleep(Duration::from_secs(seconds)).await?;
+            self.host.log(Level::Warn, "time is up");
+            self.host.call_async("supervisor.getIdentification", ()).await
+        }
+    }
+
+    #[allow(clippy::needless_pass_by_value, reason = "the form of a factory is given")]
+    fn make_nurse(host: Host, config: Config) -> Result<Nurse, Fault> {
+        let Options { patient } = config.read()?;
+        Ok(Nurse { host, patient })
+    }
+
+    fn nurse(host: &FakeHost) -> Published {
+        host.make(make_nurse, [("patient", "cat".into())]).unwrap()
+    }
+
+    #[test]
+    fn calls_are_answered_and_remembered() {
+        let host = FakeHost::new();
+        let nurse = nurse(&host);
+        let fault = nurse.call::<bool>("revive", ()).unwrap_err();
+        assert_eq!(
+            fault.text,
+            "UNKNOWN_METHOD: the test has no answer for supervisor.startProcess; it is given with \
+             `answers(\"supervisor.startProcess\", …)`"
+        );
+        host.fails("supervisor.startProcess", Fault::already_started_with("cat"));
+        assert_eq!(nurse.call::<bool>("revive", ()), Err(Fault::already_started_with("cat")));
+        let mut times = 0;
+        host.answers_with("supervisor.startProcess", move |params| {
+            times += 1;
+            assert_eq!(params, [Value::from("cat"), true.into()]);
+            times == 2
+        });
+        assert_eq!(nurse.call("revive", ()), Ok(false));
+        assert_eq!(nurse.call("revive", ()), Ok(true));
+        assert_eq!(host.calls(), ["supervisor.startProcess('cat', True)"; 4]);
+    }
+
+    #[test]
+    fn sleep_lasts_until_the_clock_is_moved() {
+        let host = FakeHost::new();
+        host.answers("supervisor.getIdentification", "supervisor");
+        let nurse = nurse(&host);
+        let mut watch = nurse.begin::<String>("watch", (5,));
+        assert!(!watch.is_ready());
+        host.advance(Duration::from_secs(4));
+        assert!(!watch.is_ready() && host.logs().is_empty());
+        host.advance(Duration::from_secs(1));
+        assert_eq!(watch.wait(), Ok("supervisor".to_owned()));
+        assert_eq!(host.logs(), ["warn: time is up"]);
+        assert_eq!(host.now(), Duration::from_secs(5));
+    }
+
+    #[test]
+    fn an_answer_that_is_dropped_is_a_call_that_is_cancelled() {
+        let host = FakeHost::new();
+        let mut watch = nurse(&host).begin::<()>("watch", (5,));
+        assert!(!watch.is_ready());
+        assert_eq!(host.sleepers(), 1);
+        drop(watch);
+        assert_eq!(host.sleepers(), 0);
+    }
+
+    #[test]
+    fn threads_sleep_too() {
+        let host = FakeHost::new();
+        let sleeper = host.host();
+        let thread = thread::spawn(move || crate::block_on(sleeper.sleep(Duration::from_hours(1))));
+        host.wait_until(|host| host.sleepers() == 1);
+        host.advance(Duration::from_hours(1));
+        assert_eq!(thread.join().unwrap(), Ok(()));
+    }
+
+    #[test]
+    fn a_factory_is_called_as_by_supervisord() {
+        fn make_hasty(host: Host, _: Config) -> Result<Nurse, Fault> {
+            Ok(Nurse { patient: host.call("supervisor.getIdentification", ())?, host })
+        }
+        fn make_trouble(_: Host, _: Config) -> Result<Nurse, Fault> {
+            panic!("no nurse today")
+        }
+
+        let host = FakeHost::new();
+        let fault = host.make(make_nurse, []).unwrap_err();
+        assert_eq!(fault.text, "BAD_ARGUMENTS: missing field `patient`");
+        let fault = host.make(|host, _| Ok(Nurse { host, patient: String::new() }), [("age", "7".into())]).unwrap_err();
+        assert_eq!(fault.text, "BAD_ARGUMENTS: unknown key 'age': this plugin has no options");
+        host.answers("supervisor.getIdentification", "supervisor");
+        let fault = host.make(make_hasty, []).unwrap_err();
+        assert_eq!(fault.text, "FAILED: supervisord is still starting; methods cannot be called yet");
+        let fault = host.make(make_trouble, []).unwrap_err();
+        assert!(fault.text.starts_with("FAILED: make_trouble panicked: no nurse today ("), "{fault}");
+    }
+
+    #[test]
+    fn the_state_is_what_the_test_says() {
+        let host = FakeHost::new();
+        assert_eq!(host.host().state(), Ok(SupervisorState::Running));
+        host.set_state(SupervisorState::Restarting);
+        assert_eq!(host.host().state(), Ok(SupervisorState::Restarting));
+    }
+}

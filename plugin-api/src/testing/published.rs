@@ -1,0 +1,134 @@
+//! A plugin as its clients see it.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Instant,
+};
+
+use abi_stable::std_types::RResult;
+use async_ffi::FfiFuture;
+
+use super::PATIENCE;
+use crate::{
+    Reply,
+    abi::{Fault, MethodInfo, NamespaceObject, Value},
+    block_on::block_on_until,
+    host::{Line, read},
+    interface::{Methods, namespace},
+    params::IntoParams,
+    value::convert::FromValue,
+};
+
+/// A plugin as clients and supervisorctl see it: methods by their published names, which take and give values.
+///
+/// The plugin is dropped with it, unless an answer is still to come.
+pub struct Published(Line);
+
+impl Published {
+    /// Publishes what `#[rpc_interface]` or `#[ctl_plugin]` made, without a factory.
+    pub fn of<T: Methods>(plugin: T) -> Self {
+        Self::new(namespace(Arc::new(plugin)))
+    }
+
+    pub(super) fn new(object: NamespaceObject) -> Self {
+        Self(Line::new(object))
+    }
+
+    /// Calls a method or a command, and reads its answer. The words of a command are strings.
+    ///
+    /// The fault is what a client would get: `INCORRECT_PARAMETERS`, `FAILED: … panicked: …`, or the plugin's own.
+    ///
+    /// # Panics
+    ///
+    /// If an `async fn` has not answered after ten seconds of real time: probably it sleeps, and nobody moves the clock
+    /// of the fake host. [`begin`](Self::begin) is for those.
+    pub fn call<T: FromValue>(&self, method: &str, params: impl IntoParams) -> Result<T, Fault> {
+        self.begin(method, params).wait()
+    }
+
+    /// Calls a method, and lets the test do something else before the answer is there.
+    ///
+    /// An `async fn` runs while [`Answer::is_ready`] or [`Answer::wait`] is called, and not in between; any other has
+    /// run to its end when this returns.
+    pub fn begin<T: FromValue>(&self, method: &str, params: impl IntoParams) -> Answer<T> {
+        let progress = match self.0.ask(method, params) {
+            Reply::Done(value) => Progress::Done(read(method, value)),
+            Reply::Failed(fault) => Progress::Done(Err(fault)),
+            Reply::Later(future) => Progress::Later(future),
+        };
+        Answer { method: method.to_owned(), progress }
+    }
+
+    /// What is published, with help texts, signatures and usages, as `system.methodHelp` and `help` are made from it.
+    pub fn methods(&self) -> Vec<MethodInfo> {
+        self.0.methods()
+    }
+
+    /// One of the methods.
+    pub fn method(&self, name: &str) -> Option<MethodInfo> {
+        self.methods().into_iter().find(|method| method.name == name)
+    }
+}
+
+impl fmt::Debug for Published {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.methods().into_iter().map(|method| method.name).collect();
+        f.debug_tuple("Published").field(&names).finish()
+    }
+}
+
+/// The answer of a call, which may be still to come. Dropping it cancels the call, as a client does that goes away.
+#[must_use = "dropping the answer cancels the call"]
+pub struct Answer<T> {
+    method: String,
+    progress: Progress<T>,
+}
+
+enum Progress<T> {
+    Done(Result<T, Fault>),
+    Later(FfiFuture<RResult<Value, Fault>>),
+}
+
+impl<T: FromValue> Answer<T> {
+    /// Lets the method go on as far as it can, and says whether the answer is there.
+    pub fn is_ready(&mut self) -> bool {
+        let Progress::Later(future) = &mut self.progress else { return true };
+        match Pin::new(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(answer) => {
+                self.progress = Progress::Done(answer.into_result().and_then(|value| read(&self.method, value)));
+                true
+            }
+            Poll::Pending => false,
+        }
+    }
+
+    /// Waits for the answer.
+    ///
+    /// # Panics
+    ///
+    /// If it has not come after ten seconds of real time.
+    pub fn wait(self) -> Result<T, Fault> {
+        let Self { method, progress } = self;
+        match progress {
+            Progress::Done(answer) => answer,
+            Progress::Later(future) => match block_on_until(future, Some(Instant::now() + PATIENCE)) {
+                Some(answer) => answer.into_result().and_then(|value| read(&method, value)),
+                None => panic!(
+                    "{method} has not answered for {PATIENCE:?}; if it sleeps, call it with `begin` and move the clock \
+                     with `advance`"
+                ),
+            },
+        }
+    }
+}
+
+impl<T> fmt::Debug for Answer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ready = matches!(self.progress, Progress::Done(_));
+        f.debug_struct("Answer").field("method", &self.method).field("ready", &ready).finish_non_exhaustive()
+    }
+}

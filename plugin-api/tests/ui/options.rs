@@ -1,0 +1,35 @@
+#![allow(unused)]
+
+use plugin_api::{ctl_plugin, rpc_interface};
+
+struct Shelf;
+
+#[rpc_interface]
+impl Shelf {
+    #[rpc(blocking)]
+    pub fn wait(&self) {}
+
+    #[rpc(nonblocking = true)]
+    pub fn get_keys(&self) {}
+
+    #[rpc(name = get_all)]
+    pub fn all(&self) {}
+
+    #[ctl(name = "shelf_count")]
+    pub fn count(&self) {}
+
+    pub fn put(&self, #[rpc(optional)] key: String) {}
+}
+
+struct Commands;
+
+#[ctl_plugin]
+impl Commands {
+    #[ctl(nonblocking)]
+    pub fn shelf_get(&self, key: String) {}
+
+    #[rpc(name = "put")]
+    pub fn shelf_put(&self, key: String) {}
+}
+
+fn main() {}
