@@ -103,7 +103,8 @@ fn one_that_always_restarts_does_so_after_a_good_end() {
 
 #[test]
 fn one_that_dies_too_quickly_is_given_up() {
-    let config = Config::new().program("quick", &(sh("sleep 0.2; exit 0") + "startretries=1"));
+    // Supervisor may notice a death up to a second late; this many seconds are too few for it all the same.
+    let config = Config::new().program("quick", &(sh("sleep 0.2; exit 0") + "startretries=1\nstartsecs=5"));
     for supervisord in Supervisord::both(&config) {
         supervisord.wait_for_state("quick", "FATAL");
         let expected = [
@@ -129,7 +130,7 @@ fn one_that_dies_too_quickly_is_given_up() {
 #[test]
 fn one_in_backoff_can_be_stopped() {
     // The witness goes through the same, and nobody stops it.
-    let failing = sh("exit 1") + "startretries=100";
+    let failing = sh("exit 1") + "startretries=100\nstartsecs=5";
     let config = Config::new().program("quick", &failing).program("witness", &failing);
     for supervisord in Supervisord::both(&config) {
         supervisord.wait_for_state("quick", "BACKOFF");

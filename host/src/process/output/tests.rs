@@ -234,13 +234,13 @@ fn of_processes_that_come_and_go_while_a_disk_stalls_few_descriptors_are_kept() 
     let setup = Setup::new(|_| {});
     setup.output.0.queue.lock().most_unread = 3;
     let (release, held) = mpsc::channel::<()>();
-    let (begin, begun) = mpsc::channel();
+    let (begin, has_begun) = mpsc::channel();
     let done = move |_| {
         begin.send(()).unwrap();
         held.recv().unwrap();
     };
     setup.output.push(Command::Flush(Box::new(done)));
-    begun.recv().unwrap();
+    has_begun.recv().unwrap();
     let still_running = setup.child(1, "running");
     let (_reading, writing) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).unwrap();
     let stdin = Arc::new(Stdin::new(writing));
