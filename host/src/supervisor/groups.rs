@@ -23,6 +23,8 @@ use crate::{
     states::ProcessState,
 };
 
+pub use crate::text::namespec::{make_namespec, split_namespec};
+
 /// Names a process for as long as its group is active. Never used again for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProcessId(u64);
@@ -268,20 +270,6 @@ impl State {
     }
 }
 
-/// `group:name` and what is short for it. No process stands for the whole group.
-pub fn split_namespec(namespec: &str) -> (&str, Option<&str>) {
-    match namespec.split_once(':') {
-        Some((group, "" | "*")) => (group, None),
-        Some((group, process)) => (group, Some(process)),
-        None => (namespec, Some(namespec)),
-    }
-}
-
-/// The short form of `group:name`: the name alone where both are the same.
-pub fn make_namespec(group: &str, process: &str) -> String {
-    if group == process { process.to_owned() } else { format!("{group}:{process}") }
-}
-
 /// Makes every group of a config.
 pub(super) fn all(config: &Config, environment: &[(OsString, OsString)]) -> io::Result<State> {
     let mut state = State::default();
@@ -345,8 +333,6 @@ mod tests {
         let state = state();
         assert_eq!(names(&state, &state.by_priority()), ["cat", "a", "b"]);
         assert_eq!(names(&state, &state.by_name()), ["cat", "a", "b"]);
-        assert_eq!(make_namespec("web", "a"), "web:a");
-        assert_eq!(make_namespec("cat", "cat"), "cat");
     }
 
     #[test]
