@@ -8,9 +8,10 @@ use supervisor_host::{
     process::{output, signals},
     rpc::Registry,
     server::{Limits, Listeners, log_files},
-    server_options::{self, Command, HELP, VERSION},
+    server_options::{self, Command, HELP},
     supervisor::{Outcome, Supervisor},
     text::complain::complain,
+    version,
 };
 
 /// How long the end may wait for what was logged to reach the disk.
@@ -25,7 +26,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         Ok(Command::Version) => {
-            print(&format!("{VERSION}\n"));
+            print(&format!("{}\n", version::SUPERVISOR));
             Ok(())
         }
         Ok(Command::Run { configuration, overrides }) => {

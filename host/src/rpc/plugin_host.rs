@@ -56,16 +56,8 @@ impl PluginHost {
         level: String,
         message: String,
     ) -> Result<(), Fault> {
-        let level = match level.as_str() {
-            "blather" => Level::Blather,
-            "trace" => Level::Trace,
-            "debug" => Level::Debug,
-            "info" => Level::Info,
-            "warn" => Level::Warn,
-            "error" => Level::Error,
-            "critical" => Level::Critical,
-            other => return Err(Fault::bad_arguments_with(format_args!("no such log level: {other}"))),
-        };
+        let level = Level::from_name(&level)
+            .ok_or_else(|| Fault::bad_arguments_with(format_args!("no such log level: {level}")))?;
         self.logger.log(level, message);
         Ok(())
     }

@@ -21,7 +21,10 @@ use nix::{
     unistd::{Uid, User},
 };
 
-use crate::config::{Credentials, HttpServer, ServerAddress};
+use crate::{
+    config::{Credentials, HttpServer, ServerAddress},
+    text::complain::complain,
+};
 
 /// How many connections may wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -176,7 +179,7 @@ fn bind_unix(
         if somebody_answers(file) {
             return Err(BindError::InUse);
         }
-        eprintln!("Unlinking stale socket {}", file.display());
+        complain(format_args!("Unlinking stale socket {}", file.display()));
         match fs::remove_file(file) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}

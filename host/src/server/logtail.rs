@@ -21,10 +21,7 @@ use super::{
     Server,
     answer::{Answer, refusal},
 };
-use crate::{
-    config::Logfile,
-    supervisor::{Found, Supervisor},
-};
+use crate::supervisor::{Found, Supervisor};
 
 /// How much of what was there before is shown first.
 const BEFORE: u64 = 1024;
@@ -65,10 +62,7 @@ pub fn log_files(supervisor: &Supervisor) -> LogFiles {
         // A disk that does not answer now will have its say later.
         let _ = supervisor.output().flush(PATIENCE);
         match log {
-            Log::Main => match &supervisor.config().supervisord.logfile {
-                Logfile::Path(path) => Some(path.clone()),
-                _ => None,
-            },
+            Log::Main => supervisor.config().supervisord.logfile.path().map(PathBuf::from),
             Log::Process { namespec, channel } => {
                 let Found::Process(id) = supervisor.find(namespec)? else { return None };
                 let info = supervisor.info(id)?;

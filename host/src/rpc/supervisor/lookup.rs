@@ -84,9 +84,8 @@ impl SupervisorInterface {
 
     pub(super) fn main_log(&self) -> Option<String> {
         match &self.supervisor.config().supervisord.logfile {
-            Logfile::Path(path) => Some(path.display().to_string()),
             Logfile::Syslog => Some("syslog".to_owned()),
-            Logfile::None | Logfile::Auto => None,
+            other => other.path().map(|path| path.display().to_string()),
         }
     }
 
