@@ -73,11 +73,12 @@ fn run(config: Config, overrides: Overrides) -> Result<(), String> {
     let supervisor = Supervisor::new(config, overrides, logger.clone(), output.clone()).map_err(in_words)?;
 
     let config = supervisor.config();
-    let listeners = Listeners::bind(&config.servers).map_err(in_words)?;
     let build = || Registry::build(&config, &supervisor, &logger);
     // Signals that were kept over a restart are heard later, all of them; at the first start nobody has sent any yet.
     let registry = if restart.restarted() { build() } else { daemon::mortal(build).map_err(in_words)? };
     let registry = registry.map_err(in_words)?;
+    // Not before: a signal that ends the making of plugins would leave a socket behind, and clients that connected.
+    let listeners = Listeners::bind(&config.servers).map_err(in_words)?;
     for server in config.servers.iter().filter(|server| server.credentials.is_none()) {
         let section = &server.section;
         logger.critical(format_args!("Server '{section}' running without any HTTP authentication checking"));
