@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use plugin_api::Value;
-use supervisor_host::xmlrpc::{decode_call, decode_response, encode_call, encode_response};
+use supervisor_host::xmlrpc::{ANSWER_LIMIT, decode_call, decode_response, encode_call, encode_response};
 
 /// What a client sends to fetch one value.
 fn fetch() -> (&'static str, Vec<Value>) {
@@ -89,13 +89,13 @@ fn responses(c: &mut Criterion) {
     ];
     for (name, value) in cases {
         let mut text = Vec::new();
-        encode_response(&value, &mut text);
+        encode_response(&value, ANSWER_LIMIT, &mut text);
         let mut group = c.benchmark_group(format!("response: {name}"));
         group.throughput(Throughput::Bytes(text.len() as u64));
         group.bench_function("encode", |b| {
             b.iter(|| {
                 let mut out = Vec::new();
-                encode_response(black_box(&value), &mut out);
+                encode_response(black_box(&value), ANSWER_LIMIT, &mut out);
                 out
             });
         });

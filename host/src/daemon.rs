@@ -4,7 +4,7 @@
 //! So here the fork comes first, and the parent stays until the child is ready: what fails until then is still said on
 //! the terminal, and is still the exit status.
 
-// fork, and the environment of a process that has no other thread yet.
+// fork, exec and signals, and the environment of a process that has no other thread yet.
 #![allow(unsafe_code)]
 
 use std::{
@@ -12,14 +12,22 @@ use std::{
     ffi::{CString, OsString},
     fs, io,
     io::Write as _,
-    os::{fd::OwnedFd, unix::ffi::OsStringExt as _},
+    os::{
+        fd::OwnedFd,
+        unix::{ffi::OsStringExt as _, thread::JoinHandleExt as _},
+    },
     path::{Path, PathBuf},
     process,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
 };
 
 use nix::{
     sys::{
         resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit},
+        signal::{SigHandler, SigSet, SigmaskHow, Signal, kill},
         stat::{Mode, umask},
         wait::{WaitStatus, waitpid},
     },
@@ -38,7 +46,7 @@ const RESTARTED: &str = "SUPERVISORD_RESTARTED";
 
 /// How this process was started, to be started the same way again.
 #[derive(Debug)]
-pub struct Origin {
+pub struct Restart {
     executable: PathBuf,
     arguments: Vec<OsString>,
     directory: PathBuf,
@@ -46,7 +54,7 @@ pub struct Origin {
     restarted: bool,
 }
 
-impl Origin {
+impl Restart {
     /// To be called first of all, before any other thread exists.
     pub fn of_this_process() -> io::Result<Self> {
         let pid = process::id().to_string();
@@ -87,11 +95,74 @@ impl Origin {
                 text(variable)
             })
             .collect();
+        seal();
         match unistd::execve(&text(self.executable.clone().into_os_string()), &arguments, &environment) {
             Ok(never) => match never {},
             Err(errno) => errno.into(),
         }
     }
+}
+
+/// Marks all files but the standard ones to be closed on exec: also those that a plugin or a library has opened without
+/// saying so, which would otherwise become more with every restart.
+fn seal() {
+    // SAFETY: a system call that changes a flag of files.
+    let sealed = unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    if sealed == 0 {
+        return;
+    }
+    // An older kernel. What is open is listed there; what cannot be marked is closed already.
+    for entry in fs::read_dir("/proc/self/fd").into_iter().flatten().flatten() {
+        let number = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok());
+        if let Some(number) = number.filter(|number| *number > 2) {
+            // SAFETY: as above.
+            unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
+        }
+    }
+}
+
+/// Does work that may hang while [signals are held](crate::process::signals::hold), since it is a plugin's: until it is
+/// done, a signal that asks for the end is the end. It is not for the work's thread to hear it, nor for the threads that
+/// it makes.
+pub fn mortal<R>(work: impl FnOnce() -> R) -> io::Result<R> {
+    /// Nobody else sends it to a single thread.
+    const DONE: Signal = Signal::SIGUSR1;
+    let over = Arc::new(AtomicBool::new(false));
+    let mask = SigSet::from_iter([DONE]).thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+    let listener = {
+        let over = over.clone();
+        std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+            let heard = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, DONE]);
+            let mut late = Vec::new();
+            loop {
+                match heard.wait() {
+                    Ok(DONE) if over.load(SeqCst) => return late,
+                    Ok(DONE) => {}
+                    Ok(signal) if over.load(SeqCst) => late.push(signal),
+                    Ok(signal) => die_of(signal),
+                    Err(_) => return late,
+                }
+            }
+        })
+    };
+    mask.thread_set_mask()?;
+    let listener = listener?;
+    let done = work();
+    over.store(true, SeqCst);
+    // SAFETY: the thread has not been joined, so its name is valid.
+    unsafe { libc::pthread_kill(listener.as_pthread_t(), DONE as i32) };
+    for signal in listener.join().unwrap_or_default() {
+        // Held again, for who listens next.
+        kill(Pid::this(), signal)?;
+    }
+    Ok(done)
+}
+
+fn die_of(signal: Signal) {
+    // SAFETY: the default action is not code of ours.
+    let _ = unsafe { nix::sys::signal::signal(signal, SigHandler::SigDfl) };
+    let _ = SigSet::from_iter([signal]).thread_unblock();
+    let _ = nix::sys::signal::raise(signal);
 }
 
 /// A daemon in the making: the child of a process that waits to hear how it went.
@@ -243,5 +314,23 @@ impl Drop for Pidfile {
             // Who took it away has done our work.
             let _ = fs::remove_file(path);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsRawFd as _;
+
+    use super::*;
+
+    #[test]
+    fn what_was_opened_without_care_does_not_outlive_an_exec() {
+        let (one, _other) = io::pipe().unwrap();
+        // SAFETY: a descriptor of our own.
+        let flags = |flags: i32| unsafe { libc::fcntl(one.as_raw_fd(), flags, 0) };
+        assert_eq!(flags(libc::F_SETFD), 0);
+        assert_eq!(flags(libc::F_GETFD), 0);
+        seal();
+        assert_eq!(flags(libc::F_GETFD), libc::FD_CLOEXEC);
     }
 }

@@ -1,9 +1,10 @@
 //! A process supervisor that reads Supervisor's configuration, speaks its XML-RPC interface and behaves as it does.
 //!
 //! The modules are floors; each imports only from those above it in this list. `ctl` is a wing of its own: it knows
-//! `config`, `plugin`, `xmlrpc` and `text`, and nothing of the supervisor.
+//! `config`, `plugin`, `xmlrpc`, `text` and `version`, and nothing of the supervisor.
 
 pub mod text;
+pub mod version;
 
 pub mod config;
 pub mod events;

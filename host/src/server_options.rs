@@ -6,13 +6,10 @@ use crate::{
     config::{Config, Overrides, SEARCHING_AS_ROOT},
     text::{
         complain::complain,
-        getopt::{Known, getopt},
+        getopt::{Known, conflict, getopt},
         repr::repr,
     },
 };
-
-/// The version of Supervisor that this one stands in for.
-pub const VERSION: &str = "4.3.0";
 
 /// What `-h` prints, after the name of the program has been put in.
 pub const HELP: &str = "\
@@ -51,7 +48,7 @@ An option stands above the key of [supervisord] that is named behind it.
 pub enum Command {
     /// `-h`: print [`HELP`].
     Help,
-    /// `-v`: print [`VERSION`].
+    /// `-v`: print [`version::SUPERVISOR`](crate::version::SUPERVISOR).
     Version,
     /// Supervise.
     Run {
@@ -90,7 +87,7 @@ impl Command {
             match option.index {
                 0 | 1 => return Ok(Self::Help),
                 2 if configuration.is_some() => {
-                    return Err(format!("conflicting command line option {}", repr(&option.spelling)));
+                    return Err(conflict(&option.spelling));
                 }
                 2 => configuration = Some(option.value.into()),
                 3 => return Ok(Self::Version),

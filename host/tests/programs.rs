@@ -129,7 +129,9 @@ fn one_that_dies_too_quickly_is_given_up() {
 
 #[test]
 fn one_in_backoff_can_be_stopped() {
-    let config = Config::new().program("quick", &(sh("exit 1") + "startretries=100\nstartsecs=5"));
+    // The witness goes through the same, and nobody stops it.
+    let failing = sh("exit 1") + "startretries=100\nstartsecs=5";
+    let config = Config::new().program("quick", &failing).program("witness", &failing);
     for supervisord in Supervisord::both(&config) {
         supervisord.wait_for_state("quick", "BACKOFF");
         supervisord.doctest(
@@ -139,8 +141,9 @@ fn one_in_backoff_can_be_stopped() {
             ",
         );
         let spawned = supervisord.story_of("quick").len();
-        // The longest wait so far would be over: it stays stopped.
-        std::thread::sleep(std::time::Duration::from_millis(1500));
+        let exits = || supervisord.log().matches("exited: witness").count();
+        let before = exits().max(1);
+        wait_until("the wait of the witness is over", || exits() > before);
         assert_eq!(supervisord.story_of("quick").len(), spawned);
     }
 }
@@ -276,10 +279,28 @@ fn each_has_a_process_group_of_its_own() {
             wait_until("it has a pid", || supervisord.pid_of(name) != 0);
             let pid = Pid::from_raw(supervisord.pid_of(name));
             wait_until("it leads its group", || getpgid(Some(pid)) == Ok(pid));
-            // Nothing of supervisord's is open in it but the three standard streams.
+        }
+    }
+}
+
+#[test]
+fn nothing_of_supervisords_is_open_in_one() {
+    let config = Config::new().program("one", "command=/bin/cat").program("two", "command=/bin/cat");
+    for supervisord in Supervisord::both(&config) {
+        for name in ["one", "two"] {
+            wait_until("it has a pid", || supervisord.pid_of(name) != 0);
+            let pid = supervisord.pid_of(name);
             wait_until("it has been executed", || {
-                fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| !exe.ends_with("supervisord"))
+                fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm == "cat\n")
             });
+            // Files that are closed by exec are gone when it has its new name; the loader's own come and go.
+            let open = || -> Vec<String> {
+                let entries = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+                let mut names: Vec<_> = entries.map(|it| it.file_name().to_string_lossy().into_owned()).collect();
+                names.sort();
+                names
+            };
+            wait_until("only the three standard streams are open in it", || open() == ["0", "1", "2"]);
         }
     }
 }

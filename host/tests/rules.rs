@@ -5,7 +5,7 @@ mod common;
 use std::{
     fs::{self, File},
     io::Write,
-    os::unix::net::UnixStream,
+    os::unix::{net::UnixStream, process::ExitStatusExt as _},
     time::{Duration, Instant},
 };
 
@@ -124,6 +124,19 @@ fn while_the_server_itself_hangs() {
     }
 }
 
+/// What hangs before anything is supervised can be ended like any other program.
+#[test]
+fn while_a_plugin_is_never_made() {
+    let config = Config::new()
+        .section("rpcinterface:unruly", "supervisor.rpcinterface_factory=unruly_plugin:make_hanging_rpcinterface");
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let mut supervisord = Supervisord::start(&config);
+        supervisord.wait_for_log("unruly: the constructor has begun");
+        supervisord.signal(signal);
+        assert_eq!(supervisord.wait().signal(), Some(signal as i32));
+    }
+}
+
 #[test]
 fn panics_become_faults_and_a_line_in_the_log() {
     let supervisord = Supervisord::start(&config());
@@ -137,6 +150,13 @@ fn panics_become_faults_and_a_line_in_the_log() {
         [{'faultCode': 30, 'faultString': 'FAILED: panic panicked: é<& (host/tests/plugins/unruly/src/lib.rs:...)'}, 0]
         ",
     );
+    for line in [
+        "ERRO unruly.panic panicked: boom (host/tests/plugins/unruly/src/lib.rs:",
+        "ERRO unruly.panicLater panicked: boom (host/tests/plugins/unruly/src/lib.rs:",
+        "ERRO unruly.panic panicked: é<& (host/tests/plugins/unruly/src/lib.rs:",
+    ] {
+        wait_until(&format!("the log has {line}"), || supervisord.log().contains(line));
+    }
     other_calls_are_answered(&supervisord);
     sigterm_shuts_down_in_order(supervisord);
 }

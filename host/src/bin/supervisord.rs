@@ -4,13 +4,14 @@ use std::{io::Write as _, process::ExitCode, time::Duration};
 
 use supervisor_host::{
     config::{Config, Logfile, Overrides, Supervisord},
-    daemon::{self, Origin, Pidfile},
+    daemon::{self, Pidfile, Restart},
     process::{output, signals},
     rpc::Registry,
     server::{Limits, Listeners, log_files},
-    server_options::{self, Command, HELP, VERSION},
+    server_options::{self, Command, HELP},
     supervisor::{Outcome, Supervisor},
     text::complain::complain,
+    version,
 };
 
 /// How long the end may wait for what was logged to reach the disk.
@@ -25,7 +26,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         Ok(Command::Version) => {
-            print(&format!("{VERSION}\n"));
+            print(&format!("{}\n", version::SUPERVISOR));
             Ok(())
         }
         Ok(Command::Run { configuration, overrides }) => {
@@ -49,16 +50,16 @@ fn print(text: &str) {
 
 /// The life of a supervisord. The error is what it could not start for.
 fn run(config: Config, overrides: Overrides) -> Result<(), String> {
-    let origin = Origin::of_this_process().map_err(in_words)?;
+    let restart = Restart::of_this_process().map_err(in_words)?;
     let supervisord = config.supervisord.clone();
-    let becomes_daemon = !supervisord.nodaemon && !origin.restarted();
+    let becomes_daemon = !supervisord.nodaemon && !restart.restarted();
     let birth = becomes_daemon.then(daemon::fork).transpose().map_err(in_words)?;
 
     // Of all threads only this one hears signals, once it supervises.
     signals::hold();
 
     // Limits first, since root may raise them further; Supervisor's log has them last.
-    let limits = if origin.restarted() { Vec::new() } else { daemon::raise_limits(&supervisord)? };
+    let limits = if restart.restarted() { Vec::new() } else { daemon::raise_limits(&supervisord)? };
     let mut messages = config.messages.clone();
     messages.extend(daemon::become_user(supervisord.user.as_ref())?);
     messages.extend(limits);
@@ -73,7 +74,10 @@ fn run(config: Config, overrides: Overrides) -> Result<(), String> {
 
     let config = supervisor.config();
     let listeners = Listeners::bind(&config.servers).map_err(in_words)?;
-    let registry = Registry::build(&config, &supervisor, &logger).map_err(in_words)?;
+    let build = || Registry::build(&config, &supervisor, &logger);
+    // Signals that were kept over a restart are heard later, all of them; at the first start nobody has sent any yet.
+    let registry = if restart.restarted() { build() } else { daemon::mortal(build).map_err(in_words)? };
+    let registry = registry.map_err(in_words)?;
     for server in config.servers.iter().filter(|server| server.credentials.is_none()) {
         let section = &server.section;
         logger.critical(format_args!("Server '{section}' running without any HTTP authentication checking"));
@@ -98,7 +102,7 @@ fn run(config: Config, overrides: Overrides) -> Result<(), String> {
     if outcome == Outcome::Restart {
         // The log stays open for what may still have to be said.
         let _ = output.flush(LAST_WORDS);
-        let error = format!("could not start anew: {}", origin.execute());
+        let error = format!("could not start anew: {}", restart.execute());
         logger.critical(&error);
         output.stop(LAST_WORDS);
         return Err(error);

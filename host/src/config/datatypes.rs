@@ -3,10 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    str::FromStr as _,
 };
-
-use nix::sys::signal::Signal;
 
 use super::{
     AutoRestart, Level, Logfile,
@@ -15,7 +12,7 @@ use super::{
 use crate::text::{
     python::{int, int_with_base, strip},
     repr::repr,
-    shlex,
+    shlex, signals,
 };
 
 /// Words for true, in any case.
@@ -80,26 +77,10 @@ pub fn octal(value: &str) -> Result<u32, String> {
 ///
 /// Supervisor also takes 0 and the names of constants such as `SIG_IGN`, which would send something else than a signal.
 pub fn signal_number(value: &str) -> Result<i32, String> {
-    if let Ok(number) = int(value) {
-        return i32::try_from(number)
-            .ok()
-            .filter(|&number| {
-                Signal::try_from(number).is_ok() || [libc::SIGRTMIN(), libc::SIGRTMAX()].contains(&number)
-            })
-            .ok_or_else(|| format!("value {} is not a valid signal number", repr(value)));
-    }
-    let name = strip(value).to_uppercase();
-    let name = if name.starts_with("SIG") { name } else { format!("SIG{name}") };
-    match name.as_str() {
-        "SIGCLD" => Ok(libc::SIGCHLD),
-        "SIGIOT" => Ok(libc::SIGIOT),
-        "SIGPOLL" => Ok(libc::SIGPOLL),
-        "SIGRTMIN" => Ok(libc::SIGRTMIN()),
-        "SIGRTMAX" => Ok(libc::SIGRTMAX()),
-        name => Signal::from_str(name)
-            .map(|signal| signal as i32)
-            .map_err(|_| format!("value {} is not a valid signal name", repr(value))),
-    }
+    let what = if int(value).is_ok() { "number" } else { "name" };
+    signals::number(value)
+        .filter(|&number| number != 0)
+        .ok_or_else(|| format!("value {} is not a valid signal {what}", repr(value)))
 }
 
 /// Words separated by commas; an empty value has none.
@@ -188,16 +169,7 @@ pub fn activity_log(value: &str) -> Result<Logfile, String> {
 
 /// A level of the activity log, in any case.
 pub fn logging_level(value: &str) -> Result<Level, String> {
-    Ok(match value.to_lowercase().as_str() {
-        "critical" => Level::Critical,
-        "error" => Level::Error,
-        "warn" => Level::Warn,
-        "info" => Level::Info,
-        "debug" => Level::Debug,
-        "trace" => Level::Trace,
-        "blather" => Level::Blather,
-        _ => return Err(format!("bad logging level name {}", repr(value))),
-    })
+    Level::from_name(&value.to_lowercase()).ok_or_else(|| format!("bad logging level name {}", repr(value)))
 }
 
 /// `autorestart=`: a boolean or `unexpected`.
@@ -246,6 +218,8 @@ pub fn url(value: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use plugin_api::Level as OfPlugins;
+
     use super::*;
 
     #[track_caller]
@@ -380,6 +354,12 @@ mod tests {
     #[test]
     fn words_of_a_fixed_set() {
         assert_eq!(logging_level("WARN"), Ok(Level::Warn));
+        // Plugins spell them as the config does.
+        for level in [OfPlugins::Blather, OfPlugins::Trace, OfPlugins::Debug, OfPlugins::Info, OfPlugins::Warn] {
+            assert_eq!(logging_level(level.name()).map(|it| format!("{it:?}")), Ok(format!("{level:?}")));
+        }
+        assert_eq!(logging_level(OfPlugins::Error.name()), Ok(Level::Error));
+        assert_eq!(logging_level(OfPlugins::Critical.name()), Ok(Level::Critical));
         refused(logging_level("loud"), "bad logging level name 'loud'");
         assert_eq!(auto_restart("Unexpected"), Ok(AutoRestart::Unexpected));
         assert_eq!(auto_restart("1"), Ok(AutoRestart::Always));

@@ -27,7 +27,11 @@ mod toml;
 mod unknown;
 mod unsupported;
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 pub use client::ClientOverrides;
 pub use error::{ConfigError, ConfigErrors, Place};
@@ -82,6 +86,22 @@ pub enum Level {
     Error = 40,
     /// `CRIT`.
     Critical = 50,
+}
+
+impl Level {
+    /// The level that the config and plugins spell so.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "blather" => Self::Blather,
+            "trace" => Self::Trace,
+            "debug" => Self::Debug,
+            "info" => Self::Info,
+            "warn" => Self::Warn,
+            "error" => Self::Error,
+            "critical" => Self::Critical,
+            _ => return None,
+        })
+    }
 }
 
 /// `[supervisord]`.
@@ -159,6 +179,13 @@ pub enum Logfile {
     Path(PathBuf),
     /// `syslog`, Supervisor's deprecated spelling.
     Syslog,
+}
+
+impl Logfile {
+    /// The file, where it is one that has a name already.
+    pub fn path(&self) -> Option<&Path> {
+        if let Self::Path(path) = self { Some(path) } else { None }
+    }
 }
 
 /// `[inet_http_server]` or `[unix_http_server]`.

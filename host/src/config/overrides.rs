@@ -8,7 +8,7 @@ use super::{
         activity_log, byte_size, count, existing_directory, existing_dirpath, limit, logging_level, octal, text,
     },
 };
-use crate::text::repr::repr;
+use crate::text::{getopt::conflict, repr::repr};
 
 /// Values from the command line; each that is there wins over the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -145,18 +145,14 @@ struct Given<'a> {
 }
 
 impl Given<'_> {
-    fn conflict(&self) -> Result<(), String> {
-        Err(format!("conflicting command line option {}", repr(self.spelling)))
-    }
-
     fn flag(&self, field: &mut bool) -> Result<(), String> {
-        if std::mem::replace(field, true) { self.conflict() } else { Ok(()) }
+        if std::mem::replace(field, true) { Err(conflict(self.spelling)) } else { Ok(()) }
     }
 
     fn value<T>(&self, field: &mut Option<T>, convert: fn(&str) -> Result<T, String>) -> Result<(), String> {
         let value = convert(self.value)
             .map_err(|error| format!("invalid value for {} {}: {error}", self.spelling, repr(self.value)))?;
-        if field.replace(value).is_some() { self.conflict() } else { Ok(()) }
+        if field.replace(value).is_some() { Err(conflict(self.spelling)) } else { Ok(()) }
     }
 }
 

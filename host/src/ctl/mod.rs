@@ -15,7 +15,6 @@ mod follow;
 mod help;
 mod interrupt;
 mod line;
-mod namespec;
 mod plugin_host;
 mod session;
 mod shell;
@@ -27,7 +26,7 @@ use plugin_api::{Fault, MethodInfo, NamespaceObject, Value, find, namespace, pfo
 use self::{
     commands::DefaultControllerPlugin,
     plugin_host::PluginHost,
-    session::{TRANSPORT_ERROR, UNAUTHORIZED, status},
+    session::{TRANSPORT_ERROR, UNAUTHORIZED, UNAUTHORIZED_ERROR, status},
 };
 pub use self::{
     line::Line,
@@ -123,7 +122,7 @@ impl Controller {
     }
 
     fn fail(&self, fault: &Fault) {
-        if fault.code == TRANSPORT_ERROR && fault.text == UNAUTHORIZED {
+        if fault.code == UNAUTHORIZED_ERROR {
             self.session.output(UNAUTHORIZED);
         } else {
             self.session.output(&format!("error: {fault}"));

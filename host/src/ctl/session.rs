@@ -16,7 +16,10 @@ use nix::{
 };
 use plugin_api::{Fault, Value, fault::Code};
 
-use crate::xmlrpc::{Client, ClientError};
+use crate::{
+    version,
+    xmlrpc::{Client, ClientError},
+};
 
 /// Exit statuses that mean more than yes or no; scripts read them.
 pub(super) mod status {
@@ -38,12 +41,12 @@ pub(super) mod status {
     pub(in crate::ctl) const STATUS_UNKNOWN: i32 = 4;
 }
 
-/// The version of the XML-RPC interface that the commands are written for.
-const API_VERSION: &str = "3.0";
-
 /// Number of the fault that stands for a failed transport where only faults can be told; XML-RPC's interoperability
 /// numbers reserve it for that.
 pub(super) const TRANSPORT_ERROR: i32 = -32300;
+
+/// The same where credentials are missing or wrong: then [`UNAUTHORIZED`] is said in place of an error.
+pub(super) const UNAUTHORIZED_ERROR: i32 = -32301;
 
 /// What is said, in place of an error, when credentials are missing.
 pub(super) const UNAUTHORIZED: &str = "Server requires authentication";
@@ -205,12 +208,13 @@ impl Session {
     /// Whether the server is there and speaks our version; if not, says so and sets the exit status.
     pub fn upcheck(&self) -> Result<bool, ClientError> {
         let error = match self.call("supervisor.getVersion", &[]) {
-            Ok(version) if version.as_str() == Some(API_VERSION) => return Ok(true),
-            Ok(version) => {
-                let version = version.as_str().map_or_else(|| plugin_api::repr(&version), str::to_owned);
+            Ok(theirs) if theirs.as_str() == Some(version::API) => return Ok(true),
+            Ok(theirs) => {
+                let theirs = theirs.as_str().map_or_else(|| plugin_api::repr(&theirs), str::to_owned);
                 self.output(&format!(
-                    "Sorry, this version of supervisorctl expects to talk to a server with API version {API_VERSION}, \
-                     but the remote version is {version}."
+                    "Sorry, this version of supervisorctl expects to talk to a server with API version {}, but the \
+                     remote version is {theirs}.",
+                    version::API
                 ));
                 self.set_exit_status(status::NOT_INSTALLED);
                 return Ok(false);
@@ -315,7 +319,7 @@ impl From<ClientError> for Fault {
     fn from(error: ClientError) -> Self {
         match error {
             ClientError::Fault(fault) => fault,
-            ClientError::Unauthorized { .. } => Fault::new(TRANSPORT_ERROR, UNAUTHORIZED),
+            ClientError::Unauthorized { .. } => Fault::new(UNAUTHORIZED_ERROR, UNAUTHORIZED),
             other => Fault::new(TRANSPORT_ERROR, other.to_string()),
         }
     }

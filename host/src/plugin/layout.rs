@@ -15,24 +15,42 @@ use abi_stable::{
 pub(super) fn check(host: &'static TypeLayout, plugin: &'static TypeLayout) -> Result<(), String> {
     // Fresh globals for each, because they remember types by what was said of them before.
     let compare = |one, other| check_layout_compatibility_with_globals(one, other, &CheckingGlobals::new());
-    compare(host, plugin).or_else(|errors| compare(plugin, host).map_err(|_| difference(&errors)))
+    let Err(errors) = compare(host, plugin) else { return Ok(()) };
+    let Err(swapped) = compare(plugin, host) else { return Ok(()) };
+    // What one side merely lacks is an error in one direction only, and not what keeps them apart.
+    let backward = differences(&swapped, Host::Second);
+    let mut forward = differences(&errors, Host::First);
+    let index = forward.iter().position(|difference| backward.contains(difference)).unwrap_or(0);
+    Err(forward.swap_remove(index))
 }
 
-/// What differs, and where.
-fn difference(errors: &AbiInstabilityErrors) -> String {
+/// Which side of a comparison is the host's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Host {
+    First,
+    Second,
+}
+
+/// What differs, and where; the likeliest cause first. Never empty.
+fn differences(errors: &AbiInstabilityErrors, host: Host) -> Vec<String> {
     // A type that has changed makes those that contain it larger; the change itself is what a person wants to know.
-    let Some(error) = errors.errors.iter().find(|error| !is_consequence(error)).or(errors.errors.first()) else {
-        return "an unknown difference".to_owned();
-    };
-    let place = match error.stack_trace.last().map(|place| &place.expected) {
-        Some(TLFieldOrFunction::Field(field)) => format!("type {}", field.layout().name()),
-        Some(TLFieldOrFunction::Function(function)) => format!("function `{}`", function.name),
-        None => format!("type {}", errors.interface.name()),
-    };
-    match error.errs.iter().find(|what| !is_size(what)).or(error.errs.first()) {
-        Some(what) => format!("{place} has {}", describe(what)),
-        None => place,
+    let mut sorted: Vec<&AbiInstabilityError> = errors.errors.iter().collect();
+    sorted.sort_by_key(|error| is_consequence(error));
+    let mut texts = Vec::new();
+    for error in sorted {
+        let place = match error.stack_trace.last().map(|place| &place.expected) {
+            Some(TLFieldOrFunction::Field(field)) => format!("type {}", field.layout().name()),
+            Some(TLFieldOrFunction::Function(function)) => format!("function `{}`", function.name),
+            None => format!("type {}", errors.interface.name()),
+        };
+        let mut whats: Vec<&AbiInstability> = error.errs.iter().collect();
+        whats.sort_by_key(|what| is_size(what));
+        texts.extend(whats.into_iter().map(|what| format!("{place} has {}", describe(what, host))));
     }
+    if texts.is_empty() {
+        texts.push("an unknown difference".to_owned());
+    }
+    texts
 }
 
 fn is_consequence(error: &AbiInstabilityError) -> bool {
@@ -44,36 +62,39 @@ fn is_size(what: &AbiInstability) -> bool {
 }
 
 /// `another number of fields: 3 here, 4 in the plugin`.
-fn describe(what: &AbiInstability) -> String {
+fn describe(what: &AbiInstability, host: Host) -> String {
     use AbiInstability as A;
     match what {
-        A::Size(sides) => both("another size", sides),
-        A::Alignment(sides) => both("another alignment", sides),
-        A::FieldCountMismatch(sides) => both("another number of fields", sides),
-        A::TooManyVariants(sides) => both("another number of variants", sides),
-        A::MismatchedPrefixSize(sides) => both("another number of fields that never change", sides),
-        A::Name(sides) => both("another type in its place", sides),
-        A::Package(sides) => both("a type of another crate in its place", sides),
-        A::PackageVersion(sides) => both("a type of another version of its crate", sides),
-        A::UnexpectedVariant(sides) => both("another variant", sides),
+        A::Size(sides) => both("another size", sides, host),
+        A::Alignment(sides) => both("another alignment", sides, host),
+        A::FieldCountMismatch(sides) => both("another number of fields", sides, host),
+        A::TooManyVariants(sides) => both("another number of variants", sides, host),
+        A::MismatchedPrefixSize(sides) => both("another number of fields that never change", sides, host),
+        A::Name(sides) => both("another type in its place", sides, host),
+        A::Package(sides) => both("a type of another crate in its place", sides, host),
+        A::PackageVersion(sides) => both("a type of another version of its crate", sides, host),
+        A::UnexpectedVariant(sides) => both("another variant", sides, host),
         A::UnexpectedField(ExpectedFound { expected, found }) => {
-            format!("another field: {} here, {} in the plugin", expected.name(), found.name())
+            let sides = ExpectedFound { expected: expected.name(), found: found.name() };
+            both("another field", &sides, host)
         }
         A::MismatchedPrimitive(_) | A::TLDataDiscriminant(_) | A::ReprAttr(_) => "another kind of layout".to_owned(),
         _ => "another definition".to_owned(),
     }
 }
 
-fn both(what: &str, sides: &ExpectedFound<impl std::fmt::Display>) -> String {
+fn both(what: &str, sides: &ExpectedFound<impl std::fmt::Display>, host: Host) -> String {
     let side = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    format!("{what}: {} here, {} in the plugin", side(sides.expected.to_string()), side(sides.found.to_string()))
+    let (first, second) = (side(sides.expected.to_string()), side(sides.found.to_string()));
+    let (here, there) = if host == Host::First { (first, second) } else { (second, first) };
+    format!("{what}: {here} here, {there} in the plugin")
 }
 
 #[cfg(test)]
 mod tests {
     use abi_stable::{
         StableAbi,
-        std_types::{RString, RVec},
+        std_types::{RSlice, RStr, RString, RVec},
     };
 
     use super::*;
@@ -111,6 +132,44 @@ mod tests {
             pub(super) entries: RVec<Entry>,
             pub(super) first: Entry,
         }
+    }
+
+    /// A host that has a field more than the plugin at its end, which does not matter, and a type that differs, which does.
+    #[allow(unsafe_code, dead_code, clippy::pedantic, reason = "the derive writes it")]
+    mod newer {
+        use super::*;
+
+        #[repr(C)]
+        #[derive(StableAbi)]
+        #[sabi(kind(Prefix(prefix_ref = RootRef)))]
+        pub(super) struct Root {
+            #[sabi(last_prefix_field)]
+            pub(super) name: RStr<'static>,
+            pub(super) entries: RSlice<'static, here::Entry>,
+            pub(super) later: RStr<'static>,
+        }
+    }
+
+    #[allow(unsafe_code, dead_code, clippy::pedantic, reason = "the derive writes it")]
+    mod older {
+        use super::*;
+
+        #[repr(C)]
+        #[derive(StableAbi)]
+        #[sabi(kind(Prefix(prefix_ref = RootRef)))]
+        pub(super) struct Root {
+            #[sabi(last_prefix_field)]
+            pub(super) name: RStr<'static>,
+            pub(super) entries: RSlice<'static, there::Entry>,
+        }
+    }
+
+    #[test]
+    fn a_difference_that_does_not_matter_hides_none_that_does() {
+        let (newer, older) = (newer::RootRef::LAYOUT, older::RootRef::LAYOUT);
+        let expected = "type Entry has another number of fields: ";
+        assert_eq!(check(newer, older).unwrap_err(), format!("{expected}1 here, 2 in the plugin"));
+        assert_eq!(check(older, newer).unwrap_err(), format!("{expected}2 here, 1 in the plugin"));
     }
 
     #[test]

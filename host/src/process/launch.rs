@@ -51,11 +51,11 @@ impl Launch {
         }
         set("SUPERVISOR_PROCESS_NAME", &config.name);
         set("SUPERVISOR_GROUP_NAME", group);
-        let configured = || supervisord.environment.iter().chain(&config.environment);
-        for (name, value) in configured() {
+        // That of `[supervisord]` is part of it.
+        for (name, value) in &config.environment {
             set(name, value);
         }
-        let configured_path = configured().rfind(|(name, _)| name == "PATH").map(|(_, path)| path.clone());
+        let configured_path = config.environment.iter().rfind(|(name, _)| name == "PATH").map(|(_, path)| path.clone());
         let inherited_path = || {
             let (_, path) = inherited.iter().find(|(name, _)| name == "PATH")?;
             path.to_str().filter(|path| !path.is_empty()).map(str::to_owned)
@@ -114,19 +114,22 @@ mod tests {
     #[test]
     fn the_environment_is_inherited_then_ours_then_the_configs() {
         let supervisord = config::Supervisord {
-            environment: vec![pair("A", "supervisord"), pair("B", "supervisord"), pair("SUPERVISOR_ENABLED", "no")],
+            environment: vec![pair("D", "supervisord, taken out by the program")],
             serverurl: Some("unix:///s.sock".to_owned()),
             ..fixtures::supervisord(Path::new("/tmp"))
         };
-        let config = config::Process { environment: vec![pair("B", "program")], ..fixtures::process("cat") };
+        let config = config::Process {
+            environment: vec![pair("A", "config"), pair("SUPERVISOR_ENABLED", "no"), pair("B", "config")],
+            ..fixtures::process("cat")
+        };
         let inherited = [("A".into(), "shell".into()), ("C".into(), "shell".into())];
         let launch = Launch::new(&config, "g", &supervisord, &inherited);
         let environment: Vec<_> = launch.environment.iter().map(|variable| variable.to_str().unwrap()).collect();
         assert_eq!(
             environment,
             [
-                "A=supervisord",
-                "B=program",
+                "A=config",
+                "B=config",
                 "C=shell",
                 "SUPERVISOR_ENABLED=no",
                 "SUPERVISOR_GROUP_NAME=g",

@@ -3,18 +3,28 @@
 // `waitpid` through a wrapper would lose the pid of a child that a real-time signal killed.
 #![allow(unsafe_code)]
 
-use nix::errno::Errno;
+use nix::{
+    errno::Errno,
+    sys::wait::{Id, WaitPidFlag, WaitStatus, waitid},
+};
 
 use super::state::Exit;
 
-/// A child that has ended, if there is one; its pid is free from now on. Never waits.
-///
-/// Takes whatever child there is, so only one part of a program may call it.
-pub fn reap() -> Result<Option<(i32, Exit)>, Errno> {
+/// A child that has ended, whichever, if there is one; its pid is free from now on. Never waits.
+pub fn reap_any() -> Result<Option<(i32, Exit)>, Errno> {
+    wait_for(-1)
+}
+
+/// How this child has ended, if it has; its pid is free from now on. Never waits.
+pub fn reap(pid: i32) -> Result<Option<Exit>, Errno> {
+    Ok(wait_for(pid)?.map(|(_, exit)| exit))
+}
+
+fn wait_for(pid: i32) -> Result<Option<(i32, Exit)>, Errno> {
     let mut status = 0;
     loop {
         // SAFETY: `status` is valid for writing.
-        let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) };
+        let pid = unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG) };
         return match Errno::result(pid) {
             Ok(0) | Err(Errno::ECHILD) => Ok(None),
             Ok(pid) => Ok(Some((pid, exit(status)))),
@@ -22,6 +32,18 @@ pub fn reap() -> Result<Option<(i32, Exit)>, Errno> {
             Err(errno) => Err(errno),
         };
     }
+}
+
+/// Whether some child has ended and was not reaped yet. Reaps none.
+pub fn has_any_ended() -> bool {
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    !matches!(waitid(Id::All, flags), Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD))
+}
+
+/// Whether the orphans of others become children of this process, which then has to reap them: as PID 1 it does, and as
+/// what Linux calls a subreaper.
+pub fn adopts_orphans() -> bool {
+    std::process::id() == 1 || nix::sys::prctl::get_child_subreaper().unwrap_or(false)
 }
 
 fn exit(status: i32) -> Exit {

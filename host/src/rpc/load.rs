@@ -6,7 +6,7 @@ use plugin_api::{Fault, abi::NamespaceObject, namespace};
 
 use super::{
     plugin_host::PluginHost,
-    registry::{Door, Origin, Registry},
+    registry::{Origin, Registry, RegistryRef},
     supervisor::SupervisorInterface,
 };
 use crate::{
@@ -58,7 +58,7 @@ pub enum BuildError {
 impl Registry {
     /// Makes every RPC interface of the config, once for all servers.
     pub fn build(config: &Config, supervisor: &Supervisor, logger: &Logger) -> Result<Arc<Self>, BuildError> {
-        let door = Door::default();
+        let registry_ref = RegistryRef::default();
         let search = SearchPath::new(&config.supervisord.plugin_path);
         let mut namespaces = Vec::new();
         for section in &config.rpcinterfaces {
@@ -69,12 +69,12 @@ impl Registry {
             let (object, origin) = if factory.library == Library::BuiltIn {
                 (built_in(section, supervisor)?, Origin::Host)
             } else {
-                (load(section, &search, &door, supervisor, logger)?, Origin::Plugin)
+                (load(section, &search, &registry_ref, supervisor, logger)?, Origin::Plugin)
             };
             logger.info(format_args!("RPC interface '{name}' initialized"));
             namespaces.push((name.clone(), object, origin));
         }
-        Ok(Self::behind(&door, namespaces))
+        Ok(Self::referred(&registry_ref, namespaces, logger.clone()))
     }
 }
 
@@ -97,7 +97,7 @@ fn built_in(section: &PluginSection, supervisor: &Supervisor) -> Result<Namespac
 fn load(
     section: &PluginSection,
     search: &SearchPath,
-    door: &Door,
+    registry_ref: &RegistryRef,
     supervisor: &Supervisor,
     logger: &Logger,
 ) -> Result<NamespaceObject, BuildError> {
@@ -108,7 +108,7 @@ fn load(
         let supervisor = supervisor.clone();
         Arc::new(move || supervisor.state())
     };
-    let host = PluginHost::namespace(state, logger.clone(), door.clone());
+    let host = PluginHost::namespace(state, logger.clone(), registry_ref.clone());
     factory.make(host, options.clone().into()).map_err(|fault| BuildError::Refused {
         name: name.clone(),
         place: place.clone(),

@@ -13,8 +13,11 @@ use std::{
 
 use plugin_api::{Fault, RVec, SupervisorState, Value, abi::NamespaceObject, namespace, rpc_interface};
 
-use super::{registry::Door, system, workers::Caller};
-use crate::logger::{Level, Logger};
+use super::{registry::RegistryRef, system, workers::Caller};
+use crate::{
+    logger::{Level, Logger},
+    xmlrpc::ANSWER_LIMIT,
+};
 
 /// How many calls one plugin may have made and not yet got an answer to. Only plugins that call each other in a circle
 /// come near it.
@@ -27,13 +30,13 @@ pub type State = Arc<dyn Fn() -> SupervisorState + Send + Sync>;
 pub struct PluginHost {
     state: State,
     logger: Logger,
-    door: Door,
+    registry: RegistryRef,
     calls: AtomicUsize,
 }
 
 impl PluginHost {
-    pub(super) fn namespace(state: State, logger: Logger, door: Door) -> NamespaceObject {
-        namespace(Arc::new(Self { state, logger, door, calls: AtomicUsize::new(0) }))
+    pub(super) fn namespace(state: State, logger: Logger, registry: RegistryRef) -> NamespaceObject {
+        namespace(Arc::new(Self { state, logger, registry, calls: AtomicUsize::new(0) }))
     }
 }
 
@@ -53,16 +56,8 @@ impl PluginHost {
         level: String,
         message: String,
     ) -> Result<(), Fault> {
-        let level = match level.as_str() {
-            "blather" => Level::Blather,
-            "trace" => Level::Trace,
-            "debug" => Level::Debug,
-            "info" => Level::Info,
-            "warn" => Level::Warn,
-            "error" => Level::Error,
-            "critical" => Level::Critical,
-            other => return Err(Fault::bad_arguments_with(format_args!("no such log level: {other}"))),
-        };
+        let level = Level::from_name(&level)
+            .ok_or_else(|| Fault::bad_arguments_with(format_args!("no such log level: {level}")))?;
         self.logger.log(level, message);
         Ok(())
     }
@@ -83,11 +78,11 @@ impl PluginHost {
     /// Call a published method.
     pub async fn call(&self, method: String, params: RVec<Value>) -> Result<Value, Fault> {
         let _call = Call::begin(&self.calls)?;
-        let registry = self.door.registry()?;
+        let registry = self.registry.get()?;
         if method == "system.multicall" {
             // As one that knows who calls.
             let [calls]: [Value; 1] = params.into_vec().try_into().map_err(|_| Fault::incorrect_parameters())?;
-            return system::multicall(&registry, Caller::Plugin, calls).await;
+            return system::multicall(&registry, Caller::Plugin, calls, ANSWER_LIMIT).await;
         }
         registry.call_from(Caller::Plugin, &method, params).await
     }
@@ -115,6 +110,12 @@ impl Drop for Call<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        future::Future as _,
+        sync::OnceLock,
+        task::{Context, Wake, Waker},
+    };
+
     use plugin_api::{Host, IntoParams};
     use tokio::{runtime::Runtime, time::timeout};
 
@@ -148,19 +149,60 @@ mod tests {
             self.0.sleep(Duration::from_millis(5)).await.map(|()| "slept")
         }
 
+        /// By which threads it is woken while it waits for the host.
+        pub async fn woken_by(&self) -> Result<Vec<String>, Fault> {
+            #[derive(Default)]
+            struct Witness(parking_lot::Mutex<Vec<String>>, OnceLock<Waker>);
+            impl Wake for Witness {
+                fn wake(self: Arc<Self>) {
+                    self.0.lock().push(std::thread::current().name().unwrap_or_default().to_owned());
+                    self.1.get().unwrap().wake_by_ref();
+                }
+            }
+            let witness = Arc::new(Witness::default());
+            let mut news = std::pin::pin!(self.0.call_async::<String>("outside.news", Vec::new()));
+            std::future::poll_fn(|cx| {
+                witness.1.get_or_init(|| cx.waker().clone());
+                news.as_mut().poll(&mut Context::from_waker(&witness.clone().into()))
+            })
+            .await?;
+            let names = witness.0.lock().clone();
+            Ok(names)
+        }
+
         pub fn doze_here(&self) -> Result<&'static str, Fault> {
             plugin_api::block_on(self.0.sleep(Duration::from_millis(5))).map(|()| "slept")
         }
     }
 
+    /// What the host has to say comes from another of its threads.
+    struct Outside;
+
+    #[rpc_interface]
+    impl Outside {
+        pub async fn news(&self) -> &'static str {
+            let (tell, told) = tokio::sync::oneshot::channel();
+            std::thread::Builder::new()
+                .name("supervisor".to_owned())
+                .spawn(move || {
+                    std::thread::sleep(Duration::from_millis(20));
+                    tell.send("news")
+                })
+                .unwrap();
+            told.await.unwrap()
+        }
+    }
+
     fn registry(runtime: &Runtime) -> Arc<Registry> {
-        let door = Door::default();
+        let registry_ref = RegistryRef::default();
         let plugin = |name: &str| {
             let state: State = Arc::new(|| SupervisorState::Running);
-            let host = PluginHost::namespace(state, Logger::new(Level::Critical, |_| {}), door.clone());
+            let host = PluginHost::namespace(state, Logger::new(Level::Critical, |_| {}), registry_ref.clone());
             (name.to_owned(), namespace(Arc::new(Relay(Host::new(host)))), Origin::Plugin)
         };
-        let registry = Registry::behind(&door, vec![plugin("a"), plugin("b")]);
+        let mut namespaces = vec![plugin("a"), plugin("b")];
+        namespaces.push(("outside".to_owned(), namespace(Arc::new(Outside)), Origin::Host));
+        let registry = Registry::referred(&registry_ref, namespaces, Logger::new(Level::Critical, |_| {}));
         registry.run_on(runtime.handle());
         registry
     }
@@ -229,6 +271,20 @@ mod tests {
     }
 
     #[test]
+    fn only_the_server_wakes_a_plugin() {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let server = std::thread::Builder::new().name("server".to_owned());
+        let serving = server.spawn(move || {
+            let runtime = runtime();
+            let registry = registry(&runtime);
+            sender.send(runtime.block_on(chain(&registry, &["a.wokenBy"]))).unwrap();
+        });
+        let threads = receiver.recv().unwrap();
+        assert_eq!(threads, Ok(Value::array([Value::from("server")])));
+        serving.unwrap().join().unwrap();
+    }
+
+    #[test]
     fn a_plugin_that_calls_itself_for_ever_is_stopped() {
         let runtime = runtime();
         let registry = registry(&runtime);
@@ -250,7 +306,7 @@ mod tests {
         let alone = PluginHost::namespace(
             Arc::new(|| SupervisorState::Running),
             Logger::new(Level::Critical, |_| {}),
-            Door::default(),
+            RegistryRef::default(),
         );
         let host = Host::new(alone);
         assert_eq!(host.state(), Ok(SupervisorState::Running));

@@ -16,6 +16,7 @@ use super::{
     system::System,
     workers::{Caller, Workers},
 };
+use crate::logger::{Level, Logger};
 
 /// Whose code a namespace is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct Registry {
     methods: HashMap<String, Method>,
     namespaces: Vec<Namespace>,
     pool: Arc<OnceLock<Handle>>,
+    /// Told of panics.
+    logger: Logger,
 }
 
 struct Namespace {
@@ -60,10 +63,10 @@ enum Start {
 
 /// How code that was made before the registry finds it: the host's namespaces, and the host as plugins see it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Door(Arc<OnceLock<Weak<Registry>>>);
+pub(super) struct RegistryRef(Arc<OnceLock<Weak<Registry>>>);
 
-impl Door {
-    pub(super) fn registry(&self) -> Result<Arc<Registry>, Fault> {
+impl RegistryRef {
+    pub(super) fn get(&self) -> Result<Arc<Registry>, Fault> {
         let registry = self.0.get().and_then(Weak::upgrade);
         registry.ok_or_else(|| Fault::failed_with("supervisord is still starting; methods cannot be called yet"))
     }
@@ -72,18 +75,22 @@ impl Door {
 impl Registry {
     /// A registry of these namespaces, and `system`.
     pub fn of(namespaces: Vec<(String, NamespaceObject, Origin)>) -> Arc<Self> {
-        Self::behind(&Door::default(), namespaces)
+        Self::referred(&RegistryRef::default(), namespaces, Logger::new(Level::Critical, |_| {}))
     }
 
-    pub(super) fn behind(door: &Door, mut namespaces: Vec<(String, NamespaceObject, Origin)>) -> Arc<Self> {
-        namespaces.push(("system".to_owned(), System::namespace(door.clone()), Origin::Host));
-        let mut registry = Self { methods: HashMap::new(), namespaces: Vec::new(), pool: Arc::default() };
+    pub(super) fn referred(
+        own: &RegistryRef,
+        mut namespaces: Vec<(String, NamespaceObject, Origin)>,
+        logger: Logger,
+    ) -> Arc<Self> {
+        namespaces.push(("system".to_owned(), System::namespace(own.clone()), Origin::Host));
+        let mut registry = Self { methods: HashMap::new(), namespaces: Vec::new(), pool: Arc::default(), logger };
         for (name, object, origin) in namespaces {
             registry.add(&name, object, origin);
         }
         let registry = Arc::new(registry);
-        // A door is opened once, by the code that made it.
-        let _ = door.0.set(Arc::downgrade(&registry));
+        // It is set once, by the code that made it.
+        let _ = own.0.set(Arc::downgrade(&registry));
         registry
     }
 
@@ -123,6 +130,14 @@ impl Registry {
 
     /// Calls a method on behalf of code that may itself be in a call.
     pub(super) async fn call_from(&self, caller: Caller, method: &str, params: RVec<Value>) -> Result<Value, Fault> {
+        let answer = self.dispatch(caller, method, params).await;
+        if let Err(fault) = &answer {
+            self.note_panic(method, fault);
+        }
+        answer
+    }
+
+    async fn dispatch(&self, caller: Caller, method: &str, params: RVec<Value>) -> Result<Value, Fault> {
         let Some(Method { info, namespace, start }) = self.methods.get(method) else {
             return Err(Fault::unknown_method());
         };
@@ -138,8 +153,21 @@ impl Registry {
         match (reply, origin) {
             (Reply::Done(value), _) => Ok(value),
             (Reply::Failed(fault), _) => Err(fault),
+            (Reply::Later(future), Origin::Host) if caller == Caller::Plugin => {
+                workers.run_on_server(async move { future.await.into() }).await
+            }
             (Reply::Later(future), Origin::Host) => future.await.into(),
             (Reply::Later(future), Origin::Plugin) => workers.run(async move { future.await.into() }).await,
+        }
+    }
+
+    /// The client hears of a panic by a fault; who looks after the plugin reads it in the log.
+    #[cold]
+    fn note_panic(&self, method: &str, fault: &Fault) {
+        let name = method.rsplit('.').next().unwrap_or(method);
+        let note = fault.detail().strip_prefix(name).and_then(|rest| rest.strip_prefix(" panicked: "));
+        if let Some(note) = note {
+            self.logger.error(format_args!("{method} panicked: {note}"));
         }
     }
 
@@ -155,7 +183,8 @@ impl Registry {
 
     /// How many threads the blocking pool needs so that no namespace ever waits for another's.
     pub fn most_threads(&self) -> usize {
-        2 * super::workers::PLACES * self.namespaces.len()
+        // And one more lot for the host's own futures.
+        super::workers::PLACES * (2 * self.namespaces.len() + 1)
     }
 }
 

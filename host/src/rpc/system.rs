@@ -5,21 +5,22 @@ use std::sync::Arc;
 use plugin_api::{Fault, RVec, Value, abi::NamespaceObject, namespace, rpc_interface};
 
 use super::{
-    registry::{Door, Registry},
+    registry::{Registry, RegistryRef},
     workers::Caller,
 };
+use crate::xmlrpc::{ANSWER_LIMIT, size_up_to, too_large};
 
 /// After so many calls of a multicall others get a turn.
 const TURN: usize = 256;
 
 /// `system.*`.
 pub struct System {
-    door: Door,
+    registry: RegistryRef,
 }
 
 impl System {
-    pub(super) fn namespace(door: Door) -> NamespaceObject {
-        namespace(Arc::new(Self { door }))
+    pub(super) fn namespace(registry: RegistryRef) -> NamespaceObject {
+        namespace(Arc::new(Self { registry }))
     }
 }
 
@@ -31,7 +32,7 @@ impl System {
     /// Their full names, in order.
     #[rpc(nonblocking, returns = "array")]
     pub fn list_methods(&self) -> Result<Vec<String>, Fault> {
-        let registry = self.door.registry()?;
+        let registry = self.registry.get()?;
         let mut names: Vec<String> = registry.names().map(str::to_owned).collect();
         names.sort_unstable();
         Ok(names)
@@ -48,7 +49,7 @@ impl System {
         #[rpc(kind = "string")]
         name: Value,
     ) -> Result<String, Fault> {
-        let registry = self.door.registry()?;
+        let registry = self.registry.get()?;
         let info = name.as_str().and_then(|name| registry.info(name)).ok_or_else(Fault::signature_unsupported)?;
         Ok(info.help.to_string())
     }
@@ -64,7 +65,7 @@ impl System {
         #[rpc(kind = "string")]
         name: Value,
     ) -> Result<Vec<String>, Fault> {
-        let registry = self.door.registry()?;
+        let registry = self.registry.get()?;
         let info = name
             .as_str()
             .and_then(|name| registry.info(name))
@@ -88,18 +89,26 @@ impl System {
         #[rpc(kind = "array")]
         calls: Value,
     ) -> Result<Value, Fault> {
-        multicall(&*self.door.registry()?, Caller::Client, calls).await
+        multicall(&*self.registry.get()?, Caller::Client, calls, ANSWER_LIMIT).await
     }
 }
 
-pub(super) async fn multicall(registry: &Registry, caller: Caller, calls: Value) -> Result<Value, Fault> {
+/// Makes the calls for as long as their results are together no larger than `limit` bytes; those that are left are
+/// answered with a fault, and are not made.
+pub(super) async fn multicall(registry: &Registry, caller: Caller, calls: Value, limit: usize) -> Result<Value, Fault> {
     let Value::Array(calls) = calls else { return Err(Fault::incorrect_parameters()) };
     let mut results = RVec::with_capacity(calls.len());
+    let mut size = 0;
     for (index, call) in calls.into_iter().enumerate() {
         if index % TURN == TURN - 1 {
             tokio::task::yield_now().await;
         }
-        results.push(match one(registry, caller, call).await {
+        let result = if size > limit { Err(too_large()) } else { one(registry, caller, call).await };
+        let result = result.and_then(|value| {
+            size += size_up_to(&value, limit - size);
+            if size > limit { Err(too_large()) } else { Ok(value) }
+        });
+        results.push(match result {
             Ok(value) => value,
             Err(fault) => {
                 Value::structure([("faultCode", fault.code.into()), ("faultString", Value::String(fault.text))])
@@ -143,5 +152,34 @@ fn elements(value: Value) -> Option<RVec<Value>> {
         Value::Array(elements) => Some(elements),
         Value::Struct(members) => Some(members.into_iter().map(|member| Value::String(member.name)).collect()),
         other => Some(other.as_str()?.chars().map(|character| Value::from(character.to_string())).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Store;
+
+    #[rpc_interface]
+    impl Store {
+        #[rpc(nonblocking)]
+        pub fn fetch(&self) -> Value {
+            Value::from("x".repeat(1000))
+        }
+    }
+
+    #[test]
+    fn results_that_are_too_large_together_become_faults() {
+        let registry =
+            Registry::of(vec![("store".to_owned(), namespace(Arc::new(Store)), super::super::Origin::Plugin)]);
+        let calls = Value::array((0..10).map(|_| Value::structure([("methodName", Value::from("store.fetch"))])));
+        let results = plugin_api::block_on(multicall(&registry, Caller::Client, calls, 3500)).unwrap();
+        let Value::Array(results) = results else { panic!("{results:?}") };
+        assert_eq!(results.len(), 10);
+        assert!(results[..3].iter().all(|result| result.as_str().is_some()));
+        for result in &results[3..] {
+            assert!(plugin_api::repr(result).contains("FAILED: the answer is too large, more than 256 MiB"));
+        }
     }
 }

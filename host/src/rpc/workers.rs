@@ -104,7 +104,7 @@ impl Workers {
             let _place = place;
             nested(0, || object.call(method.as_str().into(), params))
         });
-        call.await.map_err(|_| Fault::failed_with(format_args!("a call of {} was broken off", self.namespace)))
+        call.await.map_err(|_| self.broken_off())
     }
 
     /// Runs a future of this namespace on its own thread. Dropping the answer drops the future.
@@ -120,9 +120,25 @@ impl Workers {
             Fault::failed_with(format_args!("cannot make a thread for {}: {error}", self.namespace))
         })?;
         let mut task = Task(lane.spawn(future));
-        (&mut task.0)
-            .await
-            .unwrap_or_else(|_| Err(Fault::failed_with(format_args!("a call of {} was broken off", self.namespace))))
+        (&mut task.0).await.unwrap_or_else(|_| Err(self.broken_off()))
+    }
+
+    /// Runs a future of the host's own for a plugin that waits for it. The server's thread polls it and tells the plugin
+    /// that it is done: what wakes such a future may be the supervisor's thread, on which no plugin's waker may run.
+    /// Dropping the answer drops the future.
+    pub(super) async fn run_on_server<F>(&self, future: F) -> Result<Value, Fault>
+    where
+        F: Future<Output = Result<Value, Fault>> + Send + 'static,
+    {
+        let Some(server) = self.pool.get() else {
+            return Err(Fault::failed_with("the server has not started yet"));
+        };
+        let mut task = Task(server.spawn(future));
+        (&mut task.0).await.unwrap_or_else(|_| Err(self.broken_off()))
+    }
+
+    fn broken_off(&self) -> Fault {
+        Fault::failed_with(format_args!("a call of {} was broken off", self.namespace))
     }
 
     /// Tells lanes apart; never 0.

@@ -55,8 +55,8 @@ impl Body for Answer {
 }
 
 /// 200, with a body of this type.
-pub(super) fn whole(content_type: &'static str, body: Vec<u8>) -> Response<Answer> {
-    let mut response = Response::new(Answer::Whole(body.into()));
+pub(super) fn whole(content_type: &'static str, body: Bytes) -> Response<Answer> {
+    let mut response = Response::new(Answer::Whole(body));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
@@ -64,7 +64,7 @@ pub(super) fn whole(content_type: &'static str, body: Vec<u8>) -> Response<Answe
 /// A refusal.
 pub(super) fn refusal(status: StatusCode) -> Response<Answer> {
     let text = format!("{status}\n");
-    let mut response = whole("text/plain", text.into_bytes());
+    let mut response = whole("text/plain", text.into());
     *response.status_mut() = status;
     response
 }

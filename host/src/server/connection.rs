@@ -3,9 +3,9 @@
 //! that is still sending read why its request was refused.
 
 use std::{
-    future::poll_fn,
+    future::{Future as _, poll_fn},
     io,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Arc, atomic::Ordering::Relaxed},
     task::{Context, Poll},
     time::Duration,
@@ -89,16 +89,23 @@ where
     .await;
 
     let mut stream = http.into_parts().io.into_inner().stream;
-    let unread = watch.unread.load(Relaxed);
-    // From here on the client has no say, so its place may go to another.
-    drop(place);
-    if end == End::TimedOut {
-        // The client that does not read this either has had its chance.
-        let _ = tokio::time::timeout(LINGER, stream.write_all(REQUEST_TIMEOUT)).await;
-        linger(stream).await;
-    } else if unread {
-        linger(stream).await;
+    if end == End::Over && !watch.unread.load(Relaxed) {
+        return;
     }
+    // It keeps its place, since it keeps its file descriptor, until that is needed for another.
+    watch.enter(Phase::Parting);
+    let mut parting = pin!(async move {
+        if end == End::TimedOut {
+            // The client that does not read this either has had its chance.
+            let _ = tokio::time::timeout(LINGER, stream.write_all(REQUEST_TIMEOUT)).await;
+        }
+        linger(stream).await;
+    });
+    poll_fn(|cx| match watch.order() {
+        Order::Close | Order::Finish => Poll::Ready(()),
+        Order::None | Order::TimedOut => parting.as_mut().poll(cx),
+    })
+    .await;
 }
 
 /// Tells a client that the server is full.
@@ -231,5 +238,46 @@ impl AsyncWrite for Stream {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         either!(self, stream => Pin::new(stream).poll_shutdown(cx))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use hyper::{Response, service::service_fn};
+
+    use super::{
+        super::watch::{Limits, Watchlist},
+        *,
+    };
+
+    #[tokio::test]
+    async fn who_is_sent_away_keeps_his_place_until_it_is_needed() {
+        let limits =
+            Limits { connections: 1, request: Duration::ZERO, tick: Duration::from_millis(1), ..Limits::default() };
+        let list = Watchlist::new(limits);
+        let (ours, mut client) = UnixStream::pair().unwrap();
+        let place = list.admit().unwrap();
+        let served = tokio::spawn(async move {
+            let service = service_fn(|_| async { Ok::<_, Infallible>(Response::new(Answer::Whole("".into()))) });
+            serve(Stream::Unix(ours), place, &http1::Builder::new(), service).await;
+        });
+        client.write_all(b"POST /RPC2 HT").await.unwrap();
+        let swept = async {
+            loop {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                list.sweep();
+            }
+        };
+        let mut answer = Vec::new();
+        tokio::select! {
+            () = swept => {}
+            read = client.read_to_end(&mut answer) => assert_eq!(read.unwrap(), REQUEST_TIMEOUT.len()),
+        }
+        assert_eq!(list.len(), 1, "the client has not closed, and the server still waits for that");
+        let _next = list.admit().expect("it makes room");
+        tokio::time::timeout(LINGER / 2, served).await.expect("at once").unwrap();
+        assert_eq!(list.len(), 1);
     }
 }

@@ -1,9 +1,10 @@
-//! The sockets of the HTTP servers, bound by plain std before any thread exists: so that what cannot be bound ends
-//! supervisord with a message on the terminal, and so that it can still fork into the background afterwards.
+//! The sockets of the HTTP servers, bound before anything serves them: so that what cannot be bound ends supervisord with
+//! a message on the terminal.
 
 use std::{
     fs, io,
     net::{SocketAddr, TcpListener},
+    os::fd::AsRawFd as _,
     os::unix::{
         fs::{FileTypeExt, MetadataExt, PermissionsExt},
         net::{UnixListener, UnixStream},
@@ -14,13 +15,16 @@ use std::{
 use nix::{
     errno::Errno,
     sys::{
-        socket::{Backlog, listen},
-        stat::{Mode, umask},
+        socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket},
+        stat::{Mode, fchmod},
     },
     unistd::{Uid, User},
 };
 
-use crate::config::{Credentials, HttpServer, ServerAddress};
+use crate::{
+    config::{Credentials, HttpServer, ServerAddress},
+    text::complain::complain,
+};
 
 /// How many connections may wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -161,11 +165,7 @@ fn bind_unix(
     // Left over from one with our pid.
     let _ = fs::remove_file(&own_name);
 
-    // Nobody may connect before the mode is what it should be.
-    let previous = umask(Mode::from_bits_truncate(0o177));
-    let bound = UnixListener::bind(&own_name);
-    umask(previous);
-    let listener = bound?;
+    let listener = bind_private(&own_name)?;
     let own_file = SocketFile::new(&own_name)?;
     fs::set_permissions(&own_name, fs::Permissions::from_mode(chmod))?;
     while let Err(error) = fs::hard_link(&own_name, file) {
@@ -179,7 +179,7 @@ fn bind_unix(
         if somebody_answers(file) {
             return Err(BindError::InUse);
         }
-        eprintln!("Unlinking stale socket {}", file.display());
+        complain(format_args!("Unlinking stale socket {}", file.display()));
         match fs::remove_file(file) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
@@ -188,9 +188,20 @@ fn bind_unix(
     drop(own_file);
     let socket_file = SocketFile::new(file)?;
     chown(file, uid, gid)?;
-    listen(&listener, Backlog::new(BACKLOG)?)?;
     listener.set_nonblocking(true)?;
     Ok((listener, socket_file))
+}
+
+/// Nobody may connect before the mode is what it should be. On Linux a socket file gets the mode that its socket has
+/// before it is bound, which needs no umask: that is everybody's, and the log may be rotated at this very moment.
+fn bind_private(path: &Path) -> Result<UnixListener, BindError> {
+    // What std itself refuses.
+    let address = UnixAddr::new(path).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let socket = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    fchmod(&socket, Mode::S_IRUSR | Mode::S_IWUSR)?;
+    bind(socket.as_raw_fd(), &address)?;
+    listen(&socket, Backlog::new(BACKLOG)?)?;
+    Ok(socket.into())
 }
 
 /// Only a refused connection proves that nobody listens; one that is not permitted, or that finds a full queue, does not.
@@ -255,6 +266,14 @@ mod tests {
         assert!(UnixStream::connect(&file).is_ok());
         drop(listeners);
         assert!(!file.exists());
+    }
+
+    #[test]
+    fn a_socket_file_is_private_from_the_first_moment() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("s.sock");
+        let _listener = bind_private(&file).unwrap();
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]

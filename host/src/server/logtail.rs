@@ -17,11 +17,11 @@ use hyper::{
 };
 use tokio::sync::mpsc;
 
-use super::answer::{Answer, refusal};
-use crate::{
-    config::Logfile,
-    supervisor::{Found, Supervisor},
+use super::{
+    Server,
+    answer::{Answer, refusal},
 };
+use crate::supervisor::{Found, Supervisor};
 
 /// How much of what was there before is shown first.
 const BEFORE: u64 = 1024;
@@ -62,10 +62,7 @@ pub fn log_files(supervisor: &Supervisor) -> LogFiles {
         // A disk that does not answer now will have its say later.
         let _ = supervisor.output().flush(PATIENCE);
         match log {
-            Log::Main => match &supervisor.config().supervisord.logfile {
-                Logfile::Path(path) => Some(path.clone()),
-                _ => None,
-            },
+            Log::Main => supervisor.config().supervisord.logfile.path().map(PathBuf::from),
             Log::Process { namespec, channel } => {
                 let Found::Process(id) = supervisor.find(namespec)? else { return None };
                 let info = supervisor.info(id)?;
@@ -90,15 +87,15 @@ impl Log {
 }
 
 /// Answers with a log. One that is not there is no error that stays: the program may not have been started yet.
-pub(super) async fn answer(files: &LogFiles, log: Option<Log>) -> Response<Answer> {
+pub(super) async fn answer(server: &Arc<Server>, log: Option<Log>) -> Response<Answer> {
     let not_found = || refusal(StatusCode::NOT_FOUND);
     let Some(log) = log else { return not_found() };
     let of_process = matches!(log, Log::Process { .. });
-    let files = files.clone();
-    let opened = tokio::task::spawn_blocking(move || Tail::open(&files(&log)?).ok()).await;
-    let Ok(Some((tail, modified))) = opened else { return not_found() };
+    let files = server.log_files.clone();
+    let opened = server.apart(move || Tail::open(&files(&log)?).ok()).await;
+    let Some((tail, modified)) = opened else { return not_found() };
     let (sender, receiver) = mpsc::channel(4);
-    tokio::spawn(follow(tail, sender));
+    tokio::spawn(follow(server.clone(), tail, sender));
     let mut response = Response::new(Answer::Stream(receiver));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain;charset=utf-8"));
@@ -113,13 +110,13 @@ pub(super) async fn answer(files: &LogFiles, log: Option<Log>) -> Response<Answe
 }
 
 /// Sends what comes until the client goes. Files are only touched where a disk that hangs holds up nobody else.
-async fn follow(mut tail: Tail, sender: mpsc::Sender<Bytes>) {
+async fn follow(server: Arc<Server>, mut tail: Tail, sender: mpsc::Sender<Bytes>) {
     loop {
-        let look = tokio::task::spawn_blocking(move || {
+        let look = server.apart(move || {
             let piece = tail.next();
             (tail, piece)
         });
-        let Ok((back, Ok(piece))) = look.await else { return };
+        let (back, Ok(piece)) = look.await else { return };
         tail = back;
         if piece.is_empty() {
             tokio::select! {

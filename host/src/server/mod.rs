@@ -7,10 +7,13 @@
 //!
 //! * HTTP/1.0 and 1.1, keep-alive and pipelining.
 //! * A request's body may have 64 MiB (413), its headers 64 KiB (431). It must say how large its body is (411).
+//! * The larger requests together may take 256 MiB; one that would take more is answered with 503. An answer larger than
+//!   256 MiB becomes a fault.
 //! * A request whose headers or body do not arrive is answered with 408 after 30 seconds. A call may take as long as it
 //!   takes; if its client leaves, it is cancelled.
 //! * There may be 4,096 connections, or half as many as supervisord may have files open. Then the one that has waited
-//!   longest for its next request is closed for a new one, and if all are busy the new one is answered with 503.
+//!   longest for its next request is closed for a new one, and if all are busy the new one is answered with 503; or, if
+//!   many are being told so already, just closed.
 
 mod answer;
 mod auth;
@@ -24,14 +27,14 @@ mod watch;
 use std::{
     io,
     sync::{Arc, mpsc},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use hyper::{server::conn::http1, service::service_fn};
 use tokio::{
     net::{TcpListener, UnixListener},
     runtime,
-    sync::{Notify, watch as signal},
+    sync::{Notify, Semaphore, watch as signal},
 };
 
 use self::{
@@ -44,12 +47,18 @@ pub use self::{
     logtail::{Log, LogFiles, log_files},
     watch::Limits,
 };
-use crate::{config::Credentials, logger::Logger, rpc::Registry};
+use crate::{config::Credentials, logger::Logger, rpc::Registry, xmlrpc::ANSWER_LIMIT};
 
 /// How long to wait before accepting again when the system has no file descriptor left.
 const BREATHER: Duration = Duration::from_millis(100);
 
-/// How many threads may read logs, or large requests.
+/// How many clients at once may be told that the server is full: each keeps its file descriptor until it has read that.
+const TURNED_AWAY: usize = 32;
+
+/// What goes wrong with every client of a crowd is said once in so long.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How many threads may read logs, large requests and large answers.
 const OTHER_THREADS: usize = 32;
 
 /// What all connections of all sockets share.
@@ -61,6 +70,14 @@ struct Server {
     builder: http1::Builder,
     /// A connection came to an empty server.
     busy: Notify,
+    /// For clients that are told that the server is full.
+    turned_away: Arc<Semaphore>,
+    /// KiB of memory that the larger requests may still take.
+    requests: Arc<Semaphore>,
+    /// KiB of memory that the larger answers may still take.
+    answers: Arc<Semaphore>,
+    /// For work that is done on other threads: large requests and answers, and logs.
+    others: Arc<Semaphore>,
 }
 
 /// What all connections of one socket share.
@@ -77,6 +94,23 @@ struct Endpoint {
     server: Arc<Server>,
     site: Arc<Site>,
     watch: Arc<Watch>,
+}
+
+impl Server {
+    /// Does heavy work where it holds up nobody, with at most so many others; on its way it waits.
+    async fn apart<R: Send + 'static>(&self, work: impl FnOnce() -> R + Send + 'static) -> R {
+        // It is never closed.
+        let place = self.others.clone().acquire_owned().await.ok();
+        let done = tokio::task::spawn_blocking(move || {
+            // Given back when the work is done, not when its client stops waiting.
+            let _place = place;
+            work()
+        });
+        match done.await {
+            Ok(done) => done,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
 }
 
 /// The running servers.
@@ -189,9 +223,21 @@ async fn serve(
         // One buffer and one plain write for headers and body together; measured, it saves 7 % of a small answer.
         .writev(false)
         .title_case_headers(true);
+    // Few in proportion to the connections: the files that these leave are for the programs.
+    let turned_away = (limits.connections / 8).clamp(1, TURNED_AWAY);
     let watchlist = Watchlist::new(limits);
-    let server =
-        Arc::new(Server { registry, log_files, logger, watchlist: watchlist.clone(), builder, busy: Notify::new() });
+    let server = Arc::new(Server {
+        registry,
+        log_files,
+        logger,
+        watchlist: watchlist.clone(),
+        builder,
+        busy: Notify::new(),
+        turned_away: Arc::new(Semaphore::new(turned_away)),
+        requests: Arc::new(Semaphore::new(watchlist.limits().requests >> 10)),
+        answers: Arc::new(Semaphore::new((2 * ANSWER_LIMIT) >> 10)),
+        others: Arc::new(Semaphore::new(OTHER_THREADS)),
+    });
     let mut doors = Vec::new();
     for (bound, credentials) in sockets {
         let any_path = matches!(bound, Bound::Unix(_));
@@ -219,13 +265,13 @@ async fn serve(
 
 /// Accepts for as long as the server runs.
 async fn accept(server: Arc<Server>, door: Door, site: Arc<Site>) {
-    let mut complained = false;
+    let (mut broken, mut full) = (Complaint::default(), Complaint::default());
     loop {
         let stream = match door.accept().await {
             Ok(stream) => stream,
             Err(error) if is_of_one_client(&error) => continue,
             Err(error) => {
-                if !std::mem::replace(&mut complained, true) {
+                if broken.is_due(Instant::now()) {
                     server.logger.error(format_args!("cannot accept a connection: {error}"));
                 }
                 tokio::time::sleep(BREATHER).await;
@@ -234,7 +280,6 @@ async fn accept(server: Arc<Server>, door: Door, site: Arc<Site>) {
         };
         match server.watchlist.admit() {
             Ok(place) => {
-                complained = false;
                 server.busy.notify_one();
                 let endpoint =
                     Arc::new(Endpoint { server: server.clone(), site: site.clone(), watch: place.watch.clone() });
@@ -247,14 +292,34 @@ async fn accept(server: Arc<Server>, door: Door, site: Arc<Site>) {
                 });
             }
             Err(open) => {
-                if !std::mem::replace(&mut complained, true) {
+                if full.is_due(Instant::now()) {
                     server.logger.warn(format_args!(
                         "{open} connections are open and busy; new ones are answered with 503 until one is done"
                     ));
                 }
-                tokio::spawn(connection::turn_away(stream));
+                if let Ok(place) = server.turned_away.clone().try_acquire_owned() {
+                    tokio::spawn(async move {
+                        connection::turn_away(stream).await;
+                        drop(place);
+                    });
+                }
             }
         }
+    }
+}
+
+/// When something was last complained about.
+#[derive(Debug, Default)]
+struct Complaint(Option<Instant>);
+
+impl Complaint {
+    /// Whether it is time to say it, again or for the first time. If so, it counts as said.
+    fn is_due(&mut self, now: Instant) -> bool {
+        let due = self.0.is_none_or(|last| now - last >= COMPLAINT_INTERVAL);
+        if due {
+            self.0 = Some(now);
+        }
+        due
     }
 }
 
@@ -279,5 +344,18 @@ async fn sweep(server: Arc<Server>) {
                 break;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crowd_is_one_complaint() {
+        let start = Instant::now();
+        let mut complaint = Complaint::default();
+        let said = (0..150).filter(|number| complaint.is_due(start + COMPLAINT_INTERVAL * *number / 100)).count();
+        assert_eq!(said, 2);
     }
 }

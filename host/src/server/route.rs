@@ -31,12 +31,8 @@ pub(super) async fn answer(
                 (Route::Elsewhere, &Method::POST) if endpoint.site.any_path => {
                     rpc2::call(&endpoint, &head.headers, body).await
                 }
-                (Route::Logtail, &Method::GET) => {
-                    logtail::answer(&endpoint.server.log_files, Log::of_path(&path)).await
-                }
-                (Route::MainLogtail, &Method::GET) => {
-                    logtail::answer(&endpoint.server.log_files, Some(Log::Main)).await
-                }
+                (Route::Logtail, &Method::GET) => logtail::answer(&endpoint.server, Log::of_path(&path)).await,
+                (Route::MainLogtail, &Method::GET) => logtail::answer(&endpoint.server, Some(Log::Main)).await,
                 (Route::Web, &Method::POST)
                 | (Route::Web | Route::Static | Route::Elsewhere, &Method::GET | &Method::HEAD) => {
                     rpc2::refuse(&endpoint, &head.headers, body, StatusCode::NOT_FOUND).await

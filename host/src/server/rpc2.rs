@@ -1,6 +1,6 @@
 //! `POST /RPC2`: from bytes to a method and back.
 
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
@@ -10,16 +10,20 @@ use hyper::{
     header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING},
 };
 use plugin_api::{Fault, Value};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
     Endpoint,
     answer::{Answer, last, refusal, whole},
     watch::Phase,
 };
-use crate::xmlrpc;
+use crate::xmlrpc::{self, ANSWER_LIMIT};
 
 /// A refused request's body up to this size is read and forgotten, so that the connection can go on.
 const FORGETTABLE: u64 = 64 << 10;
+
+/// A request up to this size counts as nothing; and so does what comes of a larger one until it is as much again.
+const SMALL: usize = 256 << 10;
 
 /// A request or an answer from this size on would keep other clients waiting while it is read or written as XML.
 const LARGE: usize = 2 << 20;
@@ -34,46 +38,72 @@ pub(super) async fn call(endpoint: &Endpoint, headers: &HeaderMap, body: Incomin
     if body.size_hint().exact().is_none_or(|length| length > limit as u64) {
         return refuse(endpoint, headers, body, StatusCode::PAYLOAD_TOO_LARGE).await;
     }
-    // A client that left before it had asked hears nothing.
-    let Some(body) = collect(body).await else { return last(refusal(StatusCode::BAD_REQUEST)) };
+    let (body, _memory) = match collect(&endpoint.server.requests, body).await {
+        Ok(collected) => collected,
+        // A client that left before it had asked hears nothing.
+        Err(Missing::Rest) => return last(refusal(StatusCode::BAD_REQUEST)),
+        Err(Missing::Memory) => {
+            endpoint.watch.unread.store(true, Relaxed);
+            return last(refusal(StatusCode::SERVICE_UNAVAILABLE));
+        }
+    };
     endpoint.watch.enter(Phase::Call);
-    let request =
-        if body.len() < LARGE { xmlrpc::decode_call(&body) } else { apart(move || xmlrpc::decode_call(&body)).await };
+    let request = if body.len() < LARGE {
+        xmlrpc::decode_call(&body)
+    } else {
+        endpoint.server.apart(move || xmlrpc::decode_call(&body)).await
+    };
     let request = match request {
         Ok(request) if !request.name.is_empty() => request,
         Ok(_) => return invalid(endpoint, &"no method name"),
         Err(error) => return invalid(endpoint, &error),
     };
     let result = endpoint.server.registry.call(&request.name, request.params).await;
-    whole("text/xml", if is_large(&result) { apart(move || encode(&result)).await } else { encode(&result) })
+    match &result {
+        Ok(value) if xmlrpc::size_up_to(value, LARGE) > LARGE => whole("text/xml", large(endpoint, result).await),
+        _ => whole("text/xml", encode(&result).into()),
+    }
 }
 
 fn encode(result: &Result<Value, Fault>) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
     match result {
-        Ok(value) => xmlrpc::encode_response(value, &mut out),
+        Ok(value) => xmlrpc::encode_response(value, ANSWER_LIMIT, &mut out),
         Err(fault) => xmlrpc::encode_fault(fault, &mut out),
     }
     out
 }
 
-/// Only what is large at a glance: to look at every value of a deep one would cost what it is to save.
-fn is_large(result: &Result<Value, Fault>) -> bool {
-    match result {
-        Ok(Value::Array(elements)) => elements.len() > LARGE / 64,
-        Ok(Value::Struct(members)) => members.len() > LARGE / 64,
-        Ok(Value::Base64(bytes)) => bytes.len() > LARGE,
-        Ok(value) => value.as_str().is_some_and(|text| text.len() > LARGE),
-        Err(_) => false,
+/// A large answer, made where it holds up nobody. The larger ones of all clients take turns; a place among them is given
+/// back when the client has its answer.
+async fn large(endpoint: &Endpoint, result: Result<Value, Fault>) -> Bytes {
+    let result = match result {
+        Ok(value) if xmlrpc::size_up_to(&value, ANSWER_LIMIT) > ANSWER_LIMIT => Err(xmlrpc::too_large()),
+        result => result,
+    };
+    let size = result.as_ref().map_or(0, |value| xmlrpc::size_up_to(value, ANSWER_LIMIT));
+    let answers = endpoint.server.answers.clone().acquire_many_owned(kib(size));
+    let Ok(memory) = tokio::time::timeout(endpoint.server.watchlist.limits().request, answers).await else {
+        return encode(&Err(Fault::failed_with("too many large answers are on their way; try again later"))).into();
+    };
+    let bytes = endpoint.server.apart(move || encode(&result)).await;
+    Bytes::from_owner(Accounted { bytes, _memory: memory.ok() })
+}
+
+/// Bytes of an answer that count for as long as they are there.
+struct Accounted {
+    bytes: Vec<u8>,
+    _memory: Option<OwnedSemaphorePermit>,
+}
+
+impl AsRef<[u8]> for Accounted {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
-/// Does heavy work where it holds up nobody.
-async fn apart<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
+fn kib(bytes: usize) -> u32 {
+    u32::try_from(bytes >> 10).unwrap_or(u32::MAX)
 }
 
 fn invalid(endpoint: &Endpoint, why: &dyn std::fmt::Display) -> Response<Answer> {
@@ -82,21 +112,43 @@ fn invalid(endpoint: &Endpoint, why: &dyn std::fmt::Display) -> Response<Answer>
     refusal(StatusCode::BAD_REQUEST)
 }
 
-/// The whole body; `None` if the client broke off.
-async fn collect(mut body: Incoming) -> Option<Bytes> {
+/// Why there is no body.
+enum Missing {
+    /// The client broke off.
+    Rest,
+    /// Other requests have taken what there is for them.
+    Memory,
+}
+
+/// The whole body, and what it takes of the memory that there is for requests. It is taken as the bytes come: what a
+/// client only announces costs nobody anything.
+async fn collect(
+    memory: &Arc<Semaphore>,
+    mut body: Incoming,
+) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Missing> {
     let first = match body.frame().await {
-        None => return Some(Bytes::new()),
-        Some(frame) => frame.ok()?.into_data().ok()?,
+        None => return Ok((Bytes::new(), None)),
+        Some(frame) => frame.ok().and_then(|frame| frame.into_data().ok()).ok_or(Missing::Rest)?,
     };
     if body.is_end_stream() {
         // As good as always, and then the bytes stay where they were received.
-        return Some(first);
+        return Ok((first, None));
     }
     let mut all = Vec::from(first);
+    let mut taken: Option<OwnedSemaphorePermit> = None;
     while let Some(frame) = body.frame().await {
-        all.extend_from_slice(&frame.ok()?.into_data().ok()?);
+        let data = frame.ok().and_then(|frame| frame.into_data().ok()).ok_or(Missing::Rest)?;
+        all.extend_from_slice(&data);
+        let held = taken.as_ref().map_or(0, OwnedSemaphorePermit::num_permits) << 10;
+        if all.len() > held + SMALL {
+            let more = memory.clone().try_acquire_many_owned(kib(all.len() - held)).map_err(|_| Missing::Memory)?;
+            match &mut taken {
+                Some(taken) => taken.merge(more),
+                None => taken = Some(more),
+            }
+        }
     }
-    Some(all.into())
+    Ok((all.into(), taken))
 }
 
 /// Refuses a request that may have a body.

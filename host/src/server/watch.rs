@@ -22,10 +22,12 @@ use parking_lot::Mutex;
 pub struct Limits {
     /// Of a request's body, in bytes; larger ones are answered with 413.
     pub body: usize,
+    /// Of all larger requests' bodies together, in bytes; what comes when they are this many is answered with 503.
+    pub requests: usize,
     /// Of a request's line and headers together, in bytes; larger ones are answered with 431.
     pub head: usize,
-    /// How many connections may be open. At the limit the one that has waited longest for its next request is closed;
-    /// if none waits, the new one is answered with 503.
+    /// How many connections may be open. At the limit one that was refused already is closed, or the one that has waited
+    /// longest for its next request; if there is none, the new one is answered with 503.
     pub connections: usize,
     /// How long a request's headers may take, and how long its body may stand still, before the answer is 408.
     pub request: Duration,
@@ -47,6 +49,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body: 64 << 20,
+            requests: 256 << 20,
             head: 64 << 10,
             connections: 4096,
             request: Duration::from_secs(30),
@@ -85,6 +88,8 @@ pub(super) enum Phase {
     Answer,
     /// The answer goes on for as long as the client likes.
     Stream,
+    /// It was refused and is left the time to read that.
+    Parting,
 }
 
 /// Why a connection has to end.
@@ -140,7 +145,8 @@ impl Watch {
             2 => Phase::Body,
             3 => Phase::Call,
             4 => Phase::Answer,
-            _ => Phase::Stream,
+            5 => Phase::Stream,
+            _ => Phase::Parting,
         }
     }
 
@@ -212,9 +218,16 @@ impl Watchlist {
             let longest = connections
                 .open
                 .iter()
-                .filter(|(_, watch)| watch.phase() == Phase::Idle && watch.order() == Order::None)
-                .max_by_key(|(_, watch)| now.wrapping_sub(watch.since.load(Relaxed)))
-                .map(|(&id, _)| id);
+                .filter_map(|(&id, watch)| {
+                    let parting = match (watch.phase(), watch.order()) {
+                        (Phase::Idle, Order::None) => false,
+                        (Phase::Parting, Order::None | Order::TimedOut) => true,
+                        _ => return None,
+                    };
+                    Some((parting, now.wrapping_sub(watch.since.load(Relaxed)), id))
+                })
+                .max()
+                .map(|(_, _, id)| id);
             match longest.and_then(|id| connections.open.remove(&id)) {
                 Some(watch) => watch.command(Order::Close),
                 None => return Err(connections.open.len()),

@@ -200,6 +200,7 @@ impl Inner {
     pub(super) fn reaped(&self, pid: i32, exit: Exit) {
         let mut state = self.groups.lock();
         let Some(&id) = state.by_pid.get(&pid) else {
+            state.strays.remove(&pid);
             self.logger.info(format_args!("reaped unknown pid {pid} ({exit})"));
             return;
         };

@@ -1,6 +1,13 @@
 //! The groups and processes there are, and how they are found.
 
-use std::{collections::HashMap, ffi::OsString, io, path::Path, sync::Arc, time::SystemTime};
+use std::{
+    collections::{HashMap, HashSet},
+    ffi::OsString,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::SystemTime,
+};
 
 use tokio::sync::watch;
 
@@ -15,6 +22,8 @@ use crate::{
     },
     states::ProcessState,
 };
+
+pub use crate::text::namespec::{make_namespec, split_namespec};
 
 /// Names a process for as long as its group is active. Never used again for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,10 +65,13 @@ impl Process {
         group: &str,
         supervisord: &config::Supervisord,
         environment: &[(OsString, OsString)],
+        made: &mut Vec<PathBuf>,
     ) -> io::Result<Self> {
-        let target = |output: &config::Output, channel| {
+        let mut target = |output: &config::Output, channel| {
             Target::new(output, &config.name, || {
-                auto::create(&supervisord.childlogdir, &config.name, channel, &supervisord.identifier)
+                let path = auto::create(&supervisord.childlogdir, &config.name, channel, &supervisord.identifier)?;
+                made.push(path.clone());
+                Ok(path)
             })
         };
         let stdout = target(&config.stdout, Channel::Stdout)?;
@@ -107,11 +119,22 @@ pub(super) struct Group {
     pub(super) processes: Vec<ProcessId>,
 }
 
-/// A group with its processes, ready to become active. Making one may wait; adding it does not.
+/// A group with its processes, ready to become active. Making one may wait; adding it does not. Dropping one that was
+/// not added may wait as well: it removes the files that were made for it.
 #[derive(Debug)]
 pub(super) struct NewGroup {
     config: Arc<config::Group>,
     processes: Vec<Process>,
+    made: Vec<PathBuf>,
+}
+
+impl Drop for NewGroup {
+    fn drop(&mut self) {
+        for path in &self.made {
+            // The next start cleans up what is left.
+            let _ = std::fs::remove_file(path);
+        }
+    }
 }
 
 impl NewGroup {
@@ -120,12 +143,11 @@ impl NewGroup {
         supervisord: &config::Supervisord,
         environment: &[(OsString, OsString)],
     ) -> io::Result<Self> {
-        let processes = config
-            .processes
-            .iter()
-            .map(|process| Process::new(process, &config.name, supervisord, environment))
-            .collect::<io::Result<_>>()?;
-        Ok(Self { config: Arc::clone(config), processes })
+        let mut new = Self { config: Arc::clone(config), processes: Vec::new(), made: Vec::new() };
+        for process in &config.processes {
+            new.processes.push(Process::new(process, &config.name, supervisord, environment, &mut new.made)?);
+        }
+        Ok(new)
     }
 }
 
@@ -136,6 +158,8 @@ pub(super) struct State {
     pub(super) groups: Vec<Group>,
     pub(super) processes: HashMap<ProcessId, Process>,
     pub(super) by_pid: HashMap<i32, ProcessId>,
+    /// Children of ours whose group was removed: they could not be killed and counted as UNKNOWN.
+    pub(super) strays: HashSet<i32>,
     last_id: u64,
 }
 
@@ -149,19 +173,21 @@ pub enum Found {
 }
 
 impl State {
-    /// Makes a group active. Answers whether there was none of that name.
-    pub(super) fn add(&mut self, group: NewGroup) -> bool {
+    /// Makes a group active. Answers whether there was none of that name; if there was, the new one stays as it is, to be
+    /// dropped where that may wait.
+    pub(super) fn add(&mut self, group: &mut NewGroup) -> bool {
         if self.group(&group.config.name).is_some() {
             return false;
         }
         let mut processes = Vec::with_capacity(group.processes.len());
-        for process in group.processes {
+        group.made.clear();
+        for process in group.processes.drain(..) {
             self.last_id += 1;
             let id = ProcessId(self.last_id);
             self.processes.insert(id, process);
             processes.push(id);
         }
-        self.groups.push(Group { config: group.config, processes });
+        self.groups.push(Group { config: Arc::clone(&group.config), processes });
         true
     }
 
@@ -172,7 +198,11 @@ impl State {
             return Some(false);
         }
         for id in self.groups.remove(index).processes {
-            self.processes.remove(&id);
+            if let Some(process) = self.processes.remove(&id)
+                && self.by_pid.remove(&process.machine.pid()).is_some()
+            {
+                self.strays.insert(process.machine.pid());
+            }
         }
         Some(true)
     }
@@ -240,29 +270,15 @@ impl State {
     }
 }
 
-/// `group:name` and what is short for it. No process stands for the whole group.
-pub fn split_namespec(namespec: &str) -> (&str, Option<&str>) {
-    match namespec.split_once(':') {
-        Some((group, "" | "*")) => (group, None),
-        Some((group, process)) => (group, Some(process)),
-        None => (namespec, Some(namespec)),
-    }
-}
-
-/// The short form of `group:name`: the name alone where both are the same.
-pub fn make_namespec(group: &str, process: &str) -> String {
-    if group == process { process.to_owned() } else { format!("{group}:{process}") }
-}
-
 /// Makes every group of a config.
 pub(super) fn all(config: &Config, environment: &[(OsString, OsString)]) -> io::Result<State> {
     let mut state = State::default();
     for group in &config.groups {
-        let new = NewGroup::new(group, &config.supervisord, environment).map_err(|error| {
+        let mut new = NewGroup::new(group, &config.supervisord, environment).map_err(|error| {
             let dir: &Path = &config.supervisord.childlogdir;
             io::Error::new(error.kind(), format!("could not make a log file in {}: {error}", dir.display()))
         })?;
-        state.add(new);
+        state.add(&mut new);
     }
     Ok(state)
 }
@@ -270,7 +286,7 @@ pub(super) fn all(config: &Config, environment: &[(OsString, OsString)]) -> io::
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process::fixtures;
+    use crate::process::{fixtures, state::Input};
 
     fn state() -> State {
         let group = |name: &str, priority, processes: &[(&str, i32)]| {
@@ -284,8 +300,8 @@ mod tests {
         let mut state = State::default();
         for group in [group("web", 20, &[("b", 2), ("a", 1)]), group("cat", 10, &[("cat", 1)]), group("empty", 5, &[])]
         {
-            assert!(state.add(NewGroup::new(&group, &supervisord, &[]).unwrap()));
-            assert!(!state.add(NewGroup::new(&group, &supervisord, &[]).unwrap()));
+            assert!(state.add(&mut NewGroup::new(&group, &supervisord, &[]).unwrap()));
+            assert!(!state.add(&mut NewGroup::new(&group, &supervisord, &[]).unwrap()));
         }
         state
     }
@@ -317,8 +333,6 @@ mod tests {
         let state = state();
         assert_eq!(names(&state, &state.by_priority()), ["cat", "a", "b"]);
         assert_eq!(names(&state, &state.by_name()), ["cat", "a", "b"]);
-        assert_eq!(make_namespec("web", "a"), "web:a");
-        assert_eq!(make_namespec("cat", "cat"), "cat");
     }
 
     #[test]
@@ -327,5 +341,46 @@ mod tests {
         assert_eq!(state.remove("web"), Some(true));
         assert_eq!(state.remove("web"), None);
         assert_eq!(names(&state, &state.by_name()), ["cat"]);
+    }
+
+    #[test]
+    fn a_pid_that_outlives_its_group_belongs_to_nobody() {
+        let mut state = state();
+        let Some(Found::Process(id)) = state.find("cat") else { panic!("no cat") };
+        let process = state.processes.get_mut(&id).unwrap();
+        for input in [Input::Start, Input::Spawned(5), Input::Stop { waited_for: false }] {
+            process.machine.step(&process.config, Time::ZERO, input);
+        }
+        process.machine.step(&process.config, Time::ZERO, Input::KillFailed("EPERM".to_owned()));
+        state.by_pid.insert(5, id);
+        assert_eq!(state.remove("cat"), Some(true), "it is UNKNOWN");
+        assert!(state.by_pid.is_empty());
+        assert!(state.strays.contains(&5), "and still to be reaped");
+    }
+
+    #[test]
+    fn a_group_that_is_not_added_leaves_no_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let supervisord = fixtures::supervisord(dir.path());
+        let files = || std::fs::read_dir(dir.path()).unwrap().count();
+        let auto = |name: &str| {
+            let mut process = fixtures::process(name);
+            process.stdout.logfile = config::Logfile::Auto;
+            process.stderr.logfile = config::Logfile::Auto;
+            Arc::new(process)
+        };
+        let group = |processes| Arc::new(config::Group { name: "g".to_owned(), priority: 1, processes });
+
+        let half = group(vec![auto("a"), auto("no/such/folder")]);
+        assert!(NewGroup::new(&half, &supervisord, &[]).is_err());
+        assert_eq!(files(), 0);
+
+        let (whole, mut state) = (group(vec![auto("a")]), State::default());
+        let mut winner = NewGroup::new(&whole, &supervisord, &[]).unwrap();
+        let mut loser = NewGroup::new(&whole, &supervisord, &[]).unwrap();
+        assert!(state.add(&mut winner) && !state.add(&mut loser));
+        assert_eq!(files(), 4);
+        drop((winner, loser));
+        assert_eq!(files(), 2);
     }
 }

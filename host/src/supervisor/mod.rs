@@ -235,8 +235,9 @@ impl Supervisor {
         if self.0.groups.lock().group(&group.name).is_some() {
             return Ok(false);
         }
-        let new = NewGroup::new(group, &self.config().supervisord, &self.0.environment)?;
-        if !self.0.groups.lock().add(new) {
+        let mut new = NewGroup::new(group, &self.config().supervisord, &self.0.environment)?;
+        let added = self.0.groups.lock().add(&mut new);
+        if !added {
             return Ok(false);
         }
         self.bus().publish(Event::ProcessGroupAdded { group: group.name.clone() });

@@ -6,6 +6,7 @@ use std::{
 };
 
 use mio::{Events, Interest, Poll, Token, net::UnixStream};
+use nix::errno::Errno;
 use signal_hook::{
     consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR2},
     iterator::{backend::SignalDelivery, exfiltrator::SignalOnly},
@@ -15,7 +16,7 @@ use super::{Inner, Outcome, groups::ProcessId};
 use crate::{
     events::Event,
     process::{
-        reap::reap,
+        reap::{adopts_orphans, has_any_ended, reap, reap_any},
         signals,
         state::{Input, Time},
     },
@@ -58,9 +59,10 @@ impl Inner {
     pub(super) fn run(&self, mut reactor: Reactor) -> Outcome {
         let mut events = Events::with_capacity(8);
         let mut next_report = None;
+        let adopts = adopts_orphans();
         self.output.bus().publish(Event::SupervisorRunning);
         loop {
-            self.reap();
+            self.reap(adopts);
             let busy = self.requests() | self.tick();
             let stopping = self.is_stopping();
             if stopping && self.shut_down(&mut next_report) {
@@ -119,20 +121,37 @@ impl Inner {
         }
     }
 
-    fn reap(&self) {
-        loop {
-            match reap() {
-                Ok(Some((pid, exit))) => self.reaped(pid, exit),
-                Ok(None) => return,
-                Err(errno) => {
-                    self.logger.critical(format_args!(
-                        "waitpid error {}; a process may not be cleaned up properly",
-                        errno as i32
-                    ));
-                    return;
-                }
+    /// Learns of the children that have ended. Those that are none of ours are left to whoever started them, a plugin
+    /// perhaps, which waits for them; unless it is for us to reap what nobody waits for.
+    fn reap(&self, adopts: bool) {
+        let result = if adopts { self.reap_all() } else { self.reap_ours() };
+        if let Err(errno) = result {
+            let what = "a process may not be cleaned up properly";
+            self.logger.critical(format_args!("waitpid error {}; {what}", errno as i32));
+        }
+    }
+
+    fn reap_all(&self) -> Result<(), Errno> {
+        while let Some((pid, exit)) = reap_any()? {
+            self.reaped(pid, exit);
+        }
+        Ok(())
+    }
+
+    fn reap_ours(&self) -> Result<(), Errno> {
+        if !has_any_ended() {
+            return Ok(());
+        }
+        let pids: Vec<_> = {
+            let state = self.groups.lock();
+            state.by_pid.keys().chain(&state.strays).copied().collect()
+        };
+        for pid in pids {
+            if let Some(exit) = reap(pid)? {
+                self.reaped(pid, exit);
             }
         }
+        Ok(())
     }
 
     /// Does what clients ask for. Answers whether more is waiting.
@@ -199,5 +218,56 @@ impl Inner {
             }
             return false;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{process::Command, sync::Arc, time::Instant};
+
+    use nix::sys::wait::{Id, WaitPidFlag, waitid};
+
+    use crate::{
+        config::{self, Config, Overrides},
+        process::{fixtures, output},
+        states::ProcessState,
+        supervisor::Supervisor,
+    };
+
+    #[test]
+    fn a_child_that_a_plugin_started_is_left_to_it() {
+        let mut stranger = Command::new("/bin/sh").args(["-c", "exit 7"]).spawn().unwrap();
+        let pid = nix::unistd::Pid::from_raw(stranger.id().try_into().unwrap());
+        waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT).unwrap();
+
+        let dir = tempfile::tempdir().unwrap();
+        let process = config::Process { command: "/bin/true".to_owned(), startsecs: 0, ..fixtures::process("ours") };
+        let process = Arc::new(process);
+        let group = Arc::new(config::Group { name: "ours".to_owned(), priority: 1, processes: vec![process] });
+        let config = Config {
+            file: dir.path().join("supervisord.conf"),
+            here: dir.path().to_owned(),
+            supervisord: fixtures::supervisord(dir.path()),
+            servers: Vec::new(),
+            groups: vec![group],
+            rpcinterfaces: Vec::new(),
+            messages: Vec::new(),
+        };
+        let (output, logger) = output::start(&config.supervisord).unwrap();
+        let supervisor = Supervisor::new(config, Overrides::default(), logger, output.clone()).unwrap();
+        let runs = std::thread::spawn({
+            let supervisor = supervisor.clone();
+            move || supervisor.run()
+        });
+        let begin = Instant::now();
+        let ours = |state| supervisor.by_name()[0].state == state;
+        while !ours(ProcessState::Exited) {
+            assert!(begin.elapsed().as_secs() < 20, "the stranger hides our own");
+            std::thread::yield_now();
+        }
+        assert_eq!(stranger.wait().unwrap().code(), Some(7));
+        supervisor.shutdown();
+        runs.join().unwrap();
+        output.stop(std::time::Duration::from_secs(5));
     }
 }

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use super::repr::repr;
+
 /// One option a program knows.
 #[derive(Clone, Copy, Debug)]
 pub struct Known {
@@ -52,10 +54,15 @@ pub fn refuse_repeats(given: &[Given], single: impl Fn(usize) -> bool) -> Result
     let mut seen = BTreeSet::new();
     for option in given.iter().filter(|option| single(option.index)) {
         if !seen.insert(option.index) {
-            return Err(format!("conflicting command line option '{}'", option.spelling));
+            return Err(conflict(&option.spelling));
         }
     }
     Ok(())
+}
+
+/// What is said of an option that is given twice.
+pub fn conflict(spelling: &str) -> String {
+    format!("conflicting command line option {}", repr(spelling))
 }
 
 fn read_long<'a>(

@@ -4,8 +4,10 @@
 
 pub mod complain;
 pub mod getopt;
+pub mod namespec;
 pub mod nearest;
 pub mod pad;
 pub mod python;
 pub mod repr;
 pub mod shlex;
+pub mod signals;

@@ -21,11 +21,25 @@ pub fn int(text: &str) -> Result<i64, String> {
 
 /// Python's `int(text, base)` for base 8 and 10, held within 64 bits.
 pub fn int_with_base(text: &str, base: u32) -> Result<i64, String> {
-    parse(strip(text), base).ok_or_else(|| format!("invalid literal for int() with base {base}: {}", repr(text)))
+    match exact_int(text, base) {
+        Ok(number) | Err(NotInt::Beyond(number)) => Ok(number),
+        Err(NotInt::NoNumber) => Err(format!("invalid literal for int() with base {base}: {}", repr(text))),
+    }
 }
 
-fn parse(text: &str, base: u32) -> Option<i64> {
-    let (negative, mut digits) = match text.as_bytes().first()? {
+/// Why a text is no integer of 64 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotInt {
+    /// Python would not take it either.
+    NoNumber,
+    /// Python's integers have no end. This is the nearest that 64 bits hold.
+    Beyond(i64),
+}
+
+/// Python's `int(text, base)` for base 8 and 10, where 64 bits hold it.
+pub fn exact_int(text: &str, base: u32) -> Result<i64, NotInt> {
+    let text = strip(text);
+    let (negative, mut digits) = match text.as_bytes().first().ok_or(NotInt::NoNumber)? {
         b'-' => (true, &text[1..]),
         b'+' => (false, &text[1..]),
         _ => (false, text),
@@ -35,6 +49,7 @@ fn parse(text: &str, base: u32) -> Option<i64> {
         digits = digits.strip_prefix('_').unwrap_or(digits);
     }
     let mut value: i64 = 0;
+    let mut beyond = false;
     let mut after_digit = false;
     for c in digits.chars() {
         // One underscore may stand between two digits.
@@ -42,12 +57,18 @@ fn parse(text: &str, base: u32) -> Option<i64> {
             after_digit = false;
             continue;
         }
-        let digit = i64::from(c.to_digit(base)?);
-        value = value.saturating_mul(i64::from(base));
-        value = if negative { value.saturating_sub(digit) } else { value.saturating_add(digit) };
+        let digit = i64::from(c.to_digit(base).ok_or(NotInt::NoNumber)?);
+        let digit = if negative { -digit } else { digit };
+        let longer = value.checked_mul(i64::from(base)).and_then(|value| value.checked_add(digit));
+        beyond |= longer.is_none();
+        value = longer.unwrap_or(if negative { i64::MIN } else { i64::MAX });
         after_digit = true;
     }
-    after_digit.then_some(value)
+    match (after_digit, beyond) {
+        (true, false) => Ok(value),
+        (true, true) => Err(NotInt::Beyond(value)),
+        (false, _) => Err(NotInt::NoNumber),
+    }
 }
 
 #[cfg(test)]
@@ -64,6 +85,14 @@ mod tests {
         }
         assert_eq!(int("99999999999999999999"), Ok(i64::MAX));
         assert_eq!(int("-99999999999999999999"), Ok(i64::MIN));
+        assert_eq!(
+            int("9223372036854775807000x"),
+            Err("invalid literal for int() with base 10: '9223372036854775807000x'".into())
+        );
+        assert_eq!(exact_int("-9223372036854775808", 10), Ok(i64::MIN));
+        assert_eq!(exact_int("9223372036854775808", 10), Err(NotInt::Beyond(i64::MAX)));
+        assert_eq!(exact_int("-9_223_372_036_854_775_809", 10), Err(NotInt::Beyond(i64::MIN)));
+        assert_eq!(exact_int("9223372036854775808_", 10), Err(NotInt::NoNumber));
     }
 
     #[test]

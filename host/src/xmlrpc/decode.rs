@@ -17,7 +17,7 @@ use super::body::{is_blank, text_of};
 use super::problem::{DecodeError, Problem};
 use super::scalar::{decode_base64, parse_date_time, parse_double, parse_int};
 use super::xml::{self, Piece, unescape};
-use super::{MethodCall, NESTING_LIMIT};
+use super::{ANSWER_NESTING_LIMIT, MethodCall, NESTING_LIMIT};
 
 /// Reads a `<methodCall>`.
 ///
@@ -34,7 +34,7 @@ pub fn decode_call(body: &[u8]) -> Result<MethodCall, DecodeError> {
 
 /// Reads a `<methodResponse>`: the value, or the fault that was given instead.
 pub fn decode_response(body: &[u8]) -> Result<Result<Value, Fault>, DecodeError> {
-    Decoder::new(&text_of(body)?, NESTING_LIMIT + NESTING_LIMIT / 2).document(Decoder::response)
+    Decoder::new(&text_of(body)?, ANSWER_NESTING_LIMIT).document(Decoder::response)
 }
 
 /// The elements of XML-RPC.

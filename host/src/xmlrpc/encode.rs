@@ -4,19 +4,35 @@ use std::io::Write as _;
 
 use plugin_api::abi::{Fault, Value};
 
-use super::scalar::encode_base64;
-use super::xml::run_length;
+use super::{ANSWER_NESTING_LIMIT, scalar::encode_base64, size::too_large, xml::run_length};
 
 const HEADER: &[u8] = b"<?xml version='1.0'?>\n";
 
-/// Appends the answer to a call.
+/// How much of an answer there may still be.
+#[derive(Clone, Copy)]
+struct Room {
+    /// How many more levels.
+    levels: usize,
+    /// How long the output may become, in bytes.
+    end: usize,
+}
+
+/// Appends the answer to a call; or, where it would be longer than `limit` bytes or is nested too deep to be written,
+/// the fault that says so.
 ///
 /// A string that XML cannot carry is written as `<base64>` of its UTF-8. A name of a member and the text of a fault,
 /// which must stay text, have U+FFFD in place of such a character.
-pub fn encode_response(value: &Value, out: &mut Vec<u8>) {
+pub fn encode_response(value: &Value, limit: usize, out: &mut Vec<u8>) {
+    let start = out.len();
     out.extend_from_slice(HEADER);
     out.extend_from_slice(b"<methodResponse>\n<params>\n<param>\n");
-    encode_value(value, out);
+    let room = Room { levels: ANSWER_NESTING_LIMIT, end: start.saturating_add(limit) };
+    if let Err(fault) = encode_value(value, room, out) {
+        out.truncate(start);
+        // What was written so far may be as much as the limit.
+        out.shrink_to(start + 1024);
+        return encode_fault(&fault, out);
+    }
     out.extend_from_slice(b"</param>\n</params>\n</methodResponse>\n");
 }
 
@@ -32,7 +48,7 @@ pub fn encode_fault(fault: &Fault, out: &mut Vec<u8>) {
     out.extend_from_slice(b"</string></value>\n</member>\n</struct></value>\n</fault>\n</methodResponse>\n");
 }
 
-/// Appends a call.
+/// Appends a call, which is as large and as deep as the caller makes it.
 pub fn encode_call(name: &str, params: &[Value], out: &mut Vec<u8>) {
     out.extend_from_slice(HEADER);
     out.extend_from_slice(b"<methodCall>\n<methodName>");
@@ -40,13 +56,13 @@ pub fn encode_call(name: &str, params: &[Value], out: &mut Vec<u8>) {
     out.extend_from_slice(b"</methodName>\n<params>\n");
     for param in params {
         out.extend_from_slice(b"<param>\n");
-        encode_value(param, out);
+        encode_value(param, Room { levels: usize::MAX, end: usize::MAX }, out).expect("there is room for everything");
         out.extend_from_slice(b"</param>\n");
     }
     out.extend_from_slice(b"</params>\n</methodCall>\n");
 }
 
-fn encode_value(value: &Value, out: &mut Vec<u8>) {
+fn encode_value(value: &Value, room: Room, out: &mut Vec<u8>) -> Result<(), Fault> {
     match value {
         // Python writes no line feed after this one.
         Value::Nil => out.extend_from_slice(b"<value><nil/></value>"),
@@ -68,32 +84,52 @@ fn encode_value(value: &Value, out: &mut Vec<u8>) {
             out.extend_from_slice(plugin_api::repr(value).as_bytes());
             out.extend_from_slice(b"</double></value>\n");
         }
-        Value::String(text) => encode_string(text, out),
-        Value::Shared(text) => encode_string(text, out),
+        Value::String(text) => encode_string(text, room, out)?,
+        Value::Shared(text) => encode_string(text, room, out)?,
         Value::DateTime(text) => {
             out.extend_from_slice(b"<value><dateTime.iso8601>");
+            room.check(out, text.len())?;
             encode_text(text, out);
             out.extend_from_slice(b"</dateTime.iso8601></value>\n");
         }
-        Value::Base64(bytes) => encode_bytes(bytes, out),
+        Value::Base64(bytes) => encode_bytes(bytes, room, out)?,
         Value::Array(values) => {
+            let room = room.inside()?;
             out.extend_from_slice(b"<value><array><data>\n");
             for value in values {
-                encode_value(value, out);
+                encode_value(value, room, out)?;
             }
             out.extend_from_slice(b"</data></array></value>\n");
         }
         Value::Struct(members) => {
+            let room = room.inside()?;
             out.extend_from_slice(b"<value><struct>\n");
             for member in members {
                 out.extend_from_slice(b"<member>\n<name>");
+                room.check(out, member.name.len())?;
                 encode_text(&member.name, out);
                 out.extend_from_slice(b"</name>\n");
-                encode_value(&member.value, out);
+                encode_value(&member.value, room, out)?;
                 out.extend_from_slice(b"</member>\n");
             }
             out.extend_from_slice(b"</struct></value>\n");
         }
+    }
+    room.check(out, 0)
+}
+
+impl Room {
+    /// One level further in.
+    fn inside(self) -> Result<Self, Fault> {
+        match self.levels.checked_sub(1) {
+            Some(levels) => Ok(Self { levels, ..self }),
+            None => Err(Fault::failed_with("the answer is nested too deep")),
+        }
+    }
+
+    /// Whether so many bytes may follow.
+    fn check(self, out: &[u8], more: usize) -> Result<(), Fault> {
+        if out.len().saturating_add(more) <= self.end { Ok(()) } else { Err(too_large()) }
     }
 }
 
@@ -101,20 +137,24 @@ fn encode_int(number: i64, out: &mut Vec<u8>) {
     write!(out, "{number}").expect("a vector takes all that is written to it");
 }
 
-fn encode_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+fn encode_bytes(bytes: &[u8], room: Room, out: &mut Vec<u8>) -> Result<(), Fault> {
+    room.check(out, bytes.len())?;
     out.extend_from_slice(b"<value><base64>\n");
     encode_base64(bytes, out);
     out.extend_from_slice(b"</base64></value>\n");
+    Ok(())
 }
 
-fn encode_string(text: &str, out: &mut Vec<u8>) {
+fn encode_string(text: &str, room: Room, out: &mut Vec<u8>) -> Result<(), Fault> {
+    room.check(out, text.len())?;
     let start = out.len();
     out.extend_from_slice(b"<value><string>");
     if escape(text, out, |_| false) {
         out.extend_from_slice(b"</string></value>\n");
+        Ok(())
     } else {
         out.truncate(start);
-        encode_bytes(text.as_bytes(), out);
+        encode_bytes(text.as_bytes(), room, out)
     }
 }
 
@@ -176,7 +216,7 @@ mod tests {
 
     fn encoded(value: &Value) -> String {
         let mut out = Vec::new();
-        encode_value(value, &mut out);
+        encode_value(value, Room { levels: 1, end: usize::MAX }, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -192,7 +232,7 @@ mod tests {
             ("when", Value::DateTime("20260131T23:59:59".into())),
             ("bytes", Value::Base64(b"hello".to_vec().into())),
         ]);
-        encode_response(&value, &mut out);
+        encode_response(&value, usize::MAX, &mut out);
         let expected = "before<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n<value><struct>\n\
             <member>\n<name>name</name>\n<value><string>cat</string></value>\n</member>\n\
             <member>\n<name>pid</name>\n<value><int>-5</int></value>\n</member>\n\
@@ -263,6 +303,38 @@ mod tests {
             assert_eq!(encoded(&text.as_str().into()), format!("<value><base64>\n{line}</base64></value>\n"));
             let name = encoded(&Value::structure([(text.as_str(), Value::Nil)]));
             assert!(name.contains("<name>&lt;a&gt;\u{fffd}</name>"), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_too_large_becomes_a_fault() {
+        let texts = [
+            Value::from("x".repeat(1000)),
+            Value::shared("x".repeat(1000)),
+            Value::array((0..1000).map(Value::Int)),
+            Value::structure([("x".repeat(1000), Value::Nil)]),
+            Value::Base64(vec![0; 1000].into()),
+            Value::DateTime("x".repeat(1000).into()),
+            Value::from("&".repeat(300)),
+        ];
+        for value in texts {
+            let (mut whole, mut cut) = (b"before".to_vec(), b"before".to_vec());
+            encode_response(&value, 1 << 20, &mut whole);
+            assert!(whole.len() > 1000);
+            encode_response(&value, 1000, &mut cut);
+            let cut = String::from_utf8(cut).unwrap();
+            assert!(cut.starts_with("before<?xml") && cut.contains("FAILED: the answer is too large"), "{cut}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_nested_too_deep_becomes_a_fault() {
+        let nested = |levels: usize| (0..levels).fold(Value::Int(1), |value, _| Value::array([value]));
+        for (levels, fault) in [(ANSWER_NESTING_LIMIT, false), (ANSWER_NESTING_LIMIT + 1, true), (2000, true)] {
+            let mut out = Vec::new();
+            encode_response(&nested(levels), usize::MAX, &mut out);
+            let text = String::from_utf8(out).unwrap();
+            assert_eq!(text.contains("FAILED: the answer is nested too deep"), fault, "{levels}");
         }
     }
 }

@@ -17,6 +17,7 @@ mod decode;
 mod encode;
 mod problem;
 mod scalar;
+mod size;
 mod transport;
 mod xml;
 
@@ -24,6 +25,7 @@ pub use client::{Client, ClientError};
 pub use decode::{decode_call, decode_response};
 pub use encode::{encode_call, encode_fault, encode_response};
 pub use problem::{DecodeError, Problem};
+pub use size::{ANSWER_LIMIT, size_up_to, too_large};
 pub use transport::Stream;
 
 use abi_stable::std_types::RVec;
@@ -41,6 +43,9 @@ pub struct MethodCall {
 /// How many arrays and structs may stand inside each other in a call. An answer may be half as deep again, because
 /// `system.multicall` wraps what a client had stored.
 pub const NESTING_LIMIT: usize = 64;
+
+/// How many may stand inside each other in an answer.
+pub const ANSWER_NESTING_LIMIT: usize = NESTING_LIMIT + NESTING_LIMIT / 2;
 
 #[cfg(test)]
 mod tests {
@@ -108,7 +113,7 @@ mod tests {
 
     fn response(value: &Value) -> Vec<u8> {
         let mut out = Vec::new();
-        encode_response(value, &mut out);
+        encode_response(value, ANSWER_LIMIT, &mut out);
         out
     }
 

@@ -3,26 +3,18 @@
 //! They are read as Supervisor reads them, that is, as Python's `int()`, `float()`, `time.strptime()` and
 //! `base64.decodebytes()` do.
 
-use std::num::IntErrorKind;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::problem::Problem;
+use crate::text::python::{NotInt, exact_int};
 
 /// Reads what Python's `int()` reads, up to 64 bits: blanks around, a sign, `_` between digits.
 pub(super) fn parse_int(text: &str) -> Result<i64, Problem> {
-    let digits = text.trim();
-    match digits.parse() {
-        Ok(number) => Ok(number),
-        Err(error) => match error.kind() {
-            IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => Err(Problem::IntRange),
-            _ => match without_underscores(digits) {
-                Some(digits) => parse_int(&digits),
-                None => Err(Problem::Int),
-            },
-        },
-    }
+    exact_int(text, 10).map_err(|error| match error {
+        NotInt::NoNumber => Problem::Int,
+        NotInt::Beyond(_) => Problem::IntRange,
+    })
 }
 
 /// Reads what Python's `float()` reads: also `inf`, `nan`, `.5` and `1_000.0`.

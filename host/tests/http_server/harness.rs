@@ -73,6 +73,7 @@ impl Toolbox {
     }
 
     pub fn hang(&self) {
+        self.0.waiting.fetch_add(1, SeqCst);
         loop {
             thread::park();
         }
@@ -91,12 +92,14 @@ impl Toolbox {
     }
 
     pub async fn spin(&self) {
+        self.0.waiting.fetch_add(1, SeqCst);
         loop {
             thread::park_timeout(Duration::from_mins(1));
         }
     }
 
     pub async fn later(&self, value: Value) -> Value {
+        self.0.waiting.fetch_add(1, SeqCst);
         let mut woken = false;
         std::future::poll_fn(|cx| {
             if std::mem::replace(&mut woken, true) {
@@ -329,6 +332,17 @@ impl Client {
         }
     }
 
+    /// All that still comes before the connection is closed.
+    pub(crate) fn read_to_end(&mut self) -> Vec<u8> {
+        while self.more() {}
+        std::mem::take(&mut self.buffer)
+    }
+
+    /// Whether the server would still take more: asked with a byte, which a server that has closed refuses.
+    pub(crate) fn is_served(&mut self) -> bool {
+        self.socket.write_all(b"\n").is_ok()
+    }
+
     /// Whether the server closes the connection without another answer.
     pub(crate) fn is_closed(&mut self) -> bool {
         self.receive().is_none()
@@ -374,7 +388,7 @@ pub(crate) fn echo() -> Vec<u8> {
 }
 
 /// Waits until it is so.
-pub(crate) fn until(what: &str, condition: impl Fn() -> bool) {
+pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !condition() {
         assert!(Instant::now() < end, "never: {what}");

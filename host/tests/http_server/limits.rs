@@ -5,7 +5,7 @@ use std::{sync::atomic::Ordering::SeqCst, thread, time::Duration};
 use plugin_api::Value;
 use supervisor_host::server::Limits;
 
-use crate::harness::{Server, call, call_body, echo, post, until};
+use crate::harness::{Client, Server, call, call_body, echo, post, until};
 
 fn quick() -> Limits {
     Limits {
@@ -40,6 +40,22 @@ fn large_values_go_in_and_come_out() {
     }
     let numbers = Value::array((0..100_000).map(Value::Int));
     assert_eq!(client.call("plugin.echo", std::slice::from_ref(&numbers)), Ok(numbers));
+}
+
+#[test]
+fn large_requests_share_what_memory_there_is() {
+    let server = Server::with(None, Limits { requests: 3 << 20, ..Limits::default() });
+    let large = call("host.echo", &[Value::from("x".repeat(2 << 20))]);
+    let mut client = server.connect();
+    for _ in 0..3 {
+        assert_eq!(client.ask(&large).status, 200, "what is answered takes nothing");
+    }
+    let mut half = server.connect();
+    half.send(&large[..large.len() - 1]);
+    until("what has been sent counts", || server.status(&large) == 503);
+    assert_eq!(server.status(echo()), 200, "small ones have nothing to do with it");
+    assert_eq!(half.ask(&large[large.len() - 1..]).status, 200);
+    assert_eq!(client.ask(&large).status, 200);
 }
 
 #[test]
@@ -84,10 +100,10 @@ fn a_client_that_does_not_read_is_given_up() {
     let server = Server::with(None, quick());
     let mut client = server.connect_unix();
     // More than what fits into the buffers of the sockets.
-    client.send(call("host.echo", &[Value::from("x".repeat(2 << 20))]));
-    thread::sleep(Duration::from_millis(1500));
-    let received = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| client.receive()));
-    assert!(received.is_err(), "the answer was cut off");
+    client.send(call("host.echo", &[Value::from("x".repeat(4 << 20))]));
+    until("its connection is closed", || !client.is_served());
+    let answer = client.read_to_end();
+    assert!(answer.starts_with(b"HTTP/1.1 200") && answer.len() < 2 << 20, "the answer was cut off");
     assert_eq!(server.call("host.echo", &[Value::Int(1)]), Ok(Value::Int(1)));
 }
 
@@ -111,6 +127,19 @@ fn at_the_limit_the_longest_idle_one_makes_room_and_then_nobody() {
     let [_, _, last] = others;
     drop(last);
     until("the one that left has made room", || server.status(echo()) == 200);
+}
+
+#[test]
+fn a_crowd_at_a_full_server_is_not_kept() {
+    let server = Server::with(None, Limits { connections: 8, ..quick() });
+    let mut busy: Vec<_> = (0..8).map(|_| server.connect()).collect();
+    for client in &mut busy {
+        client.send(call("host.wait", &[]));
+    }
+    until("all are busy", || server.events.waiting.load(SeqCst) == 8);
+    let mut crowd: Vec<_> = (0..20).map(|_| server.connect()).collect();
+    let told = crowd.iter_mut().filter_map(Client::receive).count();
+    assert_eq!(told, 1, "one of them may stay to hear that the server is full");
 }
 
 #[test]
@@ -139,7 +168,7 @@ fn the_end_comes_soon_and_cuts_no_answer() {
     asking.send(&echo()[..50]);
     let mut waiting = server.connect();
     waiting.send(call("host.later", &[Value::Int(7)]));
-    thread::sleep(Duration::from_millis(10));
+    until("it has begun", || server.events.waiting.load(SeqCst) == 1);
     assert!(server.stop() < Duration::from_millis(300));
     assert_eq!(waiting.receive().unwrap().value(), Ok(Value::Int(7)));
     assert!(waiting.is_closed());
@@ -155,6 +184,6 @@ fn the_end_does_not_wait_for_a_call_that_hangs() {
     clients[0].send(call("plugin.hang", &[]));
     clients[1].send(call("plugin.spin", &[]));
     clients[2].send(post("/RPC2", "", &call_body("host.wait", &[])));
-    thread::sleep(Duration::from_millis(50));
+    until("all have begun", || server.events.waiting.load(SeqCst) == 3);
     assert!(server.stop() < Duration::from_secs(1));
 }

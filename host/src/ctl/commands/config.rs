@@ -9,10 +9,8 @@ use super::{
     reply::{Outcome, all_process_info, items, number, text, texts, truth},
 };
 use crate::{
-    ctl::{
-        namespec,
-        session::{Session, status},
-    },
+    ctl::session::{Session, status},
+    text::namespec::make_namespec,
     xmlrpc::ClientError,
 };
 
@@ -28,7 +26,7 @@ pub(super) fn avail(ctl: &Session, words: &[String]) -> Result<(), Fault> {
 }
 
 fn available(info: &Value) -> String {
-    let name = namespec::join(&text(info, "group"), Some(&text(info, "name")));
+    let name = make_namespec(&text(info, "group"), &text(info, "name"));
     let in_use = if truth(info, "inuse") { "in use" } else { "avail" };
     let autostart = if truth(info, "autostart") { "auto" } else { "manual" };
     let (group, process) = (number(info, "group_prio"), number(info, "process_prio"));

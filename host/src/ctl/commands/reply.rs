@@ -3,7 +3,8 @@
 use plugin_api::{Fault, Value};
 
 use crate::{
-    ctl::{namespec, session::Session},
+    ctl::session::Session,
+    text::namespec::{make_namespec, split_namespec},
     xmlrpc::ClientError,
 };
 
@@ -30,7 +31,7 @@ impl ProcessInfo {
     }
 
     pub(super) fn namespec(&self) -> String {
-        namespec::join(&self.group, Some(&self.name))
+        make_namespec(&self.group, &self.name)
     }
 
     /// STOPPED, EXITED, FATAL or UNKNOWN.
@@ -58,6 +59,11 @@ pub(in crate::ctl) fn process_infos(infos: &Value) -> Vec<ProcessInfo> {
     items(infos).iter().map(ProcessInfo::from_value).collect()
 }
 
+/// The namespec of what was named. A whole group is printed as Supervisor prints it where an action takes no groups.
+pub(super) fn namespec_of(group: &str, process: Option<&str>) -> String {
+    process.map_or_else(|| format!("{group}:None"), |process| make_namespec(group, process))
+}
+
 /// How it went with one process, from a fault or from the results for several.
 pub(super) struct Outcome {
     pub(super) group: String,
@@ -71,7 +77,7 @@ pub(super) struct Outcome {
 impl Outcome {
     /// Of a call for one process that was refused.
     pub(super) fn refused(namespec: &str, fault: Fault) -> Self {
-        let (group, process) = namespec::split(namespec);
+        let (group, process) = split_namespec(namespec);
         Self {
             group: group.to_owned(),
             process: process.map(str::to_owned),
@@ -94,7 +100,7 @@ impl Outcome {
     }
 
     pub(super) fn namespec(&self) -> String {
-        namespec::join(&self.group, self.process.as_deref())
+        namespec_of(&self.group, self.process.as_deref())
     }
 
     pub(super) fn error(&self, what: &str) -> String {

@@ -2,12 +2,10 @@
 
 use plugin_api::{Fault, Value, fault::Code};
 
-use super::reply::Outcome;
+use super::reply::{Outcome, namespec_of};
 use crate::{
-    ctl::{
-        namespec,
-        session::{Session, status},
-    },
+    ctl::session::{Session, status},
+    text::namespec::split_namespec,
     xmlrpc::ClientError,
 };
 
@@ -175,7 +173,7 @@ fn run(ctl: &Session, action: &Action<'_>, names: &[String]) -> Result<(), Fault
         return Outcome::several(&results).iter().try_for_each(|outcome| action.tell(ctl, outcome));
     }
     for name in names {
-        match (namespec::split(name), action.group) {
+        match (split_namespec(name), action.group) {
             ((group, None), Some(method)) => run_group(ctl, action, method, group)?,
             _ => run_one(ctl, action, name)?,
         }
@@ -198,8 +196,8 @@ fn run_group(ctl: &Session, action: &Action<'_>, method: &str, group: &str) -> R
 fn run_one(ctl: &Session, action: &Action<'_>, name: &str) -> Result<(), Fault> {
     match action.call(ctl, action.one, Some(name)) {
         Ok(_) => {
-            let (group, process) = namespec::split(name);
-            ctl.output(&format!("{}: {}", namespec::join(group, process), action.done));
+            let (group, process) = split_namespec(name);
+            ctl.output(&format!("{}: {}", namespec_of(group, process), action.done));
             Ok(())
         }
         Err(ClientError::Fault(fault)) => action.tell(ctl, &Outcome::refused(name, fault)),

@@ -4,11 +4,8 @@ use plugin_api::{Fault, fault::Code};
 
 use super::reply::{ProcessInfo, all_process_info, process_info};
 use crate::{
-    ctl::{
-        namespec,
-        session::{Session, status},
-    },
-    text::pad::pad,
+    ctl::session::{Session, status},
+    text::{namespec::split_namespec, pad::pad},
     xmlrpc::ClientError,
 };
 
@@ -35,7 +32,7 @@ pub(super) fn status(ctl: &Session, names: &[String]) -> Result<(), Fault> {
 
 /// The processes that `name` means; complains where there is none.
 fn matching<'a>(ctl: &Session, all: &'a [ProcessInfo], name: &str) -> Vec<&'a ProcessInfo> {
-    let (group, process) = namespec::split(name);
+    let (group, process) = split_namespec(name);
     let found: Vec<&ProcessInfo> =
         all.iter().filter(|info| info.group == group && process.is_none_or(|process| info.name == process)).collect();
     if found.is_empty() {

@@ -122,6 +122,8 @@ pub(super) struct Context {
     pub(super) activity: Activity,
     pub(super) bus: Bus,
     pub(super) strip_ansi: bool,
+    /// Held by each pipe that was enlarged, and so counts them.
+    pub(super) enlarged: Rc<()>,
 }
 
 /// The end of the line for one output.

@@ -59,6 +59,22 @@ impl Setup {
         writing.into()
     }
 
+    /// Holds the thread up, as a disk would, until told otherwise.
+    fn hold(&self) -> mpsc::Sender<()> {
+        let (release, held) = mpsc::channel();
+        let (begin, holds) = mpsc::channel();
+        self.hold_later(held, begin);
+        holds.recv().unwrap();
+        release
+    }
+
+    fn hold_later(&self, held: mpsc::Receiver<()>, begin: mpsc::Sender<()>) {
+        self.output.push(Command::Flush(Box::new(move |_| {
+            begin.send(()).unwrap();
+            held.recv().unwrap();
+        })));
+    }
+
     fn read(&self, name: &str) -> String {
         self.output.flush(PATIENCE).unwrap();
         fs::read_to_string(self.path(name)).unwrap()
@@ -233,14 +249,7 @@ fn lines_that_nobody_can_write_are_dropped_and_counted() {
 fn of_processes_that_come_and_go_while_a_disk_stalls_few_descriptors_are_kept() {
     let setup = Setup::new(|_| {});
     setup.output.0.queue.lock().most_unread = 3;
-    let (release, held) = mpsc::channel::<()>();
-    let (begin, has_begun) = mpsc::channel();
-    let done = move |_| {
-        begin.send(()).unwrap();
-        held.recv().unwrap();
-    };
-    setup.output.push(Command::Flush(Box::new(done)));
-    has_begun.recv().unwrap();
+    let release = setup.hold();
     let still_running = setup.child(1, "running");
     let (_reading, writing) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).unwrap();
     let stdin = Arc::new(Stdin::new(writing));
@@ -264,6 +273,43 @@ fn of_processes_that_come_and_go_while_a_disk_stalls_few_descriptors_are_kept() 
     assert_eq!(setup.activity(), [lost]);
     (&still_running).write_all(b"still read").unwrap();
     assert_eq!(setup.read("running"), "still read");
+}
+
+#[test]
+fn who_waits_for_the_logs_waits_for_hundreds_of_pipes() {
+    const COUNT: usize = 270;
+    let setup = Setup::new(|_| {});
+    let first = setup.hold();
+    for run in 0..COUNT {
+        setup.child(run as u64, "shared").write_all(b"x").unwrap();
+    }
+    let (done, is_done) = mpsc::channel();
+    setup.output.push(Command::Flush(Box::new(move |_| done.send(()).unwrap())));
+    let (second, held) = mpsc::channel();
+    let (begin, holds) = mpsc::channel();
+    setup.hold_later(held, begin);
+    first.send(()).unwrap();
+    is_done.recv().unwrap();
+    let written = fs::metadata(setup.path("shared")).unwrap().len();
+    assert_eq!(written, COUNT as u64);
+    holds.recv().unwrap();
+    second.send(()).unwrap();
+}
+
+#[test]
+fn few_pipes_are_enlarged() {
+    let setup = Setup::new(|_| {});
+    let mut children: Vec<_> = (0..thread::MOST_ENLARGED + 3).map(|run| setup.child(run as u64, "shared")).collect();
+    for child in &mut children {
+        child.write_all(&vec![b'x'; 60_000]).unwrap();
+    }
+    setup.output.flush(PATIENCE).unwrap();
+    let size = |child: &File| nix::fcntl::fcntl(child, nix::fcntl::FcntlArg::F_GETPIPE_SZ).unwrap();
+    let large = children.iter().filter(|child| size(child) == 256 * 1024).count();
+    assert!(large <= thread::MOST_ENLARGED, "{large}");
+    if nix::unistd::Uid::current().is_root() {
+        assert_eq!(large, thread::MOST_ENLARGED);
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::{
     collections::{HashMap, VecDeque},
     io::{self, ErrorKind, Read as _},
     os::fd::{AsRawFd as _, OwnedFd},
+    rc::Rc,
     sync::Arc,
     time::Duration,
 };
@@ -31,7 +32,12 @@ const DRAIN_MOST: usize = 2 * 1024 * 1024;
 /// What a pipe holds as the system makes it, and what one gets whose writer all but fills it: then the two threads
 /// need not take turns for every little piece.
 const PIPE_SIZE: usize = 64 * 1024;
-const BUSY_PIPE_SIZE: i32 = 1024 * 1024;
+const BUSY_PIPE_SIZE: i32 = 256 * 1024;
+/// How many pipes are enlarged at the same time. What a user's pipes may hold together is limited, and whoever is past
+/// that gets pipes of one page; so 32 of 64 pages each are little beside the usual 16,384.
+pub(super) const MOST_ENLARGED: usize = 32;
+/// How many ready pipes one look at them finds.
+const EVENTS: usize = 256;
 /// How many rounds of reading pass between two looks at the commands.
 const ROUNDS: usize = 8;
 
@@ -41,7 +47,8 @@ struct Pipe {
     run: u64,
     /// It may hold more; it stands in the queue of those that are read in turn.
     ready: bool,
-    enlarged: bool,
+    /// It was enlarged, or would have been, had the system not refused.
+    enlarged: Option<Rc<()>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,7 +64,9 @@ impl Pipe {
             return match self.receiver.read(buffer) {
                 Ok(0) => (0, Reading::End),
                 Ok(count) => {
-                    if count > PIPE_SIZE / 2 && !std::mem::replace(&mut self.enlarged, true) {
+                    let is_busy = count > PIPE_SIZE / 2 && self.enlarged.is_none();
+                    if is_busy && Rc::strong_count(&context.enlarged) <= MOST_ENLARGED {
+                        self.enlarged = Some(Rc::clone(&context.enlarged));
                         // The system may refuse: it is only faster with it.
                         let _ = fcntl(&self.receiver, FcntlArg::F_SETPIPE_SZ(BUSY_PIPE_SIZE));
                     }
@@ -101,7 +110,7 @@ impl Thread {
         Self {
             poll,
             shared,
-            context: Context { activity, bus, strip_ansi },
+            context: Context { activity, bus, strip_ansi, enlarged: Rc::default() },
             files: Files::default(),
             pipes: HashMap::new(),
             stdins: HashMap::new(),
@@ -114,7 +123,7 @@ impl Thread {
     pub(super) fn run(mut self) {
         // Signals are the supervisor thread's business.
         let _ = nix::sys::signal::SigSet::all().thread_block();
-        let mut events = Events::with_capacity(256);
+        let mut events = Events::with_capacity(EVENTS);
         loop {
             if !self.commands(&mut events) {
                 return;
@@ -129,13 +138,13 @@ impl Thread {
         }
     }
 
-    /// Learns which pipes are ready.
-    fn look(&mut self, events: &mut Events, timeout: Option<Duration>) {
+    /// Learns which pipes are ready. Answers whether there may be others.
+    fn look(&mut self, events: &mut Events, timeout: Option<Duration>) -> bool {
         if let Err(error) = self.poll.poll(events, timeout) {
             if error.kind() != ErrorKind::Interrupted {
                 self.context.activity.log(Level::Critical, format!("could not wait for output: {error}"));
             }
-            return;
+            return false;
         }
         for event in &*events {
             let token = event.token().0;
@@ -149,6 +158,7 @@ impl Thread {
                 self.forget_stdin(token);
             }
         }
+        events.iter().count() == EVENTS
     }
 
     /// Reads once from each pipe that may hold something.
@@ -233,7 +243,12 @@ impl Thread {
 
     /// Reads all that processes have written up to now.
     fn catch_up(&mut self, events: &mut Events) {
-        self.look(events, Some(Duration::ZERO));
+        // Each of them is found once before any is found again, so this ends however much they write.
+        for _ in 0..=(self.pipes.len() + self.stdins.len()) / EVENTS {
+            if !self.look(events, Some(Duration::ZERO)) {
+                break;
+            }
+        }
         for token in std::mem::take(&mut self.ready) {
             let Some(pipe) = self.pipes.get_mut(&token) else { continue };
             match pipe.drain(&mut self.buffer, &mut self.context) {
@@ -262,7 +277,7 @@ impl Thread {
         receiver.set_nonblocking(true)?;
         self.poll.registry().register(&mut receiver, Token(token), Interest::READABLE)?;
         let sink = Sink::open(source, target, &mut self.files, &mut self.context);
-        self.pipes.insert(token, Pipe { receiver, sink, run, ready: false, enlarged: false });
+        self.pipes.insert(token, Pipe { receiver, sink, run, ready: false, enlarged: None });
         Ok(())
     }
 

@@ -11,13 +11,18 @@ use std::{
 };
 
 use plugin_api::{Code, Fault, Value};
+use tokio::sync::Semaphore;
 
 use super::shape;
 use crate::{
     process::command::CommandError,
+    rpc::workers::PLACES,
     states::ProcessState,
-    supervisor::{ProcessInfo, Refused, Supervisor, make_namespec},
+    supervisor::{ProcessId, ProcessInfo, Refused, Supervisor, make_namespec},
 };
+
+/// How many calls may look for executables at once.
+static LOOKS: Semaphore = Semaphore::const_new(PLACES);
 
 type Later<T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send>>;
 
@@ -49,19 +54,40 @@ fn refused(refused: Refused, namespec: &str) -> Fault {
     }
 }
 
-/// Starts a process. `namespec` is what the client called it.
+/// Looks for the executables of these processes; says for each what is wrong with it. A disk that hangs holds up this
+/// call, and not the server.
+pub(super) async fn check(supervisor: &Supervisor, ids: Vec<ProcessId>) -> Vec<Result<(), Fault>> {
+    let count = ids.len();
+    let supervisor = supervisor.clone();
+    let look = move || -> Vec<_> { ids.into_iter().map(|id| check_one(&supervisor, id)).collect() };
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return look() };
+    // It is never closed.
+    let place = LOOKS.acquire().await.ok();
+    let looked = runtime.spawn_blocking(move || {
+        // Given back when the look is done, not when its client stops waiting.
+        let _place = place;
+        look()
+    });
+    looked.await.unwrap_or_else(|_| vec![Err(Code::Failed.into()); count])
+}
+
+fn check_one(supervisor: &Supervisor, id: ProcessId) -> Result<(), Fault> {
+    match supervisor.check_command(id) {
+        // One that is gone is refused by name later.
+        None | Some(Ok(())) => Ok(()),
+        Some(Err(error @ CommandError::NotFound(_))) => Err(Fault::no_file_with(error)),
+        Some(Err(error)) => Err(Fault::not_executable_with(error)),
+    }
+}
+
+/// Starts a process whose command was checked. `namespec` is what the client called it.
 pub(super) fn start(
     supervisor: &Supervisor,
     info: &ProcessInfo,
     namespec: String,
     wait: Wait,
 ) -> Result<Requested, Fault> {
-    let gone = || Fault::bad_name_with(&namespec);
-    supervisor.check_command(info.id).ok_or_else(gone)?.map_err(|error| match error {
-        CommandError::NotFound(_) => Fault::no_file_with(error),
-        _ => Fault::not_executable_with(error),
-    })?;
-    let mut watch = supervisor.watch(info.id).ok_or_else(gone)?;
+    let mut watch = supervisor.watch(info.id).ok_or_else(|| Fault::bad_name_with(&namespec))?;
     let request = supervisor.start(info.id);
     Ok(Box::pin(async move {
         let status = request.await.map_err(|why| refused(why, &namespec))?;

@@ -8,6 +8,11 @@ use std::{
 
 use plugin_api::{Code, Fault};
 
+use crate::xmlrpc::ANSWER_LIMIT;
+
+/// How much of a file fits into one answer, which has a few words around it.
+const MOST: u64 = (ANSWER_LIMIT - 1024) as u64;
+
 /// `length` bytes from `offset`; length 0 is to the end, a negative offset with length 0 the last so many bytes.
 pub(super) fn read(path: &Path, offset: i64, length: i64) -> Result<String, Fault> {
     let (from_end, start) = (offset < 0, offset.unsigned_abs());
@@ -15,13 +20,17 @@ pub(super) fn read(path: &Path, offset: i64, length: i64) -> Result<String, Faul
     if from_end && length != 0 || length < 0 {
         return Err(Code::BadArguments.into());
     }
+    let size = file.seek(SeekFrom::End(0)).map_err(failed)?;
     let (start, most) = if from_end {
-        let size = file.seek(SeekFrom::End(0)).map_err(failed)?;
         (size.saturating_sub(start), start)
     } else {
         (start, if length == 0 { u64::MAX } else { length.unsigned_abs() })
     };
-    part(&mut file, start, most).map_err(failed)
+    if size.saturating_sub(start).min(most) > MOST {
+        let text = "that is more than 256 MiB; read it in pieces, with an offset and a length for each";
+        return Err(Fault::failed_with(text));
+    }
+    part(&mut file, start, most.min(MOST)).map_err(failed)
 }
 
 /// The last `length` bytes as a client that follows the log asks for them: text, the size of the log, and whether more
@@ -39,7 +48,9 @@ pub(super) fn tail(path: &Path, offset: i64, length: i64) -> (String, i64, bool)
         }
         start = size.saturating_sub(length);
     }
-    let text = part(&mut file, start.max(0).unsigned_abs(), length.max(0).unsigned_abs());
+    let (start, length) = (start.max(0).unsigned_abs(), length.max(0).unsigned_abs());
+    // Of more than fits into an answer, the end.
+    let text = part(&mut file, start + length.saturating_sub(MOST), length.min(MOST));
     (text.unwrap_or_default(), size, overflow)
 }
 
@@ -117,6 +128,18 @@ mod tests {
             assert_eq!(end, size);
         }
         assert_eq!(tail(Path::new("/nonexistent"), 7, 1), (String::new(), 7, false));
+    }
+
+    #[test]
+    fn more_than_fits_into_an_answer_is_read_in_pieces() {
+        let log = log(b"begin");
+        log.as_file().set_len(1 << 40).unwrap();
+        for (offset, length) in [(0, 0), (5, 1 << 30), (-(1 << 30), 0)] {
+            let fault = read(log.path(), offset, length).unwrap_err();
+            assert!(fault.text.starts_with("FAILED: that is more than 256 MiB; read it in pieces"), "{fault}");
+        }
+        assert_eq!(read(log.path(), 0, 5).unwrap(), "begin");
+        assert_eq!(read(log.path(), -3, 0).unwrap(), "\0\0\0");
     }
 
     #[test]

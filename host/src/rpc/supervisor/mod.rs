@@ -17,12 +17,8 @@ use crate::{
     events::{Channel, Event},
     process::stdin::StdinError,
     supervisor::{ProcessInfo, Supervisor, make_namespec},
+    version,
 };
-
-/// The version of the interface, not of the program.
-const API_VERSION: &str = "3.0";
-/// The Supervisor that this one is a stand-in for. Clients compare it.
-const SUPERVISOR_VERSION: &str = "4.3.0";
 
 /// The methods of the `supervisor` namespace.
 #[derive(Clone, Debug)]
@@ -46,7 +42,7 @@ impl SupervisorInterface {
     #[rpc(name = "getAPIVersion", nonblocking)]
     pub fn get_api_version(&self) -> Result<&'static str, Fault> {
         self.check_up()?;
-        Ok(API_VERSION)
+        Ok(version::API)
     }
 
     /// The old name of `getAPIVersion`.
@@ -65,7 +61,7 @@ impl SupervisorInterface {
     #[rpc(nonblocking)]
     pub fn get_supervisor_version(&self) -> Result<&'static str, Fault> {
         self.check_up()?;
-        Ok(SUPERVISOR_VERSION)
+        Ok(version::SUPERVISOR)
     }
 
     /// Give the name that the config gives this supervisord, to tell it from others.
@@ -226,6 +222,7 @@ impl SupervisorInterface {
     ) -> Result<Value, Fault> {
         match self.find(&name)? {
             Target::One(info) => {
+                control::check(&self.supervisor, vec![info.id]).await.into_iter().collect::<Result<(), Fault>>()?;
                 one(control::start(&self.supervisor, &info, name, wait.into())).await?;
                 Ok(true.into())
             }

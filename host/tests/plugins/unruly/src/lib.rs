@@ -97,6 +97,13 @@ fn make_refusing_rpcinterface(_host: Host, _config: Config) -> Result<Unruly, Fa
     Err(Fault::failed_with("the moon is not full"))
 }
 
+/// Comes to no end.
+fn make_hanging_rpcinterface(host: Host, _config: Config) -> Result<Unruly, Fault> {
+    host.log(Level::Info, "unruly: the constructor has begun");
+    sleep_for_ever();
+    Ok(Unruly { host })
+}
+
 /// Has options of its own.
 fn make_choosy_rpcinterface(host: Host, config: Config) -> Result<Unruly, Fault> {
     let Options { times, loudly } = config.read()?;
@@ -109,4 +116,5 @@ plugin_api::export!(
     rpcinterface: make_panicking_rpcinterface,
     rpcinterface: make_refusing_rpcinterface,
     rpcinterface: make_choosy_rpcinterface,
+    rpcinterface: make_hanging_rpcinterface,
 );

@@ -1,7 +1,7 @@
 //! `group:process`, as people name a process; a process that bears its group's name is named once.
 
 /// Group and process of a namespec; no process where the whole group is meant: `group:*` or `group:`.
-pub(super) fn split(namespec: &str) -> (&str, Option<&str>) {
+pub fn split_namespec(namespec: &str) -> (&str, Option<&str>) {
     match namespec.split_once(':') {
         Some((group, "" | "*")) => (group, None),
         Some((group, process)) => (group, Some(process)),
@@ -9,13 +9,9 @@ pub(super) fn split(namespec: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// The namespec of a process. `None` prints as Supervisor prints it where an action takes no groups.
-pub(super) fn join(group: &str, process: Option<&str>) -> String {
-    match process {
-        Some(process) if process == group => process.to_owned(),
-        Some(process) => format!("{group}:{process}"),
-        None => format!("{group}:None"),
-    }
+/// The namespec of a process.
+pub fn make_namespec(group: &str, process: &str) -> String {
+    if group == process { process.to_owned() } else { format!("{group}:{process}") }
 }
 
 #[cfg(test)]
@@ -29,12 +25,13 @@ mod tests {
             ("web:1", ("web", Some("1")), "web:1"),
             ("web:web", ("web", Some("web")), "web"),
             ("web:a:b", ("web", Some("a:b")), "web:a:b"),
-            ("web:*", ("web", None), "web:None"),
-            ("web:", ("web", None), "web:None"),
         ];
-        for (namespec, parts, joined) in table {
-            assert_eq!(split(namespec), parts);
-            assert_eq!(join(parts.0, parts.1), joined);
+        for (namespec, (group, process), made) in table {
+            assert_eq!(split_namespec(namespec), (group, process));
+            assert_eq!(make_namespec(group, process.unwrap()), made);
+        }
+        for namespec in ["web:*", "web:"] {
+            assert_eq!(split_namespec(namespec), ("web", None));
         }
     }
 }
