@@ -37,6 +37,8 @@ fn the_order_of_start_and_shutdown() {
 fn signals_that_end_it() {
     for (signal, name) in [(Signal::SIGINT, "SIGINT"), (Signal::SIGQUIT, "SIGQUIT"), (Signal::SIGTERM, "SIGTERM")] {
         for mut supervisord in Supervisord::both(&Config::new().program("cat", "command=/bin/cat")) {
+            // Supervisor accepts before it has its signal handlers.
+            supervisord.wait_for_log("spawned: 'cat'");
             supervisord.signal(signal);
             assert_eq!(supervisord.wait().code(), Some(0));
             supervisord.wait_for_log(&format!("WARN received {name} indicating exit request"));
