@@ -130,7 +130,7 @@ fn while_a_plugin_is_never_made() {
     let config = Config::new()
         .section("rpcinterface:unruly", "supervisor.rpcinterface_factory=unruly_plugin:make_hanging_rpcinterface");
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
-        let mut supervisord = Supervisord::start(&config);
+        let mut supervisord = Supervisord::begin(&config);
         supervisord.wait_for_log("unruly: the constructor has begun");
         supervisord.signal(signal);
         assert_eq!(supervisord.wait().signal(), Some(signal as i32));

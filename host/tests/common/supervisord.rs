@@ -50,6 +50,14 @@ impl Supervisord {
         Self::start_in(Sandbox::new(), Kind::Ours, config)
     }
 
+    /// Starts ours and waits for nothing.
+    pub fn begin(config: &Config) -> Self {
+        let (sandbox, port) = (Sandbox::new(), free_port());
+        let file = sandbox.write(config.file(), config.render(sandbox.here(), port));
+        let child = supervisord_command(&sandbox, Kind::Ours, &file).spawn().expect("supervisord can be run");
+        Self { kind: Kind::Ours, port, sandbox, config: file, child }
+    }
+
     /// Starts Supervisor 4.3.0 and waits until it accepts on both servers.
     #[track_caller]
     pub fn start_real(config: &Config) -> Self {
