@@ -27,6 +27,7 @@ use super::{
     error::PluginError,
     layout,
     search::{SearchPath, check_writers},
+    whole::check_whole,
 };
 use crate::config::FactorySpec;
 
@@ -110,6 +111,7 @@ fn open_once(path: &Path) -> Result<Arc<Module>, PluginError> {
 
 fn open(path: &Path) -> Result<Module, PluginError> {
     check_writers(path)?;
+    check_whole(path)?;
     let header = header(path)?;
     let consts = header.root_mod_consts();
     if consts.base_name().as_str() != PluginRef::BASE_NAME {

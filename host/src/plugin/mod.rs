@@ -11,6 +11,7 @@ mod error;
 mod layout;
 mod load;
 mod search;
+mod whole;
 
 pub use error::PluginError;
 pub use load::{Factory, LibraryInfo, load};
