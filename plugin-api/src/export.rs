@@ -15,12 +15,13 @@ use abi_stable::{
 };
 
 use crate::{
-    abi::{Factory, Fault, Member, NamespaceObject, Plugin, PluginRef},
+    abi::{Factory, Fault, Member, NamespaceObject, Plugin, PluginRef, Value},
     config::Config,
     controller::Controller,
     guard::{self, guarded},
     host::Host,
     interface::{Methods, namespace},
+    result_handler::{self, ResultHandler},
 };
 
 /// The version of this crate, which a plugin carries along.
@@ -46,8 +47,14 @@ pub fn factory(
     path: &str,
     kind: &str,
     make: extern "C" fn(NamespaceObject, RVec<Member>) -> RResult<NamespaceObject, Fault>,
+    properties: &[(&str, &[&str])],
 ) -> Factory {
-    Factory { name: last_segment(path).into(), kind: kind.into(), make, properties: RVec::new() }
+    let property = |(name, words): &(&str, &[&str])| Member {
+        name: (*name).into(),
+        value: Value::array(words.iter().map(|word| Value::from(*word))),
+    };
+    let properties = properties.iter().map(property).collect();
+    Factory { name: last_segment(path).into(), kind: kind.into(), make, properties }
 }
 
 /// `make_it` of `rpcinterface::make_it`.
@@ -75,6 +82,16 @@ pub fn make_ctl<T: Methods>(
     make(path, &options.into_iter().collect(), |config| factory(Controller::new(host), config)).into()
 }
 
+/// Calls for a result handler, which has no options.
+pub fn make_result_handler(
+    _path: &str,
+    handler: ResultHandler,
+    host: NamespaceObject,
+    _options: RVec<Member>,
+) -> RResult<NamespaceObject, Fault> {
+    RResult::ROk(result_handler::object(handler, Host::new(host)))
+}
+
 /// Runs a factory under guard, and sees to it that it has looked at its options.
 pub(crate) fn make<T: Methods>(
     path: &str,
@@ -95,7 +112,7 @@ pub(crate) fn make<T: Methods>(
 /// Each factory is listed by its kind, and is found in the config by its name:
 ///
 /// ```
-/// # use plugin_api::{Config, Controller, Fault, Host, ctl_plugin, rpc_interface};
+/// # use plugin_api::{Config, Controller, Event, Fault, Host, Verdict, ctl_plugin, rpc_interface};
 /// # struct Shelf;
 /// # #[rpc_interface]
 /// # impl Shelf {}
@@ -114,20 +131,31 @@ pub(crate) fn make<T: Methods>(
 ///     Ok(Commands)
 /// }
 ///
-/// plugin_api::export!(rpcinterface: make_shelf, ctl: make_commands);
+/// // [eventlistener:x]
+/// // result_handler = shelf:handle_result
+/// fn handle_result(supervisord: &Host, event: &Event, result: &[u8]) -> Result<Verdict, Fault> {
+///     Ok(if result == b"OK" { Verdict::Accept } else { Verdict::Reject })
+/// }
+///
+/// plugin_api::export!(rpcinterface: make_shelf, ctl: make_commands, result_handler: handle_result);
 /// # fn main() {}
 /// ```
+///
+/// A plugin that publishes events of its own lists their types with its factory, so that `events=` of an event listener
+/// can name them: `export!(rpcinterface: make_shelf { events: ["SHELF_FULL", "SHELF_EMPTY"] })`.
 #[macro_export]
 macro_rules! export {
     () => {
         compile_error!("a plugin exports its factories: `export!(rpcinterface: make_it, ctl: make_it_too)`");
     };
-    ($($kind:ident: $factory:path),+ $(,)?) => {
+    ($($kind:ident: $factory:path $({ $($property:ident: [$($word:literal),+ $(,)?]),+ $(,)? })?),+ $(,)?) => {
         const _: () = {
             struct Library;
 
             extern "C" fn factories() -> $crate::RVec<$crate::abi::Factory> {
-                [$($crate::__factory!($kind $factory)),+].into_iter().collect()
+                [$($crate::__factory!($kind $factory; $($(($crate::__property!($property), &[$($word),+])),+)?)),+]
+                    .into_iter()
+                    .collect()
             }
 
             impl $crate::__macro::Library for Library {
@@ -155,32 +183,48 @@ macro_rules! export {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __factory {
-    (rpcinterface $factory:path) => {
-        $crate::__factory!(@ "rpcinterface" make_rpcinterface $factory)
+    (rpcinterface $factory:path; $($properties:tt)*) => {
+        $crate::__factory!(@ "rpcinterface" make_rpcinterface $factory; $($properties)*)
     };
-    (ctl $factory:path) => {
-        $crate::__factory!(@ "ctl" make_ctl $factory)
+    (ctl $factory:path; $($properties:tt)*) => {
+        $crate::__factory!(@ "ctl" make_ctl $factory; $($properties)*)
     };
-    (@ $kind:literal $make:ident $factory:path) => {{
+    (result_handler $factory:path; $($properties:tt)*) => {
+        $crate::__factory!(@ "result_handler" make_result_handler $factory; $($properties)*)
+    };
+    (@ $kind:literal $make:ident $factory:path; $($properties:tt)*) => {{
         extern "C" fn make(
             host: $crate::NamespaceObject,
             options: $crate::RVec<$crate::Member>,
         ) -> $crate::__macro::RResult<$crate::NamespaceObject, $crate::Fault> {
             $crate::__macro::$make(stringify!($factory), $factory, host, options)
         }
-        $crate::__macro::factory(stringify!($factory), $kind, make)
+        $crate::__macro::factory(stringify!($factory), $kind, make, &[$($properties)*])
     }};
-    ($other:ident $factory:path) => {
+    ($other:ident $factory:path; $($properties:tt)*) => {
         compile_error!(concat!(
-            "there are no factories of the kind `", stringify!($other), "`; known are `rpcinterface` and `ctl`"
+            "there are no factories of the kind `", stringify!($other), "`; known are `rpcinterface`, `ctl` and \
+             `result_handler`"
         ))
+    };
+}
+
+/// What may be said of a factory.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __property {
+    (events) => {
+        "events"
+    };
+    ($other:ident) => {
+        compile_error!(concat!("a factory has no `", stringify!($other), "`; known are `events`"))
     };
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Value, rpc_interface};
+    use crate::rpc_interface;
 
     struct Shelf;
 

@@ -64,9 +64,35 @@ pub enum Level {
 }
 
 impl Level {
-    /// All of them.
-    const ALL: [Self; 7] =
+    /// All of them, the least first.
+    pub const ALL: [Self; 7] =
         [Self::Blather, Self::Trace, Self::Debug, Self::Info, Self::Warn, Self::Error, Self::Critical];
+
+    /// What lines of that level begin with in the log, and what Supervisor calls it: `INFO`.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Blather => "BLAT",
+            Self::Trace => "TRAC",
+            Self::Debug => "DEBG",
+            Self::Info => "INFO",
+            Self::Warn => "WARN",
+            Self::Error => "ERRO",
+            Self::Critical => "CRIT",
+        }
+    }
+
+    /// Supervisor's number for it: 20 for `INFO`.
+    pub fn number(self) -> i32 {
+        match self {
+            Self::Blather => 3,
+            Self::Trace => 5,
+            Self::Debug => 10,
+            Self::Info => 20,
+            Self::Warn => 30,
+            Self::Error => 40,
+            Self::Critical => 50,
+        }
+    }
 
     /// The level of that [`name`](Self::name).
     pub fn from_name(name: &str) -> Option<Self> {
@@ -146,6 +172,13 @@ impl Host {
     /// None of this supervisord; a host may refuse a duration that it cannot count.
     pub async fn sleep(&self, duration: Duration) -> Result<(), Fault> {
         self.0.ask("sleep", (duration.as_secs_f64(),)).answer().await.map(drop)
+    }
+}
+
+impl Host {
+    /// A power that never needs to wait for another thread.
+    pub(crate) fn ask<T: FromValue>(&self, power: &str, params: impl IntoParams) -> Result<T, Fault> {
+        self.0.call(power, params)
     }
 }
 

@@ -8,12 +8,15 @@ mod block_on;
 mod config;
 mod controller;
 mod describe;
+mod event;
 mod export;
 pub mod fault;
 mod guard;
 mod host;
 mod interface;
 mod params;
+mod powers;
+mod result_handler;
 pub mod testing;
 pub mod value;
 
@@ -25,10 +28,13 @@ pub use crate::{
     block_on::block_on,
     config::Config,
     controller::{Controller, Proxy},
+    event::Event,
     fault::Code,
     host::{Host, Level, SupervisorState},
     interface::{Methods, namespace},
     params::{IntoParams, Params},
+    powers::{Group, SupervisorInfo},
+    result_handler::{ResultHandler, Verdict},
     value::{
         convert::{FromValue, IntoAnswer, IntoValue},
         de::from_value,
@@ -47,7 +53,7 @@ pub mod __macro {
     use crate::{Fault, Reply, Value, to_value};
     pub use crate::{
         describe::Describe,
-        export::{API_VERSION, Library, entry_point, factory, make_ctl, make_rpcinterface},
+        export::{API_VERSION, Library, entry_point, factory, make_ctl, make_result_handler, make_rpcinterface},
     };
 
     /// A list of further words, and the type of one.

@@ -17,6 +17,9 @@ use supervisor_host::{
 /// How long the end may wait for what was logged to reach the disk.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
+/// How long plugins that want to hear of the end may hold it up, all of them together.
+const PLUGINS_FAREWELL: Duration = Duration::from_secs(5);
+
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
     let program = args.first().map_or("supervisord", String::as_str);
@@ -90,7 +93,7 @@ fn run(config: Config, overrides: Overrides) -> Result<(), String> {
     }
     let pidfile = Pidfile::write(&supervisord.pidfile, &logger);
     let servers = listeners
-        .serve(registry, log_files(&supervisor), logger.clone(), Limits::of_this_process())
+        .serve(registry.clone(), log_files(&supervisor), logger.clone(), Limits::of_this_process())
         .map_err(in_words)?;
     if let Some(birth) = birth {
         birth.announce();
@@ -98,6 +101,7 @@ fn run(config: Config, overrides: Overrides) -> Result<(), String> {
 
     signals::listen();
     let outcome = supervisor.run();
+    registry.stop_plugins(PLUGINS_FAREWELL);
     servers.stop();
     drop(pidfile);
     if outcome == Outcome::Restart {

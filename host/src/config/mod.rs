@@ -3,6 +3,7 @@
 //! Field names are the config's own keys. Nothing after this floor parses a string from the config again.
 
 mod accounts;
+mod added;
 mod client;
 pub mod datatypes;
 mod error;
@@ -144,6 +145,8 @@ pub struct Supervisord {
     pub identifier: String,
     /// Where plugin libraries are looked for first.
     pub plugin_path: Vec<PathBuf>,
+    /// Below it each plugin has a directory of its own; `None` is a place that depends on who runs supervisord.
+    pub plugin_data_dir: Option<PathBuf>,
     /// What programs get as `SUPERVISOR_SERVER_URL` unless they say otherwise: the first unix server, else the last
     /// inet one.
     pub serverurl: Option<String>,

@@ -54,6 +54,7 @@ options! {
         strip_ansi: bool = boolean or "false";
         environment: BTreeMap<String, String> = environment or "";
         plugin_path: Vec<String> = list_of_paths or "";
+        plugin_data_dir: PathBuf = path;
     }
 }
 

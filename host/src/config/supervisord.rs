@@ -59,6 +59,7 @@ pub(super) fn supervisord(reader: &Reader<'_>, names: &Names, overrides: &Overri
         environment,
         identifier: overrides.identifier.unwrap_or(identifier),
         plugin_path: plugin_path(reader, &reader.get_list(&options::plugin_path)),
+        plugin_data_dir: plugin_data_dir(reader),
         serverurl: None,
     }
 }
@@ -96,6 +97,13 @@ pub(super) fn plugin_path(reader: &Reader<'_>, directories: &[String]) -> Vec<Pa
     directories.iter().map(|directory| normalized(&base.join(expanduser(directory)))).collect()
 }
 
+/// `plugin_data_dir=`, relative to the file in which it stands.
+fn plugin_data_dir(reader: &Reader<'_>) -> Option<PathBuf> {
+    let directory = reader.find(&options::plugin_data_dir)?;
+    let base = reader.entry(options::plugin_data_dir.key)?.place.directory();
+    Some(normalized(&base.join(expanduser(&directory.to_string_lossy()))))
+}
+
 /// A path as Supervisor's `normalize_path` makes it.
 pub(super) fn normalized(path: &std::path::Path) -> PathBuf {
     PathBuf::from(normalize_path(&path.to_string_lossy()))
@@ -123,7 +131,7 @@ mod tests {
         assert_eq!(supervisord.identifier, "supervisor");
         assert_eq!(supervisord.childlogdir, temporary_directory());
         assert!(!(supervisord.nodaemon || supervisord.silent || supervisord.nocleanup || supervisord.strip_ansi));
-        assert_eq!((supervisord.user, supervisord.directory), (None, None));
+        assert_eq!((supervisord.user, supervisord.directory, supervisord.plugin_data_dir), (None, None, None));
     }
 
     #[test]
@@ -131,7 +139,7 @@ mod tests {
         let files = Files::with(
             "logfile=%(here)s/a/../x.log\nidentifier=%(ENV_X)s-%(here)s\nnodaemon=on\nuser=root\numask=077\n\
              environment=B=\"%(here)s\",A=\"%%(host_node_name)s\"\ndirectory=%(here)s\nchildlogdir=%(here)s\n\
-             plugin_path=plugins:/opt/p, ~root/q\n",
+             plugin_path=plugins:/opt/p, ~root/q\nplugin_data_dir=data/../state\n",
         )
         .file("a/x", "");
         let supervisord = files.load().supervisord;
@@ -144,6 +152,7 @@ mod tests {
         let environment = [("A", "thishost"), ("B", &here)].map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(supervisord.environment, environment);
         assert_eq!(supervisord.directory, Some(here.clone().into()));
+        assert_eq!(supervisord.plugin_data_dir, Some(files.path("state")));
         assert_eq!(supervisord.plugin_path, [files.path("plugins"), "/opt/p".into(), "/root/q".into()]);
     }
 

@@ -25,6 +25,7 @@ pub(crate) fn supervisord(dir: &Path) -> Supervisord {
         environment: Vec::new(),
         identifier: "supervisor".to_owned(),
         plugin_path: Vec::new(),
+        plugin_data_dir: None,
         serverurl: None,
     }
 }

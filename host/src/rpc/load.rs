@@ -6,6 +6,7 @@ use plugin_api::{Fault, abi::NamespaceObject, namespace};
 
 use super::{
     plugin_host::PluginHost,
+    powers::Powers,
     registry::{Origin, Registry, RegistryRef},
     supervisor::SupervisorInterface,
 };
@@ -18,6 +19,9 @@ use crate::{
 
 /// What stands after the colon for Supervisor's own interface.
 const MAIN: &str = "make_main_rpcinterface";
+
+/// The namespace under which plugins find Supervisor's own interface, whatever the config says.
+const SUPERVISOR: &str = "supervisor";
 
 /// Why an RPC interface could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +78,11 @@ impl Registry {
             logger.info(format_args!("RPC interface '{name}' initialized"));
             namespaces.push((name.clone(), object, origin));
         }
+        if namespaces.iter().all(|(name, ..)| name != SUPERVISOR) {
+            // Not for clients, as the config has it; but plugins start and stop processes in any case.
+            let own = namespace(Arc::new(SupervisorInterface::new(supervisor.clone())));
+            namespaces.push((SUPERVISOR.to_owned(), own, Origin::Private));
+        }
         Ok(Self::referred(&registry_ref, namespaces, logger.clone()))
     }
 }
@@ -108,7 +117,8 @@ fn load(
         let supervisor = supervisor.clone();
         Arc::new(move || supervisor.state())
     };
-    let host = PluginHost::namespace(state, logger.clone(), registry_ref.clone());
+    let powers = Powers::new(supervisor.clone(), logger.clone(), name);
+    let host = PluginHost::new(state, logger.clone(), registry_ref.clone()).with(powers);
     factory.make(host, options.clone().into()).map_err(|fault| BuildError::Refused {
         name: name.clone(),
         place: place.clone(),

@@ -1,7 +1,10 @@
 //! XML-RPC methods: the table of all namespaces, where their code runs, and the namespaces that the host has itself.
 
+mod data_dir;
+mod hooks;
 mod load;
 pub mod plugin_host;
+mod powers;
 mod registry;
 pub mod supervisor;
 pub mod system;

@@ -11,9 +11,11 @@ use std::{
     time::Duration,
 };
 
-use plugin_api::{Fault, RVec, SupervisorState, Value, abi::NamespaceObject, namespace, rpc_interface};
+use plugin_api::{
+    Fault, MethodInfo, Methods, RVec, Reply, SupervisorState, Value, abi::NamespaceObject, namespace, rpc_interface,
+};
 
-use super::{registry::RegistryRef, system, workers::Caller};
+use super::{powers::Powers, registry::RegistryRef, system, workers::Caller};
 use crate::{
     logger::{Level, Logger},
     xmlrpc::ANSWER_LIMIT,
@@ -35,8 +37,34 @@ pub struct PluginHost {
 }
 
 impl PluginHost {
-    pub(super) fn namespace(state: State, logger: Logger, registry: RegistryRef) -> NamespaceObject {
-        namespace(Arc::new(Self { state, logger, registry, calls: AtomicUsize::new(0) }))
+    pub(super) fn new(state: State, logger: Logger, registry: RegistryRef) -> Self {
+        Self { state, logger, registry, calls: AtomicUsize::new(0) }
+    }
+
+    /// The plugin's end of the line.
+    pub(super) fn with(self, powers: Powers) -> NamespaceObject {
+        namespace(Arc::new(Line { host: Arc::new(self), powers: Arc::new(powers) }))
+    }
+}
+
+/// Both parts of what a plugin may ask, as one namespace.
+struct Line {
+    host: Arc<PluginHost>,
+    powers: Arc<Powers>,
+}
+
+impl Methods for Line {
+    fn methods(&self) -> Vec<MethodInfo> {
+        let mut all = self.host.methods();
+        all.extend(self.powers.methods());
+        all
+    }
+
+    fn call(self: Arc<Self>, method: &str, params: RVec<Value>) -> Reply {
+        match method {
+            "state" | "log" | "sleep" | "call" => Methods::call(self.host.clone(), method, params),
+            _ => Methods::call(self.powers.clone(), method, params),
+        }
     }
 }
 
@@ -197,11 +225,12 @@ mod tests {
         let registry_ref = RegistryRef::default();
         let plugin = |name: &str| {
             let state: State = Arc::new(|| SupervisorState::Running);
-            let host = PluginHost::namespace(state, Logger::new(Level::Critical, |_| {}), registry_ref.clone());
-            (name.to_owned(), namespace(Arc::new(Relay(Host::new(host)))), Origin::Plugin)
+            let host = PluginHost::new(state, Logger::new(Level::Critical, |_| {}), registry_ref.clone());
+            (name.to_owned(), namespace(Arc::new(Relay(Host::new(namespace(Arc::new(host)))))), Origin::Plugin)
         };
         let mut namespaces = vec![plugin("a"), plugin("b")];
         namespaces.push(("outside".to_owned(), namespace(Arc::new(Outside)), Origin::Host));
+        namespaces.push(("hidden".to_owned(), namespace(Arc::new(Outside)), Origin::Private));
         let registry = Registry::referred(&registry_ref, namespaces, Logger::new(Level::Critical, |_| {}));
         registry.run_on(runtime.handle());
         registry
@@ -243,6 +272,20 @@ mod tests {
                 assert_eq!(answer, Ok(Value::Int(1)), "{inner}");
             }
         });
+    }
+
+    #[test]
+    fn what_is_not_published_is_for_plugins_alone() {
+        let runtime = runtime();
+        let registry = registry(&runtime);
+        assert_eq!(runtime.block_on(chain(&registry, &["hidden.news"])), Err(Fault::unknown_method()));
+        for relay in ["a.block", "a.wait"] {
+            assert_eq!(runtime.block_on(chain(&registry, &[relay, "hidden.news"])), Ok("news".into()));
+            let through = runtime.block_on(chain(&registry, &[relay, "system.multicall"]));
+            assert_eq!(through, Err(Fault::incorrect_parameters()));
+        }
+        assert!(registry.info("hidden.news").is_none());
+        assert!(registry.names().all(|name| name != "hidden.news"));
     }
 
     #[test]
@@ -303,12 +346,12 @@ mod tests {
         for method in ["a.doze", "a.dozeHere"] {
             assert_eq!(runtime.block_on(chain(&registry, &[method])), Ok("slept".into()));
         }
-        let alone = PluginHost::namespace(
+        let alone = PluginHost::new(
             Arc::new(|| SupervisorState::Running),
             Logger::new(Level::Critical, |_| {}),
             RegistryRef::default(),
         );
-        let host = Host::new(alone);
+        let host = Host::new(namespace(Arc::new(alone)));
         assert_eq!(host.state(), Ok(SupervisorState::Running));
         let fault = host.call::<Value>("a.state", ().into_params()).unwrap_err();
         assert!(fault.text.contains("still starting"), "{fault}");

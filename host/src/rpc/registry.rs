@@ -23,8 +23,21 @@ use crate::logger::{Level, Logger};
 pub enum Origin {
     /// The host's: its futures may be polled on the server's thread.
     Host,
+    /// The host's, and not published: for plugins, which may call it by its name all the same.
+    Private,
     /// A plugin's.
     Plugin,
+}
+
+/// Who may call a method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Audience {
+    /// Everybody: it is published.
+    Clients,
+    /// Plugins.
+    Plugins,
+    /// The host alone: its own line to a plugin.
+    Host,
 }
 
 /// The methods of all namespaces. There is one in a supervisord, shared by all its servers.
@@ -48,6 +61,7 @@ struct Method {
     namespace: usize,
     /// How a call of it starts.
     start: Start,
+    audience: Audience,
 }
 
 /// What calling a method does to the thread that calls it.
@@ -97,17 +111,22 @@ impl Registry {
     fn add(&mut self, name: &str, object: NamespaceObject, origin: Origin) {
         let index = self.namespaces.len();
         for info in object.methods() {
-            // The host's own line to a plugin is not for clients, and a name has one dot: so that looking up the whole
-            // name in one map is all that stands between a client and a method.
-            if info.name.starts_with('_') || info.name.contains('.') || name.contains('.') {
+            // A name has one dot: so that looking up the whole name in one map is all that stands between a client and a
+            // method.
+            if info.name.contains('.') || name.contains('.') {
                 continue;
             }
             let start = match (flag(&info.properties, "nonblocking"), flag(&info.properties, "async"), origin) {
-                (true, _, _) | (false, true, Origin::Host) => Start::Here,
+                (true, _, _) | (false, true, Origin::Host | Origin::Private) => Start::Here,
                 (false, true, Origin::Plugin) => Start::Lane,
                 (false, false, _) => Start::Pool,
             };
-            self.methods.insert(format!("{name}.{}", info.name), Method { info, namespace: index, start });
+            let audience = match origin {
+                _ if info.name.starts_with('_') => Audience::Host,
+                Origin::Private => Audience::Plugins,
+                Origin::Host | Origin::Plugin => Audience::Clients,
+            };
+            self.methods.insert(format!("{name}.{}", info.name), Method { info, namespace: index, start, audience });
         }
         self.namespaces.push(Namespace {
             object: Arc::new(object),
@@ -117,9 +136,28 @@ impl Registry {
     }
 
     /// From now on, methods that may block run on the blocking pool of this runtime.
-    pub fn run_on(&self, runtime: &Handle) {
+    ///
+    /// From now on all can be called, and plugins that want to are told so.
+    pub fn run_on(self: &Arc<Self>, runtime: &Handle) {
         // A second server of the same registry would go on using the pool of the first.
-        let _ = self.pool.set(runtime.clone());
+        if self.pool.set(runtime.clone()).is_ok() {
+            self.start_plugins(runtime);
+        }
+    }
+
+    /// The host's own lines to plugins, by their full names.
+    pub(super) fn hooks(&self) -> impl Iterator<Item = (&str, &MethodInfo)> {
+        let hooks = self.methods.iter().filter(|(_, method)| method.audience == Audience::Host);
+        hooks.map(|(name, method)| (name.as_str(), &method.info))
+    }
+
+    /// Where methods that may block run, once the server runs.
+    pub(super) fn runtime(&self) -> Option<&Handle> {
+        self.pool.get()
+    }
+
+    pub(super) fn logger(&self) -> &Logger {
+        &self.logger
     }
 
     /// Calls a method on behalf of a client. Dropping the future stops waiting for the answer and, where the method can
@@ -138,9 +176,13 @@ impl Registry {
     }
 
     async fn dispatch(&self, caller: Caller, method: &str, params: RVec<Value>) -> Result<Value, Fault> {
-        let Some(Method { info, namespace, start }) = self.methods.get(method) else {
+        let Some(Method { info, namespace, start, audience }) = self.methods.get(method) else {
             return Err(Fault::unknown_method());
         };
+        match (audience, caller) {
+            (Audience::Clients, _) | (Audience::Plugins, Caller::Plugin) | (Audience::Host, Caller::Host) => {}
+            _ => return Err(Fault::unknown_method()),
+        }
         let Namespace { object, origin, workers } = &self.namespaces[*namespace];
         let reply = match start {
             Start::Here => object.call(info.name.as_rstr(), params),
@@ -153,10 +195,10 @@ impl Registry {
         match (reply, origin) {
             (Reply::Done(value), _) => Ok(value),
             (Reply::Failed(fault), _) => Err(fault),
-            (Reply::Later(future), Origin::Host) if caller == Caller::Plugin => {
+            (Reply::Later(future), Origin::Host | Origin::Private) if caller == Caller::Plugin => {
                 workers.run_on_server(async move { future.await.into() }).await
             }
-            (Reply::Later(future), Origin::Host) => future.await.into(),
+            (Reply::Later(future), Origin::Host | Origin::Private) => future.await.into(),
             (Reply::Later(future), Origin::Plugin) => workers.run(async move { future.await.into() }).await,
         }
     }
@@ -171,14 +213,15 @@ impl Registry {
         }
     }
 
-    /// What is known of a method.
+    /// What is known of a published method.
     pub fn info(&self, method: &str) -> Option<&MethodInfo> {
-        self.methods.get(method).map(|method| &method.info)
+        self.methods.get(method).filter(|method| method.audience == Audience::Clients).map(|method| &method.info)
     }
 
-    /// The full names of all methods, in no order.
+    /// The full names of all published methods, in no order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.methods.keys().map(String::as_str)
+        let published = self.methods.iter().filter(|(_, method)| method.audience == Audience::Clients);
+        published.map(|(name, _)| name.as_str())
     }
 
     /// How many threads the blocking pool needs so that no namespace ever waits for another's.

@@ -47,6 +47,8 @@ pub(super) enum Caller {
     Client,
     /// Code that is itself being called.
     Plugin,
+    /// The host, which tells a plugin something.
+    Host,
 }
 
 /// The threads of one namespace.
@@ -93,7 +95,7 @@ impl Workers {
             return Err(Fault::failed_with("the server has not started yet"));
         };
         let place = match caller {
-            Caller::Client => self.places.clone().acquire_owned().await.ok(),
+            Caller::Client | Caller::Host => self.places.clone().acquire_owned().await.ok(),
             Caller::Plugin => self.inner_places.clone().try_acquire_owned().ok(),
         };
         let Some(place) = place else {

@@ -123,7 +123,7 @@ pub(super) struct Group {
 /// not added may wait as well: it removes the files that were made for it.
 #[derive(Debug)]
 pub(super) struct NewGroup {
-    config: Arc<config::Group>,
+    pub(super) config: Arc<config::Group>,
     processes: Vec<Process>,
     made: Vec<PathBuf>,
 }
@@ -179,16 +179,31 @@ impl State {
         if self.group(&group.config.name).is_some() {
             return false;
         }
-        let mut processes = Vec::with_capacity(group.processes.len());
+        let processes = self.adopt(group);
+        self.groups.push(Group { config: Arc::clone(&group.config), processes });
+        true
+    }
+
+    /// Takes the processes of a group over, and answers how they are called from now on.
+    pub(super) fn adopt(&mut self, group: &mut NewGroup) -> Vec<ProcessId> {
+        let mut ids = Vec::with_capacity(group.processes.len());
         group.made.clear();
         for process in group.processes.drain(..) {
             self.last_id += 1;
             let id = ProcessId(self.last_id);
             self.processes.insert(id, process);
-            processes.push(id);
+            ids.push(id);
         }
-        self.groups.push(Group { config: Arc::clone(&group.config), processes });
-        true
+        ids
+    }
+
+    /// Forgets a process that has stopped.
+    pub(super) fn forget(&mut self, id: ProcessId) {
+        if let Some(process) = self.processes.remove(&id)
+            && self.by_pid.remove(&process.machine.pid()).is_some()
+        {
+            self.strays.insert(process.machine.pid());
+        }
     }
 
     /// Forgets a group whose processes are all stopped. `None` where there is none, `Some(false)` where some still run.
@@ -198,11 +213,7 @@ impl State {
             return Some(false);
         }
         for id in self.groups.remove(index).processes {
-            if let Some(process) = self.processes.remove(&id)
-                && self.by_pid.remove(&process.machine.pid()).is_some()
-            {
-                self.strays.insert(process.machine.pid());
-            }
+            self.forget(id);
         }
         Some(true)
     }

@@ -10,6 +10,7 @@
 mod drive;
 mod groups;
 mod info;
+mod members;
 mod run;
 mod signal;
 
@@ -34,6 +35,7 @@ pub use self::{
     drive::Refused,
     groups::{Found, ProcessId, Status, make_namespec, split_namespec},
     info::{ProcessConfig, ProcessInfo},
+    members::{ActiveGroup, NotAdded, NotRemoved},
 };
 use self::{
     drive::Request,

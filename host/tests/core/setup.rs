@@ -212,6 +212,7 @@ pub(crate) fn config(dir: &std::path::Path, groups: Vec<Arc<Group>>) -> Config {
             environment: Vec::new(),
             identifier: "supervisor".to_owned(),
             plugin_path: Vec::new(),
+            plugin_data_dir: None,
             serverurl: None,
         },
         servers: Vec::new(),

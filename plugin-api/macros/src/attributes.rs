@@ -1,6 +1,7 @@
 //! `#[rpc(…)]` and `#[ctl(…)]` on methods and parameters.
 
-use syn::{Attribute, Error, LitStr, Result, Token, meta::ParseNestedMeta};
+use proc_macro2::Span;
+use syn::{Attribute, Error, LitStr, Result, Token, meta::ParseNestedMeta, spanned::Spanned};
 
 use crate::interface::Kind;
 
@@ -12,6 +13,17 @@ pub(crate) struct MethodOptions {
     pub(crate) returns: Option<LitStr>,
     pub(crate) usage: Option<LitStr>,
     pub(crate) complete: Option<LitStr>,
+    pub(crate) hook: Option<(Hook, Span)>,
+}
+
+/// When the host calls a method of its own accord.
+pub(crate) enum Hook {
+    /// When everything may be called.
+    Start,
+    /// When an event of one of these types happens.
+    Event(LitStr),
+    /// Before the end.
+    Shutdown,
 }
 
 /// What stands in the attributes of a parameter.
@@ -23,17 +35,43 @@ pub(crate) struct ParamOptions {
 /// What supervisorctl can complete.
 const COMPLETIONS: [&str; 3] = ["processes", "groups", "actions"];
 
+impl Hook {
+    /// Its name on the line between host and plugin. There may be several functions for events.
+    pub(crate) fn name(&self, function: &str) -> String {
+        match self {
+            Self::Start => "_start".to_owned(),
+            Self::Event(_) => format!("_event_{function}"),
+            Self::Shutdown => "_shutdown".to_owned(),
+        }
+    }
+}
+
 impl MethodOptions {
     /// Reads and removes the options among `attributes`.
     pub(crate) fn take(kind: Kind, attributes: &mut Vec<Attribute>) -> Result<Self> {
         let mut options = Self::default();
-        each(kind, attributes, |meta| match (kind, known(&meta).as_str()) {
+        each(kind, attributes, |meta| {
+            match (kind, known(&meta).as_str()) {
             (_, "name") => text(&meta, &mut options.name),
             (Kind::Rpc, "nonblocking") => {
                 options.nonblocking = true;
                 flag(&meta)
             }
             (Kind::Rpc, "returns") => text(&meta, &mut options.returns),
+            (Kind::Rpc, "on_start") => {
+                options.hook = Some((Hook::Start, meta.path.span()));
+                flag(&meta)
+            }
+            (Kind::Rpc, "on_shutdown") => {
+                options.hook = Some((Hook::Shutdown, meta.path.span()));
+                flag(&meta)
+            }
+            (Kind::Rpc, "on_event") => {
+                let mut types = None;
+                text(&meta, &mut types)?;
+                options.hook = types.map(|types| (Hook::Event(types), meta.path.span()));
+                Ok(())
+            }
             (Kind::Ctl, "usage") => text(&meta, &mut options.usage),
             (Kind::Ctl, "complete") => {
                 text(&meta, &mut options.complete)?;
@@ -46,11 +84,15 @@ impl MethodOptions {
                 }
             }
             (Kind::Rpc, _) => {
-                Err(meta.error("unknown option; a method has `name = \"…\"`, `nonblocking` and `returns = \"…\"`"))
+                Err(meta.error(
+                "unknown option; a method has `name = \"…\"`, `nonblocking` and `returns = \"…\"`, and what the host calls \
+                 has `on_start`, `on_event = \"…\"` or `on_shutdown`",
+            ))
             }
             (Kind::Ctl, _) => {
                 Err(meta.error("unknown option; a command has `name = \"…\"`, `usage = \"…\"` and `complete = \"…\"`"))
             }
+        }
         })?;
         Ok(options)
     }

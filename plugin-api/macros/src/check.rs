@@ -3,7 +3,10 @@
 use proc_macro2::Span;
 use syn::{Error, FnArg, LitStr, ReceiverKind, Result, Safety, Signature, Type, spanned::Spanned};
 
-use crate::interface::{Arity, Param};
+use crate::{
+    attributes::{Hook, MethodOptions},
+    interface::{Arity, Param},
+};
 
 const GENERIC: &str = "a published method cannot be generic, since clients send values and not types: \
                        name the type, or take a `plugin_api::Value` for any";
@@ -93,4 +96,30 @@ pub(crate) fn name(name: &LitStr) -> Result<String> {
             "a published name has no dots and no blanks: write `getKeys` for what clients call `shelf.getKeys`",
         ))
     }
+}
+
+/// What the host calls of its own accord is not published, and takes an event or nothing.
+pub(crate) fn hook(hook: &Hook, place: Span, is_public: bool, options: &MethodOptions, params: usize) -> Result<()> {
+    let message = match hook {
+        _ if is_public => "the host alone calls this, and no client: take `pub` away",
+        _ if options.name.is_some() || options.returns.is_some() => {
+            "the host alone calls this, so it has no `name` and no `returns` for clients"
+        }
+        Hook::Event(types) if types.value().split(',').any(|name| !is_event_type(name.trim())) => {
+            return Err(Error::new(
+                types.span(),
+                "write the types of events as `events=` of an event listener does: `\"PROCESS_STATE, TICK_60\"`",
+            ));
+        }
+        Hook::Event(_) if params != 1 => "what is called for events takes one parameter: `event: plugin_api::Event`",
+        Hook::Start | Hook::Shutdown if params != 0 => "this is called without parameters: it takes `&self` alone",
+        _ => return Ok(()),
+    };
+    Err(Error::new(place, message))
+}
+
+/// Types of a plugin's own are among them, so that no list can be complete.
+fn is_event_type(name: &str) -> bool {
+    !name.is_empty()
+        && name.chars().all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_')
 }

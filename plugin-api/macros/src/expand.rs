@@ -4,7 +4,10 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Error, Item, ItemImpl, spanned::Spanned};
 
-use crate::interface::{self, Arity, Kind, Method};
+use crate::{
+    attributes::Hook,
+    interface::{self, Arity, Kind, Method},
+};
 
 /// The author's block, and its `Methods` implementation.
 pub(crate) fn publish(kind: Kind, arguments: &TokenStream, item: Item) -> TokenStream {
@@ -98,6 +101,10 @@ fn describe(kind: Kind, method: &Method) -> TokenStream {
     let nonblocking = options.nonblocking.then(|| quote! { .property("nonblocking", true) });
     // Calling it only makes a future, so that the host needs no thread that may block for the call itself.
     let later = method.is_async.then(|| quote! { .property("async", true) });
+    let events = match &options.hook {
+        Some((Hook::Event(types), _)) => Some(quote! { .property("events", #types) }),
+        _ => None,
+    };
     let complete = options.complete.as_ref().map(|what| quote! { .property("complete", #what) });
     let (usage, finish) = match kind {
         Kind::Rpc => (None, quote! { .rpc() }),
@@ -108,7 +115,7 @@ fn describe(kind: Kind, method: &Method) -> TokenStream {
     };
     quote! {
         #(#conditions)*
-        ::plugin_api::__macro::Describe::new(#name, #text) #(#params)* #returns #nonblocking #later #complete #usage #finish
+        ::plugin_api::__macro::Describe::new(#name, #text) #(#params)* #returns #nonblocking #later #events #complete #usage #finish
     }
 }
 

@@ -90,12 +90,16 @@ pub(crate) fn read(kind: Kind, block: &mut ItemImpl) -> (Vec<Method>, Option<Err
         match read_method(kind, function) {
             Ok(Some(method)) => {
                 if let Some(first) = methods.iter().find(|other| other.name == method.name) {
-                    let message = format!(
-                        "`{}` is published twice: `{}` has that name too; give one another with `#[{}(name = \"…\")]`",
-                        method.name,
-                        first.ident,
-                        kind.attribute(),
-                    );
+                    let message = if method.options.hook.is_some() {
+                        format!("the host calls `{}` for that already, and only one", first.ident)
+                    } else {
+                        format!(
+                            "`{}` is published twice: `{}` has that name too; give one another with `#[{}(name = \"…\")]`",
+                            method.name,
+                            first.ident,
+                            kind.attribute(),
+                        )
+                    };
                     report(Error::new(method.ident.span(), message));
                 } else {
                     methods.push(method);
@@ -118,24 +122,30 @@ fn read_method(kind: Kind, function: &mut ImplItemFn) -> Result<Option<Method>> 
     reject_the_other(kind, &mut function.attrs)?;
     // Everything of ours is taken out first, so that a mistake is not followed by errors about unknown attributes.
     let options = MethodOptions::take(kind, &mut function.attrs);
-    let params = take_params(kind, function);
-    if !matches!(function.vis, Visibility::Public(_)) {
-        if marked {
+    let is_public = matches!(function.vis, Visibility::Public(_));
+    let hook = options.as_ref().is_ok_and(|options| options.hook.is_some());
+    let params = take_params(kind, function, is_public || hook);
+    if !is_public && !hook {
+        if marked && options.is_ok() {
             let message = "only a `pub fn` is published: make it `pub`, or take the attribute away";
             return Err(Error::new(function.sig.ident.span(), message));
         }
-        return Ok(None);
+        return options.map(|_| None);
     }
     let (options, params) = (options?, params?);
     check::signature(&function.sig)?;
     check::order(&params)?;
+    if let Some((hook, place)) = &options.hook {
+        check::hook(hook, *place, is_public, &options, params.len())?;
+    }
 
     let ident = function.sig.ident.clone();
     let own_name = names::of_ident(&ident);
-    let name = match (&options.name, kind) {
-        (Some(name), _) => check::name(name)?,
-        (None, Kind::Rpc) => names::camel_case(&own_name),
-        (None, Kind::Ctl) => own_name,
+    let name = match (&options.hook, &options.name, kind) {
+        (Some((hook, _)), ..) => hook.name(&own_name),
+        (None, Some(name), _) => check::name(name)?,
+        (None, None, Kind::Rpc) => names::camel_case(&own_name),
+        (None, None, Kind::Ctl) => own_name,
     };
     let returns = match &function.sig.output {
         ReturnType::Default => syn::parse_quote!(()),
@@ -182,8 +192,7 @@ fn reject_the_other(kind: Kind, attributes: &mut Vec<Attribute>) -> Result<()> {
 }
 
 /// Reads the parameters, and takes their doc comments and options away: rustc accepts neither there.
-fn take_params(kind: Kind, function: &mut ImplItemFn) -> Result<Vec<(Param, proc_macro2::Span)>> {
-    let public = matches!(function.vis, Visibility::Public(_));
+fn take_params(kind: Kind, function: &mut ImplItemFn, is_called: bool) -> Result<Vec<(Param, proc_macro2::Span)>> {
     let mut params = Vec::new();
     let mut outcome = Ok(());
     for input in &mut function.sig.inputs {
@@ -191,7 +200,7 @@ fn take_params(kind: Kind, function: &mut ImplItemFn) -> Result<Vec<(Param, proc
         let options = ParamOptions::take(kind, &mut input.attrs);
         let help = docs::of_parameter(&input.attrs);
         input.attrs.retain(|attribute| !attribute.path().is_ident("doc"));
-        if !public || outcome.is_err() {
+        if !is_called || outcome.is_err() {
             continue;
         }
         outcome = options.and_then(|options| {

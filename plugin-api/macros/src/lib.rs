@@ -26,7 +26,9 @@ use syn::{DeriveInput, parse_macro_input};
 /// * `#[rpc(nonblocking)]` promises that the method never waits, for a lock, a disk, or anything else: then it is called
 ///   on the server's own thread, which saves the way to another.
 /// * An `async fn` answers later, and holds no thread meanwhile.
-/// * Functions that are not `pub` are yours alone.
+/// * Functions that are not `pub` are yours alone, but for those that the host is to call of its own accord:
+///   `#[rpc(on_start)] fn` once when everything may be called, `#[rpc(on_event = "PROCESS_STATE, TICK_60")] fn` with each
+///   event of these types, `#[rpc(on_shutdown)] fn` before the end. They may be `async`.
 #[proc_macro_attribute]
 pub fn rpc_interface(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let block = parse_macro_input!(item as syn::Item);

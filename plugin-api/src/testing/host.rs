@@ -12,6 +12,7 @@ use std::{
 use super::{
     PATIENCE,
     clock::Clock,
+    groups::{DataDir, Groups},
     published::Published,
     script::{Script, lock, scripted},
 };
@@ -22,6 +23,7 @@ use crate::{
     host::{Host, Level, SupervisorState},
     interface::{Methods, namespace},
     rpc_interface,
+    value::convert::IntoValue,
 };
 
 /// A supervisord that a test tells what to do, and that remembers what a plugin did. Clones are the same one.
@@ -37,7 +39,10 @@ struct Inner {
     starting: AtomicBool,
     script: Script,
     logs: Mutex<Vec<String>>,
+    events: Mutex<Vec<String>>,
     clock: Arc<Clock>,
+    groups: Groups,
+    data_dir: DataDir,
 }
 
 scripted! { FakeHost }
@@ -50,7 +55,10 @@ impl FakeHost {
             starting: AtomicBool::new(false),
             script: Script::default(),
             logs: Mutex::default(),
+            events: Mutex::default(),
             clock: Arc::default(),
+            groups: Groups::default(),
+            data_dir: DataDir::default(),
         }))
     }
 
@@ -83,6 +91,20 @@ impl FakeHost {
     /// What the plugin logged so far: `info: cat is on the board`.
     pub fn logs(&self) -> Vec<String> {
         lock(&self.0.logs).clone()
+    }
+
+    /// The events that the plugin published so far: `SHELF_FULL name:cups`.
+    pub fn events(&self) -> Vec<String> {
+        lock(&self.0.events).clone()
+    }
+
+    /// From now on this group is active, with processes of these names. There is none before.
+    ///
+    /// [`Host::add_program`] and [`Host::remove_process`] change it, and are among the [`calls`](Self::calls) as
+    /// `addProgram(…)` and `removeProcess(…)`; a program becomes one process, of its own name. A test that wants another
+    /// answer gives it: `host.fails("removeProcess", Fault::still_running_with("cat"))`.
+    pub fn add_group(&self, name: &str, processes: &[&str]) {
+        self.0.groups.add(name, processes);
     }
 
     /// How far the clock was moved.
@@ -145,6 +167,41 @@ impl Line {
         Ok(())
     }
 
+    pub fn info(&self) -> Value {
+        Value::structure([
+            ("identifier", "supervisor".into()),
+            ("pid", 4711.into()),
+            ("supervisor_version", "4.3.0".into()),
+            ("version", env!("CARGO_PKG_VERSION").into()),
+            ("config_file", "/etc/supervisord.conf".into()),
+            ("serverurl", "http://localhost:9001".into()),
+            ("namespace", "test".into()),
+        ])
+    }
+
+    pub fn groups(&self) -> Vec<Value> {
+        self.0.groups.values()
+    }
+
+    pub fn add_program(&self, group: String, program: String, options: Value) -> Result<Value, Fault> {
+        let params = [group.as_str().into(), program.as_str().into(), options.clone()];
+        let answer = self.0.script.find("addProgram", &params);
+        answer.unwrap_or_else(|| Ok(self.0.groups.add_program(&group, &program, options)?.into_value()))
+    }
+
+    pub fn remove_process(&self, group: String, process: String) -> Result<Value, Fault> {
+        let answer = self.0.script.find("removeProcess", &[group.as_str().into(), process.as_str().into()]);
+        answer.unwrap_or_else(|| Ok(self.0.groups.remove_process(&group, &process)?.into_value()))
+    }
+
+    pub fn data_dir(&self) -> Result<String, Fault> {
+        Ok(self.0.data_dir.get()?.display().to_string())
+    }
+
+    pub fn emit(&self, name: String, payload: String) {
+        lock(&self.0.events).push(format!("{name} {payload}").trim_end().to_owned());
+    }
+
     pub async fn call(&self, method: String, params: Vec<Value>) -> Result<Value, Fault> {
         if self.0.starting.load(SeqCst) {
             return Err(Fault::failed_with("supervisord is still starting; methods cannot be called yet"));
@@ -156,6 +213,7 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Event;
 
     struct Nurse {
         host: Host,
@@ -267,6 +325,74 @@ mod tests {
         assert_eq!(fault.text, "FAILED: supervisord is still starting; methods cannot be called yet");
         let fault = host.make(make_trouble, []).unwrap_err();
         assert!(fault.text.starts_with("FAILED: make_trouble panicked: no nurse today ("), "{fault}");
+    }
+
+    #[test]
+    fn groups_change_as_the_plugin_says() {
+        let fake = FakeHost::new();
+        let host = fake.host();
+        fake.add_group("web", &["a"]);
+        assert_eq!(host.add_program("web", "b", [("command", "/bin/cat")]), Ok(vec!["b".to_owned()]));
+        assert_eq!(host.add_program("web", "a", [("command", "/bin/cat")]), Err(Fault::bad_name_with("a")));
+        assert_eq!(host.add_program("db", "a", [("command", "/bin/cat")]), Err(Fault::bad_name_with("group: db")));
+        assert!(host.add_program("web", "c", [("priority", 1)]).is_err());
+        assert_eq!(host.remove_process("web", "a"), Ok(()));
+        fake.fails("removeProcess", Fault::still_running_with("b"));
+        assert_eq!(host.remove_process("web", "b"), Err(Fault::still_running_with("b")));
+        let groups = host.groups().unwrap();
+        assert_eq!((groups.len(), groups[0].process_names().collect::<Vec<_>>()), (1, vec!["b"]));
+        assert_eq!(fake.calls()[0], "addProgram('web', 'b', {'command': '/bin/cat'})");
+    }
+
+    #[test]
+    fn there_is_a_directory_and_a_list_of_events() {
+        let fake = FakeHost::new();
+        let host = fake.host();
+        let directory = host.data_dir().unwrap();
+        std::fs::write(directory.join("notes"), "x").unwrap();
+        assert_eq!(host.data_dir(), Ok(directory.clone()));
+        host.emit("SHELF_FULL", "name:cups").unwrap();
+        host.emit("SHELF_EMPTY", "").unwrap();
+        assert_eq!(fake.events(), ["SHELF_FULL name:cups", "SHELF_EMPTY"]);
+        assert_eq!(host.info().unwrap().identifier, "supervisor");
+        drop((fake, host));
+        assert!(!directory.exists());
+    }
+
+    #[test]
+    fn hooks_are_called_as_by_supervisord() {
+        struct Witness(Host);
+        #[rpc_interface]
+        impl Witness {
+            #[rpc(on_start)]
+            async fn begin(&self) -> Result<(), Fault> {
+                self.0.sleep(Duration::from_secs(5)).await?;
+                self.0.log(Level::Info, "begun");
+                Ok(())
+            }
+            #[rpc(on_event = "PROCESS_STATE_FATAL, PROCESS_LOG")]
+            fn on_trouble(&self, event: Event) {
+                self.0.log(Level::Warn, format_args!("{} {:?}", event.name(), event.namespec()));
+            }
+            #[rpc(on_event = "EVENT")]
+            fn on_any(&self, _event: Event) {}
+            #[rpc(on_shutdown)]
+            fn end(&self) {
+                self.0.log(Level::Info, "ended");
+            }
+        }
+        let host = FakeHost::new();
+        let witness = host.make(|host, _| Ok(Witness(host)), []).unwrap();
+        let mut begun = witness.start();
+        assert!(!begun.is_ready());
+        host.advance(Duration::from_secs(5));
+        assert_eq!(begun.wait(), Ok(()));
+        let fatal = Event::new("PROCESS_STATE_FATAL", "processname:cat groupname:pets from_state:BACKOFF");
+        assert_eq!(witness.event(&fatal), Ok(2));
+        assert_eq!(witness.event(&Event::new("TICK_5", "when:5")), Ok(1));
+        assert_eq!(witness.shut_down(), Ok(()));
+        assert_eq!(host.logs(), ["info: begun", r#"warn: PROCESS_STATE_FATAL Some("pets:cat")"#, "info: ended"]);
+        assert!(witness.methods().is_empty(), "nothing of it is published");
     }
 
     #[test]

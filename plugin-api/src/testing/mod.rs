@@ -47,6 +47,7 @@
 
 mod clock;
 mod controller;
+mod groups;
 mod host;
 mod published;
 mod script;

@@ -14,9 +14,10 @@ use async_ffi::FfiFuture;
 
 use super::PATIENCE;
 use crate::{
-    Reply,
+    Event, Reply,
     abi::{Fault, MethodInfo, NamespaceObject, Value},
     block_on::block_on_until,
+    find,
     host::{Line, read},
     interface::{Methods, namespace},
     params::IntoParams,
@@ -63,9 +64,51 @@ impl Published {
         Answer { method: method.to_owned(), progress }
     }
 
+    /// Tells the plugin that everything may be called, as supervisord does: calls its `on_start` function, if it has one.
+    pub fn start(&self) -> Answer<()> {
+        self.hook("_start")
+    }
+
+    /// Tells the plugin of an event, as supervisord does: calls those of its `on_event` functions that listen to such a
+    /// type, and answers how many they are.
+    ///
+    /// The fault is what supervisord would log.
+    ///
+    /// # Panics
+    ///
+    /// If an `async fn` among them has not returned after ten seconds of real time.
+    pub fn event(&self, event: &Event) -> Result<usize, Fault> {
+        let mut count = 0;
+        for hook in self.0.methods() {
+            let types = find(&hook.properties, "events").and_then(Value::as_str).unwrap_or_default();
+            if types.split(',').any(|name| event.is_a(name.trim())) {
+                self.call::<()>(&hook.name, (event.clone(),))?;
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+
+    /// Tells the plugin that the end has come, as supervisord does: calls its `on_shutdown` function, if it has one.
+    ///
+    /// The fault is what supervisord would log.
+    pub fn shut_down(&self) -> Result<(), Fault> {
+        self.hook("_shutdown").wait()
+    }
+
+    fn hook(&self, name: &str) -> Answer<()> {
+        if self.0.methods().iter().any(|method| method.name == name) {
+            self.begin(name, ())
+        } else {
+            Answer { method: name.to_owned(), progress: Progress::Done(Ok(())) }
+        }
+    }
+
     /// What is published, with help texts, signatures and usages, as `system.methodHelp` and `help` are made from it.
     pub fn methods(&self) -> Vec<MethodInfo> {
-        self.0.methods()
+        let mut methods = self.0.methods();
+        methods.retain(|method| !method.name.starts_with('_'));
+        methods
     }
 
     /// One of the methods.

@@ -31,15 +31,20 @@ impl Script {
     }
 
     pub(super) fn call(&self, method: &str, params: &[Value]) -> Result<Value, Fault> {
+        self.find(method, params).unwrap_or_else(|| {
+            Err(Fault::unknown_method_with(format_args!(
+                "the test has no answer for {method}; it is given with `answers(\"{method}\", …)`"
+            )))
+        })
+    }
+
+    /// Notes the call, and gives the test's answer to it if there is one.
+    pub(super) fn find(&self, method: &str, params: &[Value]) -> Option<Result<Value, Fault>> {
         let shown: Vec<_> = params.iter().map(repr).collect();
         lock(&self.calls).push(format!("{method}({})", shown.join(", ")));
-        let Some(rule) = lock(&self.rules).get(method).cloned() else {
-            return Err(Fault::unknown_method_with(format_args!(
-                "the test has no answer for {method}; it is given with `answers(\"{method}\", …)`"
-            )));
-        };
+        let rule = lock(&self.rules).get(method).cloned()?;
         let mut rule = rule.lock().unwrap_or_else(PoisonError::into_inner);
-        rule(params)
+        Some(rule(params))
     }
 
     pub(super) fn calls(&self) -> Vec<String> {

@@ -3,7 +3,7 @@
 mod control;
 mod files;
 mod lookup;
-mod shape;
+pub(super) mod shape;
 
 use std::{path::Path, time::SystemTime};
 

@@ -1,0 +1,132 @@
+//! `twiddler.*`.
+
+use plugin_api::{Config, Fault, Host, Level, Member, SupervisorState, Value, rpc_interface};
+use serde::Deserialize;
+
+/// The version of this interface, not of the library.
+pub const API_VERSION: &str = "1.0";
+
+/// The number of the fault for a method that `whitelist` does not have.
+pub const NOT_IN_WHITELIST: i32 = 230;
+
+#[derive(Deserialize)]
+struct Options {
+    /// The methods that may be called; all, if it is empty.
+    #[serde(default)]
+    whitelist: Vec<String>,
+}
+
+/// An RPC interface for changing what cannot be changed otherwise while supervisord runs.
+pub struct TwiddlerNamespaceRPCInterface {
+    supervisord: Host,
+    whitelist: Vec<String>,
+}
+
+#[rpc_interface]
+impl TwiddlerNamespaceRPCInterface {
+    /// Tell which version of the twiddler's methods this is.
+    ///
+    /// # Returns
+    /// the version
+    #[rpc(name = "getAPIVersion", nonblocking)]
+    pub fn get_api_version(&self) -> Result<&'static str, Fault> {
+        self.update("getAPIVersion")?;
+        Ok(API_VERSION)
+    }
+
+    /// List the groups that are active.
+    ///
+    /// # Returns
+    /// their names
+    #[rpc(nonblocking)]
+    pub fn get_group_names(&self) -> Result<Vec<String>, Fault> {
+        self.update("getGroupNames")?;
+        Ok(self.supervisord.groups()?.into_iter().map(|group| group.name).collect())
+    }
+
+    /// Write a line to supervisord's log, to note what was twiddled.
+    ///
+    /// # Returns
+    /// true
+    #[rpc(nonblocking)]
+    pub fn log(
+        &self,
+        /// the line
+        message: String,
+        /// `INFO`, if it is left out; a name or a number
+        #[rpc(kind = "string|int")]
+        level: Option<Value>,
+    ) -> Result<bool, Fault> {
+        self.update("log")?;
+        self.supervisord.log(level_of(level.as_ref())?, message);
+        Ok(true)
+    }
+
+    /// Add a program to an active group. It becomes as many processes as its `numprocs` says.
+    ///
+    /// # Returns
+    /// true
+    pub fn add_program_to_group(
+        &self,
+        /// the group
+        group_name: String,
+        /// what would follow `program:` in the config
+        program_name: String,
+        /// its options, as in the config
+        #[rpc(kind = "struct")]
+        program_options: Value,
+    ) -> Result<bool, Fault> {
+        self.update("addProgramToGroup")?;
+        let Value::Struct(options) = program_options else { return Err(Fault::incorrect_parameters()) };
+        let options = options.into_iter().map(|Member { name, value }| (name, value));
+        self.supervisord.add_program(&group_name, &program_name, options)?;
+        Ok(true)
+    }
+
+    /// Take a process that does not run out of its group.
+    ///
+    /// # Returns
+    /// true
+    pub fn remove_process_from_group(
+        &self,
+        /// the group
+        group_name: String,
+        /// the process, which is one of those of its program
+        process_name: String,
+    ) -> Result<bool, Fault> {
+        self.update("removeProcessFromGroup")?;
+        self.supervisord.remove_process(&group_name, &process_name)?;
+        Ok(true)
+    }
+
+    /// Every method begins with this.
+    fn update(&self, method: &str) -> Result<(), Fault> {
+        if self.supervisord.state()? == SupervisorState::Shutdown {
+            return Err(Fault::shutdown_state());
+        }
+        if !self.whitelist.is_empty() && !self.whitelist.iter().any(|allowed| allowed == method) {
+            return Err(Fault::new(NOT_IN_WHITELIST, format!("NOT_IN_WHITELIST: {method}")));
+        }
+        Ok(())
+    }
+}
+
+/// The level that a client means by a name in any case, or by Supervisor's number.
+fn level_of(level: Option<&Value>) -> Result<Level, Fault> {
+    let Some(level) = level else { return Ok(Level::Info) };
+    let is_it = |known: &Level| match level.as_str() {
+        Some(name) => name.eq_ignore_ascii_case(known.label()),
+        None => level.as_int() == Some(known.number().into()),
+    };
+    Level::ALL.into_iter().find(is_it).ok_or_else(Fault::incorrect_parameters)
+}
+
+/// Makes the interface for `[rpcinterface:twiddler]`.
+///
+/// # Errors
+///
+/// An option that it does not have.
+pub fn make_twiddler_rpcinterface(supervisord: Host, config: Config) -> Result<TwiddlerNamespaceRPCInterface, Fault> {
+    let Options { whitelist } = config.read()?;
+    Ok(TwiddlerNamespaceRPCInterface { supervisord, whitelist })
+}

@@ -1,0 +1,127 @@
+//! A program that comes from a client or a plugin, not from the file.
+
+use std::{cell::RefCell, sync::Arc};
+
+use plugin_api::{Member, Value, repr};
+
+use super::{
+    Config, ConfigError, ConfigErrors, Message, Process,
+    error::{Collector, Place},
+    programs::Programs,
+    resolve::Surroundings,
+    sections::{Entry, Raw, Sections},
+};
+
+impl Config {
+    /// The processes of a program that is added to `group` while supervisord runs: `options` are the keys of what would be
+    /// its `[program:name]`, and mean what they mean there. Also what is to be logged.
+    pub fn added_program(
+        &self,
+        group: &str,
+        name: &str,
+        options: &[Member],
+    ) -> Result<(Vec<Arc<Process>>, Vec<Message>), ConfigErrors> {
+        self.resolve_added(group, name, options, Surroundings::of_this_process())
+    }
+
+    fn resolve_added(
+        &self,
+        group: &str,
+        name: &str,
+        options: &[Member],
+        surroundings: Surroundings,
+    ) -> Result<(Vec<Arc<Process>>, Vec<Message>), ConfigErrors> {
+        let errors = Collector::default();
+        // Its file is the main one, as far as messages and relative paths go.
+        let place = Place { file: self.file.to_string_lossy().into(), line: 0 };
+        let mut sections = Sections::default();
+        let header = format!("program:{name}");
+        let target = sections.open(&header, &place);
+        for Member { name: key, value } in options {
+            match raw(value) {
+                Some(raw) => sections.set(target, &key.to_lowercase(), Entry { raw, place: place.clone() }),
+                None => errors.push(ConfigError::new(format!("{key} in [{header}] takes no {}", repr(value)))),
+            }
+        }
+        let Surroundings { mut names, host_node_name } = surroundings;
+        for (name, value) in &self.supervisord.environment {
+            names.set(format!("ENV_{name}"), value.as_str());
+        }
+        let messages = RefCell::default();
+        let programs = Programs {
+            sections: &sections,
+            names: &names.freeze(),
+            here: &self.here.to_string_lossy(),
+            host_node_name: &host_node_name,
+            environment: &self.supervisord.environment.iter().cloned().collect(),
+            errors: &errors,
+            messages: &messages,
+        };
+        let section = sections.get(&header).expect("it was opened above");
+        let processes = programs.processes(section, group).into_iter().map(Arc::new).collect();
+        errors.finish((processes, messages.into_inner()))
+    }
+}
+
+/// A value as if it stood in a TOML file.
+fn raw(value: &Value) -> Option<Raw> {
+    Some(match value {
+        Value::Bool(_) | Value::Int(_) | Value::Int64(_) | Value::Double(_) => {
+            Raw::Scalar(repr(value).to_lowercase(), value.clone())
+        }
+        Value::Array(items) => Raw::List(items.iter().map(raw).collect::<Option<_>>()?),
+        Value::Struct(members) => {
+            Raw::Table(members.iter().map(|it| Some((it.name.to_string(), raw(&it.value)?))).collect::<Option<_>>()?)
+        }
+        other => Raw::Text(other.as_str()?.to_owned()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{
+        AutoRestart,
+        testing::{Files, surroundings},
+    };
+
+    fn added(options: &[(&str, Value)]) -> Result<Vec<Arc<Process>>, String> {
+        let files = Files::with("environment=A=\"1\"\n");
+        let options: Vec<_> =
+            options.iter().map(|(name, value)| Member { name: (*name).into(), value: value.clone() }).collect();
+        let added = files.load().resolve_added("web", "job", &options, surroundings());
+        added.map(|(processes, _)| processes).map_err(|errors| errors.to_string().replace(&files.here(), "HERE"))
+    }
+
+    #[test]
+    fn a_program_is_read_as_if_it_stood_in_the_file() {
+        let processes = added(&[
+            ("command", "/bin/echo %(ENV_A)s %(group_name)s %(program_name)s %(ENV_X)s".into()),
+            ("Process_Name", "%(program_name)s_%(process_num)d".into()),
+            ("numprocs", 2.into()),
+            ("autostart", "false".into()),
+            ("autorestart", false.into()),
+            ("exitcodes", "0,3".into()),
+            ("environment", Value::structure([("B", "2".into())])),
+        ])
+        .unwrap();
+        let names: Vec<_> = processes.iter().map(|process| process.name.as_str()).collect();
+        assert_eq!(names, ["job_0", "job_1"]);
+        let first = &processes[0];
+        assert_eq!(first.command, "/bin/echo 1 web job x");
+        assert_eq!((first.autostart, first.autorestart), (false, AutoRestart::Never));
+        assert_eq!(first.exitcodes, [0, 3]);
+        let environment: Vec<_> = first.environment.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(environment, ["A", "B"]);
+    }
+
+    #[test]
+    fn what_is_wrong_with_it_is_said_as_of_a_file() {
+        let end = " in section 'program:job' (file: 'HERE/main.conf')";
+        assert_eq!(added(&[]), Err(format!("program section program:job does not specify a command{end}")));
+        let slip = added(&[("command", "/bin/cat".into()), ("startsecs", "soon".into())]);
+        assert_eq!(slip, Err(format!("invalid literal for int() with base 10: 'soon'{end}")));
+        let nil = added(&[("command", Value::Nil)]).unwrap_err();
+        assert_eq!(nil, "command in [program:job] takes no None");
+    }
+}

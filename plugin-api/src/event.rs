@@ -1,0 +1,68 @@
+//! What happens in a supervisord, as a plugin hears of it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{FromValue, IntoValue};
+
+/// An event, as event listeners know it: a type and a text.
+///
+/// ```
+/// use plugin_api::Event;
+///
+/// let event = Event::new("PROCESS_STATE_EXITED", "processname:cat groupname:cat from_state:RUNNING expected:0 pid:5");
+/// assert_eq!(event.get("processname"), Some("cat"));
+/// assert!(event.is_a("PROCESS_STATE") && event.is_a("EVENT") && !event.is_a("PROCESS_LOG"));
+/// let event = Event::new("PROCESS_LOG_STDOUT", "processname:cat groupname:cat pid:5 channel:stdout\nmeow\n");
+/// assert_eq!(event.data(), "meow\n");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromValue, IntoValue)]
+pub struct Event {
+    name: String,
+    /// What it is, from its own type to `EVENT`.
+    types: Vec<String>,
+    payload: String,
+}
+
+impl Event {
+    /// An event of one of Supervisor's own types, for tests. What stands before an underscore in its name is taken for
+    /// a type that it belongs to.
+    pub fn new(name: &str, payload: &str) -> Self {
+        let types = std::iter::successors(Some(name), |name| Some(name.rsplit_once('_')?.0));
+        let mut types: Vec<_> = types.map(str::to_owned).collect();
+        if name != "EVENT" {
+            types.push("EVENT".to_owned());
+        }
+        Self { name: name.to_owned(), types, payload: payload.to_owned() }
+    }
+
+    /// Its type: `PROCESS_STATE_EXITED`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it is of that type, or of one below it: a `PROCESS_STATE_EXITED` is a `PROCESS_STATE` and an `EVENT`.
+    pub fn is_a(&self, name: &str) -> bool {
+        self.types.iter().any(|own| own == name)
+    }
+
+    /// All that it says, as an event listener reads it.
+    pub fn payload(&self) -> &str {
+        &self.payload
+    }
+
+    /// What stands behind `name:` in the first line.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let line = self.payload.lines().next()?;
+        line.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix(':'))
+    }
+
+    /// What follows the first line: what a process wrote, or a client sent.
+    pub fn data(&self) -> &str {
+        self.payload.split_once('\n').map_or("", |(_, data)| data)
+    }
+
+    /// The process that it is about, as the supervisor's methods take it: `group:name`.
+    pub fn namespec(&self) -> Option<String> {
+        Some(format!("{}:{}", self.get("groupname")?, self.get("processname")?))
+    }
+}

@@ -1,0 +1,44 @@
+#![allow(unused)]
+
+use plugin_api::{Event, ctl_plugin, rpc_interface};
+
+struct Shelf;
+
+#[rpc_interface]
+impl Shelf {
+    #[rpc(on_start)]
+    pub fn begin(&self) {}
+
+    #[rpc(on_start)]
+    fn begin_twice(&self, event: Event) {}
+
+    #[rpc(on_start)]
+    fn one(&self) {}
+
+    #[rpc(on_start)]
+    fn another(&self) {}
+
+    #[rpc(on_event)]
+    fn of_no_type(&self, event: Event) {}
+
+    #[rpc(on_event = "process state")]
+    fn of_a_wrong_type(&self, event: Event) {}
+
+    #[rpc(on_event = "TICK_5")]
+    fn without_event(&self) {}
+
+    #[rpc(on_shutdown, name = "bye")]
+    fn end(&self) {}
+}
+
+struct Commands;
+
+#[ctl_plugin]
+impl Commands {
+    #[ctl(on_start)]
+    fn begin(&self) {}
+
+    pub fn shelf_get(&self, key: String) {}
+}
+
+fn main() {}
