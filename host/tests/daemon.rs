@@ -154,6 +154,24 @@ fn a_storm_of_hups_neither_ends_it_nor_changes_its_pid() {
     assert!(descriptors() < before + 10, "{} descriptors have become {}", before, descriptors());
 }
 
+/// It has left the directory by then; what its config says of paths was never meant for another.
+#[test]
+fn relative_paths_mean_the_same_when_the_config_is_read_again() {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.join("logs")).expect("a directory");
+    let config = background()
+        .section("supervisord", "childlogdir=logs")
+        .section("program:cat", "command=/bin/cat\nstderr_logfile=logs/cat.err");
+    let daemon = Daemon::start(sandbox, Kind::Ours, &config, &["-c", "supervisord.conf"]);
+    assert_eq!(daemon.link("cwd"), PathBuf::from("/usr"));
+    let answer = http::post(daemon.port, "/RPC2", http::call("supervisor.reloadConfig", &[])).text();
+    assert!(!answer.contains("fault") && !answer.contains("cat"), "nothing has changed: {answer}");
+    kill(daemon.pid, Signal::SIGHUP).expect("it runs");
+    let starts = || daemon.sandbox.read("supervisord.log").matches("supervisord started with pid").count();
+    wait_until("it has started anew", || starts() == 2 && daemon.answers());
+    assert_eq!(daemon.link("cwd"), PathBuf::from("/usr"));
+}
+
 /// Whatever it is doing when it is told to end, it ends.
 #[test]
 fn an_end_that_comes_during_a_restart_is_an_end() {

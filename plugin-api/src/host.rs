@@ -164,6 +164,12 @@ impl Host {
         let _ = self.0.call::<()>("log", (level.name(), message.to_string()));
     }
 
+    /// Tells of a panic that no caller hears of.
+    pub(crate) fn panicked(&self, what: &str) {
+        // An older host does not know this, and a panic is no reason for another.
+        let _ = self.0.call::<()>("panicked", (what,));
+    }
+
     /// Waits in an `async fn`, or under [`block_on`](crate::block_on) in a thread of the plugin's own. Timers of an async
     /// runtime do not work in a plugin; this does.
     ///

@@ -68,6 +68,27 @@ impl ConfigError {
             _ => place.to_string(),
         })
     }
+
+    /// The message, and in a second line so much of the [location](Self::location) as the message does not name itself.
+    pub fn described(&self) -> String {
+        let message = &self.message;
+        let Some(place) = &self.place else { return message.clone() };
+        if message.contains(&place.to_string()) {
+            return message.clone();
+        }
+        let line = if message.contains(&*place.file) { format!("line {}", place.line) } else { place.to_string() };
+        let named = |section: &&String| {
+            ["'", "'", "[", "]"].chunks(2).any(|q| message.contains(&[q[0], section, q[1]].concat()))
+        };
+        let section = self.section.as_ref().filter(|section| !named(section));
+        let what = match (section, &self.key) {
+            (Some(section), Some(key)) => format!(": {key} in [{section}]"),
+            (Some(section), None) => format!(": [{section}]"),
+            (None, Some(key)) => format!(": {key}"),
+            (None, None) => String::new(),
+        };
+        format!("{message}\n  at {line}{what}")
+    }
 }
 
 /// All errors that were found, at least one. Its `Display` is that of the first: what Supervisor would say.
@@ -87,17 +108,7 @@ impl ConfigErrors {
 
     /// All with their places, two lines for each.
     pub fn report(&self) -> String {
-        let mut report = String::new();
-        for error in &self.0 {
-            report.push_str(&error.message);
-            report.push('\n');
-            if let Some(location) = error.location() {
-                report.push_str("  at ");
-                report.push_str(&location);
-                report.push('\n');
-            }
-        }
-        report
+        self.0.iter().map(|error| error.described() + "\n").collect()
     }
 }
 

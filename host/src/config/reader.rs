@@ -104,7 +104,7 @@ impl<'a> Reader<'a> {
         match raw {
             Raw::Text(text) | Raw::Scalar(text, _) => Some(text),
             Raw::List(_) | Raw::Table(_) => {
-                self.fail(key, format!("{key} in [{}] takes a string, not {}", self.section.name, raw.kind()));
+                self.fail(key, format!("{key} takes a string, not {}", raw.kind()));
                 None
             }
         }

@@ -175,10 +175,8 @@ mod tests {
         let files = Files::toml("[supervisord]\n[program.x]\ncommand = ['/bin/cat', '-u']\nautostart = { a = 1 }\n");
         assert_eq!(
             files.report(),
-            "autostart in [program:x] takes a string, not a table in section 'program:x' (file: 'HERE/main.toml')\n  \
-             at HERE/main.toml, line 4: autostart in [program:x]\n\
-             command in [program:x] takes a string, not an array in section 'program:x' (file: 'HERE/main.toml')\n  \
-             at HERE/main.toml, line 3: command in [program:x]\n"
+            "autostart takes a string, not a table in section 'program:x' (file: 'HERE/main.toml')\n  at line 4: autostart\n\
+             command takes a string, not an array in section 'program:x' (file: 'HERE/main.toml')\n  at line 3: command\n"
         );
         assert_eq!(Files::toml("").error(), ".toml file does not include supervisord section");
     }
@@ -300,7 +298,7 @@ mod tests {
         assert_eq!(
             files.report(),
             "invalid literal for int() with base 10: 'z' in section 'program:b' (file: 'HERE/d/b.conf')\n  \
-             at HERE/d/b.conf, line 3: startsecs in [program:b]\n"
+             at line 3: startsecs\n"
         );
     }
 

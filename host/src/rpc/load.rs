@@ -118,7 +118,7 @@ fn load(
         Arc::new(move || supervisor.state())
     };
     let powers = Powers::new(supervisor.clone(), logger.clone(), name);
-    let host = PluginHost::new(state, logger.clone(), registry_ref.clone()).with(powers);
+    let host = PluginHost::new(name, state, logger.clone(), registry_ref.clone()).with(powers);
     factory.make(host, options.clone().into()).map_err(|fault| BuildError::Refused {
         name: name.clone(),
         place: place.clone(),

@@ -1,6 +1,7 @@
 //! XML-RPC methods: the table of all namespaces, where their code runs, and the namespaces that the host has itself.
 
 mod data_dir;
+mod guest;
 mod hooks;
 mod load;
 pub mod plugin_host;
@@ -10,5 +11,6 @@ pub mod supervisor;
 pub mod system;
 mod workers;
 
+pub use guest::Farewell;
 pub use load::BuildError;
 pub use registry::{Origin, Registry};

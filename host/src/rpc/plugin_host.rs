@@ -4,6 +4,7 @@
 //! are methods of a namespace and not of a trait.
 
 use std::{
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -30,6 +31,8 @@ pub type State = Arc<dyn Fn() -> SupervisorState + Send + Sync>;
 
 /// One for each plugin.
 pub struct PluginHost {
+    /// The plugin's namespace, for messages.
+    name: String,
     state: State,
     logger: Logger,
     registry: RegistryRef,
@@ -37,13 +40,14 @@ pub struct PluginHost {
 }
 
 impl PluginHost {
-    pub(super) fn new(state: State, logger: Logger, registry: RegistryRef) -> Self {
-        Self { state, logger, registry, calls: AtomicUsize::new(0) }
+    pub(super) fn new(name: &str, state: State, logger: Logger, registry: RegistryRef) -> Self {
+        Self { name: name.to_owned(), state, logger, registry, calls: AtomicUsize::new(0) }
     }
 
     /// The plugin's end of the line.
     pub(super) fn with(self, powers: Powers) -> NamespaceObject {
-        namespace(Arc::new(Line { host: Arc::new(self), powers: Arc::new(powers) }))
+        let of_powers = powers.methods().into_iter().map(|method| method.name.into()).collect();
+        namespace(Arc::new(Line { host: Arc::new(self), powers: Arc::new(powers), of_powers }))
     }
 }
 
@@ -51,6 +55,8 @@ impl PluginHost {
 struct Line {
     host: Arc<PluginHost>,
     powers: Arc<Powers>,
+    /// The names of their methods.
+    of_powers: HashSet<String>,
 }
 
 impl Methods for Line {
@@ -61,9 +67,10 @@ impl Methods for Line {
     }
 
     fn call(self: Arc<Self>, method: &str, params: RVec<Value>) -> Reply {
-        match method {
-            "state" | "log" | "sleep" | "call" => Methods::call(self.host.clone(), method, params),
-            _ => Methods::call(self.powers.clone(), method, params),
+        if self.of_powers.contains(method) {
+            Methods::call(self.powers.clone(), method, params)
+        } else {
+            Methods::call(self.host.clone(), method, params)
         }
     }
 }
@@ -88,6 +95,16 @@ impl PluginHost {
             .ok_or_else(|| Fault::bad_arguments_with(format_args!("no such log level: {level}")))?;
         self.logger.log(level, message);
         Ok(())
+    }
+
+    /// Tell of a panic that nobody else hears of, since nobody waits for an answer. The activity log names the plugin.
+    #[rpc(nonblocking)]
+    pub fn panicked(
+        &self,
+        /// `drop panicked: MESSAGE (PLACE)`
+        what: String,
+    ) {
+        self.logger.error(format_args!("{}: {what}", self.name));
     }
 
     /// Wait.
@@ -225,7 +242,7 @@ mod tests {
         let registry_ref = RegistryRef::default();
         let plugin = |name: &str| {
             let state: State = Arc::new(|| SupervisorState::Running);
-            let host = PluginHost::new(state, Logger::new(Level::Critical, |_| {}), registry_ref.clone());
+            let host = PluginHost::new(name, state, Logger::new(Level::Critical, |_| {}), registry_ref.clone());
             (name.to_owned(), namespace(Arc::new(Relay(Host::new(namespace(Arc::new(host)))))), Origin::Plugin)
         };
         let mut namespaces = vec![plugin("a"), plugin("b")];
@@ -347,6 +364,7 @@ mod tests {
             assert_eq!(runtime.block_on(chain(&registry, &[method])), Ok("slept".into()));
         }
         let alone = PluginHost::new(
+            "alone",
             Arc::new(|| SupervisorState::Running),
             Logger::new(Level::Critical, |_| {}),
             RegistryRef::default(),

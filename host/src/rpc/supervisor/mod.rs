@@ -148,14 +148,14 @@ impl SupervisorInterface {
         Ok(true)
     }
 
-    /// Stop all processes and start supervisord anew.
+    /// Stop all processes and start supervisord anew. Nothing is stopped if the config cannot be read any more: that is
+    /// the fault `CANT_REREAD`.
     ///
     /// # Returns
     /// always true; it happens after the answer
-    #[rpc(nonblocking)]
     pub fn restart(&self) -> Result<bool, Fault> {
         self.check_up()?;
-        self.supervisor.restart();
+        self.supervisor.restart().map_err(|errors| Fault::cant_reread_with(errors.join("\n")))?;
         Ok(true)
     }
 
