@@ -3,9 +3,10 @@
 use std::{cell::RefCell, collections::BTreeMap, ops::Range, sync::Arc};
 
 use super::{
-    Group, Level, Logfile, Message, Output, Process,
+    Group, GroupKind, Level, Logfile, Message, Output, Process,
     datatypes::{logfile_name, process_or_group_name},
     error::Collector,
+    eventlistener,
     expand::Names,
     listeners,
     options::{Opt, group as of_group, program as options},
@@ -45,7 +46,7 @@ impl<'a> Programs<'a> {
             groups.extend(self.homogeneous(name, section));
         }
         for (name, section) in self.sections.with_prefix("eventlistener:") {
-            listeners::eventlistener(self, name, section);
+            groups.extend(eventlistener::eventlistener(self, name, section));
         }
         let left = self.sections.with_prefix("fcgi-program:").filter(|(_, section)| !taken.contains(&&*section.name));
         for (name, section) in left {
@@ -97,7 +98,7 @@ impl<'a> Programs<'a> {
                 unsupported::section(&self.reader(program));
             }
         }
-        Some(self.assemble(name, priority, processes))
+        Some(self.assemble(name, priority, GroupKind::Programs, processes))
     }
 
     /// `[program:x]` that no group has taken: a group of its own name.
@@ -106,11 +107,11 @@ impl<'a> Programs<'a> {
         let name = reader.check_section(process_or_group_name(name))?;
         let priority = reader.get(&options::priority);
         let processes = self.processes(section, &name);
-        Some(self.assemble(name, priority, processes))
+        Some(self.assemble(name, priority, GroupKind::Programs, processes))
     }
 
     /// Processes in order, those with the same name reduced to the last one.
-    fn assemble(&self, name: String, priority: i32, mut processes: Vec<Process>) -> Group {
+    pub(super) fn assemble(&self, name: String, priority: i32, kind: GroupKind, mut processes: Vec<Process>) -> Group {
         let all = processes.len();
         let mut names = std::collections::HashSet::new();
         processes.reverse();
@@ -119,7 +120,7 @@ impl<'a> Programs<'a> {
             self.warn(format!("Several processes of the group {name} have the same name, the last of them is used"));
         }
         processes.sort_by(|a, b| (a.priority, &a.name).cmp(&(b.priority, &b.name)));
-        Group { name, priority, processes: processes.into_iter().map(Arc::new).collect() }
+        Group { name, kind, priority, processes: processes.into_iter().map(Arc::new).collect() }
     }
 
     fn warn(&self, text: String) {

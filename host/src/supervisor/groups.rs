@@ -294,7 +294,7 @@ mod tests {
                 .iter()
                 .map(|&(name, priority)| Arc::new(config::Process { priority, ..fixtures::process(name) }))
                 .collect();
-            Arc::new(config::Group { name: name.to_owned(), priority, processes })
+            Arc::new(config::Group { name: name.to_owned(), kind: config::GroupKind::Programs, priority, processes })
         };
         let supervisord = fixtures::supervisord(Path::new("/tmp"));
         let mut state = State::default();
@@ -369,7 +369,9 @@ mod tests {
             process.stderr.logfile = config::Logfile::Auto;
             Arc::new(process)
         };
-        let group = |processes| Arc::new(config::Group { name: "g".to_owned(), priority: 1, processes });
+        let kind = config::GroupKind::Programs;
+        let group =
+            |processes| Arc::new(config::Group { name: "g".to_owned(), kind: kind.clone(), priority: 1, processes });
 
         let half = group(vec![auto("a"), auto("no/such/folder")]);
         assert!(NewGroup::new(&half, &supervisord, &[]).is_err());

@@ -243,7 +243,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let process = config::Process { command: "/bin/true".to_owned(), startsecs: 0, ..fixtures::process("ours") };
         let process = Arc::new(process);
-        let group = Arc::new(config::Group { name: "ours".to_owned(), priority: 1, processes: vec![process] });
+        let kind = config::GroupKind::Programs;
+        let group = Arc::new(config::Group { name: "ours".to_owned(), kind, priority: 1, processes: vec![process] });
         let config = Config {
             file: dir.path().join("supervisord.conf"),
             here: dir.path().to_owned(),

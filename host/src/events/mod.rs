@@ -3,8 +3,11 @@
 //! Whoever changes something publishes the event after the change, so that a subscriber that looks sees the new state.
 //! Publishing never waits: a subscriber that is too slow loses the oldest events and is told how many.
 
+mod types;
+
 use std::sync::Arc;
 
+pub use self::types::EventType;
 use tokio::sync::broadcast;
 
 use crate::states::ProcessState;
