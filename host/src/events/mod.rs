@@ -215,9 +215,9 @@ impl Bus {
     }
 
     /// Tells every subscriber. Never blocks.
-    pub fn publish(&self, event: Event) {
+    pub fn publish(&self, event: impl Into<Arc<Event>>) {
         // An error only says that nobody listens.
-        let _ = self.sender.send(Arc::new(event));
+        let _ = self.sender.send(event.into());
     }
 
     /// Whether anybody listens: an event that is costly to make need not be made.

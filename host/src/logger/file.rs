@@ -113,8 +113,11 @@ impl LogFile {
         self.size += written as u64;
         let name = self.path.display();
         let news = match result {
-            Ok(()) => self.losses.end(&name, "bytes"),
-            Err(error) => self.losses.add((data.len() - written) as u64, &name, &error, "output"),
+            Ok(()) => self.losses.end().map(|lost| format!("{name} is written again; {lost} bytes were lost")),
+            Err(error) => {
+                let lost = (data.len() - written) as u64;
+                self.losses.add(lost).then(|| format!("could not write to {name}: {error}; output is lost"))
+            }
         };
         if self.maxbytes > 0 && self.size >= self.maxbytes && self.rotates { self.rotate().or(news) } else { news }
     }
@@ -125,7 +128,8 @@ impl LogFile {
             return Ok(());
         }
         self.looked = Instant::now();
-        let is_there = self.file.as_ref().is_some_and(|file| file.metadata().is_ok_and(|metadata| metadata.nlink() > 0));
+        let is_there =
+            self.file.as_ref().is_some_and(|file| file.metadata().is_ok_and(|metadata| metadata.nlink() > 0));
         if is_there {
             return Ok(());
         }

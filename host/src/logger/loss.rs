@@ -1,9 +1,6 @@
 //! What an operator is told when output is lost: when that begins, and when it ends.
 
-use std::{
-    fmt::Display,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 /// For how long after the end of a loss nothing more is said: a target that takes every other piece must not fill the
 /// activity log with its news.
@@ -28,29 +25,23 @@ impl Losses {
         self.lost > 0
     }
 
-    /// So much was lost. Answers what to say, unless it was said.
-    pub(crate) fn add(&mut self, count: u64, name: &dyn Display, why: &dyn Display, what: &str) -> Option<String> {
+    /// So much was lost. Answers whether to say so.
+    pub(crate) fn add(&mut self, count: u64) -> bool {
         self.lost += count;
-        if self.said || self.is_quiet() {
-            return None;
-        }
-        self.said = true;
-        Some(format!("could not write to {name}: {why}; {what} is lost"))
+        !self.is_quiet() && !std::mem::replace(&mut self.said, true)
     }
 
-    /// Something was written. Answers what to say, if that was not a matter of course.
-    pub(crate) fn end(&mut self, name: &dyn Display, unit: &str) -> Option<String> {
-        if self.lost == 0 {
-            self.said = false;
-            return None;
-        }
-        if self.is_quiet() {
+    /// Nothing was lost this time. Answers how much was before, if that is to be said.
+    pub(crate) fn end(&mut self) -> Option<u64> {
+        if self.lost > 0 && self.is_quiet() {
             return None;
         }
         self.said = false;
-        self.quiet_until = Some(Instant::now() + QUIET);
         let lost = std::mem::take(&mut self.lost);
-        Some(format!("{name} is written again; {lost} {unit} were lost"))
+        (lost > 0).then(|| {
+            self.quiet_until = Some(Instant::now() + QUIET);
+            lost
+        })
     }
 
     fn is_quiet(&self) -> bool {
@@ -65,11 +56,11 @@ mod tests {
     #[test]
     fn the_beginning_and_the_end_are_said_once() {
         let mut losses = Losses::default();
-        assert_eq!(losses.end(&"x", "bytes"), None);
-        assert_eq!(losses.add(2, &"x", &"why", "output").unwrap(), "could not write to x: why; output is lost");
-        assert_eq!(losses.add(3, &"x", &"why", "output"), None);
-        assert_eq!(losses.end(&"x", "bytes").unwrap(), "x is written again; 5 bytes were lost");
-        assert_eq!(losses.end(&"x", "bytes"), None);
+        assert_eq!(losses.end(), None);
+        assert!(losses.add(2));
+        assert!(!losses.add(3));
+        assert_eq!(losses.end(), Some(5));
+        assert_eq!(losses.end(), None);
     }
 
     #[test]
@@ -77,18 +68,17 @@ mod tests {
         let mut losses = Losses::default();
         let mut said = 0;
         for _ in 0..100 {
-            said += usize::from(losses.add(1, &"x", &"why", "output").is_some());
-            said += usize::from(losses.end(&"x", "bytes").is_some());
+            said += usize::from(losses.add(1)) + usize::from(losses.end().is_some());
         }
         assert_eq!(said, 2);
         losses.quiet_until = None;
-        assert_eq!(losses.end(&"x", "bytes").unwrap(), "x is written again; 99 bytes were lost", "none is forgotten");
+        assert_eq!(losses.end(), Some(99), "none is forgotten");
     }
 
     #[test]
     fn what_somebody_else_has_said_is_not_said_twice() {
         let mut losses = Losses::said();
-        assert_eq!(losses.add(1, &"x", &"why", "output"), None);
-        assert!(losses.end(&"x", "bytes").is_some());
+        assert!(!losses.add(1));
+        assert_eq!(losses.end(), Some(1));
     }
 }

@@ -65,7 +65,9 @@ mod tests {
 
     #[test]
     fn files_in_shared_memory_are_files() {
-        for (path, expected) in [("/dev/stdout", true), ("/proc/self/fd/7", true), ("/dev/shm/x.log", false), ("/device", false)] {
+        for (path, expected) in
+            [("/dev/stdout", true), ("/proc/self/fd/7", true), ("/dev/shm/x.log", false), ("/device", false)]
+        {
             assert_eq!(is_of_the_system(Path::new(path)), expected, "{path}");
         }
     }

@@ -56,8 +56,8 @@ impl Syslog {
             }
         }
         match why {
-            Some(error) => self.losses.add(lost, &"syslog", &error, "output"),
-            None => self.losses.end(&"syslog", "lines"),
+            Some(error) => self.losses.add(lost).then(|| format!("could not write to syslog: {error}; output is lost")),
+            None => self.losses.end().map(|lost| format!("syslog is written again; {lost} lines were lost")),
         }
     }
 

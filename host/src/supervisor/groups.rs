@@ -68,7 +68,7 @@ impl Process {
         made: &mut Vec<PathBuf>,
     ) -> io::Result<Self> {
         let mut target = |output: &config::Output, channel| {
-            Target::new(output, &config.name, || {
+            Target::new(output, || {
                 let path = auto::create(&supervisord.childlogdir, &config.name, channel, &supervisord.identifier)?;
                 made.push(path.clone());
                 Ok(path)

@@ -8,6 +8,8 @@ mod activity;
 mod ansi;
 pub mod auto;
 mod capture;
+mod heard;
+mod lines;
 mod sink;
 mod thread;
 

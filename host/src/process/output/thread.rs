@@ -110,7 +110,7 @@ impl Thread {
         Self {
             poll,
             shared,
-            context: Context { activity, bus, strip_ansi, enlarged: Rc::default() },
+            context: Context::new(activity, bus, strip_ansi),
             files: Files::default(),
             pipes: HashMap::new(),
             stdins: HashMap::new(),
