@@ -31,6 +31,8 @@ pub struct Target {
     syslog: Vec<String>,
     events: bool,
     capture_maxbytes: u64,
+    /// It is a conversation: shown as bytes in the activity log.
+    is_protocol: bool,
 }
 
 impl Target {
@@ -56,7 +58,14 @@ impl Target {
             syslog,
             events: output.events_enabled,
             capture_maxbytes: output.capture_maxbytes,
+            is_protocol: false,
         })
+    }
+
+    /// The same for the stdout of an event listener: it only has a log file.
+    #[must_use]
+    pub fn of_protocol(self) -> Self {
+        Self { syslog: Vec::new(), events: false, capture_maxbytes: 0, is_protocol: true, ..self }
     }
 }
 
@@ -134,6 +143,7 @@ pub(super) struct Sink {
     file: Option<SharedFile>,
     syslog: Vec<(String, Syslog)>,
     events: bool,
+    is_protocol: bool,
     to_activity: bool,
     /// The beginning of a character whose end has not come yet; only for the activity log.
     cut: Vec<u8>,
@@ -163,6 +173,7 @@ impl Sink {
             file,
             syslog: target.syslog.iter().map(|prefix| (prefix.clone(), Syslog::default())).collect(),
             events: target.events,
+            is_protocol: target.is_protocol,
             to_activity: context.activity.logs(Level::Debug),
             cut: Vec::new(),
         }
@@ -170,6 +181,11 @@ impl Sink {
 
     /// Takes what the process wrote.
     pub(super) fn write(&mut self, data: &[u8], context: &mut Context) {
+        if self.is_protocol && self.to_activity {
+            let Source { process, channel, .. } = &self.source;
+            let bytes = events::bytes_repr(data);
+            context.activity.log(Level::Debug, format!("'{process}' {} output:\n{bytes}", channel.name()));
+        }
         if let Some(ansi) = &mut self.ansi {
             let mut stripped = Vec::with_capacity(data.len());
             ansi.strip(data, &mut stripped);
@@ -231,7 +247,7 @@ impl Sink {
                 syslog.write(prefix, data);
             }
         }
-        if self.to_activity {
+        if self.to_activity && !self.is_protocol {
             self.copy_to_activity(data, context);
         }
         if self.events && context.bus.is_heard() {

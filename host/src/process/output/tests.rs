@@ -55,6 +55,7 @@ impl Setup {
             pid: 7,
             stdout: (reading, target),
             stderr: None,
+            listener: None,
         });
         writing.into()
     }
