@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, ErrorKind},
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use mio::{Events, Interest, Poll, Token, net::UnixStream};
@@ -12,7 +12,7 @@ use signal_hook::{
     iterator::{backend::SignalDelivery, exfiltrator::SignalOnly},
 };
 
-use super::{Inner, Outcome, groups::ProcessId};
+use super::{Inner, Outcome, groups::ProcessId, ticks::Ticks};
 use crate::{
     events::Event,
     process::{
@@ -54,21 +54,30 @@ impl Reactor {
     }
 }
 
+/// The time since 1970.
+fn wall() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
 impl Inner {
     /// Runs until the supervisor is told to end and all processes have.
     pub(super) fn run(&self, mut reactor: Reactor) -> Outcome {
         let mut events = Events::with_capacity(8);
         let mut next_report = None;
         let adopts = adopts_orphans();
+        let mut ticks = Ticks::new(self.now(), wall());
         self.output.bus().publish(Event::SupervisorRunning);
         loop {
             self.reap(adopts);
             let busy = self.requests() | self.tick();
+            for tick in ticks.take(self.now(), wall()) {
+                self.output.bus().publish(tick);
+            }
             let stopping = self.is_stopping();
             if stopping && self.shut_down(&mut next_report) {
                 break;
             }
-            let timeout = if busy { Some(Duration::ZERO) } else { self.timeout(next_report) };
+            let timeout = if busy { Some(Duration::ZERO) } else { self.timeout(next_report, ticks.next_deadline()) };
             match reactor.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() != ErrorKind::Interrupted => {
                     self.logger.critical(format_args!("could not wait for events: {error}"));
@@ -90,9 +99,9 @@ impl Inner {
         if self.state() == SupervisorState::Restarting { Outcome::Restart } else { Outcome::Exit }
     }
 
-    fn timeout(&self, next_report: Option<Time>) -> Option<Duration> {
+    fn timeout(&self, next_report: Option<Time>, next_tick: Time) -> Option<Duration> {
         let deadline = self.groups.lock().next_deadline(!self.is_stopping());
-        let next = deadline.into_iter().chain(next_report).min()?;
+        let next = deadline.into_iter().chain(next_report).chain([next_tick]).min()?;
         // mio rounds up to the milliseconds of epoll, so this is never too early.
         Some(next.saturating_sub(self.now()))
     }

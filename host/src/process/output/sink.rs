@@ -33,6 +33,8 @@ pub struct Target {
     syslog: bool,
     events: bool,
     capture_maxbytes: u64,
+    /// It is a conversation: shown as bytes in the activity log.
+    is_protocol: bool,
 }
 
 impl Target {
@@ -52,7 +54,14 @@ impl Target {
             syslog: output.syslog || output.logfile == Logfile::Syslog,
             events: output.events_enabled,
             capture_maxbytes: output.capture_maxbytes,
+            is_protocol: false,
         })
+    }
+
+    /// The same for the stdout of an event listener: it only has a log file.
+    #[must_use]
+    pub fn of_protocol(self) -> Self {
+        Self { syslog: false, events: false, capture_maxbytes: 0, is_protocol: true, ..self }
     }
 }
 
@@ -145,6 +154,7 @@ pub(super) struct Sink {
     /// Whole lines for syslog.
     syslog: Option<Lines>,
     events: bool,
+    is_protocol: bool,
     to_activity: bool,
     /// The beginning of a character whose end has not come yet; only for the activity log.
     cut: Vec<u8>,
@@ -174,6 +184,7 @@ impl Sink {
             file,
             syslog: target.syslog.then(Lines::default),
             events: target.events,
+            is_protocol: target.is_protocol,
             to_activity: context.activity.logs(Level::Debug),
             cut: Vec::new(),
         }
@@ -181,6 +192,11 @@ impl Sink {
 
     /// Takes what the process wrote.
     pub(super) fn write(&mut self, data: &[u8], context: &mut Context) {
+        if self.is_protocol && self.to_activity {
+            let Source { process, channel, .. } = &self.source;
+            let bytes = events::bytes_repr(data);
+            context.activity.log(Level::Debug, format!("{} {} output:\n{bytes}", repr(process), channel.name()));
+        }
         if let Some(ansi) = &mut self.ansi {
             let mut stripped = Vec::with_capacity(data.len());
             ansi.strip(data, &mut stripped);
@@ -246,7 +262,7 @@ impl Sink {
                 self.syslog = Some(lines);
             }
         }
-        if self.to_activity {
+        if self.to_activity && !self.is_protocol {
             self.copy_to_activity(data, context);
         }
         if self.events && context.heard.is_heard() {

@@ -55,6 +55,7 @@ impl Setup {
             pid: 7,
             stdout: (reading, target),
             stderr: None,
+            listener: None,
         });
         writing.into()
     }
@@ -165,8 +166,7 @@ fn captured_output_becomes_an_event_and_no_log() {
 fn captured_output_is_published_as_output_too() {
     let setup = Setup::new(|config| config.strip_ansi = true);
     let mut events = setup.output.bus().subscribe();
-    let mut child =
-        setup.child_with(1, "cat", |output| (output.capture_maxbytes, output.events_enabled) = (100, true));
+    let mut child = setup.child_with(1, "cat", |output| (output.capture_maxbytes, output.events_enabled) = (100, true));
     child.write_all(b"a<!--XSUPERVISOR:BEGIN-->\x1b[1msecret<!--XSUPERVISOR:END-->b<!--X").unwrap();
     setup.output.child_exited(1);
     assert_eq!(setup.read("cat"), "ab<!--X", "nothing is lost at the end");
