@@ -9,7 +9,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-/// How much may wait for a process that does not read.
+/// How much may wait for a process that does not read; more only where nothing waits yet.
 const MOST_PENDING: usize = 16 * 1024 * 1024;
 
 /// Why nothing can be sent.
@@ -48,7 +48,7 @@ impl Stdin {
         if inner.closed {
             return Err(StdinError::Closed);
         }
-        if inner.pending.len() + data.len() > MOST_PENDING {
+        if !inner.pending.is_empty() && inner.pending.len() + data.len() > MOST_PENDING {
             return Err(StdinError::Full);
         }
         inner.pending.extend(data);

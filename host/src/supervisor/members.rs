@@ -62,7 +62,7 @@ impl Supervisor {
     /// Adds processes to an active group; they start if they say `autostart`. All of them, or none. It lasts until the
     /// group is removed. Blocks: it may make files and ask for the groups of a user.
     pub fn add_to_group(&self, group: &str, processes: Vec<Arc<config::Process>>) -> Result<(), NotAdded> {
-        let added = config::Group { name: group.to_owned(), priority: 0, processes };
+        let added = config::Group { name: group.to_owned(), priority: 0, processes, kind: config::GroupKind::Programs };
         let mut new = NewGroup::new(&Arc::new(added), &self.config().supervisord, &self.0.environment)?;
         let [old, new] = self.0.groups.lock().extend(&mut new)?;
         self.take_for(&old, new);

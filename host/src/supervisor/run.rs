@@ -3,7 +3,7 @@
 use std::{
     io::{self, ErrorKind},
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use mio::{Events, Interest, Poll, Token, net::UnixStream};
@@ -13,7 +13,7 @@ use signal_hook::{
     iterator::{backend::SignalDelivery, exfiltrator::SignalOnly},
 };
 
-use super::{Inner, Outcome, groups::ProcessId};
+use super::{Inner, Outcome, groups::ProcessId, ticks::Ticks};
 use crate::{
     events::Event,
     process::{
@@ -55,21 +55,30 @@ impl Reactor {
     }
 }
 
+/// The time since 1970.
+fn wall() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
 impl Inner {
     /// Runs until the supervisor is told to end and all processes have.
     pub(super) fn run(self: &Arc<Self>, mut reactor: Reactor) -> Outcome {
         let mut events = Events::with_capacity(8);
         let mut next_report = None;
         let adopts = adopts_orphans();
+        let mut ticks = Ticks::new(self.now(), wall());
         self.output.bus().publish(Event::SupervisorRunning);
         loop {
             self.reap(adopts);
             let busy = self.requests() | self.tick();
+            for tick in ticks.take(self.now(), wall()) {
+                self.output.bus().publish(tick);
+            }
             let stopping = self.is_stopping();
             if stopping && self.shut_down(&mut next_report) {
                 break;
             }
-            let timeout = if busy { Some(Duration::ZERO) } else { self.timeout(next_report) };
+            let timeout = if busy { Some(Duration::ZERO) } else { self.timeout(next_report, ticks.next_deadline()) };
             match reactor.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() != ErrorKind::Interrupted => {
                     self.logger.critical(format_args!("could not wait for events: {error}"));
@@ -91,9 +100,9 @@ impl Inner {
         if self.state() == SupervisorState::Restarting { Outcome::Restart } else { Outcome::Exit }
     }
 
-    fn timeout(&self, next_report: Option<Time>) -> Option<Duration> {
+    fn timeout(&self, next_report: Option<Time>, next_tick: Time) -> Option<Duration> {
         let deadline = self.groups.lock().next_deadline(!self.is_stopping());
-        let next = deadline.into_iter().chain(next_report).min()?;
+        let next = deadline.into_iter().chain(next_report).chain([next_tick]).min()?;
         // mio rounds up to the milliseconds of epoll, so this is never too early.
         Some(next.saturating_sub(self.now()))
     }
@@ -244,7 +253,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let process = config::Process { command: "/bin/true".to_owned(), startsecs: 0, ..fixtures::process("ours") };
         let process = Arc::new(process);
-        let group = Arc::new(config::Group { name: "ours".to_owned(), priority: 1, processes: vec![process] });
+        let kind = config::GroupKind::Programs;
+        let group = Arc::new(config::Group { name: "ours".to_owned(), kind, priority: 1, processes: vec![process] });
         let config = Config {
             file: dir.path().join("supervisord.conf"),
             here: dir.path().to_owned(),

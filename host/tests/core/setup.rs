@@ -9,7 +9,7 @@ use std::{
 };
 
 use supervisor_host::{
-    config::{AutoRestart, Config, Group, Level, Logfile, Output, Overrides, Process, Supervisord},
+    config::{AutoRestart, Config, Group, GroupKind, Level, Logfile, Output, Overrides, Process, Supervisord},
     logger::Logger,
     process::output::{self, OutputHandle},
     states::ProcessState,
@@ -55,7 +55,7 @@ impl Core {
 
     pub(crate) fn add_group(&'static self, name: &str, processes: Vec<Process>) -> Vec<Handle> {
         let processes = processes.into_iter().map(Arc::new).collect();
-        let group = Arc::new(Group { name: name.to_owned(), priority: 999, processes });
+        let group = Arc::new(Group { name: name.to_owned(), kind: GroupKind::Programs, priority: 999, processes });
         assert!(self.supervisor.add_group(&group).unwrap());
         self.supervisor.of_group(name).unwrap().into_iter().map(|info| Handle { id: info.id }).collect()
     }
@@ -186,7 +186,8 @@ pub(crate) fn program(name: &str, command: &str) -> Process {
 
 /// A group of that process alone.
 pub(crate) fn group(process: Process) -> Arc<Group> {
-    Arc::new(Group { name: process.name.clone(), priority: process.priority, processes: vec![Arc::new(process)] })
+    let (name, priority) = (process.name.clone(), process.priority);
+    Arc::new(Group { name, kind: GroupKind::Programs, priority, processes: vec![Arc::new(process)] })
 }
 
 pub(crate) fn config(dir: &std::path::Path, groups: Vec<Arc<Group>>) -> Config {

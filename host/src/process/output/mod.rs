@@ -8,6 +8,9 @@ mod activity;
 mod ansi;
 pub mod auto;
 mod capture;
+mod heard;
+mod lines;
+mod listeners;
 mod sink;
 mod thread;
 
@@ -26,11 +29,11 @@ use nix::sys::resource::{Resource, getrlimit};
 use parking_lot::Mutex;
 pub use sink::Target;
 
-use self::{activity::Activity, thread::Thread};
+use self::{activity::Activity, listeners::Listeners, thread::Thread};
 use super::stdin::{Stdin, StdinError};
 use crate::{
     config,
-    events::Bus,
+    events::{Audience, Bus},
     logger::{Line, Logger},
 };
 
@@ -58,6 +61,8 @@ pub struct ChildOutput {
     pub stdout: (OwnedFd, Target),
     /// The reading end of its stderr, unless that goes to stdout.
     pub stderr: Option<(OwnedFd, Target)>,
+    /// Of an event listener its stdin: what it writes to its stdout is for its pool.
+    pub listener: Option<Arc<Stdin>>,
 }
 
 /// Answers a command once it is done.
@@ -68,6 +73,8 @@ enum Command {
     Add(Box<ChildOutput>),
     Exited(u64),
     Stdin(u64, Arc<Stdin>),
+    /// The pools of event listeners have work.
+    Listeners,
     Reopen,
     ClearActivity(Done),
     Clear(Vec<PathBuf>, Done),
@@ -84,6 +91,8 @@ struct Queue {
     adds: HashSet<u64>,
     /// Those whose stdin is.
     stdins: HashSet<u64>,
+    /// Whether [`Command::Listeners`] is.
+    listeners: bool,
     /// How many of `adds` have ended, so that nothing but this queue keeps their pipes open.
     unread: usize,
     most_unread: usize,
@@ -134,6 +143,7 @@ impl Queue {
                 false
             }
             Command::Stdin(run, _) => self.stdins.insert(*run),
+            Command::Listeners => !std::mem::replace(&mut self.listeners, true),
             _ => true,
         }
     }
@@ -153,12 +163,31 @@ struct Shared {
     queue: Mutex<Queue>,
     waker: Waker,
     thread: Mutex<Option<JoinHandle<()>>>,
-    bus: Bus,
+    listeners: Listeners,
+}
+
+impl Shared {
+    fn push(&self, command: Command) {
+        let mut queue = self.queue.lock();
+        if queue.closed {
+            return;
+        }
+        if !queue.admits(&command) {
+            return;
+        }
+        let sleeps = queue.commands.is_empty();
+        queue.commands.push_back(command);
+        drop(queue);
+        if sleeps {
+            // It fails only where the poll is gone, and with it the thread.
+            let _ = self.waker.wake();
+        }
+    }
 }
 
 /// The way to the output thread. Cheap to clone; nothing here blocks, except where it says so.
 #[derive(Clone)]
-pub struct OutputHandle(Arc<Shared>);
+pub struct OutputHandle(Arc<Shared>, Bus);
 
 impl std::fmt::Debug for OutputHandle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -172,15 +201,15 @@ pub fn start(config: &config::Supervisord) -> io::Result<(OutputHandle, Logger)>
     let activity = Activity::open(config)?;
     let poll = Poll::new()?;
     let waker = Waker::new(poll.registry(), thread::WAKER)?;
-    let bus = Bus::new();
-    let shared =
-        Arc::new(Shared { queue: Mutex::new(Queue::new()), waker, thread: Mutex::new(None), bus: bus.clone() });
+    let listeners = Listeners::new(config.loglevel, &config.identifier);
+    let shared = Arc::new(Shared { queue: Mutex::new(Queue::new()), waker, thread: Mutex::new(None), listeners });
+    let bus = Bus::with_audience(Arc::clone(&shared) as Arc<dyn Audience>);
+    let handle = OutputHandle(Arc::clone(&shared), bus.clone());
     let (for_thread, strip_ansi) = (Arc::clone(&shared), config.strip_ansi);
     let thread = std::thread::Builder::new()
         .name("output".to_owned())
         .spawn(move || Thread::new(poll, for_thread, activity, bus, strip_ansi).run())?;
     *shared.thread.lock() = Some(thread);
-    let handle = OutputHandle(shared);
     let sink = handle.clone();
     Ok((handle, Logger::new(config.loglevel, move |line| sink.push(Command::Line(line)))))
 }
@@ -188,24 +217,11 @@ pub fn start(config: &config::Supervisord) -> io::Result<(OutputHandle, Logger)>
 impl OutputHandle {
     /// Where the output thread publishes `PROCESS_LOG_*` and `PROCESS_COMMUNICATION_*`, and everybody else the rest.
     pub fn bus(&self) -> &Bus {
-        &self.0.bus
+        &self.1
     }
 
     fn push(&self, command: Command) {
-        let mut queue = self.0.queue.lock();
-        if queue.closed {
-            return;
-        }
-        if !queue.admits(&command) {
-            return;
-        }
-        let sleeps = queue.commands.is_empty();
-        queue.commands.push_back(command);
-        drop(queue);
-        if sleeps {
-            // It fails only where the poll is gone, and with it the thread.
-            let _ = self.0.waker.wake();
-        }
+        self.0.push(command);
     }
 
     /// Reads these pipes from now on.
@@ -264,6 +280,7 @@ impl OutputHandle {
     /// Writes what is waiting, closes all files and ends the thread. Blocks until then, but no longer than that.
     /// What is logged afterwards is lost.
     pub fn stop(&self, patience: Duration) {
+        self.remove_pools();
         let _ = self.flush(patience);
         self.push(Command::Stop);
         let thread = self.0.thread.lock().take();

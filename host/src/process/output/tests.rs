@@ -46,7 +46,7 @@ impl Setup {
         let mut config = fixtures::process(name).stdout;
         config.logfile = Logfile::Path(self.path(name));
         change(&mut config);
-        let target = Target::new(&config, name, || unreachable!()).unwrap();
+        let target = Target::new(&config, || unreachable!()).unwrap();
         let process = name.to_owned();
         self.output.add(ChildOutput {
             run,
@@ -55,6 +55,7 @@ impl Setup {
             pid: 7,
             stdout: (reading, target),
             stderr: None,
+            listener: None,
         });
         writing.into()
     }
@@ -162,6 +163,43 @@ fn captured_output_becomes_an_event_and_no_log() {
 }
 
 #[test]
+fn captured_output_is_published_as_output_too() {
+    let setup = Setup::new(|config| config.strip_ansi = true);
+    let mut events = setup.output.bus().subscribe();
+    let mut child = setup.child_with(1, "cat", |output| (output.capture_maxbytes, output.events_enabled) = (100, true));
+    child.write_all(b"a<!--XSUPERVISOR:BEGIN-->\x1b[1msecret<!--XSUPERVISOR:END-->b<!--X").unwrap();
+    setup.output.child_exited(1);
+    assert_eq!(setup.read("cat"), "ab<!--X", "nothing is lost at the end");
+    let head = "processname:cat groupname:g pid:7";
+    for (name, payload) in [
+        ("PROCESS_LOG_STDOUT", format!("{head} channel:stdout\na")),
+        ("PROCESS_LOG_STDOUT", format!("{head} channel:stdout\nsecret")),
+        ("PROCESS_COMMUNICATION_STDOUT", format!("{head}\nsecret")),
+        ("PROCESS_LOG_STDOUT", format!("{head} channel:stdout\nb")),
+        ("PROCESS_LOG_STDOUT", format!("{head} channel:stdout\n<!--X")),
+    ] {
+        let event = events.try_recv().unwrap();
+        assert_eq!((event.name(), event.payload()), (name, payload));
+    }
+}
+
+#[test]
+fn of_output_that_nobody_hears_in_time_little_is_kept() {
+    let setup = Setup::new(|_| {});
+    let _deaf = setup.output.bus().subscribe();
+    let mut child = setup.child_with(1, "loud", |output| {
+        (output.events_enabled, output.logfile) = (true, Logfile::None);
+    });
+    let piece = vec![b'x'; 1 << 20];
+    for _ in 0..64 {
+        child.write_all(&piece).unwrap();
+    }
+    setup.output.child_exited(1);
+    let news = "ERRO output comes faster than event listeners take it; events with it are lost";
+    assert_eq!(setup.activity(), [news]);
+}
+
+#[test]
 fn output_is_published_if_asked_for() {
     let setup = Setup::new(|_| {});
     let mut events = setup.output.bus().subscribe();
@@ -212,6 +250,7 @@ fn a_log_that_cannot_be_opened_or_written_costs_its_output_and_nothing_else() {
          its output is lost"
     );
     assert!(activity.iter().any(|line| line.starts_with("ERRO could not write to /dev/full: No space left on device")));
+    assert_eq!(activity.len(), 2, "each is said once");
     let mut other = setup.child(3, "other");
     other.write_all(b"fine").unwrap();
     assert_eq!(setup.read("other"), "fine");

@@ -1,0 +1,157 @@
+//! Event listeners: their pools hear what happens where it happens, and this thread alone speaks with them.
+//!
+//! Whoever publishes an event puts it into the pools under a lock that is only held for a look at a few values. What
+//! follows, writing to a listener and reading its answer, is done by the output thread, where the pipes are.
+
+use std::{collections::HashMap, sync::Arc};
+
+use parking_lot::Mutex;
+
+use super::{Command, OutputHandle, Shared, Stdin, thread::Thread};
+use crate::{
+    config::{EventListenerPool, Level},
+    events::{Audience, Event},
+    logger::Line,
+    process::{
+        event_listener::Verdict,
+        event_pool::{Delivery, Judgement, Lines, Pools, ResultHandler, Work},
+    },
+};
+
+/// The pools, and what the lines about them need.
+#[derive(Debug)]
+pub(super) struct Listeners {
+    pools: Mutex<Pools>,
+    level: Level,
+    identifier: String,
+}
+
+impl Listeners {
+    pub(super) fn new(level: Level, identifier: &str) -> Self {
+        Self { pools: Mutex::default(), level, identifier: identifier.to_owned() }
+    }
+}
+
+impl Shared {
+    /// Changes something about the pools, and has done what follows.
+    fn tell_pools(&self, change: impl FnOnce(&mut Pools) -> Lines) {
+        let mut pools = self.listeners.pools.lock();
+        let lines = change(&mut pools);
+        let has_work = pools.has_work();
+        drop(pools);
+        for (level, message) in lines {
+            self.log(level, message);
+        }
+        if has_work {
+            self.push(Command::Listeners);
+        }
+    }
+
+    fn log(&self, level: Level, message: String) {
+        if level >= self.listeners.level {
+            self.push(Command::Line(Line { level, time: std::time::SystemTime::now(), message }));
+        }
+    }
+
+    /// A listener wrote something.
+    pub(super) fn listener_wrote(&self, run: u64, data: &[u8]) {
+        self.tell_pools(|pools| pools.heard(run, data));
+    }
+}
+
+impl Audience for Shared {
+    fn hear(&self, event: &Arc<Event>) {
+        self.tell_pools(|pools| pools.accept(event));
+    }
+
+    fn is_there(&self) -> bool {
+        !self.listeners.pools.lock().is_empty()
+    }
+}
+
+/// Event listeners.
+impl OutputHandle {
+    /// Adds a pool of event listeners, which hears every event from now on.
+    pub fn add_pool<'a>(
+        &self,
+        name: &str,
+        config: &EventListenerPool,
+        processes: impl IntoIterator<Item = &'a str>,
+        handler: Arc<dyn ResultHandler>,
+    ) {
+        self.0.listeners.pools.lock().add(name, config, processes, handler);
+    }
+
+    /// Forgets a pool of event listeners and what waits in it.
+    pub fn remove_pool(&self, name: &str) {
+        self.0.tell_pools(|pools| pools.remove(name));
+    }
+
+    /// Forgets all pools of event listeners: nobody hears of anything any more.
+    pub(super) fn remove_pools(&self) {
+        self.0.tell_pools(Pools::remove_all);
+    }
+
+    /// How many events a pool of event listeners has discarded because its buffer was full; `None` where there is no
+    /// such pool.
+    pub fn discarded_events(&self, pool: &str) -> Option<u64> {
+        self.0.listeners.pools.lock().discarded(pool)
+    }
+}
+
+/// The stdins of the listeners that run.
+pub(super) type Stdins = HashMap<u64, Arc<Stdin>>;
+
+impl Thread {
+    pub(super) fn listener_started(&mut self, run: u64, group: &str, process: &str, stdin: Arc<Stdin>) {
+        self.listeners.insert(run, stdin);
+        self.shared.listeners.pools.lock().started(group, process, run);
+    }
+
+    /// All that it wrote was heard.
+    pub(super) fn listener_ended(&mut self, run: u64) {
+        if self.listeners.remove(&run).is_some() {
+            self.shared.tell_pools(|pools| pools.ended(run));
+        }
+    }
+
+    /// Does what the pools ask for.
+    pub(super) fn serve_listeners(&mut self) {
+        loop {
+            let work = self.shared.listeners.pools.lock().next();
+            match work {
+                Some(Work::Send(delivery)) => self.send(&delivery),
+                Some(Work::Judge(judgement)) => self.judge(judgement),
+                None => return,
+            }
+        }
+    }
+
+    fn send(&mut self, delivery: &Delivery) {
+        let Delivery { run, listener, .. } = delivery;
+        let (run, serial) = (*run, delivery.serial());
+        // Where it is gone, its event has gone back to the pool already.
+        let Some(stdin) = self.listeners.get(&run).map(Arc::clone) else { return };
+        match stdin.write(&delivery.envelope(&self.shared.listeners.identifier)) {
+            Ok(waits) => {
+                self.shared.log(Level::Debug, format!("event {serial} sent to listener {listener}"));
+                if waits {
+                    self.watch_stdin(run, stdin);
+                }
+            }
+            Err(_) => {
+                let what = "epipe occurred while sending event";
+                let line = format!("{what} {serial} to listener {listener}, listener state unchanged");
+                self.shared.log(Level::Debug, line);
+                self.shared.tell_pools(|pools| pools.not_sent(run));
+            }
+        }
+    }
+
+    fn judge(&self, judgement: Judgement) {
+        let Judgement { run, handler, event, result } = judgement;
+        let shared = Arc::clone(&self.shared);
+        let answer = move |verdict: Verdict| shared.tell_pools(|pools| pools.judged(run, verdict));
+        handler.judge(&event, &result, Box::new(answer));
+    }
+}
