@@ -56,6 +56,7 @@ impl Config {
             environment: &self.supervisord.environment.iter().cloned().collect(),
             errors: &errors,
             messages: &messages,
+            has_plugins: true,
         };
         let section = sections.get(&header).expect("it was opened above");
         let processes = programs.processes(section, group).into_iter().map(Arc::new).collect();

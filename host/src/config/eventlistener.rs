@@ -1,7 +1,7 @@
 //! `[eventlistener:x]`: a group of processes that are sent events.
 
 use super::{
-    EventListenerPool, FactorySpec, Group, GroupKind,
+    EventListenerPool, FactorySpec, Group, GroupKind, Library,
     options::{eventlistener as of_listener, program},
     programs::Programs,
     reader::Reader,
@@ -29,7 +29,10 @@ pub(super) fn eventlistener<'a>(programs: &Programs<'a>, name: &str, section: &'
     }
     let mut types = Vec::new();
     for event in &events {
+        // Those of plugins are checked when the plugins are there.
+        let of_a_plugin = || EventType::of_a_plugin(event).filter(|_| programs.has_plugins);
         let known = EventType::built_in(event)
+            .or_else(of_a_plugin)
             .ok_or_else(|| format!("Unknown event type {} in [{section_name}] events", event.to_uppercase()));
         types.extend(reader.check(of_listener::events.key, known));
     }
@@ -51,15 +54,15 @@ pub(super) fn eventlistener<'a>(programs: &Programs<'a>, name: &str, section: &'
     Some(programs.assemble(name.trim().to_owned(), priority, GroupKind::EventListener(pool), processes))
 }
 
-/// `result_handler=`, which can only be Supervisor's own.
+/// `result_handler=`: Supervisor's own, or one of a plugin, which is loaded later.
 fn result_handler(reader: &Reader<'_>) -> Option<FactorySpec> {
     let (key, section) = (of_listener::result_handler.key, &reader.section.name);
     let text = reader.get(&of_listener::result_handler);
     let place = reader.entry(key).map_or(&reader.section.place, |entry| &entry.place);
     let spec = FactorySpec::parse(&text, place);
     reader.check(key, spec.ok_or_else(|| format!("{text} cannot be resolved within [{section}]"))).and_then(|spec| {
-        let is_known = spec.text == DEFAULT_HANDLER;
-        let refused = || format!("{text} cannot be resolved within [{section}]: only {DEFAULT_HANDLER} is there");
+        let is_known = spec.library != Library::BuiltIn || spec.text == DEFAULT_HANDLER;
+        let refused = || format!("{text} cannot be resolved within [{section}]: built in is {DEFAULT_HANDLER}");
         reader.check(key, if is_known { Ok(spec) } else { Err(refused()) })
     })
 }
@@ -102,6 +105,17 @@ mod tests {
     }
 
     #[test]
+    fn plugins_bring_handlers_and_types() {
+        let (_, pool) = pool(
+            "events=board_full,TICK\nresult_handler=my.module:handler\n[rpcinterface:board]\n\
+             supervisor.rpcinterface_factory=board:make",
+        );
+        let types: Vec<_> = pool.events.iter().map(ToString::to_string).collect();
+        assert_eq!(types, ["BOARD_FULL", "TICK"]);
+        assert_eq!(pool.result_handler.factory, "handler");
+    }
+
+    #[test]
     fn what_is_wrong_with_a_pool() {
         let first = |lines: &str| errors(&format!("[eventlistener:l]\ncommand=x\n{lines}\n")).swap_remove(0);
         assert_eq!(first(""), "[eventlistener:l] section requires an \"events\" line");
@@ -115,9 +129,9 @@ mod tests {
         );
         assert_eq!(first("events=TICK_5\nresult_handler=x"), "x cannot be resolved within [eventlistener:l]");
         assert_eq!(
-            first("events=TICK_5\nresult_handler=my.module:handler"),
-            "my.module:handler cannot be resolved within [eventlistener:l]: only supervisor.dispatchers:default_handler \
-             is there"
+            first("events=TICK_5\nresult_handler=supervisor.module:handler"),
+            "supervisor.module:handler cannot be resolved within [eventlistener:l]: built in is \
+             supervisor.dispatchers:default_handler"
         );
         assert!(
             first("events=TICK_5\nstartsecs=x").starts_with("invalid literal for int() with base 10: 'x' in section")

@@ -30,6 +30,8 @@ pub(super) struct Programs<'a> {
     pub(super) environment: &'a BTreeMap<String, String>,
     pub(super) errors: &'a Collector,
     pub(super) messages: &'a RefCell<Vec<Message>>,
+    /// There are plugins, which may have event types of their own.
+    pub(super) has_plugins: bool,
 }
 
 impl<'a> Programs<'a> {

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, path::Path};
 
 use super::{
-    Config, Level, Message, Overrides,
+    Config, Level, Library, Message, Overrides,
     error::{Collector, ConfigError, ConfigErrors},
     expand::Names,
     include,
@@ -79,6 +79,7 @@ pub(super) fn load(path: &Path, overrides: &Overrides, surroundings: Surrounding
         environment: &supervisord.environment.iter().cloned().collect(),
         errors: &errors,
         messages: &messages,
+        has_plugins: rpcinterfaces.iter().any(|plugin| plugin.factory.library != Library::BuiltIn),
     }
     .groups();
     let servers = servers::servers(&sections, here, &names, &errors);

@@ -45,6 +45,31 @@ impl EventType {
         BUILT_IN.contains(&name.as_str()).then_some(Self(name))
     }
 
+    /// A type that a plugin may have: a name of that form that is none of Supervisor's, nor below one of them.
+    pub fn of_a_plugin(name: &str) -> Option<Self> {
+        let name = name.to_uppercase();
+        let well_formed = name.starts_with(|letter: char| letter.is_ascii_uppercase())
+            && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
+        let taken = BUILT_IN[1..].iter().any(|own| Self((*own).to_owned()).includes(&name)) || name == "EVENT";
+        (well_formed && !taken).then_some(Self(name))
+    }
+
+    /// Whether it is one of Supervisor's own.
+    pub fn is_built_in(&self) -> bool {
+        BUILT_IN.contains(&self.0.as_str())
+    }
+
+    /// From the type of that name to `EVENT`, all under which events of it are sent.
+    pub fn above(name: &str) -> Vec<String> {
+        let shorter = |name: &str| name.rfind('_').map(|end| name[..end].to_owned());
+        let mut types: Vec<String> = std::iter::successors(Some(name.to_owned()), |name| shorter(name)).collect();
+        if BUILT_IN.contains(&name) {
+            types.retain(|name| BUILT_IN.contains(&name.as_str()));
+        }
+        types.push("EVENT".to_owned());
+        types
+    }
+
     /// Whether whoever asks for this type gets events of the type `name`.
     pub fn includes(&self, name: &str) -> bool {
         self.0 == "EVENT"
@@ -77,5 +102,22 @@ mod tests {
         assert!(includes("EVENT", "REMOTE_COMMUNICATION"));
         assert!(!includes("TICK_5", "TICK_60") && !includes("PROCESS_STATE_EXITED", "PROCESS_STATE_RUNNING"));
         assert!(!includes("PROCESS_GROUP", "PROCESS_LOG_STDOUT"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plugin_has_types_of_its_own() {
+        assert_eq!(EventType::of_a_plugin("board_full").map(|it| it.to_string()).as_deref(), Some("BOARD_FULL"));
+        for taken in ["EVENT", "TICK_7", "PROCESS_STATE", "PROCESS_STATE_SAD", "", "A B", "5", "É"] {
+            assert_eq!(EventType::of_a_plugin(taken), None, "{taken:?}");
+        }
+        assert_eq!(EventType::above("BOARD_FULL"), ["BOARD_FULL", "BOARD", "EVENT"]);
+        let above = ["SUPERVISOR_STATE_CHANGE_RUNNING", "SUPERVISOR_STATE_CHANGE", "EVENT"];
+        assert_eq!(EventType::above("SUPERVISOR_STATE_CHANGE_RUNNING"), above);
+        assert_eq!(EventType::above("REMOTE_COMMUNICATION"), ["REMOTE_COMMUNICATION", "EVENT"]);
     }
 }

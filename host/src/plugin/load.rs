@@ -19,8 +19,9 @@ use abi_stable::{
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use parking_lot::Mutex;
 use plugin_api::{
-    Fault, Member, NamespaceObject,
+    Fault, Member, NamespaceObject, Value,
     abi::{self, PluginRef},
+    find,
 };
 
 use super::{
@@ -66,6 +67,11 @@ impl Factory {
     /// Its name, as the config gives it.
     pub fn name(&self) -> &str {
         &self.entry.name
+    }
+
+    /// What is said of it besides, if that is said.
+    pub fn property(&self, name: &str) -> Option<&Value> {
+        find(&self.entry.properties, name)
     }
 
     /// The library that it is of.

@@ -10,20 +10,103 @@ use std::{
 };
 
 use abi_stable::std_types::RVec;
-use plugin_api::{Fault, Value};
-use tokio::runtime::Handle;
+use plugin_api::{Fault, Value, find};
+use tokio::{
+    runtime::Handle,
+    sync::{
+        broadcast::{Receiver, error::RecvError},
+        mpsc::channel,
+    },
+};
 
 use super::{registry::Registry, workers::Caller};
+use crate::events::{Bus, Event, EventType};
+
+/// An event as plugins read it.
+pub(super) fn event_value(event: &Event) -> Value {
+    Value::structure([
+        ("name", event.name().into()),
+        ("types", Value::array(EventType::above(event.name()).into_iter().map(Value::from))),
+        ("payload", event.payload().into()),
+    ])
+}
+
+/// What a plugin hears of.
+pub(super) struct Ear {
+    /// The full name of the method that is called.
+    name: String,
+    types: Vec<EventType>,
+    events: Receiver<Arc<Event>>,
+}
+
+/// How many events may wait for a plugin that is busy with one.
+const WAITING_EVENTS: usize = 1024;
 
 const START: &str = "_start";
 const SHUTDOWN: &str = "_shutdown";
 
 impl Registry {
-    pub(super) fn start_plugins(self: &Arc<Self>, runtime: &Handle) {
+    pub(super) fn start_plugins(self: &Arc<Self>, runtime: &Handle, ears: Vec<Ear>) {
+        for ear in ears {
+            runtime.spawn(self.clone().tell_of(ear));
+        }
         for name in self.named(START) {
             let registry = self.clone();
             runtime.spawn(async move { registry.tell(&name, RVec::new()).await });
         }
+    }
+
+    /// Hears what happens, from now on, for each plugin that wants to know.
+    pub(super) fn listen(&self, bus: &Bus) -> Vec<Ear> {
+        let mut ears = Vec::new();
+        for (name, info) in self.hooks() {
+            let Some(types) = find(&info.properties, "events").and_then(Value::as_str) else { continue };
+            // A type that is nobody's is never sent.
+            let of = |name: &str| EventType::built_in(name).or_else(|| EventType::of_a_plugin(name));
+            let types = types.split(',').filter_map(|name| of(name.trim())).collect();
+            ears.push(Ear { name: name.to_owned(), types, events: bus.subscribe() });
+        }
+        ears
+    }
+
+    /// Tells a plugin of events, one at a time. One that does not keep up misses some, and that is logged; nobody else
+    /// waits for it.
+    async fn tell_of(self: Arc<Self>, ear: Ear) {
+        let Ear { name, types, mut events } = ear;
+        let (sender, mut wanted) = channel::<Arc<Event>>(WAITING_EVENTS);
+        let teller = {
+            let (registry, name) = (self.clone(), name.clone());
+            async move {
+                while let Some(event) = wanted.recv().await {
+                    registry.tell(&name, RVec::from(vec![event_value(&event)])).await;
+                }
+            }
+        };
+        // What it does not want to know of must not push out what it does while it is busy.
+        let sorter = async move {
+            let mut missed = 0;
+            loop {
+                match events.recv().await {
+                    Ok(event) if types.iter().any(|it| it.includes(event.name())) => match sender.try_send(event) {
+                        Ok(()) if missed > 0 => {
+                            self.logger().warn(format_args!("{name} was too slow for its events: it missed {missed}"));
+                            missed = 0;
+                        }
+                        Ok(()) => {}
+                        Err(_) => {
+                            if missed == 0 {
+                                self.logger().warn(format_args!("{name} is too slow for its events: it misses some"));
+                            }
+                            missed += 1;
+                        }
+                    },
+                    Ok(_) => {}
+                    Err(RecvError::Lagged(lost)) => missed += lost,
+                    Err(RecvError::Closed) => return,
+                }
+            }
+        };
+        tokio::join!(teller, sorter);
     }
 
     /// Tells the plugins that this is the end, and waits until they have answered, or for so long. Nothing is supervised

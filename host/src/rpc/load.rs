@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use plugin_api::{Fault, abi::NamespaceObject, namespace};
+use plugin_api::{Fault, Value, abi::NamespaceObject, namespace};
 
 use super::{
     plugin_host::PluginHost,
     powers::Powers,
     registry::{Origin, Registry, RegistryRef},
+    result_handlers,
     supervisor::SupervisorInterface,
 };
 use crate::{
-    config::{Config, Library, PluginSection},
+    config::{Config, ConfigError, Library, PluginSection},
+    events::EventType,
     logger::Logger,
     plugin::{self, PluginError, SearchPath},
     supervisor::Supervisor,
@@ -45,6 +47,9 @@ pub enum BuildError {
         /// What is wrong with it.
         error: Box<PluginError>,
     },
+    /// What the config names of plugins besides is not there.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The factory refused.
     #[error("Could not make {name} rpc interface: {place}: {factory}: {fault}")]
     Refused {
@@ -62,7 +67,7 @@ pub enum BuildError {
 impl Registry {
     /// Makes every RPC interface of the config, once for all servers.
     pub fn build(config: &Config, supervisor: &Supervisor, logger: &Logger) -> Result<Arc<Self>, BuildError> {
-        let registry_ref = RegistryRef::default();
+        let (registry_ref, mut event_types) = (RegistryRef::default(), Vec::new());
         let search = SearchPath::new(&config.supervisord.plugin_path);
         let mut namespaces = Vec::new();
         for section in &config.rpcinterfaces {
@@ -73,7 +78,9 @@ impl Registry {
             let (object, origin) = if factory.library == Library::BuiltIn {
                 (built_in(section, supervisor)?, Origin::Host)
             } else {
-                (load(section, &search, &registry_ref, supervisor, logger)?, Origin::Plugin)
+                let (object, events) = load(section, &search, &registry_ref, supervisor, logger)?;
+                event_types.extend(events);
+                (object, Origin::Plugin)
             };
             logger.info(format_args!("RPC interface '{name}' initialized"));
             namespaces.push((name.clone(), object, origin));
@@ -83,7 +90,11 @@ impl Registry {
             let own = namespace(Arc::new(SupervisorInterface::new(supervisor.clone())));
             namespaces.push((SUPERVISOR.to_owned(), own, Origin::Private));
         }
-        Ok(Self::referred(&registry_ref, namespaces, logger.clone()))
+        let registry = Self::referred(&registry_ref, namespaces, logger.clone());
+        let workers = registry.workers("result_handler");
+        supervisor.extend(event_types, result_handlers::maker(supervisor, search, registry_ref, logger, workers))?;
+        registry.hear(supervisor.bus());
+        Ok(registry)
     }
 }
 
@@ -109,20 +120,38 @@ fn load(
     registry_ref: &RegistryRef,
     supervisor: &Supervisor,
     logger: &Logger,
-) -> Result<NamespaceObject, BuildError> {
+) -> Result<(NamespaceObject, Vec<String>), BuildError> {
     let PluginSection { name, place, factory: spec, options } = section;
     let factory = plugin::load(spec, "rpcinterface", search)
         .map_err(|error| BuildError::Plugin { place: place.clone(), error: error.into() })?;
+    let refused =
+        |fault| BuildError::Refused { name: name.clone(), place: place.clone(), factory: spec.text.clone(), fault };
+    let events: Vec<String> = factory
+        .property("events")
+        .and_then(Value::as_array)
+        .map_or_else(Vec::new, |events| events.iter().filter_map(Value::as_str).map(str::to_owned).collect());
+    if let Some(bad) = events.iter().find(|name| EventType::of_a_plugin(name).is_none_or(|it| it.to_string() != **name))
+    {
+        let what = "is not a type of events that a plugin can have: capitals, and none of Supervisor's";
+        return Err(refused(Fault::bad_arguments_with(format_args!("{bad:?} {what}"))));
+    }
+    let host = host_for(name, events.clone(), supervisor, logger, registry_ref);
+    let object = factory.make(host, options.clone().into()).map_err(refused)?;
+    Ok((object, events))
+}
+
+/// The host as the plugin of that name sees it, which publishes events of these types.
+pub(super) fn host_for(
+    name: &str,
+    events: Vec<String>,
+    supervisor: &Supervisor,
+    logger: &Logger,
+    registry_ref: &RegistryRef,
+) -> NamespaceObject {
     let state = {
         let supervisor = supervisor.clone();
         Arc::new(move || supervisor.state())
     };
-    let powers = Powers::new(supervisor.clone(), logger.clone(), name);
-    let host = PluginHost::new(name, state, logger.clone(), registry_ref.clone()).with(powers);
-    factory.make(host, options.clone().into()).map_err(|fault| BuildError::Refused {
-        name: name.clone(),
-        place: place.clone(),
-        factory: spec.text.clone(),
-        fault,
-    })
+    let powers = Powers::new(supervisor.clone(), logger.clone(), name, events);
+    PluginHost::new(name, state, logger.clone(), registry_ref.clone()).with(powers)
 }

@@ -7,6 +7,7 @@ mod load;
 pub mod plugin_host;
 mod powers;
 mod registry;
+mod result_handlers;
 pub mod supervisor;
 pub mod system;
 mod workers;

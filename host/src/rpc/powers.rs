@@ -9,6 +9,7 @@ use plugin_api::{Fault, Member, RVec, Value, rpc_interface};
 use super::{data_dir, supervisor::shape};
 use crate::{
     config::{self, AutoRestart},
+    events::Event,
     logger::Logger,
     supervisor::{ActiveGroup, NotAdded, NotRemoved, Supervisor},
     version,
@@ -20,11 +21,13 @@ pub(super) struct Powers {
     logger: Logger,
     /// What stands before the dot of its methods.
     namespace: String,
+    /// The types of events that it may publish.
+    events: Vec<String>,
 }
 
 impl Powers {
-    pub(super) fn new(supervisor: Supervisor, logger: Logger, namespace: &str) -> Self {
-        Self { supervisor, logger, namespace: namespace.to_owned() }
+    pub(super) fn new(supervisor: Supervisor, logger: Logger, namespace: &str, events: Vec<String>) -> Self {
+        Self { supervisor, logger, namespace: namespace.to_owned(), events }
     }
 
     fn check_up(&self) -> Result<(), Fault> {
@@ -120,6 +123,23 @@ impl Powers {
             NotRemoved::Running => Fault::still_running_with(&process),
         })?;
         self.note(format_args!("removed process {process} from group {group}"));
+        Ok(())
+    }
+
+    /// Publish an event.
+    #[rpc(nonblocking)]
+    pub fn emit(
+        &self,
+        /// its type, which must be one of those that are listed with the plugin's factory
+        name: String,
+        payload: String,
+    ) -> Result<(), Fault> {
+        if !self.events.contains(&name) {
+            let known = if self.events.is_empty() { "it lists none".to_owned() } else { self.events.join(", ") };
+            let what = "is not among the events that this plugin lists with its factory";
+            return Err(Fault::bad_arguments_with(format_args!("{name} {what}: {known}")));
+        }
+        self.supervisor.bus().publish(Event::Custom { name, payload });
         Ok(())
     }
 

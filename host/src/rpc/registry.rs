@@ -15,10 +15,14 @@ use tokio::runtime::Handle;
 
 use super::{
     guest::{Farewell, Guest},
+    hooks::Ear,
     system::System,
     workers::{Caller, Workers},
 };
-use crate::logger::{Level, Logger};
+use crate::{
+    events::Bus,
+    logger::{Level, Logger},
+};
 
 /// Whose code a namespace is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +55,8 @@ pub struct Registry {
     logger: Logger,
     /// Tells of the end of each plugin, once the registry is gone.
     farewell: Mutex<Farewell>,
+    /// Who hears of events once plugins can be told.
+    ears: Mutex<Vec<Ear>>,
 }
 
 struct Namespace {
@@ -96,6 +102,11 @@ impl Registry {
         Self::referred(&RegistryRef::default(), namespaces, Logger::new(Level::Critical, |_| {}))
     }
 
+    /// The places where the code of a namespace runs that is not in the table.
+    pub(super) fn workers(&self, name: &str) -> Workers {
+        Workers::new(name, self.pool.clone())
+    }
+
     pub(super) fn referred(
         own: &RegistryRef,
         mut namespaces: Vec<(String, NamespaceObject, Origin)>,
@@ -108,6 +119,7 @@ impl Registry {
             pool: Arc::default(),
             logger,
             farewell: Mutex::default(),
+            ears: Mutex::default(),
         };
         for (name, object, origin) in namespaces {
             registry.add(&name, object, origin);
@@ -156,8 +168,14 @@ impl Registry {
     pub fn run_on(self: &Arc<Self>, runtime: &Handle) {
         // A second server of the same registry would go on using the pool of the first.
         if self.pool.set(runtime.clone()).is_ok() {
-            self.start_plugins(runtime);
+            let ears = std::mem::take(&mut *self.ears.lock());
+            self.start_plugins(runtime, ears);
         }
+    }
+
+    /// Plugins hear of what happens from now on, and are told when the server runs.
+    pub(super) fn hear(&self, bus: &Bus) {
+        *self.ears.lock() = self.listen(bus);
     }
 
     /// The host's own lines to plugins, by their full names.
@@ -241,8 +259,8 @@ impl Registry {
 
     /// How many threads the blocking pool needs so that no namespace ever waits for another's.
     pub fn most_threads(&self) -> usize {
-        // And one more lot for the host's own futures.
-        super::workers::PLACES * (2 * self.namespaces.len() + 1)
+        // And two: for the host's own futures, and for result handlers.
+        super::workers::PLACES * (2 * self.namespaces.len() + 2)
     }
 }
 

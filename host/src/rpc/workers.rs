@@ -78,6 +78,11 @@ impl Workers {
         }
     }
 
+    /// Where the blocking pool is, once the server runs.
+    pub(super) fn runtime(&self) -> Option<&Handle> {
+        self.pool.get()
+    }
+
     /// Calls a method that may block.
     pub(super) async fn call(
         &self,

@@ -8,6 +8,7 @@
 //! All decisions use a monotonic clock; the wall clock is only reported.
 
 mod drive;
+mod extensions;
 mod groups;
 mod info;
 mod listeners;
@@ -37,12 +38,14 @@ use tokio::sync::{oneshot, watch};
 
 pub use self::{
     drive::Refused,
+    extensions::MakeHandler,
     groups::{Found, ProcessId, Status, make_namespec, split_namespec},
     info::{ProcessConfig, ProcessInfo},
     members::{ActiveGroup, NotAdded, NotRemoved},
 };
 use self::{
     drive::Request,
+    extensions::Extensions,
     groups::{NewGroup, State},
     run::Reactor,
 };
@@ -84,6 +87,7 @@ struct Inner {
     restarts_asked: AtomicU32,
     logger: Logger,
     output: OutputHandle,
+    extensions: Arc<Extensions>,
     state: AtomicI32,
     origin: Instant,
     pid: u32,
@@ -155,8 +159,9 @@ impl Supervisor {
     pub fn new(config: Config, overrides: Overrides, logger: Logger, output: OutputHandle) -> io::Result<Self> {
         let environment: Vec<_> = std::env::vars_os().collect();
         let groups = groups::all(&config, &environment)?;
+        let extensions = Arc::default();
         for group in &groups.groups {
-            listeners::added(&group.config, &output);
+            listeners::added(&group.config, &output, &extensions);
             output.bus().publish(Event::ProcessGroupAdded { group: group.config.name.clone() });
         }
         let reactor = Reactor::new()?;
@@ -168,6 +173,7 @@ impl Supervisor {
             restarts_asked: AtomicU32::new(0),
             logger,
             output,
+            extensions,
             state: AtomicI32::new(SupervisorState::Running as i32),
             origin: Instant::now(),
             pid: std::process::id(),
@@ -248,6 +254,7 @@ impl Supervisor {
     /// the file is wrong, nothing changes. Blocks on the file system.
     pub fn reload_config(&self) -> Result<(), ConfigErrors> {
         let config = self.0.read_config()?;
+        self.check_extensions(&config)?;
         *self.0.config.lock() = Arc::new(config);
         Ok(())
     }
@@ -276,6 +283,7 @@ impl Supervisor {
         if self.0.groups.lock().group(&group.name).is_some() {
             return Ok(false);
         }
+        self.0.extensions.prepare(group).map_err(io::Error::other)?;
         let mut new = NewGroup::new(group, &self.config().supervisord, &self.0.environment)?;
         {
             let mut state = self.0.groups.lock();
@@ -283,7 +291,7 @@ impl Supervisor {
                 return Ok(false);
             }
             // Under the same lock: before one of its processes starts.
-            listeners::added(group, &self.0.output);
+            listeners::added(group, &self.0.output, &self.0.extensions);
         }
         self.bus().publish(Event::ProcessGroupAdded { group: group.name.clone() });
         self.0.wake();
