@@ -6,11 +6,13 @@ use std::sync::{
 };
 
 use super::{
+    members,
     published::Published,
     script::{Script, lock, scripted},
 };
 use crate::{
-    abi::{Fault, Value},
+    RVec,
+    abi::{Fault, Member, NamespaceObject, Value},
     config::Config,
     controller::Controller,
     export,
@@ -92,7 +94,21 @@ impl FakeController {
 
     /// The controller that a factory takes, for tests that call a factory or a plugin's functions themselves.
     pub fn controller(&self) -> Controller {
-        Controller::new(namespace(Arc::new(Line(self.0.clone()))))
+        Controller::new(self.object())
+    }
+
+    fn object(&self) -> NamespaceObject {
+        namespace(Arc::new(Line(self.0.clone())))
+    }
+
+    /// Makes a ctl plugin from the other side of the boundary, where a factory takes the controller's namespace and the
+    /// options as they cross it. `plugin_loader` does so with the factories of a library.
+    pub fn make_object<'a>(
+        &self,
+        factory: impl FnOnce(NamespaceObject, RVec<Member>) -> Result<NamespaceObject, Fault>,
+        options: impl IntoIterator<Item = (&'a str, Value)>,
+    ) -> Result<Published, Fault> {
+        factory(self.object(), members(options)).map(Published::new)
     }
 
     /// Makes a ctl plugin as supervisorctl does, with these further keys of its section.

@@ -13,11 +13,13 @@ use super::{
     PATIENCE,
     clock::Clock,
     groups::{DataDir, Groups},
+    members,
     published::Published,
     script::{Script, lock, scripted},
 };
 use crate::{
-    abi::{Fault, Value},
+    RVec,
+    abi::{Fault, Member, NamespaceObject, Value},
     config::Config,
     export,
     host::{Host, Level, SupervisorState},
@@ -64,7 +66,24 @@ impl FakeHost {
 
     /// The host that a factory takes, for tests that call a factory or a plugin's functions themselves.
     pub fn host(&self) -> Host {
-        Host::new(namespace(Arc::new(Line(self.0.clone()))))
+        Host::new(self.object())
+    }
+
+    fn object(&self) -> NamespaceObject {
+        namespace(Arc::new(Line(self.0.clone())))
+    }
+
+    /// Makes a plugin from the other side of the boundary, where a factory takes the host's namespace and the options as
+    /// they cross it. `plugin_loader` does so with the factories of a library.
+    pub fn make_object<'a>(
+        &self,
+        factory: impl FnOnce(NamespaceObject, RVec<Member>) -> Result<NamespaceObject, Fault>,
+        options: impl IntoIterator<Item = (&'a str, Value)>,
+    ) -> Result<Published, Fault> {
+        self.0.starting.store(true, SeqCst);
+        let made = factory(self.object(), members(options));
+        self.0.starting.store(false, SeqCst);
+        made.map(Published::new)
     }
 
     /// Makes a plugin as supervisord does, with these further keys of its section.

@@ -61,3 +61,8 @@ pub use self::{
 /// How long the kit waits, in real time, for something that another thread of the test has to do. Whoever waits longer
 /// waits for ever.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Options as they cross the boundary.
+fn members<'a>(options: impl IntoIterator<Item = (&'a str, crate::Value)>) -> crate::RVec<crate::Member> {
+    options.into_iter().map(|(name, value)| crate::Member { name: name.into(), value }).collect()
+}

@@ -12,7 +12,7 @@ use abi_stable::{
 ///
 /// `abi_stable` lets the second side have more than the first, because it has programs in mind that load newer
 /// libraries. Here either side may be the newer one. What is missing on one side has a default on the other.
-pub(super) fn check(host: &'static TypeLayout, plugin: &'static TypeLayout) -> Result<(), String> {
+pub(crate) fn check(host: &'static TypeLayout, plugin: &'static TypeLayout) -> Result<(), String> {
     // Fresh globals for each, because they remember types by what was said of them before.
     let compare = |one, other| check_layout_compatibility_with_globals(one, other, &CheckingGlobals::new());
     let Err(errors) = compare(host, plugin) else { return Ok(()) };
@@ -104,15 +104,15 @@ mod tests {
 
         #[repr(C)]
         #[derive(StableAbi)]
-        pub(super) struct Entry {
-            pub(super) name: RString,
+        pub(crate) struct Entry {
+            pub(crate) name: RString,
         }
 
         #[repr(C)]
         #[derive(StableAbi)]
-        pub(super) struct Root {
-            pub(super) entries: RVec<Entry>,
-            pub(super) first: Entry,
+        pub(crate) struct Root {
+            pub(crate) entries: RVec<Entry>,
+            pub(crate) first: Entry,
         }
     }
 
@@ -121,16 +121,16 @@ mod tests {
 
         #[repr(C)]
         #[derive(StableAbi)]
-        pub(super) struct Entry {
-            pub(super) name: RString,
-            pub(super) kind: RString,
+        pub(crate) struct Entry {
+            pub(crate) name: RString,
+            pub(crate) kind: RString,
         }
 
         #[repr(C)]
         #[derive(StableAbi)]
-        pub(super) struct Root {
-            pub(super) entries: RVec<Entry>,
-            pub(super) first: Entry,
+        pub(crate) struct Root {
+            pub(crate) entries: RVec<Entry>,
+            pub(crate) first: Entry,
         }
     }
 
@@ -142,11 +142,11 @@ mod tests {
         #[repr(C)]
         #[derive(StableAbi)]
         #[sabi(kind(Prefix(prefix_ref = RootRef)))]
-        pub(super) struct Root {
+        pub(crate) struct Root {
             #[sabi(last_prefix_field)]
-            pub(super) name: RStr<'static>,
-            pub(super) entries: RSlice<'static, here::Entry>,
-            pub(super) later: RStr<'static>,
+            pub(crate) name: RStr<'static>,
+            pub(crate) entries: RSlice<'static, here::Entry>,
+            pub(crate) later: RStr<'static>,
         }
     }
 
@@ -157,10 +157,10 @@ mod tests {
         #[repr(C)]
         #[derive(StableAbi)]
         #[sabi(kind(Prefix(prefix_ref = RootRef)))]
-        pub(super) struct Root {
+        pub(crate) struct Root {
             #[sabi(last_prefix_field)]
-            pub(super) name: RStr<'static>,
-            pub(super) entries: RSlice<'static, there::Entry>,
+            pub(crate) name: RStr<'static>,
+            pub(crate) entries: RSlice<'static, there::Entry>,
         }
     }
 

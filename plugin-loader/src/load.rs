@@ -16,7 +16,7 @@ use abi_stable::{
     sabi_types::VersionNumber,
     std_types::RVec,
 };
-use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+use libloading::os::unix::{Library as Handle, RTLD_LOCAL, RTLD_NOW};
 use parking_lot::Mutex;
 use plugin_api::{
     Fault, Member, NamespaceObject, Value,
@@ -24,13 +24,7 @@ use plugin_api::{
     find,
 };
 
-use super::{
-    error::PluginError,
-    layout,
-    search::{SearchPath, check_writers},
-    whole::check_whole,
-};
-use crate::config::FactorySpec;
+use crate::{PluginError, layout, whole::check_whole, writers::check_writers};
 
 /// A plugin library, as it says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,28 +74,55 @@ impl Factory {
     }
 }
 
-/// Finds the factory of that kind that the config names. A library is opened once, however often it is named.
-pub fn load(spec: &FactorySpec, kind: &str, search: &SearchPath) -> Result<Factory, PluginError> {
-    let path = search.find(spec)?;
-    let module = open_once(&path)?;
-    let of_that_name = || module.factories.iter().filter(|factory| factory.name == spec.factory);
-    if let Some(entry) = of_that_name().find(|factory| factory.kind == kind) {
-        return Ok(Factory { entry: entry.clone(), library: module.info.clone() });
+/// A plugin library that has been opened, and stays open.
+#[derive(Clone)]
+pub struct Library(Arc<Module>);
+
+impl Library {
+    /// Opens the library at this absolute path, without symbolic links. Once, however often it is asked for.
+    pub fn open(path: &Path) -> Result<Self, PluginError> {
+        static LIBRARIES: LazyLock<Mutex<HashMap<PathBuf, Library>>> = LazyLock::new(Mutex::default);
+        // Held while the library is opened, so that two who ask at the same time get the same one.
+        let mut libraries = LIBRARIES.lock();
+        if let Some(library) = libraries.get(path) {
+            return Ok(library.clone());
+        }
+        let library = Self(Arc::new(open(path)?));
+        libraries.insert(path.to_owned(), library.clone());
+        Ok(library)
     }
-    let (factory, kind) = (spec.factory.clone(), kind.to_owned());
-    if let Some(other) = of_that_name().next() {
-        return Err(PluginError::WrongKind { path, factory, kind, actual: other.kind.to_string() });
+
+    /// What it says of itself.
+    pub fn info(&self) -> &LibraryInfo {
+        &self.0.info
     }
-    let of_that_kind = module.factories.iter().filter(|factory| factory.kind == kind);
-    let factories = of_that_kind.map(|factory| factory.name.to_string()).collect();
-    Err(PluginError::NoFactory { path, factory, kind, factories })
+
+    /// Its factory of that name and kind.
+    pub fn factory(&self, name: &str, kind: &str) -> Result<Factory, PluginError> {
+        let of_that_name = || self.0.factories.iter().filter(|factory| factory.name == name);
+        if let Some(entry) = of_that_name().find(|factory| factory.kind == kind) {
+            return Ok(Factory { entry: entry.clone(), library: self.0.info.clone() });
+        }
+        let (path, factory, kind) = (self.0.info.path.clone(), name.to_owned(), kind.to_owned());
+        if let Some(other) = of_that_name().next() {
+            return Err(PluginError::WrongKind { path, factory, kind, actual: other.kind.to_string() });
+        }
+        let of_that_kind = self.0.factories.iter().filter(|factory| factory.kind == kind);
+        let factories = of_that_kind.map(|factory| factory.name.to_string()).collect();
+        Err(PluginError::NoFactory { path, factory, kind, factories })
+    }
 }
 
-/// Whether the library that the config names is there and may be loaded, without loading it.
-pub fn look(spec: &FactorySpec, search: &SearchPath) -> Result<(), PluginError> {
-    let path = search.find(spec)?;
-    check_writers(&path)?;
-    check_whole(&path)
+impl fmt::Debug for Library {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Library").field(&self.0.info).finish()
+    }
+}
+
+/// Whether the library at this path is whole and may be loaded, without loading it.
+pub fn look(path: &Path) -> Result<(), PluginError> {
+    check_writers(path)?;
+    check_whole(path)
 }
 
 /// What is kept of a loaded library. The library itself is never given back.
@@ -110,21 +131,8 @@ struct Module {
     factories: RVec<abi::Factory>,
 }
 
-fn open_once(path: &Path) -> Result<Arc<Module>, PluginError> {
-    static MODULES: LazyLock<Mutex<HashMap<PathBuf, Arc<Module>>>> = LazyLock::new(Mutex::default);
-    // Held while the library is opened, so that two who ask at the same time get the same one.
-    let mut modules = MODULES.lock();
-    if let Some(module) = modules.get(path) {
-        return Ok(module.clone());
-    }
-    let module = Arc::new(open(path)?);
-    modules.insert(path.to_owned(), module.clone());
-    Ok(module)
-}
-
 fn open(path: &Path) -> Result<Module, PluginError> {
-    check_writers(path)?;
-    check_whole(path)?;
+    look(path)?;
     let header = header(path)?;
     let consts = header.root_mod_consts();
     if consts.base_name().as_str() != PluginRef::BASE_NAME {
@@ -153,7 +161,7 @@ fn header(path: &Path) -> Result<&'static LibHeader, PluginError> {
     // Everything is resolved now, so that nothing can be missing later; and its symbols are nobody else's.
     let flags = RTLD_NOW | RTLD_LOCAL | libc::RTLD_NODELETE;
     // SAFETY: the library's initializers run here. Only root and the running user could have written them.
-    let library = unsafe { Library::open(Some(path), flags) }
+    let library = unsafe { Handle::open(Some(path), flags) }
         .map_err(|error| PluginError::NotALibrary { path: path.to_owned(), reason: reason(&error, path) })?;
     // SAFETY: a symbol of this name is a static `LibHeader`, to which `AbiHeaderRef` is a reference; its first bytes say
     // so, and `upgrade` reads them before it believes anything.

@@ -3,10 +3,10 @@
 
 use std::{fs::File, io, os::unix::fs::FileExt as _, path::Path};
 
-use super::PluginError;
+use crate::PluginError;
 
 /// Refuses what is no regular file, and an ELF file that is shorter than its headers say.
-pub(super) fn check_whole(path: &Path) -> Result<(), PluginError> {
+pub(crate) fn check_whole(path: &Path) -> Result<(), PluginError> {
     let unreachable = |error: io::Error| PluginError::Unreachable { path: path.to_owned(), reason: error.to_string() };
     let refused = |reason: String| PluginError::NotALibrary { path: path.to_owned(), reason };
     // Looked at before it is opened: to open a FIFO is to wait for ever.
