@@ -6,7 +6,7 @@
 
 use std::{future, thread, time::Duration};
 
-use plugin_api::{Config, Fault, Host, Level, rpc_interface};
+use plugin_api::{Config, Event, Fault, Host, Level, Value, rpc_interface};
 use serde::Deserialize;
 
 /// Methods that come to no end, or to a bad one.
@@ -56,6 +56,45 @@ impl Unruly {
     pub async fn panic_later(&self, message: String) -> Result<bool, Fault> {
         self.host.sleep(Duration::from_millis(10)).await?;
         panic!("{message}")
+    }
+
+    /// Answer a text of so many megabytes.
+    pub fn huge(&self, megabytes: usize) -> String {
+        "x".repeat(megabytes << 20)
+    }
+
+    /// Panic in a thread of its own.
+    pub fn panic_in_thread(&self) -> bool {
+        thread::spawn(|| panic!("in a thread")).join().is_err()
+    }
+
+    /// Call itself for ever.
+    pub fn call_itself(&self) -> Result<bool, Fault> {
+        self.host.call("unruly.callItself", ())
+    }
+
+    /// Call itself for ever, and wait for each answer.
+    pub async fn call_itself_later(&self) -> Result<bool, Fault> {
+        self.host.call_async("unruly.callItselfLater", ()).await
+    }
+
+    /// Call back while it is being called: the supervisor, another plugin, and itself.
+    pub fn call_back(&self) -> Result<Vec<Value>, Fault> {
+        let call = |method: &str| self.host.call::<Value>(method, ());
+        Ok(vec![call("supervisor.getIdentification")?, call("cache.getCount")?, call("unruly.panicInThread")?])
+    }
+
+    /// Clients send events that it cannot bear: it panics, or never comes back.
+    #[rpc(on_event = "REMOTE_COMMUNICATION")]
+    fn on_event(&self, event: Event) {
+        match event.get("type") {
+            Some("panic") => panic!("at {}", event.data()),
+            Some("sleep") => {
+                self.begin("onEvent");
+                sleep_for_ever();
+            }
+            _ => self.host.log(Level::Info, format!("unruly: it heard {}", event.data())),
+        }
     }
 
     fn begin(&self, method: &str) {
@@ -148,11 +187,36 @@ fn make_leaving_rpcinterface(host: Host, config: Config) -> Result<Leaver, Fault
     Ok(Leaver { host, how })
 }
 
+/// Does not want to hear of the end.
+pub struct Clinging {
+    panics: bool,
+}
+
+#[rpc_interface]
+impl Clinging {
+    #[rpc(on_shutdown)]
+    fn end(&self) {
+        assert!(!self.panics, "it cannot be over");
+        sleep_for_ever();
+    }
+}
+
+#[derive(Deserialize)]
+struct Clings {
+    panics: bool,
+}
+
+fn make_clinging_rpcinterface(_host: Host, config: Config) -> Result<Clinging, Fault> {
+    let Clings { panics } = config.read()?;
+    Ok(Clinging { panics })
+}
+
 plugin_api::export!(
     rpcinterface: make_unruly_rpcinterface,
     rpcinterface: make_panicking_rpcinterface,
     rpcinterface: make_refusing_rpcinterface,
     rpcinterface: make_choosy_rpcinterface,
     rpcinterface: make_hanging_rpcinterface,
+    rpcinterface: make_clinging_rpcinterface,
     rpcinterface: make_leaving_rpcinterface,
 );
