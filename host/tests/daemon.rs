@@ -204,6 +204,13 @@ fn the_command_line_says_what_supervisors_says() {
         &["-d", "/nonexistent"],
         &["-l", "/nonexistent/x"],
         &["-z", "x"],
+        &["-y", "1M"],
+        &["-j", "/nonexistent/x"],
+        &["-q", "/nonexistent"],
+        &["--minprocs", "few"],
+        &["-k", "-k"],
+        &["-t", "--strip_ansi"],
+        &["-s", "-s"],
         &["-c", "/nonexistent.conf"],
     ] {
         let [theirs, ours] = [Kind::Real, Kind::Ours].map(|kind| {
@@ -216,6 +223,10 @@ fn the_command_line_says_what_supervisors_says() {
         });
         assert_eq!(theirs, ours, "{arguments:?}");
     }
+    let output = run(&sandbox, Kind::Ours, &["--profile_options", "cumulative,calls"]);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text.starts_with("Error: --profile_options is not supported: it is for the profiler of Python"), "{text}");
     let output = run(&sandbox, Kind::Ours, &["-v"]);
     assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), &b"4.3.0\n"[..]));
     let output = run(&sandbox, Kind::Ours, &["-n", "-?", "-c"]);

@@ -99,6 +99,19 @@ impl Level {
         Self::ALL.into_iter().find(|level| level.name() == name)
     }
 
+    /// As it stands in a line of the log: `INFO`.
+    pub fn tag(self) -> &'static str {
+        match self {
+            Self::Blather => "BLAT",
+            Self::Trace => "TRAC",
+            Self::Debug => "DEBG",
+            Self::Info => "INFO",
+            Self::Warn => "WARN",
+            Self::Error => "ERRO",
+            Self::Critical => "CRIT",
+        }
+    }
+
     /// As the config and the boundary spell it.
     pub fn name(self) -> &'static str {
         match self {

@@ -139,6 +139,7 @@ mod tests {
             if thing == Value::Nil { Err(Fault::bad_name_with(name)) } else { Ok(usize::from(weight.unwrap_or(1))) }
         }
 
+        #[rpc(alias = "waitFor")]
         pub async fn wait(&self, r#type: String) -> Result<String, Fault> {
             std::future::ready(()).await;
             Ok(r#type)
@@ -184,6 +185,7 @@ mod tests {
         assert_eq!(call(&shelf, "putDown", ("cup", 5, 200)), Ok(200.into()));
         assert_eq!(call(&shelf, "putDown", ("cup", Value::Nil)), Err(Fault::bad_name_with("cup")));
         assert_eq!(call(&shelf, "wait", ("here",)), Ok("here".into()));
+        assert_eq!(call(&shelf, "waitFor", ("here",)), Ok("here".into()));
         assert_eq!(call(&shelf, "putDown", ("cup",)), Err(Fault::incorrect_parameters()));
         assert_eq!(call(&shelf, "wait", ()), Err(Fault::incorrect_parameters()));
         assert_eq!(call(&shelf, "break_down", ()), Err(Fault::unknown_method()));
@@ -206,7 +208,7 @@ mod tests {
     fn methods_describe_themselves() {
         let methods = namespace(Arc::new(Shelf)).methods();
         let names: Vec<_> = methods.iter().map(|method| method.name.as_str()).collect();
-        assert_eq!(names, ["getAPIVersion", "putDown", "wait", "fall", "fallLater"]);
+        assert_eq!(names, ["getAPIVersion", "putDown", "wait", "waitFor", "fall", "fallLater"]);
         assert_eq!(methods[0].help, "Say which version it is.\n\nMore of it.\n\n@return string  the version");
         assert_eq!(find(&methods[0].properties, "nonblocking"), Some(&Value::Bool(true)));
         assert_eq!(
@@ -217,7 +219,7 @@ mod tests {
         assert_eq!(find(&methods[1].params[0].properties, "help"), Some(&"what it is called".into()));
         assert_eq!(find(&methods[1].params[2].properties, "optional"), Some(&true.into()));
         assert_eq!(methods[2].params[0].name, "type");
-        assert_eq!((methods[3].returns.as_str(), methods[4].returns.as_str()), ("nil", "struct"));
+        assert_eq!((methods[4].returns.as_str(), methods[5].returns.as_str()), ("nil", "struct"));
     }
 
     #[test]

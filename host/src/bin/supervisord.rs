@@ -121,7 +121,9 @@ fn supervise(
         && let Err(errors) = supervisor.check_restart()
     {
         // It has broken since; the one that follows has no log yet to say so.
-        errors.iter().for_each(|error| logger.critical(error));
+        for error in errors {
+            logger.critical(error);
+        }
     }
     farewell.wait(LAST_DEEDS, logger);
     outcome

@@ -36,12 +36,14 @@ pub struct ConfigError {
     pub key: Option<String>,
     /// Where that stands.
     pub place: Option<Place>,
+    /// What the key takes.
+    pub expected: Option<&'static str>,
 }
 
 impl ConfigError {
     /// An error that is not about one place.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), section: None, key: None, place: None }
+        Self { message: message.into(), section: None, key: None, place: None, expected: None }
     }
 
     /// The same, about a section.
@@ -69,25 +71,29 @@ impl ConfigError {
         })
     }
 
-    /// The message, and in a second line so much of the [location](Self::location) as the message does not name itself.
+    /// The message, and in a second line as much of the [location](Self::location) as the message does not name itself,
+    /// and what would be right: `  at line 12: startsecs takes a whole number`.
     pub fn described(&self) -> String {
         let message = &self.message;
         let Some(place) = &self.place else { return message.clone() };
-        if message.contains(&place.to_string()) {
+        let names_file = message.contains(&*place.file);
+        // In the words of Python's parser and of our own.
+        let lines =
+            [format!("[line {:2}]", place.line), format!("line: {}\n", place.line), format!("line {}", place.line)];
+        if names_file && lines.iter().any(|line| message.contains(line)) {
             return message.clone();
         }
-        let line = if message.contains(&*place.file) { format!("line {}", place.line) } else { place.to_string() };
-        let named = |section: &&String| {
-            ["'", "'", "[", "]"].chunks(2).any(|q| message.contains(&[q[0], section, q[1]].concat()))
-        };
-        let section = self.section.as_ref().filter(|section| !named(section));
-        let what = match (section, &self.key) {
+        let line = if names_file { format!("line {}", place.line) } else { place.to_string() };
+        let names =
+            |section: &String| [format!("'{section}'"), format!("[{section}]")].iter().any(|it| message.contains(it));
+        let what = match (self.section.as_ref().filter(|section| !names(section)), &self.key) {
             (Some(section), Some(key)) => format!(": {key} in [{section}]"),
             (Some(section), None) => format!(": [{section}]"),
             (None, Some(key)) => format!(": {key}"),
             (None, None) => String::new(),
         };
-        format!("{message}\n  at {line}{what}")
+        let expected = self.expected.map_or_else(String::new, |expected| format!(" takes {expected}"));
+        format!("{message}\n  at {line}{what}{expected}")
     }
 }
 

@@ -102,9 +102,9 @@ mod tests {
 
     #[test]
     fn the_end_of_a_plugin_is_waited_for_with_patience() {
-        let (lines, logged) = mpsc::channel();
-        let lines = Mutex::new(lines);
-        let logger = Logger::new(Level::Warn, move |line| drop(lines.lock().send(line.message)));
+        let (sender, heard) = mpsc::channel();
+        let sender = Mutex::new(sender);
+        let logger = Logger::new(Level::Warn, move |line| drop(sender.lock().send(line.message)));
         let slow = |origin| {
             let (release, held) = mpsc::channel();
             let registry =
@@ -116,14 +116,14 @@ mod tests {
         let farewell = registry.farewell();
         drop(registry);
         farewell.wait(Duration::from_millis(500), &logger);
-        assert_eq!(logged.recv().unwrap(), "the plugin 'slow' has not ended after 0.5 seconds; not waiting for it");
+        assert_eq!(heard.recv().unwrap(), "the plugin 'slow' has not ended after 0.5 seconds; not waiting for it");
         drop(release);
 
         let (release, registry) = slow(Origin::Plugin);
         let farewell = registry.farewell();
         drop(registry);
         drop(release);
-        farewell.wait(Duration::from_secs(60), &logger);
-        assert!(logged.try_recv().is_err());
+        farewell.wait(Duration::from_mins(1), &logger);
+        assert!(heard.try_recv().is_err());
     }
 }

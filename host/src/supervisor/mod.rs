@@ -24,7 +24,7 @@ use std::{
     fmt,
     future::Future,
     io,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering},
@@ -195,9 +195,8 @@ impl Supervisor {
         if supervisord.nocleanup {
             return;
         }
-        let own = self.0.groups.lock().auto_logs();
-        let own: HashSet<&Path> = own.iter().map(PathBuf::as_path).collect();
-        for warning in auto::clean(&supervisord.childlogdir, &supervisord.identifier, &own) {
+        let own: HashSet<_> = self.0.groups.lock().auto_logs().into_iter().collect();
+        for warning in auto::clean(&supervisord.childlogdir, &supervisord.identifier, |path| own.contains(path)) {
             self.0.logger.warn(warning);
         }
     }

@@ -14,7 +14,7 @@ use nix::sched::{CloneFlags, unshare};
 
 use super::Inner;
 use crate::{
-    config::{Config, ConfigErrors, Library},
+    config::{Config, ConfigError, ConfigErrors, Library},
     plugin::{self, SearchPath},
     process::signals,
     states::SupervisorState,
@@ -30,7 +30,7 @@ impl Inner {
     /// What a supervisord that were started now would end of, as far as can be known without being one.
     pub(super) fn check_restart(&self) -> Result<(), Vec<String>> {
         let config =
-            self.read_config().map_err(|errors| errors.iter().map(|error| error.described()).collect::<Vec<_>>())?;
+            self.read_config().map_err(|errors| errors.iter().map(ConfigError::described).collect::<Vec<_>>())?;
         let missing = self.where_it_was_started(|| {
             let search = SearchPath::new(&config.supervisord.plugin_path);
             let plugins = config.rpcinterfaces.iter().filter(|section| section.factory.library != Library::BuiltIn);

@@ -9,6 +9,7 @@ use crate::interface::Kind;
 #[derive(Default)]
 pub(crate) struct MethodOptions {
     pub(crate) name: Option<LitStr>,
+    pub(crate) alias: Option<LitStr>,
     pub(crate) nonblocking: bool,
     pub(crate) returns: Option<LitStr>,
     pub(crate) usage: Option<LitStr>,
@@ -50,9 +51,9 @@ impl MethodOptions {
     /// Reads and removes the options among `attributes`.
     pub(crate) fn take(kind: Kind, attributes: &mut Vec<Attribute>) -> Result<Self> {
         let mut options = Self::default();
-        each(kind, attributes, |meta| {
-            match (kind, known(&meta).as_str()) {
+        each(kind, attributes, |meta| match (kind, known(&meta).as_str()) {
             (_, "name") => text(&meta, &mut options.name),
+            (Kind::Rpc, "alias") => text(&meta, &mut options.alias),
             (Kind::Rpc, "nonblocking") => {
                 options.nonblocking = true;
                 flag(&meta)
@@ -84,15 +85,13 @@ impl MethodOptions {
                 }
             }
             (Kind::Rpc, _) => {
-                Err(meta.error(
-                "unknown option; a method has `name = \"…\"`, `nonblocking` and `returns = \"…\"`, and what the host calls \
-                 has `on_start`, `on_event = \"…\"` or `on_shutdown`",
-            ))
+                let known = "`name = \"…\"`, `alias = \"…\"`, `nonblocking` and `returns = \"…\"`";
+                let hooks = "what the host calls has `on_start`, `on_event = \"…\"` or `on_shutdown`";
+                Err(meta.error(format!("unknown option; a method has {known}, and {hooks}")))
             }
             (Kind::Ctl, _) => {
                 Err(meta.error("unknown option; a command has `name = \"…\"`, `usage = \"…\"` and `complete = \"…\"`"))
             }
-        }
         })?;
         Ok(options)
     }

@@ -102,7 +102,7 @@ pub(crate) fn name(name: &LitStr) -> Result<String> {
 pub(crate) fn hook(hook: &Hook, place: Span, is_public: bool, options: &MethodOptions, params: usize) -> Result<()> {
     let message = match hook {
         _ if is_public => "the host alone calls this, and no client: take `pub` away",
-        _ if options.name.is_some() || options.returns.is_some() => {
+        _ if options.name.is_some() || options.alias.is_some() || options.returns.is_some() => {
             "the host alone calls this, so it has no `name` and no `returns` for clients"
         }
         Hook::Event(types) if types.value().split(',').any(|name| !is_event_type(name.trim())) => {
