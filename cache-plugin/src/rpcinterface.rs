@@ -35,7 +35,7 @@ impl CacheNamespaceRPCInterface {
     ///
     /// # Returns
     /// the keys, sorted
-    #[rpc(nonblocking)]
+    // Not `nonblocking`, as `clear` is not: a million keys take their time, and other clients need not wait for that.
     pub fn get_keys(&self) -> Result<Vec<String>, Fault> {
         self.update()?;
         Ok(self.read().keys().cloned().collect())
@@ -111,7 +111,6 @@ impl CacheNamespaceRPCInterface {
     ///
     /// # Returns
     /// true
-    #[rpc(nonblocking)]
     pub fn clear(&self) -> Result<bool, Fault> {
         self.update()?;
         let removed = std::mem::take(&mut *self.write());
