@@ -106,10 +106,14 @@ struct Member {
 }
 
 impl Member {
+    /// Whether it takes events, now or later.
+    fn is_listening(&self) -> bool {
+        self.is_running && !self.is_deaf && self.listener.state() != ListenerState::Unknown
+    }
+
     /// The run in which it takes an event now.
     fn takes(&self) -> Option<u64> {
-        let takes = self.is_running && !self.is_deaf && self.listener.state() == ListenerState::Ready;
-        self.run.filter(|_| takes)
+        self.run.filter(|_| self.is_listening() && self.listener.state() == ListenerState::Ready)
     }
 }
 
@@ -194,6 +198,11 @@ impl Pools {
     /// How many events a pool has discarded because its buffer was full; `None` where there is no such pool.
     pub fn discarded(&self, name: &str) -> Option<u64> {
         self.pools.iter().find(|pool| pool.name == name).map(|pool| pool.discarded)
+    }
+
+    /// Whether a pool has something that its listeners have not heard, or not answered, although they listen.
+    pub fn is_behind(&self, name: &str) -> bool {
+        self.pools.iter().any(|pool| pool.name == name && pool.is_behind())
     }
 
     /// What is to be done next.
@@ -307,6 +316,11 @@ impl Pools {
 }
 
 impl Pool {
+    fn is_behind(&self) -> bool {
+        let mut listening = self.members.iter().filter(|member| member.is_listening());
+        listening.any(|member| member.event.is_some() || !self.buffer.is_empty())
+    }
+
     fn changed(&mut self, process: &str, state: ProcessState) {
         if let Some(member) = self.members.iter_mut().find(|member| member.listener.name() == process) {
             member.is_running = state == ProcessState::Running;

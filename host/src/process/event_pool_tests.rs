@@ -298,6 +298,28 @@ fn an_event_that_is_asked_for_twice_comes_once() {
 }
 
 #[test]
+fn a_pool_is_behind_until_its_listeners_have_answered() {
+    let mut stage = Stage::with("p", &["p"]);
+    stage.publish(remote("1"));
+    assert!(!stage.pools.is_behind("p"), "nobody is there to hear it");
+    stage.ready("p", "p", 1);
+    assert!(stage.pools.is_behind("p"));
+    stage.data();
+    stage.publish(remote("2"));
+    stage.heard(1, "RESULT 2\nOK");
+    stage.sent();
+    assert!(stage.pools.is_behind("p"), "there is more");
+    stage.heard(1, "READY\n");
+    stage.data();
+    stage.heard(1, "RESULT 2\nOK");
+    stage.sent();
+    assert!(!stage.pools.is_behind("p"));
+    stage.heard(1, "READY\nNONSENSE");
+    stage.publish(remote("3"));
+    assert!(!stage.pools.is_behind("p"), "it does not listen any more");
+}
+
+#[test]
 fn an_event_of_a_plugin_is_an_event() {
     let mut stage = Stage::default();
     stage.add("p", &["EVENT"], 10, &["p"]);

@@ -87,6 +87,12 @@ impl OutputHandle {
         self.0.tell_pools(|pools| pools.remove(name));
     }
 
+    /// Whether a pool of event listeners has something that its listeners have not heard, or not answered, although
+    /// they listen.
+    pub fn is_pool_behind(&self, name: &str) -> bool {
+        self.0.listeners.pools.lock().is_behind(name)
+    }
+
     /// Forgets all pools of event listeners: nobody hears of anything any more.
     pub(super) fn remove_pools(&self) {
         self.0.tell_pools(Pools::remove_all);
