@@ -41,17 +41,16 @@ impl Target {
     /// Resolves one output of a process. `auto` makes the file that an `AUTO` log asks for.
     pub fn new(output: &config::Output, auto: impl FnOnce() -> io::Result<PathBuf>) -> io::Result<Self> {
         let path = match &output.logfile {
-            Logfile::None => None,
+            // The config has put `*_syslog=true` in the place of syslog.
+            Logfile::None | Logfile::Syslog => None,
             Logfile::Auto => Some(auto()?),
             Logfile::Path(path) => Some(path.clone()),
-            // The config has put `*_syslog=true` in its place.
-            Logfile::Syslog => None,
         };
         Ok(Self {
             path,
             maxbytes: output.maxbytes,
             backups: output.backups,
-            syslog: output.syslog || output.logfile == Logfile::Syslog,
+            syslog: output.syslog,
             events: output.events_enabled,
             capture_maxbytes: output.capture_maxbytes,
             is_protocol: false,
