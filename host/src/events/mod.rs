@@ -285,11 +285,16 @@ impl Bus {
     /// Tells the audience and every subscriber. Never blocks.
     pub fn publish(&self, event: impl Into<Arc<Event>>) {
         let event = event.into();
-        if let Some(audience) = &self.audience {
-            audience.hear(&event);
-        }
+        self.tell_audience(&event);
         // An error only says that nobody listens.
         let _ = self.sender.send(event);
+    }
+
+    /// Tells the audience alone. Never blocks.
+    pub fn tell_audience(&self, event: &Arc<Event>) {
+        if let Some(audience) = &self.audience {
+            audience.hear(event);
+        }
     }
 
     /// Whether anybody listens: an event that is costly to make need not be made.

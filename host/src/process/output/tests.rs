@@ -195,7 +195,7 @@ fn of_output_that_nobody_hears_in_time_little_is_kept() {
         child.write_all(&piece).unwrap();
     }
     setup.output.child_exited(1);
-    let news = "ERRO output comes faster than event listeners take it; events with it are lost";
+    let news = "ERRO output comes faster than plugins take it; events with it are lost to them";
     assert_eq!(setup.activity(), [news]);
 }
 
