@@ -46,7 +46,7 @@ fn talk_config() -> Config {
         .section(
             "eventlistener:collect",
             &format!(
-                "command={} {{here}}/collect.py\nevents=PROCESS_LOG,PROCESS_COMMUNICATION\nbuffer_size=100\n\
+                "command={} {{here}}/collect.py\nevents=PROCESS_LOG,PROCESS_COMMUNICATION,PROCESS_STATE_EXITED\nbuffer_size=100\n\
                  stderr_logfile={{here}}/collect.err",
                 python.display()
             ),
@@ -102,7 +102,8 @@ fn output_is_logged_shown_and_told_as_supervisor_does() {
         }
         supervisord.call("supervisor.sendProcessStdin", &["talk", "end\n"]);
         supervisord.wait_for_log("exited: talk");
-        wait_until("its last words are told", || supervisord.sandbox.read("events.txt").lines().count() == count + 1);
+        let told = || supervisord.sandbox.read("events.txt").lines().count() == count + 2;
+        wait_until("its last words are told, and then its end", told);
         let read = |name: &str| fs::read(supervisord.sandbox.join(name)).expect("it is there");
         results.push((
             String::from_utf8_lossy(&read("talk.out")).into_owned(),

@@ -7,6 +7,7 @@ use std::{
     io::{self, ErrorKind},
     path::{Path, PathBuf},
     rc::{Rc, Weak},
+    sync::Arc,
 };
 
 use super::{
@@ -135,6 +136,11 @@ impl Context {
     pub(super) fn new(activity: Activity, bus: Bus, strip_ansi: bool) -> Self {
         let (heard, syslog, enlarged) = (Heard::new(bus), Syslog::default(), Rc::default());
         Self { activity, heard, syslog, strip_ansi, enlarged }
+    }
+
+    /// Publishes an event of somebody else's, in its turn.
+    pub(super) fn tell(&self, event: Arc<Event>) {
+        self.heard.tell(event);
     }
 
     fn publish(&mut self, event: Event, bytes: usize) {
