@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use crate::common::{Config, Peers, Sandbox, Supervisord, wait_until};
 
 /// Writes one piece for each line that it reads.
-const TALK: &str = r#"
+const TALK: &str = r"
 while read word; do
   case $word in
     plain) printf 'a line that is longer than a token\n' ;;
@@ -20,10 +20,10 @@ while read word; do
     end) printf 'these are my very last words, which are long'; exit 3 ;;
   esac
 done
-"#;
+";
 
 /// Writes down all that it is sent, an event by line.
-const COLLECT: &str = r#"
+const COLLECT: &str = r"
 import sys
 out = open('events.txt', 'a')
 while True:
@@ -32,7 +32,7 @@ while True:
     data = sys.stdin.read(int(header['len']))
     out.write('%s %r\n' % (header['eventname'], data)); out.flush()
     sys.stdout.write('RESULT 2\nOK'); sys.stdout.flush()
-"#;
+";
 
 /// With `N` for the pid of the program.
 fn without_pid(text: &str, pid: i32) -> String {

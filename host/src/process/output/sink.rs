@@ -202,7 +202,7 @@ impl Sink {
             let bytes = events::bytes_repr(data);
             context.activity.log(Level::Debug, format!("{} {} output:\n{bytes}", repr(process), channel.name()));
         }
-        if let Some(ansi) = &mut self.ansi {
+        if let Some(ansi) = self.ansi.as_mut().filter(|ansi| !ansi.passes(data)) {
             let mut stripped = Vec::with_capacity(data.len());
             ansi.strip(data, &mut stripped);
             self.cut_out(&stripped, context);
