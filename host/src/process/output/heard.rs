@@ -39,6 +39,11 @@ impl Heard {
         self.bus.is_heard()
     }
 
+    /// Publishes an event that holds no output.
+    pub(super) fn tell(&self, event: Arc<Event>) {
+        self.bus.publish(event);
+    }
+
     /// Publishes an event that holds so many bytes, unless too many wait. Answers what an operator should know.
     pub(super) fn publish(&mut self, event: Event, bytes: usize) -> Option<String> {
         if !self.bus.is_heard() {

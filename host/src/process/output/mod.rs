@@ -33,14 +33,14 @@ use self::{activity::Activity, listeners::Listeners, thread::Thread};
 use super::stdin::{Stdin, StdinError};
 use crate::{
     config,
-    events::{Audience, Bus},
+    events::{Audience, Bus, Event},
     logger::{Line, Logger},
 };
 
-/// How many bytes of log lines may wait to be written. Lines past that are dropped and counted.
+/// How many bytes of log lines and events may wait for their turn. What is past that is dropped and counted.
 const MOST_WAITING: usize = 8 * 1024 * 1024;
-/// What a line costs besides its text.
-const LINE_OVERHEAD: usize = 64;
+/// What a line or an event costs besides its text.
+const OVERHEAD: usize = 64;
 
 /// Of how many processes that have ended the pipes may wait to be read, at most. What the system grants us in open
 /// files may lower it.
@@ -70,6 +70,7 @@ type Done = Box<dyn FnOnce(io::Result<()>) + Send>;
 
 enum Command {
     Line(Line),
+    Publish(Arc<Event>),
     Add(Box<ChildOutput>),
     Exited(u64),
     Stdin(u64, Arc<Stdin>),
@@ -87,6 +88,7 @@ struct Queue {
     commands: VecDeque<Command>,
     waiting: usize,
     dropped: u64,
+    dropped_events: u64,
     /// The runs whose pipes are in `commands`.
     adds: HashSet<u64>,
     /// Those whose stdin is.
@@ -114,17 +116,28 @@ impl Queue {
         std::mem::replace(self, Self { most_unread: self.most_unread, closed: self.closed, ..Self::default() })
     }
 
+    /// Takes room for a line or an event of that length, if there is any.
+    fn has_room(&mut self, len: usize) -> bool {
+        let waiting = self.waiting + len + OVERHEAD;
+        let has_room = waiting <= MOST_WAITING;
+        if has_room {
+            self.waiting = waiting;
+        }
+        has_room
+    }
+
     /// Whether to keep a command. While a disk does not answer, nothing may pile up: neither memory nor descriptors.
     fn admits(&mut self, command: &Command) -> bool {
         match command {
             Command::Line(line) => {
-                let waiting = self.waiting + line.message.len() + LINE_OVERHEAD;
-                if waiting > MOST_WAITING {
-                    self.dropped += 1;
-                    return false;
-                }
-                self.waiting = waiting;
-                true
+                let has_room = self.has_room(line.message.len());
+                self.dropped += u64::from(!has_room);
+                has_room
+            }
+            Command::Publish(event) => {
+                let has_room = self.has_room(event.payload().len());
+                self.dropped_events += u64::from(!has_room);
+                has_room
             }
             Command::Add(child) => {
                 self.adds.insert(child.run);
@@ -204,7 +217,10 @@ pub fn start(config: &config::Supervisord) -> io::Result<(OutputHandle, Logger)>
     let listeners = Listeners::new(config.loglevel, &config.identifier);
     let shared = Arc::new(Shared { queue: Mutex::new(Queue::new()), waker, thread: Mutex::new(None), listeners });
     let bus = Bus::with_audience(Arc::clone(&shared) as Arc<dyn Audience>);
-    let handle = OutputHandle(Arc::clone(&shared), bus.clone());
+    // An event takes its turn behind what was written before: the end of a process comes after its last words.
+    let queue = Arc::clone(&shared);
+    let in_turn = bus.relayed(move |event| queue.push(Command::Publish(event)));
+    let handle = OutputHandle(Arc::clone(&shared), in_turn);
     let (for_thread, strip_ansi) = (Arc::clone(&shared), config.strip_ansi);
     let thread = std::thread::Builder::new()
         .name("output".to_owned())
@@ -215,7 +231,8 @@ pub fn start(config: &config::Supervisord) -> io::Result<(OutputHandle, Logger)>
 }
 
 impl OutputHandle {
-    /// Where the output thread publishes `PROCESS_LOG_*` and `PROCESS_COMMUNICATION_*`, and everybody else the rest.
+    /// Where the output thread publishes `PROCESS_LOG_*` and `PROCESS_COMMUNICATION_*`, and everybody else the rest: in
+    /// the order in which it happened.
     pub fn bus(&self) -> &Bus {
         &self.1
     }
