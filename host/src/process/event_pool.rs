@@ -190,7 +190,12 @@ impl Pools {
         lines
     }
 
-    /// Whether there is no pool.
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.pools.len()
+    }
+
+    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.pools.is_empty()
     }
