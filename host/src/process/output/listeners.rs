@@ -186,7 +186,7 @@ impl Thread {
     /// Does what the pools ask for.
     pub(super) fn serve_listeners(&mut self) {
         loop {
-            let work = self.shared.listeners.pools.lock().next();
+            let work = self.shared.listeners.pools.lock().next_work();
             match work {
                 Some(Work::Send(delivery)) => self.send(&delivery),
                 Some(Work::Judge(judgement)) => self.judge(judgement),
@@ -200,19 +200,16 @@ impl Thread {
         let (run, serial) = (*run, delivery.serial());
         // Where it is gone, its event has gone back to the pool already.
         let Some(stdin) = self.listeners.get(&run).map(Arc::clone) else { return };
-        match stdin.write(&delivery.envelope(&self.shared.listeners.identifier)) {
-            Ok(waits) => {
-                self.shared.log(Level::Debug, format!("event {serial} sent to listener {listener}"));
-                if waits {
-                    self.watch_stdin(run, stdin);
-                }
-            }
-            Err(_) => {
-                let what = "epipe occurred while sending event";
-                let line = format!("{what} {serial} to listener {listener}, listener state unchanged");
-                self.shared.log(Level::Debug, line);
-                self.shared.tell_pools(|pools| pools.not_sent(run));
-            }
+        let Ok(waits) = stdin.write(&delivery.envelope(&self.shared.listeners.identifier)) else {
+            let what = "epipe occurred while sending event";
+            let line = format!("{what} {serial} to listener {listener}, listener state unchanged");
+            self.shared.log(Level::Debug, line);
+            self.shared.tell_pools(|pools| pools.not_sent(run));
+            return;
+        };
+        self.shared.log(Level::Debug, format!("event {serial} sent to listener {listener}"));
+        if waits {
+            self.watch_stdin(run, stdin);
         }
     }
 
