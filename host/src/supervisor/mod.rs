@@ -16,6 +16,7 @@ mod lookup;
 mod requests;
 mod run;
 mod signal;
+mod spawns;
 
 use std::{
     ffi::OsString,
@@ -44,6 +45,7 @@ use self::{
     lookup::{Look, Lookups},
     requests::Requests,
     run::Reactor,
+    spawns::ToSpawn,
 };
 use crate::{
     config::{self, Config, ConfigErrors, Overrides},
@@ -90,8 +92,9 @@ struct Inner {
     lookups: Lookups,
     reactor: Mutex<Option<Reactor>>,
     last_run: AtomicU64,
-    /// The supervisor thread's alone.
+    /// The supervisor thread's alone, as is the next one.
     reserve: Mutex<Reserve>,
+    to_spawn: Mutex<ToSpawn>,
 }
 
 impl fmt::Debug for Supervisor {
@@ -172,6 +175,7 @@ impl Supervisor {
             reactor: Mutex::new(Some(reactor)),
             last_run: AtomicU64::new(1),
             reserve: Mutex::new(Reserve::new()),
+            to_spawn: Mutex::default(),
         })))
     }
 

@@ -20,14 +20,12 @@ use crate::{
         signals,
         state::{Input, Time},
     },
-    states::{ProcessState, SupervisorState},
+    states::SupervisorState,
 };
 
 pub(super) const WAKER: Token = Token(0);
 const SIGNALS: Token = Token(1);
 
-/// How many processes are spawned before signals and deaths are looked at again.
-const SPAWNS_PER_TURN: usize = 16;
 const SHUTDOWN_REPORT_INTERVAL: Duration = Duration::from_secs(3);
 
 /// What the supervisor thread waits on. Signals are caught from the moment this is made.
@@ -64,6 +62,7 @@ impl Inner {
         loop {
             self.reap(adopts);
             let busy = self.requests() | self.tick();
+            self.spawn_all();
             let stopping = self.is_stopping();
             if stopping && self.shut_down(&mut next_report) {
                 break;
@@ -155,10 +154,9 @@ impl Inner {
 
     /// Does what clients ask for. Answers whether more is waiting.
     fn requests(&self) -> bool {
-        let mut spawned = 0;
-        while spawned < SPAWNS_PER_TURN {
+        while !self.to_spawn.lock().is_full() {
             let Some(request) = self.requests.pop() else { return false };
-            spawned += usize::from(self.request(request));
+            self.request(request);
         }
         true
     }
@@ -180,13 +178,11 @@ impl Inner {
             });
             due
         };
-        let mut spawned = 0;
         for id in due {
-            let status = self.step(id, Input::Tick { may_start });
-            spawned += usize::from(status.is_some_and(|status| status.state == ProcessState::Starting));
-            if spawned == SPAWNS_PER_TURN {
+            if self.to_spawn.lock().is_full() {
                 return true;
             }
+            self.step(id, Input::Tick { may_start });
         }
         false
     }
