@@ -7,6 +7,7 @@
 //!
 //! All decisions use a monotonic clock; the wall clock is only reported.
 
+mod descriptors;
 mod drive;
 #[cfg(test)]
 mod fixtures;
@@ -154,6 +155,9 @@ impl Supervisor {
         for group in &groups.groups {
             output.bus().publish(Event::ProcessGroupAdded { group: group.config.name.clone() });
         }
+        if let Some((level, text)) = groups.complain_of_limit() {
+            logger.log(level, text);
+        }
         let reactor = Reactor::new()?;
         let requests = Arc::new(Requests::new(Waker::new(reactor.registry(), run::WAKER)?));
         let lookups = {
@@ -254,9 +258,17 @@ impl Supervisor {
             return Ok(false);
         }
         let mut new = NewGroup::new(group, &self.config().supervisord, &self.0.environment)?;
-        let added = self.0.groups.lock().add(&mut new);
-        if !added {
-            return Ok(false);
+        let complaint = {
+            let mut state = self.0.groups.lock();
+            // Said once, not again with each group that follows.
+            let is_known = state.complain_of_limit().is_some();
+            if !state.add(&mut new) {
+                return Ok(false);
+            }
+            state.complain_of_limit().filter(|_| !is_known)
+        };
+        if let Some((level, text)) = complaint {
+            self.0.logger.log(level, text);
         }
         self.bus().publish(Event::ProcessGroupAdded { group: group.name.clone() });
         self.0.requests.wake();

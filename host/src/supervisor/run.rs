@@ -12,11 +12,11 @@ use signal_hook::{
     iterator::{backend::SignalDelivery, exfiltrator::SignalOnly},
 };
 
-use super::{Inner, Outcome, groups::ProcessId};
+use super::{Inner, Outcome};
 use crate::{
     events::Event,
     process::{
-        reap::{adopts_orphans, has_any_ended, reap, reap_any},
+        reap::{adopts_orphans, any_ended, reap, reap_any},
         signals,
         state::{Input, Time},
     },
@@ -137,9 +137,23 @@ impl Inner {
     }
 
     fn reap_ours(&self) -> Result<(), Errno> {
-        if !has_any_ended() {
-            return Ok(());
+        let is_ours = |pid| {
+            let state = self.groups.lock();
+            state.by_pid.contains_key(&pid) || state.strays.contains(&pid)
+        };
+        while let Some(pid) = any_ended() {
+            if !is_ours(pid) {
+                // It may hide ours for as long as nobody waits for it.
+                return self.reap_each();
+            }
+            if let Some(exit) = reap(pid)? {
+                self.reaped(pid, exit);
+            }
         }
+        Ok(())
+    }
+
+    fn reap_each(&self) -> Result<(), Errno> {
         let pids: Vec<_> = {
             let state = self.groups.lock();
             state.by_pid.keys().chain(&state.strays).copied().collect()
@@ -165,19 +179,7 @@ impl Inner {
     fn tick(&self) -> bool {
         let may_start = !self.is_stopping();
         let now = self.now();
-        let is_due = |deadline: Option<Time>| deadline.is_some_and(|due| due <= now);
-        let due: Vec<ProcessId> = {
-            let state = self.groups.lock();
-            if !is_due(state.next_deadline(may_start)) {
-                return false;
-            }
-            let mut due = state.by_priority();
-            due.retain(|id| {
-                let process = &state.processes[id];
-                is_due(process.machine.next_deadline(&process.config, may_start))
-            });
-            due
-        };
+        let due = self.groups.lock().due(now, may_start);
         for id in due {
             if self.to_spawn.lock().is_full() {
                 return true;
