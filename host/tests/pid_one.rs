@@ -24,7 +24,10 @@ fn it_reaps_strangers_and_keeps_the_status_of_its_own() {
     let orphans = |status: u8| format!("for n in 1 2 3 4 5; do (sleep 0.$n; exit {status}) & done");
     let (orphans_of_three, orphans_of_seven) = (orphans(8), orphans(9));
     let config = Config::new()
-        .program("three", &format!("command=/bin/sh -c '{orphans_of_three}; sleep 0.3; exit 3'\nstartsecs=0\nautorestart=false"))
+        .program(
+            "three",
+            &format!("command=/bin/sh -c '{orphans_of_three}; sleep 0.3; exit 3'\nstartsecs=0\nautorestart=false"),
+        )
         .program("seven", &format!("command=/bin/sh -c '{orphans_of_seven}; exit 7'\nstartsecs=0\nautorestart=false"))
         .program("cat", "command=/bin/cat\nstartsecs=0");
     let file = sandbox.write("supervisord.conf", config.render(sandbox.here(), free_port()));

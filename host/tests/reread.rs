@@ -15,9 +15,8 @@ fn write(supervisord: &Supervisord, config: &Config) {
 
 /// The processes with their pids.
 fn pids(supervisord: &Supervisord) -> BTreeMap<String, i32> {
-    let names = supervisord.python(
-        "for info in s.supervisor.getAllProcessInfo(): print(info['group'] + ':' + info['name'], info['pid'])",
-    );
+    let names = supervisord
+        .python("for info in s.supervisor.getAllProcessInfo(): print(info['group'] + ':' + info['name'], info['pid'])");
     names
         .lines()
         .map(|line| {
@@ -75,7 +74,10 @@ fn exactly_what_changed_is_changed() {
         // They become a group again.
         base.clone(),
         // More of one.
-        base.clone().program("c", "numprocs=3\nprocess_name=%(program_name)s_%(process_num)d\nstdout_logfile=NONE\nstderr_logfile=NONE"),
+        base.clone().program(
+            "c",
+            "numprocs=3\nprocess_name=%(program_name)s_%(process_num)d\nstdout_logfile=NONE\nstderr_logfile=NONE",
+        ),
         // The sections of supervisord itself are no group.
         base.clone().section("supervisord", "logfile_backups=3"),
         base.clone().section("supervisord", "environment=NEW=\"1\""),

@@ -116,7 +116,8 @@ fn names_may_hold_more_than_ascii_letters() {
 
 #[test]
 fn no_backups_are_no_backups() {
-    let script = "i=0; while [ $i -lt 40 ]; do echo 0123456789012345678901234567890123456789; i=$((i+1)); done; echo end";
+    let script =
+        "i=0; while [ $i -lt 40 ]; do echo 0123456789012345678901234567890123456789; i=$((i+1)); done; echo end";
     let config = Config::new().program(
         "writer",
         &(sh(script) + "stdout_logfile_maxbytes=500\nstdout_logfile_backups=0\nstartsecs=0\nautorestart=false"),

@@ -39,7 +39,7 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use std::{path::Path, sync::Arc};
+    use std::path::Path;
 
     use super::{super::groups::NewGroup, *};
     use crate::{
@@ -53,8 +53,7 @@ mod tests {
         logged.stdout.logfile = Logfile::Path("/tmp/a".into());
         logged.stderr.logfile = Logfile::Path("/tmp/b".into());
         let one_log = config::Process { name: "one".to_owned(), redirect_stderr: true, ..logged.clone() };
-        let processes = [logged, one_log, fixtures::process("silent")].map(Arc::new).to_vec();
-        let group = Arc::new(config::Group { name: "g".to_owned(), priority: 1, processes });
+        let group = fixtures::group("g", 1, vec![logged, one_log, fixtures::process("silent")]);
         let mut state = State::default();
         state.add(&mut NewGroup::new(&group, &fixtures::supervisord(Path::new("/tmp")), &[]).unwrap());
         let needed = OWN + 5 + 3 + 3;
