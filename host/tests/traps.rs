@@ -4,7 +4,7 @@ mod common;
 
 use std::{fs, time::Instant};
 
-use common::{Config, Supervisord, wait_until};
+use common::{Config, Kind, Supervisord, wait_until};
 
 fn sh(script: &str) -> String {
     format!("command=/bin/sh -c '{script}'\n")
@@ -185,6 +185,25 @@ fn a_directory_that_is_not_there_is_the_programs_trouble() {
                 == "supervisor: couldn't chdir to /nonexistent: ENOENT\nsupervisor: child process was not spawned\n"
         });
         supervisord.wait_for_state("fine", "RUNNING");
+    }
+}
+
+#[test]
+fn a_log_that_cannot_be_written_stops_nobody_else() {
+    // Nobody may make a file there, root included.
+    let config = Config::new()
+        .program("mute", "command=/bin/cat\nstdout_logfile=/proc/mute.log\nstartretries=0\nstartsecs=0")
+        .program("fine", "command=/bin/cat\nstartsecs=0");
+    for supervisord in Supervisord::both(&config) {
+        supervisord.wait_for_state("fine", "RUNNING");
+        match supervisord.kind {
+            Kind::Real => supervisord.wait_for_state("mute", "FATAL"),
+            // On purpose it runs all the same.
+            Kind::Ours => {
+                supervisord.wait_for_state("mute", "RUNNING");
+                supervisord.wait_for_log("/proc/mute.log");
+            }
+        }
     }
 }
 
