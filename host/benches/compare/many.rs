@@ -90,7 +90,7 @@ fn idle(ours: &Supervisord, real: &Supervisord) -> [Row; 2] {
             "of Supervisor's",
             &[memory],
             &[real_memory],
-            Limit::Below(1.0 / 3.0),
+            Limit::Below(0.333),
         ),
     ]
 }
