@@ -11,6 +11,7 @@
 mod bare;
 mod capture;
 mod load;
+mod many;
 mod processes;
 mod table;
 
@@ -47,6 +48,7 @@ fn main() {
     drop((ours, real));
     rows.push(capture::yes());
     rows.extend(capture::yes_with_events());
+    rows.extend(many::rows());
     print(&rows);
 }
 
