@@ -21,7 +21,8 @@ fn clients_in_three_languages_see_the_same() {
     supervisord.wait_for_state("cat", "RUNNING");
     let url = format!("http://127.0.0.1:{}", supervisord.port);
     let binaries = Path::new(env!("CARGO_BIN_EXE_supervisord")).parent().unwrap();
-    let path = env::join_paths([binaries.to_owned()].into_iter().chain(env::split_paths(&env::var_os("PATH").unwrap())));
+    let path =
+        env::join_paths([binaries.to_owned()].into_iter().chain(env::split_paths(&env::var_os("PATH").unwrap())));
 
     let mut shell = Command::new("/bin/sh");
     shell.arg(example("client.sh")).arg(&url).arg(supervisord.config_file());

@@ -257,6 +257,7 @@ pub trait Audience: Send + Sync {
 pub struct Bus {
     sender: broadcast::Sender<Arc<Event>>,
     audience: Option<Arc<dyn Audience>>,
+    relay: Option<Arc<dyn Fn(Arc<Event>) + Send + Sync>>,
 }
 
 impl fmt::Debug for Bus {
@@ -274,7 +275,7 @@ impl Default for Bus {
 impl Bus {
     /// A bus without subscribers.
     pub fn new() -> Self {
-        Self { sender: broadcast::Sender::new(BACKLOG), audience: None }
+        Self { sender: broadcast::Sender::new(BACKLOG), audience: None, relay: None }
     }
 
     /// A bus without subscribers and with an audience.
@@ -282,14 +283,32 @@ impl Bus {
         Self { audience: Some(audience), ..Self::new() }
     }
 
-    /// Tells the audience and every subscriber. Never blocks.
+    /// The same bus for those who must not be ahead of others: what they publish is handed to `relay`, which publishes
+    /// it on this one in its turn, and must not block.
+    #[must_use]
+    pub fn relayed(&self, relay: impl Fn(Arc<Event>) + Send + Sync + 'static) -> Self {
+        Self { relay: Some(Arc::new(relay)), ..self.clone() }
+    }
+
+    /// Tells the audience and every subscriber, at once or in its turn. Never blocks.
     pub fn publish(&self, event: impl Into<Arc<Event>>) {
         let event = event.into();
-        if let Some(audience) = &self.audience {
-            audience.hear(&event);
+        if let Some(relay) = &self.relay {
+            if self.is_heard() {
+                relay(event);
+            }
+            return;
         }
+        self.tell_audience(&event);
         // An error only says that nobody listens.
         let _ = self.sender.send(event);
+    }
+
+    /// Tells the audience alone. Never blocks.
+    pub fn tell_audience(&self, event: &Arc<Event>) {
+        if let Some(audience) = &self.audience {
+            audience.hear(event);
+        }
     }
 
     /// Whether anybody listens: an event that is costly to make need not be made.

@@ -66,7 +66,7 @@ impl Stage {
     /// Who is sent what; answers are judged on the way.
     fn sent(&mut self) -> Vec<(u64, String)> {
         let mut sent = Vec::new();
-        while let Some(work) = self.pools.next() {
+        while let Some(work) = self.pools.next_work() {
             match work {
                 Work::Send(delivery) => {
                     let text = String::from_utf8(delivery.envelope("sup")).unwrap();
@@ -295,6 +295,28 @@ fn an_event_that_is_asked_for_twice_comes_once() {
     assert_eq!(stage.data(), [of(1, "1")]);
     stage.heard(1, "RESULT 2\nOKREADY\n");
     assert!(stage.sent().iter().all(|(_, text)| text.contains("PROCESS_STATE_RUNNING")));
+}
+
+#[test]
+fn a_pool_is_behind_until_its_listeners_have_answered() {
+    let mut stage = Stage::with("p", &["p"]);
+    stage.publish(remote("1"));
+    assert!(!stage.pools.is_behind("p"), "nobody is there to hear it");
+    stage.ready("p", "p", 1);
+    assert!(stage.pools.is_behind("p"));
+    stage.data();
+    stage.publish(remote("2"));
+    stage.heard(1, "RESULT 2\nOK");
+    stage.sent();
+    assert!(stage.pools.is_behind("p"), "there is more");
+    stage.heard(1, "READY\n");
+    stage.data();
+    stage.heard(1, "RESULT 2\nOK");
+    stage.sent();
+    assert!(!stage.pools.is_behind("p"));
+    stage.heard(1, "READY\nNONSENSE");
+    stage.publish(remote("3"));
+    assert!(!stage.pools.is_behind("p"), "it does not listen any more");
 }
 
 #[test]

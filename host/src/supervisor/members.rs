@@ -66,7 +66,7 @@ impl Supervisor {
         let mut new = NewGroup::new(&Arc::new(added), &self.config().supervisord, &self.0.environment)?;
         let [old, new] = self.0.groups.lock().extend(&mut new)?;
         self.take_for(&old, new);
-        self.0.wake();
+        self.0.requests.wake();
         Ok(())
     }
 

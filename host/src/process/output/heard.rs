@@ -1,5 +1,6 @@
 //! Output on its way to those who hear of it as events. A program may write faster than anybody listens: what waits for
-//! listeners is bounded, and what is past that is lost to them, though not to its log.
+//! subscribers is bounded, and what is past that is lost to them, though not to its log, nor to the pools of event
+//! listeners, each of which has a buffer of its own.
 
 use std::{
     collections::VecDeque,
@@ -11,7 +12,7 @@ use crate::{
     logger::Losses,
 };
 
-/// How many bytes of output may wait for listeners.
+/// How many bytes of output may wait for subscribers.
 const MOST_UNHEARD: usize = 16 * 1024 * 1024;
 /// What an event costs besides its data.
 const OVERHEAD: usize = 256;
@@ -38,6 +39,11 @@ impl Heard {
         self.bus.is_heard()
     }
 
+    /// Publishes an event that holds no output.
+    pub(super) fn tell(&self, event: Arc<Event>) {
+        self.bus.publish(event);
+    }
+
     /// Publishes an event that holds so many bytes, unless too many wait. Answers what an operator should know.
     pub(super) fn publish(&mut self, event: Event, bytes: usize) -> Option<String> {
         if !self.bus.is_heard() {
@@ -54,14 +60,16 @@ impl Heard {
             self.sweep_at = SWEEP_AT.max(2 * self.waiting.len());
         }
         if self.bytes > 0 && self.bytes + cost > MOST_UNHEARD {
-            let what = "output comes faster than event listeners take it; events with it are lost";
+            // The pools of event listeners have a bound of their own, and lose nothing to others.
+            self.bus.tell_audience(&Arc::new(event));
+            let what = "output comes faster than plugins take it; events with it are lost to them";
             return self.losses.add(1).then(|| what.to_owned());
         }
         let event = Arc::new(event);
         self.waiting.push_back((Arc::downgrade(&event), cost));
         self.bytes += cost;
         self.bus.publish(event);
-        self.losses.end().map(|lost| format!("event listeners take output again; {lost} events with it were lost"))
+        self.losses.end().map(|lost| format!("plugins take output again; {lost} events with it were lost to them"))
     }
 }
 
@@ -88,13 +96,13 @@ mod tests {
         assert_eq!(publish(&mut heard, 1000), [""; 0], "nobody listens");
         let mut listener = bus.subscribe();
         let news = publish(&mut heard, 1000);
-        assert_eq!(news, ["output comes faster than event listeners take it; events with it are lost"]);
+        assert_eq!(news, ["output comes faster than plugins take it; events with it are lost to them"]);
         let mut taken = 0;
         while listener.try_recv().is_ok() {
             taken += 1;
         }
         assert_eq!(taken, MOST_UNHEARD / (SIZE + OVERHEAD));
-        let again = format!("event listeners take output again; {} events with it were lost", 1000 - taken);
+        let again = format!("plugins take output again; {} events with it were lost to them", 1000 - taken);
         assert_eq!(publish(&mut heard, 1), [again]);
     }
 

@@ -29,7 +29,11 @@ use nix::sys::resource::{Resource, getrlimit};
 use parking_lot::Mutex;
 pub use sink::Target;
 
-use self::{activity::Activity, listeners::Listeners, thread::Thread};
+use self::{
+    activity::Activity,
+    listeners::{Listeners, NewPool, Untold},
+    thread::Thread,
+};
 use super::stdin::{Stdin, StdinError};
 use crate::{
     config,
@@ -37,10 +41,10 @@ use crate::{
     logger::{Line, Logger},
 };
 
-/// How many bytes of log lines may wait to be written. Lines past that are dropped and counted.
+/// How many bytes of log lines, and of events, may wait for their turn. What is past that is dropped and counted.
 const MOST_WAITING: usize = 8 * 1024 * 1024;
-/// What a line costs besides its text.
-const LINE_OVERHEAD: usize = 64;
+/// What a line or an event costs besides its text.
+const OVERHEAD: usize = 64;
 
 /// Of how many processes that have ended the pipes may wait to be read, at most. What the system grants us in open
 /// files may lower it.
@@ -70,6 +74,11 @@ type Done = Box<dyn FnOnce(io::Result<()>) + Send>;
 
 enum Command {
     Line(Line),
+    Publish(Untold),
+    AddPool(Box<NewPool>),
+    RemovePool(String),
+    /// All of them: it is the end.
+    RemovePools,
     Add(Box<ChildOutput>),
     Exited(u64),
     Stdin(u64, Arc<Stdin>),
@@ -85,8 +94,12 @@ enum Command {
 #[derive(Default)]
 struct Queue {
     commands: VecDeque<Command>,
+    /// Bytes of lines.
     waiting: usize,
+    /// Bytes of events: lines, however many, crowd out none.
+    waiting_events: usize,
     dropped: u64,
+    dropped_events: u64,
     /// The runs whose pipes are in `commands`.
     adds: HashSet<u64>,
     /// Those whose stdin is.
@@ -118,13 +131,14 @@ impl Queue {
     fn admits(&mut self, command: &Command) -> bool {
         match command {
             Command::Line(line) => {
-                let waiting = self.waiting + line.message.len() + LINE_OVERHEAD;
-                if waiting > MOST_WAITING {
-                    self.dropped += 1;
-                    return false;
-                }
-                self.waiting = waiting;
-                true
+                let has_room = takes_room(&mut self.waiting, line.message.len());
+                self.dropped += u64::from(!has_room);
+                has_room
+            }
+            Command::Publish(untold) => {
+                let has_room = takes_room(&mut self.waiting_events, untold.event.payload().len());
+                self.dropped_events += u64::from(!has_room);
+                has_room
             }
             Command::Add(child) => {
                 self.adds.insert(child.run);
@@ -147,6 +161,16 @@ impl Queue {
             _ => true,
         }
     }
+}
+
+/// Takes room for a line or an event of that length among those that wait, if there is any. There is where none waits.
+fn takes_room(waiting: &mut usize, len: usize) -> bool {
+    let with_it = *waiting + len + OVERHEAD;
+    let has_room = *waiting == 0 || with_it <= MOST_WAITING;
+    if has_room {
+        *waiting = with_it;
+    }
+    has_room
 }
 
 impl Command {
@@ -204,7 +228,10 @@ pub fn start(config: &config::Supervisord) -> io::Result<(OutputHandle, Logger)>
     let listeners = Listeners::new(config.loglevel, &config.identifier);
     let shared = Arc::new(Shared { queue: Mutex::new(Queue::new()), waker, thread: Mutex::new(None), listeners });
     let bus = Bus::with_audience(Arc::clone(&shared) as Arc<dyn Audience>);
-    let handle = OutputHandle(Arc::clone(&shared), bus.clone());
+    // An event takes its turn behind what was written before: the end of a process comes after its last words.
+    let queue = Arc::clone(&shared);
+    let in_turn = bus.relayed(move |event| queue.push(Command::Publish(queue.listeners.untold(event))));
+    let handle = OutputHandle(Arc::clone(&shared), in_turn);
     let (for_thread, strip_ansi) = (Arc::clone(&shared), config.strip_ansi);
     let thread = std::thread::Builder::new()
         .name("output".to_owned())
@@ -215,7 +242,8 @@ pub fn start(config: &config::Supervisord) -> io::Result<(OutputHandle, Logger)>
 }
 
 impl OutputHandle {
-    /// Where the output thread publishes `PROCESS_LOG_*` and `PROCESS_COMMUNICATION_*`, and everybody else the rest.
+    /// Where the output thread publishes `PROCESS_LOG_*` and `PROCESS_COMMUNICATION_*`, and everybody else the rest: in
+    /// the order in which it happened.
     pub fn bus(&self) -> &Bus {
         &self.1
     }
@@ -280,7 +308,7 @@ impl OutputHandle {
     /// Writes what is waiting, closes all files and ends the thread. Blocks until then, but no longer than that.
     /// What is logged afterwards is lost.
     pub fn stop(&self, patience: Duration) {
-        self.remove_pools();
+        self.push(Command::RemovePools);
         let _ = self.flush(patience);
         self.push(Command::Stop);
         let thread = self.0.thread.lock().take();

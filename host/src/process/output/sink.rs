@@ -7,6 +7,7 @@ use std::{
     io::{self, ErrorKind},
     path::{Path, PathBuf},
     rc::{Rc, Weak},
+    sync::Arc,
 };
 
 use super::{
@@ -41,17 +42,16 @@ impl Target {
     /// Resolves one output of a process. `auto` makes the file that an `AUTO` log asks for.
     pub fn new(output: &config::Output, auto: impl FnOnce() -> io::Result<PathBuf>) -> io::Result<Self> {
         let path = match &output.logfile {
-            Logfile::None => None,
+            // The config has put `*_syslog=true` in the place of syslog.
+            Logfile::None | Logfile::Syslog => None,
             Logfile::Auto => Some(auto()?),
             Logfile::Path(path) => Some(path.clone()),
-            // The config has put `*_syslog=true` in its place.
-            Logfile::Syslog => None,
         };
         Ok(Self {
             path,
             maxbytes: output.maxbytes,
             backups: output.backups,
-            syslog: output.syslog || output.logfile == Logfile::Syslog,
+            syslog: output.syslog,
             events: output.events_enabled,
             capture_maxbytes: output.capture_maxbytes,
             is_protocol: false,
@@ -138,6 +138,11 @@ impl Context {
         Self { activity, heard, syslog, strip_ansi, enlarged }
     }
 
+    /// Publishes an event of somebody else's, in its turn.
+    pub(super) fn tell(&self, event: Arc<Event>) {
+        self.heard.tell(event);
+    }
+
     fn publish(&mut self, event: Event, bytes: usize) {
         if let Some(news) = self.heard.publish(event, bytes) {
             self.activity.log(Level::Error, news);
@@ -197,7 +202,7 @@ impl Sink {
             let bytes = events::bytes_repr(data);
             context.activity.log(Level::Debug, format!("{} {} output:\n{bytes}", repr(process), channel.name()));
         }
-        if let Some(ansi) = &mut self.ansi {
+        if let Some(ansi) = self.ansi.as_mut().filter(|ansi| !ansi.passes(data)) {
             let mut stripped = Vec::with_capacity(data.len());
             ansi.strip(data, &mut stripped);
             self.cut_out(&stripped, context);

@@ -12,6 +12,7 @@ use nix::{fcntl::OFlag, unistd::pipe2};
 use super::*;
 use crate::{
     config::{Level, Logfile},
+    events::Event,
     process::fixtures,
 };
 
@@ -184,6 +185,50 @@ fn captured_output_is_published_as_output_too() {
 }
 
 #[test]
+fn what_happens_to_a_process_is_told_after_its_last_words() {
+    let setup = Setup::new(|_| {});
+    let mut events = setup.output.bus().subscribe();
+    let mut child = setup.child_with(1, "cat", |output| output.events_enabled = true);
+    let release = setup.hold();
+    child.write_all(b"last words").unwrap();
+    setup.output.child_exited(1);
+    setup.output.bus().publish(Event::SupervisorStopping);
+    release.send(()).unwrap();
+    setup.output.flush(PATIENCE).unwrap();
+    assert_eq!(events.try_recv().unwrap().name(), "PROCESS_LOG_STDOUT");
+    assert_eq!(events.try_recv().unwrap().name(), "SUPERVISOR_STATE_CHANGE_STOPPING");
+}
+
+#[test]
+fn lines_that_wait_crowd_out_no_event() {
+    let setup = Setup::new(|_| {});
+    let mut events = setup.output.bus().subscribe();
+    let release = setup.hold();
+    let text = "x".repeat(1024 * 1024);
+    for _ in 0..20 {
+        setup.logger.info(&text);
+    }
+    setup.output.bus().publish(Event::RemoteCommunication { kind: String::new(), data: text.repeat(10) });
+    release.send(()).unwrap();
+    setup.output.flush(PATIENCE).unwrap();
+    assert_eq!(events.try_recv().unwrap().name(), "REMOTE_COMMUNICATION", "not even where it is large");
+}
+
+#[test]
+fn events_that_nobody_can_tell_are_dropped_and_counted() {
+    let setup = Setup::new(|_| {});
+    let _subscriber = setup.output.bus().subscribe();
+    let release = setup.hold();
+    let data = "x".repeat(1024 * 1024);
+    for _ in 0..20 {
+        setup.output.bus().publish(Event::RemoteCommunication { kind: String::new(), data: data.clone() });
+    }
+    release.send(()).unwrap();
+    let lost = "ERRO 13 events were dropped, because the logs could not be written fast enough";
+    assert_eq!(setup.activity(), [lost]);
+}
+
+#[test]
 fn of_output_that_nobody_hears_in_time_little_is_kept() {
     let setup = Setup::new(|_| {});
     let _deaf = setup.output.bus().subscribe();
@@ -195,7 +240,7 @@ fn of_output_that_nobody_hears_in_time_little_is_kept() {
         child.write_all(&piece).unwrap();
     }
     setup.output.child_exited(1);
-    let news = "ERRO output comes faster than event listeners take it; events with it are lost";
+    let news = "ERRO output comes faster than plugins take it; events with it are lost to them";
     assert_eq!(setup.activity(), [news]);
 }
 
@@ -263,7 +308,7 @@ fn lines_that_nobody_can_write_are_dropped_and_counted() {
     let (release, held) = mpsc::channel::<()>();
     let done: Done = Box::new(move |_| held.recv().unwrap());
     setup.output.push(Command::Flush(done));
-    let text = "x".repeat(1024 * 1024 - LINE_OVERHEAD);
+    let text = "x".repeat(1024 * 1024 - OVERHEAD);
     let start = Instant::now();
     for _ in 0..20 {
         setup.logger.info(&text);

@@ -204,12 +204,16 @@ impl Thread {
     fn commands(&mut self, events: &mut Events) -> bool {
         let mut queue = self.shared.queue.lock().take();
         for command in std::mem::take(&mut queue.commands) {
-            if !matches!(command, Command::Line(_)) {
+            if !matches!(command, Command::Line(_) | Command::Publish(_)) {
                 // Who waits for the log to be written finds in it what is missing.
                 self.confess(&mut queue);
             }
             match command {
                 Command::Line(line) => self.context.activity.write(&line),
+                Command::Publish(untold) => self.context.tell(Arc::clone(&untold.event)),
+                Command::AddPool(pool) => self.add_pool(&pool),
+                Command::RemovePool(name) => self.remove_pool(&name),
+                Command::RemovePools => self.remove_pools(),
                 Command::Add(child) => self.add(*child),
                 Command::Exited(run) => self.exited(run),
                 Command::Stdin(run, stdin) => self.watch_stdin(run, stdin),
@@ -242,6 +246,10 @@ impl Thread {
         let dropped = std::mem::take(&mut queue.dropped);
         if dropped > 0 {
             self.context.activity.log(Level::Error, format!("{dropped} lines of this log were dropped, {why}"));
+        }
+        let dropped = std::mem::take(&mut queue.dropped_events);
+        if dropped > 0 {
+            self.context.activity.log(Level::Error, format!("{dropped} events were dropped, {why}"));
         }
         let unread = std::mem::take(&mut queue.closed_unread);
         if unread > 0 {
