@@ -44,10 +44,30 @@ fn a_plugin_that_is_missing_holds_up_nothing_else() {
     let config = Config::new().section("ctlplugin:nope", "supervisor.ctl_factory=no_such_plugin:make");
     let supervisord = Supervisord::start_real(&config.without("ctlplugin:cache"));
     assert_eq!(supervisord.ctl(&["version"]).text(), "4.3.0\n");
-    for (words, status) in [(&["help"][..], 0), (&["nope_do"], 1)] {
-        let done = supervisord.ctl(words);
-        assert_eq!(done.status, status);
-        assert!(done.stderr.starts_with("Error: [ctlplugin:nope] (") && done.stderr.contains("libno_such_plugin.so"));
-        assert!(done.stderr.lines().count() <= 2, "{}", done.stderr);
+    let table = [
+        ("help", "Error: [ctlplugin:nope] (", 0),
+        ("nope_do", "Error: no command 'nope_do' without the plugin of [ctlplugin:nope] (", 1),
+        ("help nope_do", "Error: no command 'nope_do' without the plugin of [ctlplugin:nope] (", 0),
+    ];
+    for (line, complaint, status) in table {
+        let done = supervisord.ctl(&[line]);
+        assert_eq!(done.status, status, "{line}");
+        assert!(done.stderr.starts_with(complaint) && done.stderr.contains("libno_such_plugin.so"), "{done:?}");
+        // One error, and nothing that puts the blame on who typed.
+        assert!(done.stderr.lines().count() <= 2 && !done.stdout.contains("***"), "{done:?}");
     }
+}
+
+#[test]
+fn a_shell_says_each_time_which_plugin_is_missing() {
+    let config = Config::new().section("ctlplugin:nope", "supervisor.ctl_factory=no_such_plugin:make");
+    let supervisord = Supervisord::start_real(&config.without("ctlplugin:cache"));
+    let command = &mut supervisorctl(&supervisord.sandbox);
+    let url = format!("http://127.0.0.1:{}", supervisord.port);
+    command.args(["-s", &url]);
+    supervisord.sandbox.write("lines", "nope_do\nnope_do\n");
+    let lines = std::fs::File::open(supervisord.sandbox.join("lines")).expect("it was written");
+    let done = output(command.stdin(lines));
+    assert_eq!(done.stderr.matches("Error: no command 'nope_do'").count(), 2, "{done:?}");
+    assert!(!done.stdout.contains("***"), "{done:?}");
 }

@@ -87,10 +87,72 @@ fn the_tabulator_completes() {
         terminal.expect(completed);
         terminal.send("\x15");
     }
+    // The group before its processes.
     terminal.send("status num:\t\t");
-    for name in ["num:num_0", "num:*", "num:num_1"] {
+    for name in ["num:*", "num:num_0", "num:num_1"] {
         terminal.expect(name);
     }
+}
+
+#[test]
+fn what_is_no_text_is_forgotten_with_its_line() {
+    let supervisord = Supervisord::start_real(&config());
+    let mut terminal = supervisord.shell(&[]);
+    terminal.expect("supervisor> ");
+    // As a paste comes: the rest of the line, and the lines after it, are none that anybody meant to run.
+    terminal.send(b"status caf\xe9 nope\rpid nope\r");
+    terminal.expect("*** What was typed is not UTF-8, and is forgotten\n");
+    terminal.expect("supervisor> ");
+    assert_eq!(answer(&mut terminal, "version"), "4.3.0\n");
+    assert!(!terminal.text().contains("ERROR"), "{}", terminal.text());
+    assert!(!terminal.text().contains("No such process"), "{}", terminal.text());
+}
+
+#[test]
+fn lines_that_are_typed_ahead_are_all_run() {
+    let supervisord = Supervisord::start_real(&config());
+    let mut terminal = supervisord.shell(&[]);
+    terminal.expect("supervisor> ");
+    terminal.send("version\rpid num:num_0\rversion\r");
+    for answer in ["\n4.3.0\n", "\n0\n", "\n4.3.0\n"] {
+        terminal.expect(answer);
+    }
+}
+
+#[test]
+fn ctrl_c_ends_the_shell_in_the_midst_of_things() {
+    let slow = "command=/bin/sh -c \"trap '' TERM; while :; do sleep 1; done\"\nstartsecs=0\nstopwaitsecs=600";
+    let supervisord = Supervisord::start_real(&config().program("slow_a", slow).program("slow_b", slow));
+    for (mut terminal, slow) in [(supervisord.real_shell(&[]), "slow_a"), (supervisord.shell(&[]), "slow_b")] {
+        terminal.expect("supervisor> ");
+        terminal.send(format!("stop {slow}\r"));
+        terminal.expect(&format!("stop {slow}\n"));
+        supervisord.wait_for_state(slow, "STOPPING");
+        terminal.send("\x03");
+        assert_eq!(terminal.wait(), 0);
+        let text = terminal.text();
+        assert_eq!(text.rsplit_once(slow).expect("it was expected").1.replace("^C", ""), "\n\n");
+    }
+    for line in ["shutdown", "reload"] {
+        for mut terminal in [supervisord.real_shell(&[]), supervisord.shell(&[])] {
+            terminal.expect("supervisor> ");
+            terminal.send(format!("{line}\r"));
+            terminal.expect("y/N? ");
+            terminal.send("\x03");
+            assert_eq!(terminal.wait(), 0);
+            assert_eq!(terminal.text().rsplit_once("y/N? ").expect("it was expected").1.replace("^C", ""), "\n");
+        }
+    }
+}
+
+#[test]
+fn ctrl_c_ends_one_command_by_its_signal() {
+    let supervisord = Supervisord::start_real(&config());
+    let mut terminal = supervisord.shell(&["-i", "shutdown"]);
+    terminal.expect("y/N? ");
+    terminal.send("\x03");
+    // Which means: by a signal.
+    assert_eq!(terminal.wait(), -1);
 }
 
 #[test]

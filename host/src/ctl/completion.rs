@@ -71,13 +71,13 @@ impl Completion {
         self.with_processes(|infos| infos.iter().map(|info| info.group.clone()).collect())
     }
 
-    /// `group:process` and `group:*`, unless the process bears its group's name and no colon was typed.
+    /// `group:*` and then each `group:process`; only the name where the process bears its group's and no colon was typed.
     fn processes(&self, begun: &str) -> Vec<String> {
         self.with_processes(|infos| {
             let mut names = Vec::new();
             for ProcessInfo { group, name, .. } in infos {
                 if begun.contains(':') || name != group {
-                    names.extend([format!("{group}:{name}"), format!("{group}:*")]);
+                    names.extend([format!("{group}:*"), format!("{group}:{name}")]);
                 } else {
                     names.push(name.clone());
                 }

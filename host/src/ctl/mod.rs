@@ -18,6 +18,7 @@ mod line;
 mod plugin_host;
 mod session;
 mod shell;
+mod stdout;
 
 use std::sync::Arc;
 
@@ -47,6 +48,8 @@ pub struct Controller {
     groups: Vec<Group>,
     /// What of the config is not loaded yet.
     plugins: Vec<PluginSection>,
+    /// Which plugins could not be loaded, and why.
+    not_loaded: Vec<String>,
     search: SearchPath,
 }
 
@@ -70,7 +73,7 @@ impl Controller {
     pub fn new(session: Session, plugins: Vec<PluginSection>, search: SearchPath) -> Self {
         let session = Arc::new(session);
         let default = namespace(Arc::new(DefaultControllerPlugin::new(Arc::clone(&session))));
-        Self { session, groups: vec![Group::new("default", default)], plugins, search }
+        Self { session, groups: vec![Group::new("default", default)], plugins, not_loaded: Vec::new(), search }
     }
 
     /// What its commands print to and set the exit status of.
@@ -94,8 +97,10 @@ impl Controller {
 
     fn run_command(&mut self, name: &str, line: &Line) {
         let Some((index, command)) = self.find(name) else {
-            self.session.output(&format!("*** Unknown syntax: {}", line.text()));
             self.session.set_exit_status(status::GENERIC);
+            if !self.complain_of_plugins(name) {
+                self.session.output(&format!("*** Unknown syntax: {}", line.text()));
+            }
             return;
         };
         let words = if index == 0 {
@@ -146,17 +151,32 @@ impl Controller {
         })
     }
 
-    /// Loads what the config names. A plugin that cannot be loaded is complained of, and the others work.
+    /// Loads what the config names. Where a plugin cannot be loaded, the others work.
     fn load_plugins(&mut self) {
         for section in std::mem::take(&mut self.plugins) {
             match self.load_plugin(&section) {
                 Ok(object) => self.groups.push(Group::new(&section.name, object)),
-                Err(text) => {
-                    self.session.flush();
-                    complain(format_args!("Error: {}: {text}", section.place));
-                }
+                Err(text) => self.not_loaded.push(format!("{}: {text}", section.place)),
             }
         }
+    }
+
+    /// The same for whoever wants to see all commands: says which plugins have none to show.
+    fn load_plugins_aloud(&mut self) {
+        self.load_plugins();
+        self.session.flush();
+        for text in &self.not_loaded {
+            complain(format_args!("Error: {text}"));
+        }
+    }
+
+    /// Says of a command that is not there which plugins may have it; `false` where all are loaded, and so none has.
+    fn complain_of_plugins(&self, command: &str) -> bool {
+        self.session.flush();
+        for text in &self.not_loaded {
+            complain(format_args!("Error: no command '{command}' without the plugin of {text}"));
+        }
+        !self.not_loaded.is_empty()
     }
 
     fn load_plugin(&self, section: &PluginSection) -> Result<NamespaceObject, String> {
@@ -168,7 +188,7 @@ impl Controller {
 
     fn help(&mut self, topic: &str) {
         if topic.is_empty() {
-            self.load_plugins();
+            self.load_plugins_aloud();
             for group in &self.groups {
                 let mut names: Vec<&str> = group.commands.iter().map(|command| command.name.as_str()).collect();
                 let topics = help::topics(&group.name, &mut names);
@@ -180,6 +200,7 @@ impl Controller {
         } else {
             match self.find(topic) {
                 Some((_, command)) => self.session.output(&help_of(&command)),
+                None if self.complain_of_plugins(topic) => {}
                 None => self.session.output(&format!("*** No help on {topic}")),
             }
         }

@@ -56,11 +56,25 @@ pub struct Session {
     // Held during a call, so that calls go one after the other; never while something else is waited for.
     connection: Mutex<Connection>,
     // Flushed before anything that takes time.
-    output: Mutex<BufWriter<Box<dyn Write + Send>>>,
+    output: Mutex<Output>,
     exit_status: AtomicI32,
     interactive: bool,
     finished: AtomicBool,
     misused: AtomicBool,
+}
+
+struct Output {
+    writer: BufWriter<Box<dyn Write + Send>>,
+    /// The first thing that went wrong. After it nothing is written any more.
+    error: Option<io::Error>,
+}
+
+impl Output {
+    fn write(&mut self, write: impl FnOnce(&mut BufWriter<Box<dyn Write + Send>>) -> io::Result<()>) {
+        if self.error.is_none() {
+            self.error = write(&mut self.writer).err();
+        }
+    }
 }
 
 struct Connection {
@@ -87,7 +101,7 @@ impl Session {
         let Endpoint { url, username, password } = endpoint;
         Self {
             connection: Mutex::new(Connection { url, username, password, client: None }),
-            output: Mutex::new(BufWriter::new(output)),
+            output: Mutex::new(Output { writer: BufWriter::new(output), error: None }),
             exit_status: AtomicI32::new(0),
             interactive,
             finished: AtomicBool::new(false),
@@ -144,21 +158,41 @@ impl Session {
         self.finished.load(Ordering::Relaxed)
     }
 
-    /// Prints a line. What cannot be written, as into a closed pipe, is nobody's to read.
+    /// Prints a line. A command that cannot print, as into a closed pipe or onto a full disk, still does all else that it
+    /// does; [`Session::take_output_error`] tells of it.
     pub fn output(&self, text: &str) {
-        let mut output = lock(&self.output);
-        let _ = output.write_all(text.as_bytes()).and_then(|()| output.write_all(b"\n"));
+        lock(&self.output).write(|writer| writer.write_all(text.as_bytes()).and_then(|()| writer.write_all(b"\n")));
     }
 
-    /// Prints bytes as they are, at once. `false` where nobody reads them any more.
+    /// Prints bytes as they are, at once. `false` where they cannot be printed.
     pub(super) fn output_bytes(&self, bytes: &[u8]) -> bool {
         let mut output = lock(&self.output);
-        output.write_all(bytes).and_then(|()| output.flush()).is_ok()
+        output.write(|writer| writer.write_all(bytes).and_then(|()| writer.flush()));
+        output.error.is_none()
     }
 
     /// Lets what was printed be seen.
     pub(super) fn flush(&self) {
-        let _ = lock(&self.output).flush();
+        lock(&self.output).write(Write::flush);
+    }
+
+    /// Whether all that was printed could be written so far.
+    pub(super) fn can_print(&self) -> bool {
+        lock(&self.output).error.is_none()
+    }
+
+    /// What kept the output from being written.
+    pub(super) fn take_output_error(&self) -> Option<io::Error> {
+        self.flush();
+        lock(&self.output).error.take()
+    }
+
+    /// Ends the last line for a process that ends now, whatever it is doing.
+    pub(super) fn end_line_at_once(&self) {
+        // Who prints at this moment may wait for a reader, and must not be waited for.
+        if let Ok(mut output) = self.output.try_lock() {
+            output.write(|writer| writer.write_all(b"\n").and_then(|()| writer.flush()));
+        }
     }
 
     /// Where this session is connected to, and as whom.
