@@ -95,6 +95,28 @@ fn the_tabulator_completes() {
 }
 
 #[test]
+fn a_plugin_completes_the_words_of_its_commands() {
+    let supervisord = Supervisord::start_real(&config());
+    let mut terminal = supervisord.shell(&[]);
+    terminal.expect("supervisor> ");
+    answer(&mut terminal, "cache_store foo 1");
+    answer(&mut terminal, "cache_store \"it's here\" 2");
+    for (typed, completed) in
+        [("cache_fetch f\t", "cache_fetch foo "), ("cache_delete it\t", "cache_delete 'it'\"'\"'s here' ")]
+    {
+        terminal.send(typed);
+        terminal.expect(completed);
+        terminal.send("\x15");
+    }
+    // One word is all that there is, and a server that does not answer says nothing in the midst of a line.
+    terminal.send("cache_fetch foo f\t\r");
+    terminal.expect("cache_fetch <key>\tPrint what is cached at <key>.\n");
+    answer(&mut terminal, "open http://localhost:1");
+    terminal.send("cache_fetch f\t\x15version\r");
+    terminal.expect("version\nhttp://localhost:1 refused connection\n");
+}
+
+#[test]
 fn what_is_no_text_is_forgotten_with_its_line() {
     let supervisord = Supervisord::start_real(&config());
     let mut terminal = supervisord.shell(&[]);

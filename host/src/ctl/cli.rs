@@ -1,11 +1,14 @@
 //! The command line of `supervisorctl`, and the run that it asks for.
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     path::PathBuf,
 };
 
-use super::{Controller, Endpoint, Line, Session, shell, stdout::stdout};
+use super::{
+    Controller, Endpoint, Line, Session, shell,
+    stdout::{columns, stdout},
+};
 use crate::{
     config::{ClientConfig, ClientOverrides},
     plugin::SearchPath,
@@ -117,7 +120,10 @@ fn try_run(program: &str, args: &[String]) -> Result<u8, String> {
     }
     let endpoint = Endpoint { url: config.serverurl, username: config.username, password: config.password };
     let interactive = arguments.interactive || arguments.action.is_empty();
-    let session = Session::new(endpoint, interactive, stdout());
+    let mut session = Session::new(endpoint, interactive, stdout());
+    if io::stdout().is_terminal() {
+        session = session.with_bar(columns());
+    }
     let mut controller = Controller::new(session, config.ctlplugins, SearchPath::new(&config.plugin_path));
     if arguments.action.is_empty() {
         shell::run(&mut controller, &config.prompt, config.history_file.as_deref());

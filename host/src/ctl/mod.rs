@@ -8,6 +8,7 @@
 //! A command prints through the [`Session`] and sets its exit status there; one that fails returns a fault, which is
 //! printed as one line and makes the exit status 1.
 
+mod bar;
 pub mod cli;
 mod commands;
 mod completion;
@@ -57,14 +58,14 @@ pub struct Controller {
 struct Group {
     name: String,
     commands: Vec<MethodInfo>,
-    object: NamespaceObject,
+    object: Arc<NamespaceObject>,
 }
 
 impl Group {
     fn new(name: &str, object: NamespaceObject) -> Self {
         let mut commands: Vec<MethodInfo> = object.methods().into();
         commands.retain(|command| !command.name.starts_with('_'));
-        Self { name: name.to_owned(), commands, object }
+        Self { name: name.to_owned(), commands, object: Arc::new(object) }
     }
 }
 
@@ -116,7 +117,9 @@ impl Controller {
             return;
         }
         let params = words.into_iter().map(Value::from).collect();
-        match self.groups[index].object.call(command.name.as_rstr(), params).wait() {
+        let outcome = self.groups[index].object.call(command.name.as_rstr(), params).wait();
+        self.session.end_progress();
+        match outcome {
             Ok(Value::Nil) => {}
             Ok(value) => self.session.output(&pformat(&value, VALUE_WIDTH)),
             Err(fault) => self.fail(&fault),
@@ -231,7 +234,7 @@ mod tests {
         sync::Mutex,
     };
 
-    use plugin_api::ctl_plugin;
+    use plugin_api::{Controller as PluginController, ctl_plugin};
 
     use super::*;
 
@@ -309,6 +312,48 @@ mod tests {
         ];
         for (line, text, status) in table {
             assert_eq!(run(line), (text.to_owned(), status), "{line}");
+        }
+    }
+
+    struct Copier(PluginController);
+
+    #[ctl_plugin]
+    impl Copier {
+        pub fn copy(&self) {
+            let mut progress = self.0.progress("copy", 2);
+            progress.advance(1);
+            self.0.output("half of it");
+            progress.advance(1);
+        }
+
+        pub fn forget(&self) {
+            std::mem::forget(self.0.progress("forget", 0));
+        }
+    }
+
+    #[test]
+    fn progress_is_shown_on_a_terminal_alone() {
+        let erase = "\r\x1b[K";
+        let copy = format!(
+            "{erase}copy [        ]   0%{erase}copy [####    ]  50%{erase}half of it\n{erase}copy [########] 100%{erase}"
+        );
+        let table = [
+            ("copy", None, "half of it\n".to_owned()),
+            ("copy", Some(21), copy),
+            ("forget", Some(21), format!("{erase}forget 0{erase}")),
+        ];
+        for (command, columns, expected) in table {
+            let paper = Paper::default();
+            let endpoint = Endpoint { url: "unix:///nonexistent/socket".into(), username: None, password: None };
+            let mut session = Session::new(endpoint, false, Box::new(paper.clone()));
+            if let Some(columns) = columns {
+                session = session.with_bar(columns);
+            }
+            let mut controller = Controller::new(session, Vec::new(), SearchPath::new(&[]));
+            let line = PluginController::new(namespace(Arc::new(PluginHost::new(Arc::clone(&controller.session)))));
+            controller.groups.push(Group::new("copier", namespace(Arc::new(Copier(line)))));
+            controller.run(&Line::typed(command));
+            assert_eq!(String::from_utf8(paper.0.lock().unwrap().clone()).unwrap(), expected);
         }
     }
 

@@ -16,6 +16,7 @@ use nix::{
 };
 use plugin_api::{Fault, Value, fault::Code};
 
+use super::bar::Bar;
 use crate::{
     version,
     xmlrpc::{Client, ClientError},
@@ -61,18 +62,37 @@ pub struct Session {
     interactive: bool,
     finished: AtomicBool,
     misused: AtomicBool,
+    /// While a word is completed: nothing is printed, asked or set.
+    quiet: AtomicBool,
 }
 
 struct Output {
     writer: BufWriter<Box<dyn Write + Send>>,
+    /// Where there is a person to see it.
+    bar: Option<Bar>,
     /// The first thing that went wrong. After it nothing is written any more.
     error: Option<io::Error>,
 }
 
 impl Output {
     fn write(&mut self, write: impl FnOnce(&mut BufWriter<Box<dyn Write + Send>>) -> io::Result<()>) {
+        let erase = self.bar.as_mut().map_or("", Bar::erase);
         if self.error.is_none() {
-            self.error = write(&mut self.writer).err();
+            self.error = self.writer.write_all(erase.as_bytes()).and_then(|()| write(&mut self.writer)).err();
+        }
+    }
+
+    /// Leaves the bar where it is.
+    fn flush(&mut self) {
+        if self.error.is_none() {
+            self.error = self.writer.flush().err();
+        }
+    }
+
+    fn draw(&mut self, what: &str, done: i64, total: i64) {
+        let Some(drawn) = self.bar.as_mut().and_then(|bar| bar.draw(what, done, total)) else { return };
+        if self.error.is_none() {
+            self.error = self.writer.write_all(drawn.as_bytes()).and_then(|()| self.writer.flush()).err();
         }
     }
 }
@@ -101,12 +121,20 @@ impl Session {
         let Endpoint { url, username, password } = endpoint;
         Self {
             connection: Mutex::new(Connection { url, username, password, client: None }),
-            output: Mutex::new(Output { writer: BufWriter::new(output), error: None }),
+            output: Mutex::new(Output { writer: BufWriter::new(output), bar: None, error: None }),
             exit_status: AtomicI32::new(0),
             interactive,
             finished: AtomicBool::new(false),
             misused: AtomicBool::new(false),
+            quiet: AtomicBool::new(false),
         }
+    }
+
+    /// The same, printing to a terminal of so many columns: long work has a bar there.
+    #[must_use]
+    pub fn with_bar(self, columns: usize) -> Self {
+        lock(&self.output).bar = Some(Bar::new(columns));
+        self
     }
 
     /// Whether a person is there to be asked.
@@ -121,6 +149,9 @@ impl Session {
 
     /// Sets the exit status. Later commands may set it again.
     pub fn set_exit_status(&self, status: i32) {
+        if self.is_quiet() {
+            return;
+        }
         self.exit_status.store(status, Ordering::Relaxed);
     }
 
@@ -161,6 +192,9 @@ impl Session {
     /// Prints a line. A command that cannot print, as into a closed pipe or onto a full disk, still does all else that it
     /// does; [`Session::take_output_error`] tells of it.
     pub fn output(&self, text: &str) {
+        if self.is_quiet() {
+            return;
+        }
         lock(&self.output).write(|writer| writer.write_all(text.as_bytes()).and_then(|()| writer.write_all(b"\n")));
     }
 
@@ -171,9 +205,33 @@ impl Session {
         output.error.is_none()
     }
 
+    /// Shows how far work has come, if there is a bar: `done` of `total` parts.
+    pub(super) fn progress(&self, what: &str, done: i64, total: i64) {
+        if !self.is_quiet() {
+            lock(&self.output).draw(what, done, total);
+        }
+    }
+
+    /// Takes the bar away, if one is shown.
+    pub(super) fn end_progress(&self) {
+        lock(&self.output).write(|_| Ok(()));
+    }
+
+    /// Runs what completes a word, in the midst of a line: there is no place for anything to be printed or asked then.
+    pub(super) fn quietly<T>(&self, complete: impl FnOnce() -> T) -> T {
+        self.quiet.store(true, Ordering::Relaxed);
+        let completed = complete();
+        self.quiet.store(false, Ordering::Relaxed);
+        completed
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.quiet.load(Ordering::Relaxed)
+    }
+
     /// Lets what was printed be seen.
     pub(super) fn flush(&self) {
-        lock(&self.output).write(Write::flush);
+        lock(&self.output).flush();
     }
 
     /// Whether all that was printed could be written so far.
@@ -223,7 +281,8 @@ impl Session {
         self.flush();
         loop {
             match self.call_as_is(method, params) {
-                Err(ClientError::Unauthorized { .. }) if self.interactive && self.ask_for_credentials() => {}
+                Err(ClientError::Unauthorized { .. })
+                    if self.interactive && !self.is_quiet() && self.ask_for_credentials() => {}
                 result => return result,
             }
         }
@@ -284,6 +343,9 @@ impl Session {
     pub fn confirm(&self, prompt: &str) -> bool {
         if !self.interactive {
             return true;
+        }
+        if self.is_quiet() {
+            return false;
         }
         if let Some(answer) = self.ask(prompt) {
             return answer.starts_with(['y', 'Y']);

@@ -101,8 +101,11 @@ impl Terminal {
         let config = Config::builder().completion_type(CompletionType::List).history_ignore_dups(true)?.build();
         let history = MemHistory::with_config(&config);
         let mut editor = Editor::with_history(config, history)?;
-        let commands = controller.groups.iter().flat_map(|group| &group.commands);
-        editor.set_helper(Some(Completion::new(Arc::clone(&controller.session), commands)));
+        let mut completion = Completion::new(Arc::clone(&controller.session));
+        for group in &controller.groups {
+            completion.add(&group.commands, &group.object);
+        }
+        editor.set_helper(Some(completion));
         for line in history_file.and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default().lines() {
             editor.history_mut().add(line)?;
         }
