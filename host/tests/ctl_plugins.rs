@@ -71,3 +71,54 @@ fn a_shell_says_each_time_which_plugin_is_missing() {
     assert_eq!(done.stderr.matches("Error: no command 'nope_do'").count(), 2, "{done:?}");
     assert!(!done.stdout.contains("***"), "{done:?}");
 }
+
+#[test]
+fn plugins_are_listed_with_how_they_were_used() {
+    let supervisord = Supervisord::start(&Config::new());
+    for line in ["cache_store foo bar", "cache_fetch foo", "cache_fetch nope"] {
+        supervisord.ctl(&[line]);
+    }
+    let done = supervisord.ctl(&["plugins"]);
+    let lines: Vec<&str> = done.text().lines().collect();
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(lines[0], format!("supervisor-cache {version} (plugin API 1.0.0)"));
+    assert!(lines[1].starts_with("    /") && lines[1].ends_with("/libsupervisor_cache.so"), "{lines:?}");
+    assert!(lines[2].starts_with("    cache: calls 3, faults 1, panics 0, 0.") && lines[2].ends_with(" seconds"));
+    assert_eq!(lines.len(), 3);
+    let refused = supervisord.ctl(&["plugins", "x"]);
+    assert!(refused.stdout.starts_with("Error: plugins accepts no arguments\nplugins\t"), "{refused:?}");
+    // Over XML-RPC: beside the four methods of `system` that clients know.
+    supervisord.doctest(
+        "
+         >>> [info] = s.plugins.getAllPluginInfo()
+         >>> info['name'], info['namespaces'][0]['name'], info['calls'], info['faults'], info['panics']
+         ('supervisor-cache', 'cache', 3, 1, 0)
+         >>> info['path'].endswith('/libsupervisor_cache.so'), 0 < info['seconds'] < 60
+         (True, True)
+         >>> [name for name in s.system.listMethods() if name.split('.')[0] in ('system', 'plugins')]
+         ['plugins.getAllPluginInfo', 'system.listMethods', 'system.methodHelp', 'system.methodSignature', 'system.multicall']
+        ",
+    );
+}
+
+#[test]
+fn a_server_without_plugins_says_so() {
+    let ours = Supervisord::start(&Config::new().without("rpcinterface:cache"));
+    assert_eq!(ours.ctl(&["plugins"]).text(), "No plugins are loaded\n");
+    let real = Supervisord::start_real(&Config::new());
+    let done = real.ctl(&["plugins"]);
+    assert_eq!((done.status, &*done.stdout), (3, "ERROR: this supervisord does not tell of its plugins\n"));
+}
+
+#[test]
+fn an_extension_that_is_called_plugins_keeps_its_name() {
+    let factory = "supervisor.rpcinterface_factory=supervisor_cache.rpcinterface:make_cache_rpcinterface";
+    let supervisord = Supervisord::start(&Config::new().section("rpcinterface:plugins", factory));
+    supervisord.doctest(
+        "
+         >>> s.plugins.store('foo', 'bar'), s.plugins.getKeys()
+         (True, ['foo'])
+        ",
+    );
+    assert_eq!(supervisord.ctl(&["plugins"]).status, 3);
+}

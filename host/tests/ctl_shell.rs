@@ -16,6 +16,11 @@ cache commands (type help <topic>):
 ===================================
 cache_clear  cache_count  cache_delete  cache_fetch  cache_keys  cache_store
 
+
+plugin commands (type help <topic>):
+====================================
+plugins
+
 ";
 
 fn config() -> Config {

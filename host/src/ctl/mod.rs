@@ -1,9 +1,9 @@
 //! `supervisorctl`: commands for a supervisord, once or in a shell.
 //!
-//! All commands stand in one table of groups, `default` first and then the `[ctlplugin:x]` sections in their order. A
-//! group is a namespace object: the built-in commands are one that this program makes for itself. Plugin libraries are
-//! loaded when a command is not built-in or when all commands are listed, so that `supervisorctl status` does not wait
-//! for them.
+//! All commands stand in one table of groups: `default` first, then the `[ctlplugin:x]` sections in their order, then
+//! what Supervisor does not have. A group is a namespace object: the built-in commands are two that this program makes
+//! for itself. Plugin libraries are loaded when a command is not one of Supervisor's or when all commands are listed, so
+//! that `supervisorctl status` does not wait for them.
 //!
 //! A command prints through the [`Session`] and sets its exit status there; one that fails returns a fault, which is
 //! printed as one line and makes the exit status 1.
@@ -26,7 +26,7 @@ use std::sync::Arc;
 use plugin_api::{Fault, MethodInfo, NamespaceObject, Value, find, namespace, pformat};
 
 use self::{
-    commands::DefaultControllerPlugin,
+    commands::{DefaultControllerPlugin, FurtherControllerPlugin},
     plugin_host::PluginHost,
     session::{TRANSPORT_ERROR, UNAUTHORIZED, UNAUTHORIZED_ERROR, status},
 };
@@ -49,6 +49,7 @@ pub struct Controller {
     groups: Vec<Group>,
     /// What of the config is not loaded yet.
     plugins: Vec<PluginSection>,
+    all_loaded: bool,
     /// Which plugins could not be loaded, and why.
     not_loaded: Vec<String>,
     search: SearchPath,
@@ -74,7 +75,14 @@ impl Controller {
     pub fn new(session: Session, plugins: Vec<PluginSection>, search: SearchPath) -> Self {
         let session = Arc::new(session);
         let default = namespace(Arc::new(DefaultControllerPlugin::new(Arc::clone(&session))));
-        Self { session, groups: vec![Group::new("default", default)], plugins, not_loaded: Vec::new(), search }
+        Self {
+            session,
+            groups: vec![Group::new("default", default)],
+            plugins,
+            all_loaded: false,
+            not_loaded: Vec::new(),
+            search,
+        }
     }
 
     /// What its commands print to and set the exit status of.
@@ -156,12 +164,18 @@ impl Controller {
 
     /// Loads what the config names. Where a plugin cannot be loaded, the others work.
     fn load_plugins(&mut self) {
+        if self.all_loaded {
+            return;
+        }
+        self.all_loaded = true;
         for section in std::mem::take(&mut self.plugins) {
             match self.load_plugin(&section) {
                 Ok(object) => self.groups.push(Group::new(&section.name, object)),
                 Err(text) => self.not_loaded.push(format!("{}: {text}", section.place)),
             }
         }
+        let further = namespace(Arc::new(FurtherControllerPlugin::new(Arc::clone(&self.session))));
+        self.groups.push(Group::new("plugin", further));
     }
 
     /// The same for whoever wants to see all commands: says which plugins have none to show.
@@ -367,7 +381,8 @@ mod tests {
     #[test]
     fn the_commands_of_plugins_are_listed() {
         let expected = "\nshelf commands (type help <topic>):\n===================================\n\
-                        shelf_fall  shelf_list  shelf_put  shelf_wait  version\n\n";
+                        shelf_fall  shelf_list  shelf_put  shelf_wait  version\n\n\
+                        \nplugin commands (type help <topic>):\n====================================\nplugins\n\n";
         assert!(run("help").0.ends_with(expected), "{}", run("help").0);
     }
 }

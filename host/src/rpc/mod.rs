@@ -2,9 +2,11 @@
 
 mod load;
 pub mod plugin_host;
+pub mod plugins;
 mod registry;
 pub mod supervisor;
 pub mod system;
+mod tally;
 mod workers;
 
 pub use load::BuildError;
