@@ -52,7 +52,7 @@ impl CacheControllerPlugin {
     }
 
     /// What the tabulator key completes to.
-    fn keys(&self, words: Vec<String>) -> Result<Vec<String>, Fault> {
+    fn keys(&self, words: &[String]) -> Result<Vec<String>, Fault> {
         if words.is_empty() { self.cache.call("getKeys", ()) } else { Ok(Vec::new()) }
     }
 

@@ -146,7 +146,9 @@ mod tests {
         panic!("boom");
     }
 
-    struct Commands;
+    struct Commands {
+        room: &'static str,
+    }
 
     #[ctl_plugin]
     impl Commands {
@@ -159,8 +161,8 @@ mod tests {
         #[ctl(name = "clean", usage = "clean\tor not", complete_with = "rooms")]
         pub fn tidy(&self) {}
 
-        fn rooms(&self, words: Vec<String>) -> Result<Vec<String>, Fault> {
-            if words.is_empty() { Ok(vec!["kitchen".to_owned()]) } else { Err(Fault::bad_name()) }
+        fn rooms(&self, words: &[String]) -> Result<Vec<String>, Fault> {
+            if words.is_empty() { Ok(vec![self.room.to_owned()]) } else { Err(Fault::bad_name()) }
         }
     }
 
@@ -214,7 +216,7 @@ mod tests {
 
     #[test]
     fn commands_take_words() {
-        let commands = namespace(Arc::new(Commands));
+        let commands = namespace(Arc::new(Commands { room: "kitchen" }));
         assert_eq!(call(&commands, "shelf_say", ("hi",)), Ok("hi None []".into()));
         let said = call(&commands, "shelf_say", ("hi", "2", "a", "b"));
         assert_eq!(said, Ok(r#"hi Some(2) ["a", "b"]"#.into()));

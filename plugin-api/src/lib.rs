@@ -81,11 +81,11 @@ pub mod __macro {
     }
 
     /// The reply of `_complete`, which supervisorctl calls with a command and the words before the one to complete.
-    pub fn complete(params: RVec<Value>, complete: impl FnOnce(&str, Vec<String>) -> Result<Value, Fault>) -> Reply {
+    pub fn complete(params: RVec<Value>, complete: impl FnOnce(&str, &[String]) -> Result<Value, Fault>) -> Reply {
         try_now(|| {
             let mut params = Params::new(params, 2, 2)?;
             let (command, words): (String, Vec<String>) = (params.take("command")?, params.take("words")?);
-            complete(&command, words)
+            complete(&command, &words)
         })
     }
 

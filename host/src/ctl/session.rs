@@ -190,7 +190,7 @@ impl Session {
     }
 
     /// Prints a line. A command that cannot print, as into a closed pipe or onto a full disk, still does all else that it
-    /// does; [`Session::take_output_error`] tells of it.
+    /// does; the exit status tells of it.
     pub fn output(&self, text: &str) {
         if self.is_quiet() {
             return;

@@ -4,7 +4,7 @@
 //! stands where they are used to see something new: beside the namespaces of extensions. A config that has an extension
 //! of this name keeps it, and goes without this.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use plugin_api::{Fault, Value, abi::NamespaceObject, namespace, rpc_interface};
 
@@ -32,18 +32,19 @@ impl Plugins {
     /// Tell of all plugin libraries that are loaded.
     ///
     /// # Returns
-    /// For each a struct with its name, version, api_version (of the plugin API that it was built with), path, and its
+    /// For each a struct with its name, version, `api_version` (of the plugin API that it was built with), path, and its
     /// namespaces; then calls, faults, panics and seconds, of all its namespaces together. Each namespace is a struct
     /// with name and the same four. A panic is a fault too, and seconds pass from a call to its answer.
     #[rpc(nonblocking, returns = "array")]
     pub fn get_all_plugin_info(&self) -> Result<Vec<Value>, Fault> {
         let registry = self.registry.get()?;
-        let mut libraries: BTreeMap<&PathBuf, (&LibraryInfo, Vec<(&str, Count)>)> = BTreeMap::new();
-        for (name, library) in &self.loaded {
-            let (_, namespaces) = libraries.entry(&library.path).or_insert((library, Vec::new()));
-            namespaces.push((name, registry.count(name)));
-        }
-        Ok(libraries.into_values().map(|(library, namespaces)| info(library, &namespaces)).collect())
+        let libraries: BTreeMap<&Path, &LibraryInfo> =
+            self.loaded.iter().map(|(_, library)| (library.path.as_path(), library)).collect();
+        let namespaces_of = |library: &LibraryInfo| -> Vec<(&str, Count)> {
+            let own = self.loaded.iter().filter(|(_, other)| other.path == library.path);
+            own.map(|(name, _)| (name.as_str(), registry.count(name))).collect()
+        };
+        Ok(libraries.into_values().map(|library| info(library, &namespaces_of(library))).collect())
     }
 }
 

@@ -40,8 +40,8 @@ impl Commands {
     #[ctl(complete = "groups", complete_with = "keys")]
     pub fn shelf_drop(&self, key: String) {}
 
-    fn keys(&self, words: Vec<String>) -> Vec<String> {
-        words
+    fn keys(&self, words: &[String]) -> Vec<String> {
+        words.to_vec()
     }
 }
 
