@@ -31,7 +31,7 @@ fn config() -> Config {
 
 /// Types a line, and gives what is printed until the next prompt.
 fn answer(terminal: &mut Terminal, line: &str) -> String {
-    terminal.send(&format!("{line}\r"));
+    terminal.send(format!("{line}\r"));
     terminal.expect(&format!("{line}\n"));
     terminal.expect("supervisor> ")
 }
