@@ -11,7 +11,10 @@ use common::{Config, Kind, Output, Supervisord, wait_until};
 
 /// Lines that only one of the two prints, and why.
 const ON_PURPOSE: [(&str, &str); 7] = [
-    (PLUGIN_COMMANDS, "`plugins` is new; it stands below a heading of its own, after all that Supervisor lists"),
+    (
+        PLUGIN_COMMANDS,
+        "`plugins` is new; it stands below a heading of its own, and all that Supervisor lists around it",
+    ),
     ("error: …", "an error is a line for people; Supervisor's names a Python class, a file and a line"),
     ("*** No help on …", "Supervisor says it once for each plugin that has no such topic, although another has"),
     ("Server requires authentication", "Supervisor prints a Python error line after it"),
@@ -20,7 +23,7 @@ const ON_PURPOSE: [(&str, &str); 7] = [
     ("Error: cannot write to stdout: …", "Supervisor prints a Python trace; the exit status is the same"),
 ];
 
-/// How the list of `help` ends.
+/// What is in the list of `help` besides.
 const PLUGIN_COMMANDS: &str =
     "\nplugin commands (type help <topic>):\n====================================\nplugins\n\n";
 

@@ -12,14 +12,14 @@ avail  fg        pid   remove  shutdown  status  update
 clear  maintail  quit  reread  signal    stop    version
 
 
-cache commands (type help <topic>):
-===================================
-cache_clear  cache_count  cache_delete  cache_fetch  cache_keys  cache_store
-
-
 plugin commands (type help <topic>):
 ====================================
 plugins
+
+
+cache commands (type help <topic>):
+===================================
+cache_clear  cache_count  cache_delete  cache_fetch  cache_keys  cache_store
 
 ";
 

@@ -1,7 +1,7 @@
 //! `supervisorctl`: commands for a supervisord, once or in a shell.
 //!
 //! All commands stand in one table of groups: `default` first, then the `[ctlplugin:x]` sections in their order, then
-//! what Supervisor does not have. A group is a namespace object: the built-in commands are two that this program makes
+//! what Supervisor does not have and what a plugin may have instead. A group is a namespace object: the built-in commands are two that this program makes
 //! for itself. Plugin libraries are loaded when a command is not one of Supervisor's or when all commands are listed, so
 //! that `supervisorctl status` does not wait for them.
 //!
@@ -206,7 +206,9 @@ impl Controller {
     fn help(&mut self, topic: &str) {
         if topic.is_empty() {
             self.load_plugins_aloud();
-            for group in &self.groups {
+            // All that this program has itself, then that of plugins.
+            let [default, plugins @ .., further] = self.groups.as_slice() else { return };
+            for group in [default, further].into_iter().chain(plugins) {
                 let mut names: Vec<&str> = group.commands.iter().map(|command| command.name.as_str()).collect();
                 let topics = help::topics(&group.name, &mut names);
                 self.session.output(topics.strip_suffix('\n').unwrap_or(&topics));
@@ -380,9 +382,9 @@ mod tests {
 
     #[test]
     fn the_commands_of_plugins_are_listed() {
-        let expected = "\nshelf commands (type help <topic>):\n===================================\n\
-                        shelf_fall  shelf_list  shelf_put  shelf_wait  version\n\n\
-                        \nplugin commands (type help <topic>):\n====================================\nplugins\n\n";
+        let expected = "\nplugin commands (type help <topic>):\n====================================\nplugins\n\n\
+                        \nshelf commands (type help <topic>):\n===================================\n\
+                        shelf_fall  shelf_list  shelf_put  shelf_wait  version\n\n";
         assert!(run("help").0.ends_with(expected), "{}", run("help").0);
     }
 }
