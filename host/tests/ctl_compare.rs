@@ -156,12 +156,14 @@ impl<'a> Comparison<'a> {
     }
 }
 
+/// The table is printed once, not for each test.
+static TABLE: Once = Once::new();
+
 impl Drop for Comparison<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             return;
         }
-        static TABLE: Once = Once::new();
         TABLE.call_once(|| {
             for (line, reason) in ON_PURPOSE {
                 println!("differs on purpose: {line:?}: {reason}");
@@ -172,6 +174,7 @@ impl Drop for Comparison<'_> {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table of lines")]
 fn what_is_said_of_processes() {
     let supervisord = start(&config());
     Comparison::new(&supervisord).stories(
