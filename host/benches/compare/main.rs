@@ -10,6 +10,7 @@
 
 mod bare;
 mod load;
+mod many;
 mod processes;
 mod table;
 
@@ -43,6 +44,8 @@ fn main() {
     rows.push(Row::memory("resident, idle", idle, real_idle, Limit::Below(8.0)));
     rows.push(Row::memory("resident, after the run", after, real.resident(), Limit::Below(20.0)));
     rows.push(processes::supervisorctl_version(&ours, &real));
+    drop((ours, real));
+    rows.extend(many::rows());
     print(&rows);
 }
 

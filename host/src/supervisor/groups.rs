@@ -9,8 +9,9 @@ use std::{
     time::SystemTime,
 };
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
+use super::drive::Refused;
 use crate::{
     config::{self, Config},
     events::Channel,
@@ -52,6 +53,8 @@ pub(super) struct Process {
     /// Names the present run to the output thread.
     pub(super) run: u64,
     pub(super) stdin: Option<Arc<Stdin>>,
+    /// Who asked for the start that goes on. Answered when it was spawned, or could not be.
+    pub(super) starter: Option<oneshot::Sender<Result<Status, Refused>>>,
     /// The wall clock is for people only; decisions use the machine's monotonic time.
     pub(super) started: Option<SystemTime>,
     pub(super) stopped: Option<SystemTime>,
@@ -88,6 +91,7 @@ impl Process {
             stderr,
             run: 0,
             stdin: None,
+            starter: None,
             started: None,
             stopped: None,
             watch: watch::Sender::new(status),
@@ -264,6 +268,22 @@ impl State {
         Some(ids)
     }
 
+    /// The processes that are due, by priority.
+    pub(super) fn due(&self, now: Time, may_start: bool) -> Vec<ProcessId> {
+        let mut due = Vec::new();
+        for (index, group) in self.groups.iter().enumerate() {
+            for id in &group.processes {
+                let process = &self.processes[id];
+                let deadline = process.machine.next_deadline(&process.config, may_start);
+                if deadline.is_some_and(|deadline| deadline <= now) {
+                    due.push(((group.config.priority, index, process.config.priority), *id));
+                }
+            }
+        }
+        due.sort_by_key(|(key, _)| *key);
+        due.into_iter().map(|(_, id)| id).collect()
+    }
+
     /// The files that were made for `AUTO` logs.
     pub(super) fn auto_logs(&self) -> Vec<PathBuf> {
         let of_process = |process: &Process| {
@@ -345,6 +365,8 @@ mod tests {
         let state = state();
         assert_eq!(names(&state, &state.by_priority()), ["cat", "a", "b"]);
         assert_eq!(names(&state, &state.by_name()), ["cat", "a", "b"]);
+        assert_eq!(names(&state, &state.due(Time::ZERO, true)), ["cat", "a", "b"]);
+        assert!(state.due(Time::ZERO, false).is_empty());
     }
 
     #[test]
