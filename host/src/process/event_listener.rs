@@ -321,7 +321,7 @@ mod tests {
     #[test]
     fn a_line_without_an_end_is_not_waited_for() {
         let mut listener = busy();
-        assert_eq!(heard(&mut listener, &[b'x'; LONGEST_RESULT_LINE]), []);
+        assert_eq!(heard(&mut listener, &vec![b'x'; LONGEST_RESULT_LINE]), []);
         heard(&mut listener, b"x");
         assert_eq!(listener.state(), ListenerState::Unknown);
     }

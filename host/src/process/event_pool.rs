@@ -130,14 +130,14 @@ struct Pool {
 /// All pools.
 #[derive(Default)]
 pub struct Pools {
-    pools: Vec<Pool>,
+    all: Vec<Pool>,
     next_serial: u64,
     work: VecDeque<Work>,
 }
 
 impl fmt::Debug for Pools {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.pools.iter().map(|pool| &pool.name).collect();
+        let names: Vec<_> = self.all.iter().map(|pool| &pool.name).collect();
         f.debug_struct("Pools").field("pools", &names).finish_non_exhaustive()
     }
 }
@@ -158,7 +158,7 @@ impl Pools {
             event: None,
             is_deaf: false,
         };
-        self.pools.push(Pool {
+        self.all.push(Pool {
             name: name.to_owned(),
             config: config.clone(),
             handler,
@@ -172,7 +172,7 @@ impl Pools {
     /// Forgets a pool and what waits in it.
     pub fn remove(&mut self, name: &str) -> Lines {
         let mut lines = Lines::new();
-        self.pools.retain(|pool| {
+        self.all.retain(|pool| {
             if pool.name == name {
                 pool.report(&mut lines);
             }
@@ -184,29 +184,34 @@ impl Pools {
     /// Forgets all pools.
     pub fn remove_all(&mut self) -> Lines {
         let mut lines = Lines::new();
-        for pool in self.pools.drain(..) {
+        for pool in self.all.drain(..) {
             pool.report(&mut lines);
         }
         lines
     }
 
-    /// Whether there is no pool.
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.pools.is_empty()
+        self.all.is_empty()
     }
 
     /// How many events a pool has discarded because its buffer was full; `None` where there is no such pool.
     pub fn discarded(&self, name: &str) -> Option<u64> {
-        self.pools.iter().find(|pool| pool.name == name).map(|pool| pool.discarded)
+        self.all.iter().find(|pool| pool.name == name).map(|pool| pool.discarded)
     }
 
     /// Whether a pool has something that its listeners have not heard, or not answered, although they listen.
     pub fn is_behind(&self, name: &str) -> bool {
-        self.pools.iter().any(|pool| pool.name == name && pool.is_behind())
+        self.all.iter().any(|pool| pool.name == name && pool.is_behind())
     }
 
     /// What is to be done next.
-    pub fn next(&mut self) -> Option<Work> {
+    pub fn next_work(&mut self) -> Option<Work> {
         self.work.pop_front()
     }
 
@@ -218,7 +223,7 @@ impl Pools {
     /// Something happened. Every pool that asked for events of this type gets it.
     pub fn accept(&mut self, event: &Arc<Event>) -> Lines {
         let mut lines = Lines::new();
-        let Self { pools, next_serial, work } = self;
+        let Self { all: pools, next_serial, work } = self;
         let mut serial = None;
         for pool in pools {
             if let Event::ProcessState { process, group, change } = &**event
@@ -237,7 +242,7 @@ impl Pools {
 
     /// A process of a pool was started, and what it says is heard from now on.
     pub fn started(&mut self, group: &str, process: &str, run: u64) {
-        let pool = self.pools.iter_mut().find(|pool| pool.name == group);
+        let pool = self.all.iter_mut().find(|pool| pool.name == group);
         let member = pool.and_then(|pool| pool.members.iter_mut().find(|member| member.listener.name() == process));
         if let Some(member) = member {
             member.listener.started();
@@ -284,7 +289,7 @@ impl Pools {
     }
 
     fn member(&mut self, run: u64) -> Option<(&mut Pool, usize, &mut VecDeque<Work>)> {
-        let Self { pools, work, .. } = self;
+        let Self { all: pools, work, .. } = self;
         let place = |pool: &Pool| pool.members.iter().position(|member| member.run == Some(run));
         pools.iter_mut().find_map(|pool| place(pool).map(|member| (pool, member))).map(|(pool, at)| (pool, at, work))
     }

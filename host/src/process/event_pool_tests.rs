@@ -66,7 +66,7 @@ impl Stage {
     /// Who is sent what; answers are judged on the way.
     fn sent(&mut self) -> Vec<(u64, String)> {
         let mut sent = Vec::new();
-        while let Some(work) = self.pools.next() {
+        while let Some(work) = self.pools.next_work() {
             match work {
                 Work::Send(delivery) => {
                     let text = String::from_utf8(delivery.envelope("sup")).unwrap();

@@ -84,3 +84,18 @@ impl Inner {
         Ok(false)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use nix::{fcntl::OFlag, unistd::pipe2};
+
+    use super::*;
+
+    #[test]
+    fn one_message_may_be_large_but_not_many() {
+        let (_reading, writing) = pipe2(OFlag::O_NONBLOCK | OFlag::O_CLOEXEC).unwrap();
+        let stdin = Stdin::new(writing);
+        assert_eq!(stdin.write(&vec![b'x'; MOST_PENDING + 1]), Ok(true));
+        assert_eq!(stdin.write(b"x"), Err(StdinError::Full));
+    }
+}

@@ -132,9 +132,9 @@ fn everything_that_happens_is_heard_as_under_supervisor() {
     let ((_real, mut theirs), (_ours, mut ours)) = (play(Kind::Real), play(Kind::Ours));
     for notes in [&theirs, &ours] {
         for (number, note) in notes.iter().enumerate() {
-            let mut header =
-                format!("ver:3.0 server:supervisor serial:{number} pool:all poolserial:{number} eventname:");
-            header += &format!("{} len:{}", note.event(), note.payload.chars().count());
+            let (event, len) = (note.event(), note.payload.chars().count());
+            let numbers = format!("serial:{number} pool:all poolserial:{number}");
+            let header = format!("ver:3.0 server:supervisor {numbers} eventname:{event} len:{len}");
             assert_eq!(note.header, header);
             if let Some(period) = note.event().strip_prefix("TICK_") {
                 let when: u64 = note.payload.strip_prefix("when:").unwrap_or("").parse().expect("a number");

@@ -4,7 +4,7 @@ use crate::common::{Config, Peers, Sandbox, wait_until};
 
 /// Speaks the protocol over `stdin` and `stdout` as its manual has it. What `answer(n, headers)` returns is sent in place
 /// of `RESULT 2\nOK`.
-const SCRIPT: &str = r#"
+const SCRIPT: &str = r"
 import os, sys
 NOTES = open(os.path.join(os.path.dirname(sys.argv[0]), sys.argv[1]), 'a', encoding='utf-8')
 count = 0
@@ -24,7 +24,7 @@ while True:
     sys.stdout.write(answer(count, headers))
     sys.stdout.flush()
     count += 1
-"#;
+";
 
 /// What a listener was sent once.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -225,3 +225,51 @@ fn a_pool_comes_and_goes() {
     wait_for_note(&supervisord.sandbox, "first.notes", "PROCESS_GROUP_REMOVED", "groupname:second\n");
     assert_eq!(notes(&supervisord.sandbox, "second.notes").len(), 1);
 }
+
+/// Each pool hears of itself and of those that came after it.
+#[test]
+fn pools_hear_what_comes_after_them() {
+    let heard: Vec<_> = [Kind::Real, Kind::Ours]
+        .into_iter()
+        .map(|kind| {
+            let config = with_listener(Config::new(), "a", "events=PROCESS_GROUP\nstartsecs=0");
+            let config = with_listener(config, "b", "events=process_group_added\nstartsecs=0")
+                .program("cat", "command=/bin/cat");
+            let supervisord = start(kind, &config, "");
+            for name in ["a.notes", "b.notes"] {
+                wait_for_note(&supervisord.sandbox, name, "PROCESS_GROUP_ADDED", "groupname:cat\n");
+            }
+            ["a.notes", "b.notes"].map(|name| notes(&supervisord.sandbox, name))
+        })
+        .collect();
+    assert_eq!(heard[1], heard[0]);
+    assert_eq!((heard[1][0].len(), heard[1][1].len()), (3, 2));
+}
+
+/// Who hears of a change and asks is told of the state after it.
+#[test]
+fn whoever_hears_of_a_change_sees_the_state_after_it() {
+    let answers = "
+import xmlrpc.client
+from supervisor.childutils import getRPCInterface
+rpc = getRPCInterface(os.environ)
+def answer(n, headers):
+    sys.stderr.write(headers['eventname'] + ' ' + rpc.supervisor.getProcessInfo('cat')['statename'] + '\\n')
+    sys.stderr.flush()
+    return 'RESULT 2\\nOK'
+";
+    let lines = "events=PROCESS_STATE_RUNNING,PROCESS_STATE_STOPPED\npriority=1000";
+    let config = answering(lines).program("cat", "command=/bin/cat\nautostart=false\nstartsecs=0");
+    let supervisord = start(Kind::Ours, &config, answers);
+    supervisord.wait_for_log("l: ACKNOWLEDGED -> READY");
+    let seen = || supervisord.sandbox.read("l.err");
+    for number in 1..=10 {
+        let changes = |state: &str| seen().matches(&format!("PROCESS_STATE_{state} {state}\n")).count();
+        supervisord.call("supervisor.startProcess", &["cat"]);
+        wait_until("it runs", || changes("RUNNING") >= number);
+        supervisord.call("supervisor.stopProcess", &["cat"]);
+        wait_until("it has stopped", || changes("STOPPED") == number);
+    }
+    // The first is its own.
+    assert_eq!(seen().lines().count(), 21, "{}", seen());
+}

@@ -29,11 +29,15 @@ use nix::sys::resource::{Resource, getrlimit};
 use parking_lot::Mutex;
 pub use sink::Target;
 
-use self::{activity::Activity, listeners::Listeners, thread::Thread};
+use self::{
+    activity::Activity,
+    listeners::{Listeners, NewPool, Untold},
+    thread::Thread,
+};
 use super::stdin::{Stdin, StdinError};
 use crate::{
     config,
-    events::{Audience, Bus, Event},
+    events::{Audience, Bus},
     logger::{Line, Logger},
 };
 
@@ -70,7 +74,11 @@ type Done = Box<dyn FnOnce(io::Result<()>) + Send>;
 
 enum Command {
     Line(Line),
-    Publish(Arc<Event>),
+    Publish(Untold),
+    AddPool(Box<NewPool>),
+    RemovePool(String),
+    /// All of them: it is the end.
+    RemovePools,
     Add(Box<ChildOutput>),
     Exited(u64),
     Stdin(u64, Arc<Stdin>),
@@ -134,8 +142,8 @@ impl Queue {
                 self.dropped += u64::from(!has_room);
                 has_room
             }
-            Command::Publish(event) => {
-                let has_room = self.has_room(event.payload().len());
+            Command::Publish(untold) => {
+                let has_room = self.has_room(untold.event.payload().len());
                 self.dropped_events += u64::from(!has_room);
                 has_room
             }
@@ -219,7 +227,7 @@ pub fn start(config: &config::Supervisord) -> io::Result<(OutputHandle, Logger)>
     let bus = Bus::with_audience(Arc::clone(&shared) as Arc<dyn Audience>);
     // An event takes its turn behind what was written before: the end of a process comes after its last words.
     let queue = Arc::clone(&shared);
-    let in_turn = bus.relayed(move |event| queue.push(Command::Publish(event)));
+    let in_turn = bus.relayed(move |event| queue.push(Command::Publish(queue.listeners.untold(event))));
     let handle = OutputHandle(Arc::clone(&shared), in_turn);
     let (for_thread, strip_ansi) = (Arc::clone(&shared), config.strip_ansi);
     let thread = std::thread::Builder::new()
@@ -297,7 +305,7 @@ impl OutputHandle {
     /// Writes what is waiting, closes all files and ends the thread. Blocks until then, but no longer than that.
     /// What is logged afterwards is lost.
     pub fn stop(&self, patience: Duration) {
-        self.remove_pools();
+        self.push(Command::RemovePools);
         let _ = self.flush(patience);
         self.push(Command::Stop);
         let thread = self.0.thread.lock().take();

@@ -12,6 +12,7 @@ use nix::{fcntl::OFlag, unistd::pipe2};
 use super::*;
 use crate::{
     config::{Level, Logfile},
+    events::Event,
     process::fixtures,
 };
 

@@ -210,7 +210,10 @@ impl Thread {
             }
             match command {
                 Command::Line(line) => self.context.activity.write(&line),
-                Command::Publish(event) => self.context.tell(event),
+                Command::Publish(untold) => self.context.tell(Arc::clone(&untold.event)),
+                Command::AddPool(pool) => self.add_pool(&pool),
+                Command::RemovePool(name) => self.remove_pool(&name),
+                Command::RemovePools => self.remove_pools(),
                 Command::Add(child) => self.add(*child),
                 Command::Exited(run) => self.exited(run),
                 Command::Stdin(run, stdin) => self.watch_stdin(run, stdin),
