@@ -96,6 +96,6 @@ mod tests {
         let (_reading, writing) = pipe2(OFlag::O_NONBLOCK | OFlag::O_CLOEXEC).unwrap();
         let stdin = Stdin::new(writing);
         assert_eq!(stdin.write(&vec![b'x'; MOST_PENDING + 1]), Ok(true));
-        assert_eq!(stdin.write(b"x"), Err(StdinError::Full));
+        assert_eq!(stdin.write(&vec![b'x'; 1024 * 1024]), Err(StdinError::Full));
     }
 }
