@@ -9,6 +9,7 @@
 #![allow(unreachable_pub)]
 
 mod bare;
+mod capture;
 mod load;
 mod many;
 mod processes;
@@ -46,6 +47,8 @@ fn main() {
     rows.push(processes::supervisorctl_version(&ours, &real));
     drop((ours, real));
     rows.extend(many::rows());
+    rows.extend(capture::yes());
+    rows.extend(capture::yes_with_events());
     print(&rows);
 }
 

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use crate::config::{AutoRestart, Group, Level, Logfile, Output, Process, Supervisord};
+use crate::config::{AutoRestart, Group, GroupKind, Level, Logfile, Output, Process, Supervisord};
 
 /// `[supervisord]` with everything below `dir`, in the background as far as logs go.
 pub(crate) fn supervisord(dir: &Path) -> Supervisord {
@@ -65,5 +65,6 @@ pub(crate) fn process(name: &str) -> Process {
 
 /// A group of programs.
 pub(crate) fn group(name: &str, priority: i32, processes: Vec<Process>) -> Arc<Group> {
-    Arc::new(Group { name: name.to_owned(), priority, processes: processes.into_iter().map(Arc::new).collect() })
+    let processes = processes.into_iter().map(Arc::new).collect();
+    Arc::new(Group { name: name.to_owned(), kind: GroupKind::Programs, priority, processes })
 }
