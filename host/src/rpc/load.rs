@@ -6,6 +6,7 @@ use plugin_api::{Fault, Value, abi::NamespaceObject, namespace};
 
 use super::{
     plugin_host::PluginHost,
+    plugins::{self, Plugins},
     powers::Powers,
     registry::{Origin, Registry, RegistryRef},
     result_handlers,
@@ -15,7 +16,7 @@ use crate::{
     config::{Config, ConfigError, Library, PluginSection},
     events::EventType,
     logger::Logger,
-    plugin::{self, PluginError, SearchPath},
+    plugin::{self, LibraryInfo, PluginError, SearchPath},
     supervisor::Supervisor,
 };
 
@@ -70,6 +71,7 @@ impl Registry {
         let (registry_ref, mut event_types) = (RegistryRef::default(), Vec::new());
         let search = SearchPath::new(&config.supervisord.plugin_path);
         let mut namespaces = Vec::new();
+        let mut loaded = Vec::new();
         for section in &config.rpcinterfaces {
             let PluginSection { name, place, factory, .. } = section;
             if name == "system" {
@@ -78,12 +80,17 @@ impl Registry {
             let (object, origin) = if factory.library == Library::BuiltIn {
                 (built_in(section, supervisor)?, Origin::Host)
             } else {
-                let (object, events) = load(section, &search, &registry_ref, supervisor, logger)?;
+                let (object, library, events) = load(section, &search, &registry_ref, supervisor, logger)?;
+                loaded.push((name.clone(), library));
                 event_types.extend(events);
                 (object, Origin::Plugin)
             };
             logger.info(format_args!("RPC interface '{name}' initialized"));
             namespaces.push((name.clone(), object, origin));
+        }
+        if config.rpcinterfaces.iter().all(|section| section.name != plugins::NAME) {
+            let object = Plugins::namespace(registry_ref.clone(), loaded);
+            namespaces.push((plugins::NAME.to_owned(), object, Origin::Host));
         }
         if namespaces.iter().all(|(name, ..)| name != SUPERVISOR) {
             // Not for clients, as the config has it; but plugins start and stop processes in any case.
@@ -120,7 +127,7 @@ fn load(
     registry_ref: &RegistryRef,
     supervisor: &Supervisor,
     logger: &Logger,
-) -> Result<(NamespaceObject, Vec<String>), BuildError> {
+) -> Result<(NamespaceObject, LibraryInfo, Vec<String>), BuildError> {
     let PluginSection { name, place, factory: spec, options } = section;
     let factory = plugin::load(spec, "rpcinterface", search)
         .map_err(|error| BuildError::Plugin { place: place.clone(), error: error.into() })?;
@@ -137,7 +144,7 @@ fn load(
     }
     let host = host_for(name, events.clone(), supervisor, logger, registry_ref);
     let object = factory.make(host, options.clone().into()).map_err(refused)?;
-    Ok((object, events))
+    Ok((object, factory.library().clone(), events))
 }
 
 /// The host as the plugin of that name sees it, which publishes events of these types.

@@ -5,11 +5,13 @@ mod guest;
 mod hooks;
 mod load;
 pub mod plugin_host;
+pub mod plugins;
 mod powers;
 mod registry;
 mod result_handlers;
 pub mod supervisor;
 pub mod system;
+mod tally;
 mod workers;
 
 pub use guest::Farewell;

@@ -1,7 +1,7 @@
 //! `#[rpc(…)]` and `#[ctl(…)]` on methods and parameters.
 
 use proc_macro2::Span;
-use syn::{Attribute, Error, LitStr, Result, Token, meta::ParseNestedMeta, spanned::Spanned};
+use syn::{Attribute, Error, Ident, LitStr, Result, Token, meta::ParseNestedMeta, spanned::Spanned};
 
 use crate::interface::Kind;
 
@@ -14,6 +14,7 @@ pub(crate) struct MethodOptions {
     pub(crate) returns: Option<LitStr>,
     pub(crate) usage: Option<LitStr>,
     pub(crate) complete: Option<LitStr>,
+    pub(crate) complete_with: Option<LitStr>,
     pub(crate) hook: Option<(Hook, Span)>,
 }
 
@@ -84,16 +85,31 @@ impl MethodOptions {
                     _ => Ok(()),
                 }
             }
+            (Kind::Ctl, "complete_with") => {
+                text(&meta, &mut options.complete_with)?;
+                match &options.complete_with {
+                    Some(function) if function.parse::<Ident>().is_err() => {
+                        Err(Error::new(function.span(), "write the name of a function of this `impl` block"))
+                    }
+                    _ => Ok(()),
+                }
+            }
             (Kind::Rpc, _) => {
                 let known = "`name = \"…\"`, `alias = \"…\"`, `nonblocking` and `returns = \"…\"`";
                 let hooks = "what the host calls has `on_start`, `on_event = \"…\"` or `on_shutdown`";
                 Err(meta.error(format!("unknown option; a method has {known}, and {hooks}")))
             }
-            (Kind::Ctl, _) => {
-                Err(meta.error("unknown option; a command has `name = \"…\"`, `usage = \"…\"` and `complete = \"…\"`"))
-            }
+            (Kind::Ctl, _) => Err(meta.error(
+                "unknown option; a command has `name = \"…\"`, `usage = \"…\"`, `complete = \"…\"` and \
+                 `complete_with = \"…\"`",
+            )),
         })?;
-        Ok(options)
+        match (&options.complete, &options.complete_with) {
+            (Some(_), Some(function)) => {
+                Err(Error::new(function.span(), "a command has `complete` or `complete_with`, not both"))
+            }
+            _ => Ok(options),
+        }
     }
 }
 
