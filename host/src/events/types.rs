@@ -103,11 +103,6 @@ mod tests {
         assert!(!includes("TICK_5", "TICK_60") && !includes("PROCESS_STATE_EXITED", "PROCESS_STATE_RUNNING"));
         assert!(!includes("PROCESS_GROUP", "PROCESS_LOG_STDOUT"));
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
 
     #[test]
     fn a_plugin_has_types_of_its_own() {

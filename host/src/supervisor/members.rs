@@ -138,7 +138,12 @@ mod tests {
 
     fn new(name: &str, processes: &[&str]) -> NewGroup {
         let processes = processes.iter().map(|name| Arc::new(fixtures::process(name))).collect();
-        let group = Arc::new(config::Group { name: name.to_owned(), priority: 1, processes });
+        let group = Arc::new(config::Group {
+            name: name.to_owned(),
+            kind: config::GroupKind::Programs,
+            priority: 1,
+            processes,
+        });
         NewGroup::new(&group, &fixtures::supervisord(Path::new("/tmp")), &[]).unwrap()
     }
 
