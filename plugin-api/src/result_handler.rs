@@ -69,6 +69,7 @@ mod tests {
     use super::*;
     use crate::{IntoParams, testing::FakeHost};
 
+    #[allow(clippy::unnecessary_wraps, reason = "the form of a handler is given")]
     fn patient(_: &Host, event: &Event, result: &[u8]) -> Result<Verdict, Fault> {
         match result {
             b"OK" => Ok(Verdict::Accept),

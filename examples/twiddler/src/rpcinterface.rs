@@ -126,6 +126,7 @@ fn level_of(level: Option<&Value>) -> Result<Level, Fault> {
 /// # Errors
 ///
 /// An option that it does not have.
+#[expect(clippy::needless_pass_by_value, reason = "the form of a factory is given")]
 pub fn make_twiddler_rpcinterface(supervisord: Host, config: Config) -> Result<TwiddlerNamespaceRPCInterface, Fault> {
     let Options { whitelist } = config.read()?;
     Ok(TwiddlerNamespaceRPCInterface { supervisord, whitelist })

@@ -163,6 +163,8 @@ fn serve(
     let outcome = supervisor.run();
     registry.stop_plugins(PLUGINS_FAREWELL);
     servers.stop();
+    // Plugins end when nobody holds them any more.
+    drop(registry);
     drop(pidfile);
     Ok(outcome)
 }

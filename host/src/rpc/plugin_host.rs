@@ -331,6 +331,36 @@ mod tests {
     }
 
     #[test]
+    fn ten_thousand_may_wait() {
+        struct Patient(Arc<tokio::sync::Semaphore>);
+        #[rpc_interface]
+        impl Patient {
+            pub async fn wait(&self) -> bool {
+                self.0.acquire().await.is_ok()
+            }
+        }
+        let (runtime, gate) = (runtime(), Arc::new(tokio::sync::Semaphore::new(0)));
+        let patient = ("patient".to_owned(), namespace(Arc::new(Patient(gate.clone()))), Origin::Plugin);
+        let registry = Registry::of(vec![patient]);
+        registry.run_on(runtime.handle());
+        runtime.block_on(async {
+            let mut calls = tokio::task::JoinSet::new();
+            for _ in 0..10_000 {
+                let registry = registry.clone();
+                calls.spawn(async move { registry.call("patient.wait", RVec::new()).await });
+            }
+            let methods = timeout(Duration::from_secs(20), registry.call("system.listMethods", RVec::new()));
+            assert!(methods.await.expect("nobody else waits").is_ok());
+            gate.add_permits(10_000);
+            while let Some(answer) =
+                timeout(Duration::from_secs(20), calls.join_next()).await.expect("all are answered")
+            {
+                assert_eq!(answer.unwrap(), Ok(true.into()));
+            }
+        });
+    }
+
+    #[test]
     fn only_the_server_wakes_a_plugin() {
         let (sender, receiver) = std::sync::mpsc::channel();
         let server = std::thread::Builder::new().name("server".to_owned());
