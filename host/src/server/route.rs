@@ -27,9 +27,9 @@ pub(super) async fn answer(
         Verdict::Granted => {
             let path = decoded(head.uri.path());
             match (route(&path), &head.method) {
-                (Route::Rpc, &Method::POST) => rpc2::call(&endpoint, &head.headers, body).await,
+                (Route::Rpc, &Method::POST) => rpc2::call(&endpoint, head.headers, body).await,
                 (Route::Elsewhere, &Method::POST) if endpoint.site.any_path => {
-                    rpc2::call(&endpoint, &head.headers, body).await
+                    rpc2::call(&endpoint, head.headers, body).await
                 }
                 (Route::Logtail, &Method::GET) => logtail::answer(&endpoint.server, Log::of_path(&path)).await,
                 (Route::MainLogtail, &Method::GET) => logtail::answer(&endpoint.server, Some(Log::Main)).await,
