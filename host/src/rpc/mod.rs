@@ -1,6 +1,7 @@
 //! XML-RPC methods: the table of all namespaces, where their code runs, and the namespaces that the host has itself.
 
 mod load;
+mod places;
 pub mod plugin_host;
 mod registry;
 pub mod supervisor;

@@ -53,6 +53,14 @@ pub enum BindError {
     /// The system refuses.
     #[error("Cannot open an HTTP server: socket.error reported {}", describe(.0))]
     Io(#[source] io::Error),
+    /// The system refuses to make the socket's file.
+    #[error("Cannot open an HTTP server: socket.error reported {}: {file}", describe(source))]
+    File {
+        /// The socket file.
+        file: String,
+        /// Why.
+        source: io::Error,
+    },
     /// `chown=` asks for what only root may do.
     #[error(
         "Not permitted to chown {file} to uid/gid ({uid}, {gid}); adjust \"sockchown\" value in config file or on \
@@ -81,6 +89,16 @@ fn describe(error: &io::Error) -> String {
     }
 }
 
+impl BindError {
+    /// With the name of the socket's file.
+    fn of(self, file: &Path) -> Self {
+        match self {
+            Self::Io(source) => Self::File { file: file.display().to_string(), source },
+            other => other,
+        }
+    }
+}
+
 impl From<io::Error> for BindError {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::AddrInUse { Self::InUse } else { Self::Io(error) }
@@ -101,7 +119,7 @@ impl Listeners {
             let socket = match &server.address {
                 ServerAddress::Inet { addresses, .. } => Socket::Inet(bind_inet(addresses)?),
                 ServerAddress::Unix { file, chmod, uid, gid } => {
-                    let (listener, file) = bind_unix(file, *chmod, *uid, *gid)?;
+                    let (listener, file) = bind_unix(file, *chmod, *uid, *gid).map_err(|error| error.of(file))?;
                     Socket::Unix(listener, file)
                 }
             };
@@ -307,7 +325,8 @@ mod tests {
         let file = directory.path().join("s.sock");
         fs::write(&file, "precious").unwrap();
         let error = Listeners::bind(&[unix(&file)]).unwrap_err();
-        assert_eq!(error.to_string(), "Cannot open an HTTP server: socket.error reported errno.EEXIST (17)");
+        let expected = "Cannot open an HTTP server: socket.error reported errno.EEXIST (17)";
+        assert_eq!(error.to_string(), format!("{expected}: {}", file.display()));
         assert_eq!(fs::read_to_string(&file).unwrap(), "precious");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
@@ -319,10 +338,12 @@ mod tests {
         assert!(error.to_string().starts_with("Another program is already listening on a port"));
 
         let error = Listeners::bind(&[unix(Path::new("/nonexistent/s.sock"))]).unwrap_err();
-        assert_eq!(error.to_string(), "Cannot open an HTTP server: socket.error reported errno.ENOENT (2)");
+        let expected = "Cannot open an HTTP server: socket.error reported errno.ENOENT (2): /nonexistent/s.sock";
+        assert_eq!(error.to_string(), expected);
 
         let error = Listeners::bind(&[unix(Path::new(&format!("/tmp/{}", "x".repeat(200))))]).unwrap_err();
-        assert_eq!(error.to_string(), "Cannot open an HTTP server: socket.error reported AF_UNIX path too long");
+        let expected = "Cannot open an HTTP server: socket.error reported AF_UNIX path too long: /tmp/xxx";
+        assert!(error.to_string().starts_with(expected), "{error}");
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! What each path leads to.
 
 use std::{
-    borrow::Cow,
     convert::Infallible,
     sync::{Arc, atomic::Ordering::Relaxed},
 };
@@ -16,6 +15,7 @@ use super::{
     rpc2,
     watch::Phase,
 };
+use crate::text::percent::decoded;
 
 /// Answers a request.
 pub(super) async fn answer(
@@ -79,24 +79,6 @@ fn route(path: &str) -> Route {
         _ if path.starts_with("/stylesheets") || path.starts_with("/images") => Route::Static,
         _ => Route::Elsewhere,
     }
-}
-
-/// A path without its percent signs. What is no UTF-8 then leads nowhere.
-fn decoded(path: &str) -> Cow<'_, str> {
-    if !path.contains('%') {
-        return Cow::Borrowed(path);
-    }
-    let mut bytes = Vec::with_capacity(path.len());
-    let mut rest = path.as_bytes();
-    while let Some((&byte, tail)) = rest.split_first() {
-        let escaped = (byte == b'%')
-            .then(|| tail.get(..2))
-            .flatten()
-            .and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
-        bytes.push(escaped.unwrap_or(byte));
-        rest = if escaped.is_some() { &tail[2..] } else { tail };
-    }
-    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[cfg(test)]

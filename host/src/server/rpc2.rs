@@ -34,7 +34,7 @@ pub(super) async fn call(endpoint: &Endpoint, mut headers: HeaderMap, body: Inco
     let refused = match body.size_hint().exact() {
         None => Some(StatusCode::LENGTH_REQUIRED),
         Some(0) if !headers.contains_key(CONTENT_LENGTH) => Some(StatusCode::LENGTH_REQUIRED),
-        Some(length) if length > endpoint.server.watchlist.limits().body as u64 => Some(StatusCode::PAYLOAD_TOO_LARGE),
+        Some(length) if length > endpoint.server.limits.body as u64 => Some(StatusCode::PAYLOAD_TOO_LARGE),
         Some(_) => None,
     };
     if let Some(status) = refused {
@@ -91,7 +91,7 @@ async fn large(endpoint: &Endpoint, result: Result<Value, Fault>) -> Bytes {
     };
     let size = result.as_ref().map_or(0, |value| xmlrpc::size_up_to(value, ANSWER_LIMIT));
     let answers = endpoint.server.answers.clone().acquire_many_owned(kib(size));
-    let Ok(memory) = tokio::time::timeout(endpoint.server.watchlist.limits().request, answers).await else {
+    let Ok(memory) = tokio::time::timeout(endpoint.server.limits.request, answers).await else {
         return encode(&Err(Fault::failed_with("too many large answers are on their way; try again later"))).into();
     };
     let bytes = endpoint.server.apart(move || encode(&result)).await;

@@ -373,7 +373,7 @@ pub(crate) fn post(path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
 
 pub(crate) fn call_body(method: &str, params: &[Value]) -> Vec<u8> {
     let mut body = Vec::new();
-    encode_call(method, params, &mut body);
+    encode_call(method, params, &mut body).unwrap();
     body
 }
 
