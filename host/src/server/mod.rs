@@ -51,7 +51,7 @@ pub use self::{
     logtail::{Log, LogFiles, log_files},
     watch::Limits,
 };
-use crate::{config::Credentials, logger::Logger, rpc::Registry, xmlrpc::ANSWER_LIMIT};
+use crate::{config::Credentials, logger::Logger, rpc::Registry};
 
 /// How long to wait before accepting again when the system has no file descriptor left.
 const BREATHER: Duration = Duration::from_millis(100);
@@ -235,7 +235,7 @@ async fn serve(
         builder,
         busy: Notify::new(),
         requests: Arc::new(Semaphore::new(limits.requests >> 10)),
-        answers: Arc::new(Semaphore::new((2 * ANSWER_LIMIT) >> 10)),
+        answers: Arc::new(Semaphore::new(limits.answers >> 10)),
         others: Arc::new(Semaphore::new(OTHER_THREADS)),
         limits: limits.clone(),
     });

@@ -17,6 +17,8 @@ use std::{
 use nix::sys::resource::{Resource, getrlimit};
 use parking_lot::Mutex;
 
+use crate::xmlrpc::ANSWER_LIMIT;
+
 /// So many bytes of a body have to come within the time that a request has.
 const PROGRESS: usize = 64 << 10;
 
@@ -27,6 +29,9 @@ pub struct Limits {
     pub body: usize,
     /// Of all larger requests' bodies together, in bytes; what comes when they are this many is answered with 503.
     pub requests: usize,
+    /// Of all larger answers together that clients have not yet read, in bytes; further ones wait as long as a request may
+    /// take, and then become a fault. At least one answer of the largest size must fit.
+    pub answers: usize,
     /// Of a request's line and headers together, in bytes; larger ones are answered with 431.
     pub head: usize,
     /// How many connections may be open to each server. At the limit one that was refused already is closed, or the one that has waited
@@ -54,6 +59,7 @@ impl Default for Limits {
         Self {
             body: 64 << 20,
             requests: 256 << 20,
+            answers: 2 * ANSWER_LIMIT,
             head: 64 << 10,
             connections: 4096,
             request: Duration::from_secs(30),

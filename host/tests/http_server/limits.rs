@@ -59,6 +59,29 @@ fn large_requests_share_what_memory_there_is() {
 }
 
 #[test]
+fn large_answers_share_what_memory_there_is() {
+    let server = Server::with(None, Limits { answers: 4 << 20, answer: Duration::from_secs(30), ..quick() });
+    let text = Value::from("x".repeat(5 << 19));
+    let mut client = server.connect();
+    for _ in 0..3 {
+        assert_eq!(
+            client.call("host.echo", std::slice::from_ref(&text)),
+            Ok(text.clone()),
+            "what is read takes nothing"
+        );
+    }
+    let mut unread = server.connect_unix();
+    unread.send(call("host.echo", std::slice::from_ref(&text)));
+    until("its answer counts", || match client.call("host.echo", std::slice::from_ref(&text)) {
+        Ok(_) => false,
+        Err(fault) => fault.text == "FAILED: too many large answers are on their way; try again later",
+    });
+    assert_eq!(server.status(echo()), 200, "small ones have nothing to do with it");
+    drop(unread);
+    until("it is given back", || client.call("host.echo", std::slice::from_ref(&text)).is_ok());
+}
+
+#[test]
 fn a_request_that_does_not_end_is_answered_with_408() {
     let server = Server::with(None, quick());
     let mut silent_head = server.connect();
