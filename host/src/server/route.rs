@@ -5,7 +5,11 @@ use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
 };
 
-use hyper::{Method, Request, Response, StatusCode, body::Incoming, header::WWW_AUTHENTICATE};
+use hyper::{
+    HeaderMap, Method, Request, Response, StatusCode, Version,
+    body::Incoming,
+    header::{CONNECTION, HeaderValue, WWW_AUTHENTICATE},
+};
 
 use super::{
     Endpoint,
@@ -23,7 +27,8 @@ pub(super) async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Answer>, Infallible> {
     let (head, body) = request.into_parts();
-    let response = match auth::check(endpoint.site.credentials.as_ref(), &head.headers) {
+    let stays = head.version == Version::HTTP_10 && asks_to_stay(&head.headers);
+    let mut response = match auth::check(endpoint.site.credentials.as_ref(), &head.headers) {
         Verdict::Granted => {
             let path = decoded(head.uri.path());
             match (route(&path), &head.method) {
@@ -49,8 +54,17 @@ pub(super) async fn answer(
         Verdict::Malformed => rpc2::refuse(&endpoint, &head.headers, body, StatusCode::BAD_REQUEST).await,
     };
     let whole = matches!(response.body(), Answer::Whole(_));
+    if stays && whole && !response.headers().contains_key(CONNECTION) {
+        // As Supervisor spells it; hyper would write it in lower case.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("Keep-Alive"));
+    }
     endpoint.watch.enter(if whole { Phase::Answer } else { Phase::Stream });
     Ok(response)
+}
+
+/// Whether a client that does not do so by itself wants to keep its connection.
+fn asks_to_stay(headers: &HeaderMap) -> bool {
+    headers.get(CONNECTION).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"keep-alive"))
 }
 
 /// What a path leads to.
