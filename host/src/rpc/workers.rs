@@ -20,14 +20,17 @@ use std::{
 
 use abi_stable::std_types::RVec;
 use parking_lot::Mutex;
-use plugin_api::{Fault, Reply, Value, abi::NamespaceObject};
+use plugin_api::{Fault, Reply, Value};
 use tokio::{
     runtime::{self, Handle},
     sync::Semaphore,
     task::JoinHandle,
 };
 
-use super::places::{PLACES, Places};
+use super::{
+    guest::Guest,
+    places::{PLACES, Places},
+};
 use crate::logger::Logger;
 
 /// How deep calls may be nested on one thread.
@@ -78,7 +81,7 @@ impl Workers {
     pub(super) async fn call(
         &self,
         caller: Caller,
-        object: Arc<NamespaceObject>,
+        object: Guest,
         method: String,
         params: RVec<Value>,
     ) -> Result<Reply, Fault> {

@@ -53,13 +53,15 @@ pub enum BindError {
     /// The system refuses.
     #[error("Cannot open an HTTP server: socket.error reported {}", describe(.0))]
     Io(#[source] io::Error),
-    /// The system refuses to make the socket's file.
-    #[error("Cannot open an HTTP server: socket.error reported {}: {file}", describe(source))]
-    File {
-        /// The socket file.
-        file: String,
-        /// Why.
-        source: io::Error,
+    /// The system refuses, and it is known where.
+    #[error("{error}\n  at {address} of [{section}]")]
+    At {
+        /// What it says.
+        error: Box<BindError>,
+        /// `127.0.0.1:80` or `/run/supervisor.sock`.
+        address: String,
+        /// Whose address that is.
+        section: String,
     },
     /// `chown=` asks for what only root may do.
     #[error(
@@ -90,12 +92,16 @@ fn describe(error: &io::Error) -> String {
 }
 
 impl BindError {
-    /// With the name of the socket's file.
-    fn of(self, file: &Path) -> Self {
-        match self {
-            Self::Io(source) => Self::File { file: file.display().to_string(), source },
-            other => other,
+    /// Supervisor leaves it at a number where the system refuses.
+    fn of(self, server: &HttpServer) -> Self {
+        if !matches!(self, Self::Io(_)) {
+            return self;
         }
+        let address = match &server.address {
+            ServerAddress::Inet { host, port, .. } => format!("{host}:{port}"),
+            ServerAddress::Unix { file, .. } => file.display().to_string(),
+        };
+        Self::At { error: Box::new(self), address, section: server.section.clone() }
     }
 }
 
@@ -117,12 +123,12 @@ impl Listeners {
         let mut listeners = Self::default();
         for server in servers {
             let socket = match &server.address {
-                ServerAddress::Inet { addresses, .. } => Socket::Inet(bind_inet(addresses)?),
+                ServerAddress::Inet { addresses, .. } => bind_inet(addresses).map(Socket::Inet),
                 ServerAddress::Unix { file, chmod, uid, gid } => {
-                    let (listener, file) = bind_unix(file, *chmod, *uid, *gid).map_err(|error| error.of(file))?;
-                    Socket::Unix(listener, file)
+                    bind_unix(file, *chmod, *uid, *gid).map(|(listener, file)| Socket::Unix(listener, file))
                 }
             };
+            let socket = socket.map_err(|error| error.of(server))?;
             listeners.sockets.push((socket, server.credentials.clone()));
         }
         Ok(listeners)
@@ -319,14 +325,19 @@ mod tests {
         assert!(file.exists());
     }
 
+    /// Supervisor's words, and where.
+    fn refusal(reason: &str, file: &Path) -> String {
+        let file = file.display();
+        format!("Cannot open an HTTP server: socket.error reported {reason}\n  at {file} of [unix_http_server]")
+    }
+
     #[test]
     fn a_file_that_is_no_socket_is_left_alone() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("s.sock");
         fs::write(&file, "precious").unwrap();
         let error = Listeners::bind(&[unix(&file)]).unwrap_err();
-        let expected = "Cannot open an HTTP server: socket.error reported errno.EEXIST (17)";
-        assert_eq!(error.to_string(), format!("{expected}: {}", file.display()));
+        assert_eq!(error.to_string(), refusal("errno.EEXIST (17)", &file));
         assert_eq!(fs::read_to_string(&file).unwrap(), "precious");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
@@ -337,13 +348,12 @@ mod tests {
         let error = Listeners::bind(&[inet(taken.local_addr().unwrap().port())]).unwrap_err();
         assert!(error.to_string().starts_with("Another program is already listening on a port"));
 
-        let error = Listeners::bind(&[unix(Path::new("/nonexistent/s.sock"))]).unwrap_err();
-        let expected = "Cannot open an HTTP server: socket.error reported errno.ENOENT (2): /nonexistent/s.sock";
-        assert_eq!(error.to_string(), expected);
+        let (nowhere, long) = (Path::new("/nonexistent/s.sock"), format!("/tmp/{}", "x".repeat(200)));
+        let error = Listeners::bind(&[unix(nowhere)]).unwrap_err();
+        assert_eq!(error.to_string(), refusal("errno.ENOENT (2)", nowhere));
 
-        let error = Listeners::bind(&[unix(Path::new(&format!("/tmp/{}", "x".repeat(200))))]).unwrap_err();
-        let expected = "Cannot open an HTTP server: socket.error reported AF_UNIX path too long: /tmp/xxx";
-        assert!(error.to_string().starts_with(expected), "{error}");
+        let error = Listeners::bind(&[unix(Path::new(&long))]).unwrap_err();
+        assert_eq!(error.to_string(), refusal("AF_UNIX path too long", Path::new(&long)));
     }
 
     #[test]

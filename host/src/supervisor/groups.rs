@@ -264,6 +264,18 @@ impl State {
         Some(ids)
     }
 
+    /// The files that were made for `AUTO` logs.
+    pub(super) fn auto_logs(&self) -> Vec<PathBuf> {
+        let of_process = |process: &Process| {
+            let auto = |output: &config::Output, target: &Target| match output.logfile {
+                config::Logfile::Auto => target.path.clone(),
+                _ => None,
+            };
+            [auto(&process.config.stdout, &process.stdout), auto(&process.config.stderr, &process.stderr)]
+        };
+        self.processes.values().flat_map(of_process).flatten().collect()
+    }
+
     /// When the next process is due.
     pub(super) fn next_deadline(&self, may_start: bool) -> Option<Time> {
         self.processes.values().filter_map(|process| process.machine.next_deadline(&process.config, may_start)).min()
