@@ -259,7 +259,9 @@ async fn serve(
     // An error is the end of the sender, which is as good.
     let _ = stopping.wait_for(|stop| *stop).await;
     doors.iter().for_each(tokio::task::JoinHandle::abort);
-    watchlists.iter().for_each(|watchlist| watchlist.finish());
+    for watchlist in &watchlists {
+        watchlist.finish();
+    }
     let _ = tokio::time::timeout(limits.farewell, async {
         while watchlists.iter().any(|watchlist| watchlist.len() > 0) {
             tokio::time::sleep(Duration::from_millis(2)).await;
