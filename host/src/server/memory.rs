@@ -16,9 +16,9 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Told how many connections are open now, says whether a crowd has left since it was last asked.
-    pub(super) fn is_left_by(&mut self, open: usize) -> bool {
-        self.most = self.most.max(open);
+    /// Told how many connections are open and how many there were since it was last asked, says whether a crowd has left.
+    pub(super) fn is_left_by(&mut self, open: usize, most: usize) -> bool {
+        self.most = self.most.max(most);
         let left = self.most >= CROWD && open <= self.most / 4;
         if left {
             self.most = open;
@@ -45,7 +45,8 @@ mod tests {
     fn a_crowd_leaves_once() {
         let mut memory = Memory::default();
         let left: Vec<_> =
-            [10, 0, 400, 300, 101, 100, 100, 0, 80, 20, 0].iter().map(|&open| memory.is_left_by(open)).collect();
+            [10, 0, 400, 300, 101, 100, 100, 0, 80, 20, 0].iter().map(|&open| memory.is_left_by(open, open)).collect();
         assert_eq!(left, [false, false, false, false, false, true, false, true, false, true, false]);
+        assert!(memory.is_left_by(0, 200), "one that nobody looked at while it was there");
     }
 }

@@ -349,8 +349,9 @@ async fn sweep(server: Arc<Server>, watchlists: Vec<Arc<Watchlist>>) {
         ticks.tick().await;
         loop {
             ticks.tick().await;
-            let open = watchlists.iter().map(|watchlist| watchlist.sweep()).sum();
-            if memory.is_left_by(open) {
+            let swept = watchlists.iter().map(|watchlist| watchlist.sweep());
+            let (open, most) = swept.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+            if memory.is_left_by(open, most) {
                 server.apart(memory::give_back).await;
             }
             if open == 0 {

@@ -222,6 +222,8 @@ pub(super) struct Watchlist {
 struct Connections {
     next: u64,
     open: HashMap<u64, Arc<Watch>>,
+    /// The most that were open since the last sweep.
+    most: usize,
     ending: bool,
 }
 
@@ -260,13 +262,15 @@ impl Watchlist {
         connections.next += 1;
         let watch = Arc::new(Watch::new(self.clock.clone()));
         connections.open.insert(id, watch.clone());
+        connections.most = connections.most.max(connections.open.len());
         Ok(Admission { id, watch, list: self.clone() })
     }
 
-    /// One tick of the clock: ends what took too long. Says how many connections are left to be watched.
-    pub(super) fn sweep(&self) -> usize {
+    /// One tick of the clock: ends what took too long. Says how many connections are left to be watched,
+    /// and how many there were at most since the tick before.
+    pub(super) fn sweep(&self) -> (usize, usize) {
         let now = self.clock.fetch_add(1, Relaxed).wrapping_add(1);
-        let connections = self.connections.lock();
+        let mut connections = self.connections.lock();
         for watch in connections.open.values() {
             if watch.order() != Order::None {
                 continue;
@@ -286,7 +290,8 @@ impl Watchlist {
                 _ => {}
             }
         }
-        connections.open.len()
+        let open = connections.open.len();
+        (open, std::mem::replace(&mut connections.most, open))
     }
 
     /// Admits no more, closes what waits and lets the others finish.
