@@ -1,83 +1,17 @@
-//! What `[eventlistener:x]` and `[fcgi-program:x]` have besides the keys of a program.
+//! What `[fcgi-program:x]` has besides the keys of a program.
 //!
-//! Both are checked as far as Supervisor checks them, and then refused: nothing runs them yet.
+//! It is checked as far as Supervisor checks it, and then refused: nothing runs it yet.
 
 use super::{
     accounts::colon_separated_user_group,
     datatypes::{octal, port_number, process_or_group_name},
-    options::{eventlistener as of_listener, fcgi_program as of_fcgi, program},
+    options::{fcgi_program as of_fcgi, program},
     programs::Programs,
     reader::Reader,
     sections::Section,
     unsupported,
 };
 use crate::text::repr::repr;
-
-/// What `events=` accepts.
-const EVENT_TYPES: [&str; 27] = [
-    "EVENT",
-    "PROCESS_STATE",
-    "PROCESS_STATE_STOPPED",
-    "PROCESS_STATE_EXITED",
-    "PROCESS_STATE_STARTING",
-    "PROCESS_STATE_STOPPING",
-    "PROCESS_STATE_BACKOFF",
-    "PROCESS_STATE_FATAL",
-    "PROCESS_STATE_RUNNING",
-    "PROCESS_STATE_UNKNOWN",
-    "PROCESS_COMMUNICATION",
-    "PROCESS_COMMUNICATION_STDOUT",
-    "PROCESS_COMMUNICATION_STDERR",
-    "PROCESS_LOG",
-    "PROCESS_LOG_STDOUT",
-    "PROCESS_LOG_STDERR",
-    "REMOTE_COMMUNICATION",
-    "SUPERVISOR_STATE_CHANGE",
-    "SUPERVISOR_STATE_CHANGE_RUNNING",
-    "SUPERVISOR_STATE_CHANGE_STOPPING",
-    "TICK",
-    "TICK_5",
-    "TICK_60",
-    "TICK_3600",
-    "PROCESS_GROUP",
-    "PROCESS_GROUP_ADDED",
-    "PROCESS_GROUP_REMOVED",
-];
-
-/// Checks `[eventlistener:x]`.
-pub(super) fn eventlistener<'a>(programs: &Programs<'a>, name: &str, section: &'a Section) {
-    let reader = programs.reader(section);
-    let section_name = &section.name;
-    reader.get(&of_listener::priority);
-    let buffer_size = reader.get(&of_listener::buffer_size);
-    if buffer_size < 1 {
-        let message = format!("[{section_name}] section sets invalid buffer_size ({buffer_size})");
-        reader.fail(of_listener::buffer_size.key, message);
-    }
-    let result_handler = reader.get(&of_listener::result_handler);
-    if !result_handler.contains(':') {
-        let message = format!("{result_handler} cannot be resolved within [{section_name}]");
-        reader.fail(of_listener::result_handler.key, message);
-    }
-    let events = reader.get_list(&of_listener::events);
-    if events.is_empty() {
-        reader.fail(of_listener::events.key, format!("[{section_name}] section requires an \"events\" line"));
-    }
-    for event in events.iter().map(|event| event.to_uppercase()) {
-        if !EVENT_TYPES.contains(&event.as_str()) {
-            reader.fail(of_listener::events.key, format!("Unknown event type {event} in [{section_name}] events"));
-        }
-    }
-    if reader.get(&program::redirect_stderr) {
-        let message = format!(
-            "[{section_name}] section sets redirect_stderr=true but this is not allowed because it will interfere with \
-             the eventlistener protocol"
-        );
-        reader.fail(program::redirect_stderr.key, message);
-    }
-    programs.processes(section, name);
-    unsupported::section(&reader);
-}
 
 /// Checks `[fcgi-program:x]` that no group has taken.
 pub(super) fn fcgi_program<'a>(programs: &Programs<'a>, name: &str, section: &'a Section) {
@@ -144,25 +78,6 @@ mod tests {
 
     fn errors(text: &str) -> Vec<String> {
         Files::with(text).errors().iter().map(|error| error.message.clone()).collect()
-    }
-
-    #[test]
-    fn listeners_are_checked_before_they_are_refused() {
-        let first = |lines: &str| errors(&format!("[eventlistener:l]\ncommand=x\n{lines}\n")).swap_remove(0);
-        assert!(first("events=TICK_5,process_log").ends_with("main.conf, line 2) is not supported yet"));
-        assert_eq!(first(""), "[eventlistener:l] section requires an \"events\" line");
-        assert_eq!(first("events=TICK_5,"), "Unknown event type  in [eventlistener:l] events");
-        assert_eq!(first("events=nope"), "Unknown event type NOPE in [eventlistener:l] events");
-        assert_eq!(first("events=TICK_5\nbuffer_size=0"), "[eventlistener:l] section sets invalid buffer_size (0)");
-        assert_eq!(
-            first("events=TICK_5\nredirect_stderr=true"),
-            "[eventlistener:l] section sets redirect_stderr=true but this is not allowed because it will interfere with \
-             the eventlistener protocol"
-        );
-        assert_eq!(first("events=TICK_5\nresult_handler=x"), "x cannot be resolved within [eventlistener:l]");
-        assert!(
-            first("events=TICK_5\nstartsecs=x").starts_with("invalid literal for int() with base 10: 'x' in section")
-        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod accounts;
 mod client;
 pub mod datatypes;
 mod error;
+mod eventlistener;
 mod expand;
 mod find;
 mod include;
@@ -40,6 +41,8 @@ pub use overrides::{CommandLineOption, Overrides};
 
 pub use plugin_api::Level;
 use plugin_api::abi::Member;
+
+use crate::events::EventType;
 
 /// Everything `supervisord` takes from its config file.
 #[derive(Clone, Debug)]
@@ -204,15 +207,37 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
-/// A process group: from `[program:x]` (one of its own name) or `[group:x]`.
+/// A process group: from `[program:x]` or `[eventlistener:x]` (one of its own name), or from `[group:x]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
     /// Its name.
     pub name: String,
+    /// What it is besides a group of processes.
+    pub kind: GroupKind,
     /// Lower starts earlier and stops later.
     pub priority: i32,
     /// In order of priority, then name.
     pub processes: Vec<Arc<Process>>,
+}
+
+/// What a process group is besides a group of processes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum GroupKind {
+    /// `[program:x]`, `[group:x]`: nothing.
+    Programs,
+    /// `[eventlistener:x]`: a pool whose processes are sent events.
+    EventListener(EventListenerPool),
+}
+
+/// What `[eventlistener:x]` has besides the keys of a program.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventListenerPool {
+    /// How many events may wait for a listener that is ready, at least 1.
+    pub buffer_size: usize,
+    /// The types of events that it is sent, in order, each once.
+    pub events: Vec<EventType>,
+    /// Who judges the answers of its listeners.
+    pub result_handler: FactorySpec,
 }
 
 /// One process of a program: all that is needed to run it.

@@ -64,7 +64,7 @@ pub(super) fn plugin(kind: Kind, name: &str, reader: &Reader<'_>, sections: &Sec
 
 impl FactorySpec {
     /// `LIBRARY[.MODULE…]:FACTORY`. With a `/` the library is a path, relative to the file of `place`.
-    fn parse(text: &str, place: &Place) -> Option<Self> {
+    pub(super) fn parse(text: &str, place: &Place) -> Option<Self> {
         let (library, factory) = text.rsplit_once(':')?;
         let (library, factory) = (library.trim(), factory.trim());
         if library.is_empty() || factory.is_empty() || factory.contains('/') {

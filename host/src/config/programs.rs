@@ -3,9 +3,10 @@
 use std::{cell::RefCell, collections::BTreeMap, ops::Range, sync::Arc};
 
 use super::{
-    Group, Level, Logfile, Message, Output, Process,
+    Group, GroupKind, Level, Logfile, Message, Output, Process,
     datatypes::process_or_group_name,
     error::Collector,
+    eventlistener,
     expand::Names,
     listeners,
     options::{Opt, group as of_group, program as options},
@@ -45,7 +46,7 @@ impl<'a> Programs<'a> {
             groups.extend(self.homogeneous(name, section));
         }
         for (name, section) in self.sections.with_prefix("eventlistener:") {
-            listeners::eventlistener(self, name, section);
+            groups.extend(eventlistener::eventlistener(self, name, section));
         }
         let left = self.sections.with_prefix("fcgi-program:").filter(|(_, section)| !taken.contains(&&*section.name));
         for (name, section) in left {
@@ -97,7 +98,7 @@ impl<'a> Programs<'a> {
                 unsupported::section(&self.reader(program));
             }
         }
-        Some(self.assemble(name, priority, processes))
+        Some(self.assemble(name, priority, GroupKind::Programs, processes))
     }
 
     /// `[program:x]` that no group has taken: a group of its own name.
@@ -106,11 +107,11 @@ impl<'a> Programs<'a> {
         let name = reader.check_section(process_or_group_name(name))?;
         let priority = reader.get(&options::priority);
         let processes = self.processes(section, &name);
-        Some(self.assemble(name, priority, processes))
+        Some(self.assemble(name, priority, GroupKind::Programs, processes))
     }
 
     /// Processes in order, those with the same name reduced to the last one.
-    fn assemble(&self, name: String, priority: i32, mut processes: Vec<Process>) -> Group {
+    pub(super) fn assemble(&self, name: String, priority: i32, kind: GroupKind, mut processes: Vec<Process>) -> Group {
         let all = processes.len();
         let mut names = std::collections::HashSet::new();
         processes.reverse();
@@ -119,7 +120,7 @@ impl<'a> Programs<'a> {
             self.warn(format!("Several processes of the group {name} have the same name, the last of them is used"));
         }
         processes.sort_by(|a, b| (a.priority, &a.name).cmp(&(b.priority, &b.name)));
-        Group { name, priority, processes: processes.into_iter().map(Arc::new).collect() }
+        Group { name, kind, priority, processes: processes.into_iter().map(Arc::new).collect() }
     }
 
     fn warn(&self, text: String) {
@@ -174,8 +175,6 @@ impl<'a> Programs<'a> {
         let command = reader.find(&options::command);
         let name = reader.names.expand(&template.name, options::process_name.key);
         let name = reader.check(options::process_name.key, name);
-        unsupported::output(reader, &stdout, STDOUT.keys());
-        unsupported::output(reader, &stderr, STDERR.keys());
         let mut environment = self.environment.clone();
         environment.extend(own_environment);
         Some(Process {
@@ -304,12 +303,6 @@ struct Channel {
     syslog: &'static Opt<bool>,
     capture_maxbytes: &'static Opt<u64>,
     events_enabled: &'static Opt<bool>,
-}
-
-impl Channel {
-    fn keys(&self) -> [&'static str; 4] {
-        [self.capture_maxbytes.key, self.events_enabled.key, self.syslog.key, self.logfile.key]
-    }
 }
 
 const STDOUT: Channel = Channel {
@@ -557,21 +550,12 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_work_yet_is_refused_where_it_stands() {
-        for line in [
-            "stdout_capture_maxbytes=1MB",
-            "stderr_capture_maxbytes=1",
-            "stdout_events_enabled=true",
-            "stderr_events_enabled=on",
-            "stdout_syslog=true",
-            "stderr_logfile=syslog",
-        ] {
-            assert_eq!(
-                program_error(line),
-                format!("{line} in [program:x] (HERE/main.conf, line 4) is not supported yet")
-            );
-        }
-        program("stdout_capture_maxbytes=0\nstdout_events_enabled=false\nstdout_syslog=no\n");
+    fn capture_events_and_syslog_are_what_the_lines_say() {
+        let process = program("stdout_capture_maxbytes=1MB\nstdout_events_enabled=true\nstderr_logfile=syslog\n");
+        let (stdout, stderr) = (&process.stdout, &process.stderr);
+        assert_eq!((stdout.capture_maxbytes, stdout.events_enabled, stdout.syslog), (1 << 20, true, false));
+        assert_eq!((stderr.capture_maxbytes, stderr.events_enabled, stderr.syslog), (0, false, true));
+        assert_eq!((&stdout.logfile, &stderr.logfile), (&Logfile::Auto, &Logfile::None));
         assert!(program_error("stdout_capture_maxbytes=1M").starts_with("invalid literal"));
     }
 }

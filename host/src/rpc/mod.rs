@@ -4,9 +4,11 @@ mod guest;
 mod load;
 mod places;
 pub mod plugin_host;
+pub mod plugins;
 mod registry;
 pub mod supervisor;
 pub mod system;
+mod tally;
 mod workers;
 
 pub use guest::Farewell;

@@ -1,23 +1,21 @@
 //! Does what the state machines say: spawns, signals, tells.
 
-use std::{sync::Arc, time::SystemTime};
+use std::time::SystemTime;
 
 use nix::errno::Errno;
-use parking_lot::MutexGuard;
 use tokio::sync::oneshot;
 
 use super::{
     Inner,
     groups::{Process, ProcessId, State, Status},
+    lookup::Found,
     signal::kill,
 };
 use crate::{
     config::Level,
     events::Event,
     process::{
-        output::ChildOutput,
         signals,
-        spawn::{SpawnError, Spawned, spawn},
         state::{Action, Exit, Input},
     },
     states::ProcessState,
@@ -26,8 +24,18 @@ use crate::{
 /// What a client asks of one process. It is done by the supervisor thread, between two of its own duties.
 pub(super) enum Request {
     Start(ProcessId, oneshot::Sender<Result<Status, Refused>>),
-    Stop { id: ProcessId, waited_for: bool, answer: oneshot::Sender<Result<Status, Refused>> },
-    Signal { id: ProcessId, signal: i32, answer: oneshot::Sender<Result<Status, Refused>> },
+    Stop {
+        id: ProcessId,
+        waited_for: bool,
+        answer: oneshot::Sender<Result<Status, Refused>>,
+    },
+    Signal {
+        id: ProcessId,
+        signal: i32,
+        answer: oneshot::Sender<Result<Status, Refused>>,
+    },
+    /// A look for the executable of a process is over at last.
+    Found(ProcessId, Found),
 }
 
 /// Why a request was not carried out.
@@ -51,22 +59,16 @@ pub enum Refused {
 }
 
 impl Inner {
-    /// Carries out a request. Answers whether it spawned.
-    pub(super) fn request(&self, request: Request) -> bool {
+    /// Carries out a request.
+    pub(super) fn request(&self, request: Request) {
         match request {
-            Request::Start(id, answer) => {
-                let result = self.start(id);
-                let spawned = result.is_ok();
-                let _ = answer.send(result);
-                spawned
-            }
+            Request::Start(id, answer) => self.start(id, answer),
+            Request::Found(id, found) => self.to_spawn.lock().found(id, found),
             Request::Stop { id, waited_for, answer } => {
                 let _ = answer.send(self.stop(id, waited_for));
-                false
             }
             Request::Signal { id, signal, answer } => {
                 let _ = answer.send(self.signal(id, signal));
-                false
             }
         }
     }
@@ -75,16 +77,23 @@ impl Inner {
         Ok(self.groups.lock().processes.get(&id).ok_or(Refused::Gone)?.machine.state())
     }
 
-    fn start(&self, id: ProcessId) -> Result<Status, Refused> {
+    fn start(&self, id: ProcessId, answer: oneshot::Sender<Result<Status, Refused>>) {
+        if let Err(refused) = self.may_start(id) {
+            let _ = answer.send(Err(refused));
+            return;
+        }
+        if let Some(process) = self.groups.lock().processes.get_mut(&id) {
+            process.starter = Some(answer);
+        }
+        self.step(id, Input::Start);
+    }
+
+    fn may_start(&self, id: ProcessId) -> Result<(), Refused> {
         if self.is_stopping() {
             return Err(Refused::Stopping);
         }
         match self.state_of(id)? {
-            ProcessState::Stopped | ProcessState::Exited | ProcessState::Fatal => {
-                let started = self.step(id, Input::Start).ok_or(Refused::Gone)?;
-                // With startsecs=0 it is RUNNING at once, and so the client is told.
-                Ok(self.step(id, Input::Tick { may_start: true }).unwrap_or(started))
-            }
+            ProcessState::Stopped | ProcessState::Exited | ProcessState::Fatal => Ok(()),
             state => Err(Refused::NotStartable(state)),
         }
     }
@@ -104,7 +113,8 @@ impl Inner {
     fn signal(&self, id: ProcessId, signal: i32) -> Result<Status, Refused> {
         let state = self.groups.lock();
         let process = state.processes.get(&id).ok_or(Refused::Gone)?;
-        if !process.machine.state().is_signallable() {
+        // One that is not spawned yet has no pid, and 0 would be our own process group.
+        if !process.machine.state().is_signallable() || process.machine.pid() == 0 {
             return Err(Refused::NotRunning(process.machine.state()));
         }
         let (name, pid, how) = (&process.config.name, process.machine.pid(), signals::name(signal));
@@ -119,10 +129,8 @@ impl Inner {
         }
     }
 
-    /// Gives one input to one process and does all that follows from it.
-    ///
-    /// Only the supervisor thread does this, so nothing changes while the lock is open for a spawn: readers need not
-    /// wait for a fork.
+    /// Gives one input to one process and does all that follows from it, save that a spawn waits for its
+    /// [turn](super::spawns). Only the supervisor thread does this.
     pub(super) fn step(&self, id: ProcessId, input: Input) -> Option<Status> {
         let mut next = Some(input);
         let mut state = self.groups.lock();
@@ -130,14 +138,17 @@ impl Inner {
             let State { processes, by_pid, .. } = &mut *state;
             let process = processes.get_mut(&id)?;
             match input {
-                Input::Spawned(pid) => drop(by_pid.insert(pid, id)),
+                Input::Spawned(pid) => {
+                    by_pid.insert(pid, id);
+                    // With startsecs=0 it is RUNNING at once.
+                    next = Some(Input::Tick { may_start: true });
+                }
                 Input::Reaped(_) => drop(by_pid.remove(&process.machine.pid())),
                 _ => {}
             }
-            let mut spawns = false;
             for action in process.machine.step(&process.config, self.now(), input) {
                 match action {
-                    Action::Spawn => spawns = true,
+                    Action::Spawn => self.to_spawn.lock().want(id),
                     Action::Kill { pid, signal, as_group } => next = self.kill(process, pid, signal, as_group),
                     Action::Log(level, line) => self.logger.log(level, line),
                     Action::Changed(change) => {
@@ -149,37 +160,16 @@ impl Inner {
                     }
                 }
             }
-            if spawns {
-                let launch = Arc::clone(&process.launch);
-                let result = MutexGuard::unlocked(&mut state, || {
-                    let command = launch.command().map_err(|error| SpawnError::from(error.to_string()))?;
-                    self.reserve.lock().with(|| spawn(&launch, &command), |error| error.no_descriptors)
-                });
-                next = Some(match result {
-                    Ok(spawned) => self.spawned(state.processes.get_mut(&id)?, spawned),
-                    Err(SpawnError { text, no_descriptors: true }) => Input::SpawnHindered(text),
-                    Err(SpawnError { text, .. }) => Input::SpawnFailed(text),
-                });
-            }
         }
-        let process = state.processes.get(&id)?;
+        let process = state.processes.get_mut(&id)?;
         process.announce();
-        Some(process.watch.borrow().clone())
-    }
-
-    fn spawned(&self, process: &mut Process, spawned: Spawned) -> Input {
-        let Spawned { pid, stdin, stdout, stderr } = spawned;
-        process.run = self.next_run();
-        process.stdin = Some(Arc::new(stdin));
-        self.output.add(ChildOutput {
-            run: process.run,
-            process: process.config.name.clone(),
-            group: process.group.clone(),
-            pid,
-            stdout: (stdout, process.stdout.clone()),
-            stderr: stderr.map(|stderr| (stderr, process.stderr.clone())),
-        });
-        Input::Spawned(pid)
+        let status = process.watch.borrow().clone();
+        if !process.machine.awaits_spawn()
+            && let Some(starter) = process.starter.take()
+        {
+            let _ = starter.send(Ok(status.clone()));
+        }
+        Some(status)
     }
 
     fn kill(&self, process: &Process, pid: i32, signal: i32, as_group: bool) -> Option<Input> {

@@ -9,10 +9,11 @@ use std::{
     time::SystemTime,
 };
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
+use super::drive::Refused;
 use crate::{
-    config::{self, Config},
+    config::{self, Config, GroupKind},
     events::Channel,
     process::{
         launch::Launch,
@@ -44,6 +45,7 @@ pub struct Status {
 #[derive(Debug)]
 pub(super) struct Process {
     pub(super) group: String,
+    pub(super) is_listener: bool,
     pub(super) config: Arc<config::Process>,
     pub(super) machine: Machine,
     pub(super) launch: Arc<Launch>,
@@ -52,6 +54,8 @@ pub(super) struct Process {
     /// Names the present run to the output thread.
     pub(super) run: u64,
     pub(super) stdin: Option<Arc<Stdin>>,
+    /// Who asked for the start that goes on. Answered when it was spawned, or could not be.
+    pub(super) starter: Option<oneshot::Sender<Result<Status, Refused>>>,
     /// The wall clock is for people only; decisions use the machine's monotonic time.
     pub(super) started: Option<SystemTime>,
     pub(super) stopped: Option<SystemTime>,
@@ -62,32 +66,36 @@ impl Process {
     /// May wait: makes the files of `AUTO` logs, and asks for the groups of the user.
     fn new(
         config: &Arc<config::Process>,
-        group: &str,
+        group: &config::Group,
         supervisord: &config::Supervisord,
         environment: &[(OsString, OsString)],
         made: &mut Vec<PathBuf>,
     ) -> io::Result<Self> {
         let mut target = |output: &config::Output, channel| {
-            Target::new(output, &config.name, || {
+            Target::new(output, || {
                 let path = auto::create(&supervisord.childlogdir, &config.name, channel, &supervisord.identifier)?;
                 made.push(path.clone());
                 Ok(path)
             })
         };
+        let is_listener = matches!(group.kind, GroupKind::EventListener(_));
         let stdout = target(&config.stdout, Channel::Stdout)?;
+        let stdout = if is_listener { stdout.of_protocol() } else { stdout };
         // Of stderr that goes to stdout nothing is left to log.
         let stderr = if config.redirect_stderr { Target::default() } else { target(&config.stderr, Channel::Stderr)? };
         let machine = Machine::new();
         let status = status(&machine);
         Ok(Self {
-            group: group.to_owned(),
+            group: group.name.clone(),
+            is_listener,
             config: Arc::clone(config),
             machine,
-            launch: Arc::new(Launch::new(config, group, supervisord, environment)),
+            launch: Arc::new(Launch::new(config, &group.name, supervisord, environment)),
             stdout,
             stderr,
             run: 0,
             stdin: None,
+            starter: None,
             started: None,
             stopped: None,
             watch: watch::Sender::new(status),
@@ -145,7 +153,7 @@ impl NewGroup {
     ) -> io::Result<Self> {
         let mut new = Self { config: Arc::clone(config), processes: Vec::new(), made: Vec::new() };
         for process in &config.processes {
-            new.processes.push(Process::new(process, &config.name, supervisord, environment, &mut new.made)?);
+            new.processes.push(Process::new(process, config, supervisord, environment, &mut new.made)?);
         }
         Ok(new)
     }
@@ -264,6 +272,22 @@ impl State {
         Some(ids)
     }
 
+    /// The processes that are due, by priority.
+    pub(super) fn due(&self, now: Time, may_start: bool) -> Vec<ProcessId> {
+        let mut due = Vec::new();
+        for (index, group) in self.groups.iter().enumerate() {
+            for id in &group.processes {
+                let process = &self.processes[id];
+                let deadline = process.machine.next_deadline(&process.config, may_start);
+                if deadline.is_some_and(|deadline| deadline <= now) {
+                    due.push(((group.config.priority, index, process.config.priority), *id));
+                }
+            }
+        }
+        due.sort_by_key(|(key, _)| *key);
+        due.into_iter().map(|(_, id)| id).collect()
+    }
+
     /// The files that were made for `AUTO` logs.
     pub(super) fn auto_logs(&self) -> Vec<PathBuf> {
         let of_process = |process: &Process| {
@@ -306,7 +330,7 @@ mod tests {
                 .iter()
                 .map(|&(name, priority)| Arc::new(config::Process { priority, ..fixtures::process(name) }))
                 .collect();
-            Arc::new(config::Group { name: name.to_owned(), priority, processes })
+            Arc::new(config::Group { name: name.to_owned(), kind: GroupKind::Programs, priority, processes })
         };
         let supervisord = fixtures::supervisord(Path::new("/tmp"));
         let mut state = State::default();
@@ -345,6 +369,8 @@ mod tests {
         let state = state();
         assert_eq!(names(&state, &state.by_priority()), ["cat", "a", "b"]);
         assert_eq!(names(&state, &state.by_name()), ["cat", "a", "b"]);
+        assert_eq!(names(&state, &state.due(Time::ZERO, true)), ["cat", "a", "b"]);
+        assert!(state.due(Time::ZERO, false).is_empty());
     }
 
     #[test]
@@ -381,7 +407,9 @@ mod tests {
             process.stderr.logfile = config::Logfile::Auto;
             Arc::new(process)
         };
-        let group = |processes| Arc::new(config::Group { name: "g".to_owned(), priority: 1, processes });
+        let kind = GroupKind::Programs;
+        let group =
+            |processes| Arc::new(config::Group { name: "g".to_owned(), kind: kind.clone(), priority: 1, processes });
 
         let half = group(vec![auto("a"), auto("no/such/folder")]);
         assert!(NewGroup::new(&half, &supervisord, &[]).is_err());

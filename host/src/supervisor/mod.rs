@@ -3,19 +3,27 @@
 //! [`Supervisor::run`] is the whole of the main thread. It alone spawns, signals and reaps, and it never waits for
 //! anything but its own poll: log lines and output go to the output thread through a queue, clients leave requests
 //! in another and are answered through channels, and the lock around what is known is held by anybody for one unit of
-//! work. The only look at a disk is for the executable of a program, right before it is started.
+//! work. For the executable of a program, right before it is started, threads of their own look at the disk.
 //!
 //! All decisions use a monotonic clock; the wall clock is only reported.
 
+mod descriptors;
 mod drive;
+#[cfg(test)]
+mod fixtures;
 mod groups;
 mod info;
+mod listeners;
+mod lookup;
+mod requests;
 mod restart;
 mod run;
 mod signal;
+mod spawns;
+mod ticks;
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::HashSet,
     ffi::OsString,
     fmt,
     future::Future,
@@ -40,7 +48,10 @@ pub use self::{
 use self::{
     drive::Request,
     groups::{NewGroup, State},
+    lookup::{Look, Lookups},
+    requests::Requests,
     run::Reactor,
+    spawns::ToSpawn,
 };
 use crate::{
     config::{self, Config, ConfigErrors, Overrides},
@@ -48,6 +59,7 @@ use crate::{
     logger::Logger,
     process::{
         command::CommandError,
+        launch::Launch,
         output::{OutputHandle, auto},
         reserve::Reserve,
         state::Time,
@@ -86,13 +98,13 @@ struct Inner {
     /// What programs inherit.
     environment: Vec<(OsString, OsString)>,
     groups: Mutex<State>,
-    /// `None` once nobody looks any more.
-    requests: Mutex<Option<VecDeque<Request>>>,
-    waker: Waker,
+    requests: Arc<Requests>,
+    lookups: Lookups,
     reactor: Mutex<Option<Reactor>>,
     last_run: AtomicU64,
-    /// The supervisor thread's alone.
+    /// The supervisor thread's alone, as is the next one.
     reserve: Mutex<Reserve>,
+    to_spawn: Mutex<ToSpawn>,
 }
 
 impl fmt::Debug for Supervisor {
@@ -112,7 +124,7 @@ impl Inner {
 
     fn set_state(&self, state: SupervisorState) {
         self.state.store(state as i32, Ordering::Release);
-        self.wake();
+        self.requests.wake();
     }
 
     fn now(&self) -> Time {
@@ -121,11 +133,6 @@ impl Inner {
 
     fn next_run(&self) -> u64 {
         self.last_run.fetch_add(1, Ordering::Relaxed)
-    }
-
-    fn wake(&self) {
-        // It fails only where the poll is gone, and then nobody needs to be woken.
-        let _ = self.waker.wake();
     }
 }
 
@@ -149,13 +156,31 @@ impl Supervisor {
     /// leaves its directory. Makes the `AUTO` logs; fails where it cannot. Those that it made are removed again if it is
     /// dropped without having run.
     pub fn new(config: Config, overrides: Overrides, logger: Logger, output: OutputHandle) -> io::Result<Self> {
+        Self::with_look(config, overrides, logger, output, Box::new(Launch::command))
+    }
+
+    fn with_look(
+        config: Config,
+        overrides: Overrides,
+        logger: Logger,
+        output: OutputHandle,
+        look: Look,
+    ) -> io::Result<Self> {
         let environment: Vec<_> = std::env::vars_os().collect();
         let groups = groups::all(&config, &environment)?;
         for group in &groups.groups {
+            listeners::added(&group.config, &output);
             output.bus().publish(Event::ProcessGroupAdded { group: group.config.name.clone() });
         }
+        if let Some((level, text)) = groups.complain_of_limit() {
+            logger.log(level, text);
+        }
         let reactor = Reactor::new()?;
-        let waker = Waker::new(reactor.registry(), run::WAKER)?;
+        let requests = Arc::new(Requests::new(Waker::new(reactor.registry(), run::WAKER)?));
+        let lookups = {
+            let requests = Arc::clone(&requests);
+            Lookups::new(look, Box::new(move |id, found| requests.push(Request::Found(id, found))))
+        };
         Ok(Self(Arc::new(Inner {
             config: Mutex::new(Arc::new(config)),
             overrides,
@@ -168,11 +193,12 @@ impl Supervisor {
             pid: std::process::id(),
             environment,
             groups: Mutex::new(groups),
-            requests: Mutex::new(Some(VecDeque::new())),
-            waker,
+            requests,
+            lookups,
             reactor: Mutex::new(Some(reactor)),
             last_run: AtomicU64::new(1),
             reserve: Mutex::new(Reserve::new()),
+            to_spawn: Mutex::default(),
         })))
     }
 
@@ -271,18 +297,35 @@ impl Supervisor {
             return Ok(false);
         }
         let mut new = NewGroup::new(group, &self.config().supervisord, &self.0.environment)?;
-        let added = self.0.groups.lock().add(&mut new);
-        if !added {
-            return Ok(false);
+        let complaint = {
+            let mut state = self.0.groups.lock();
+            // Said once, not again with each group that follows.
+            let is_known = state.complain_of_limit().is_some();
+            if !state.add(&mut new) {
+                return Ok(false);
+            }
+            // Under the same lock: before one of its processes starts.
+            listeners::added(group, &self.0.output);
+            state.complain_of_limit().filter(|_| !is_known)
+        };
+        if let Some((level, text)) = complaint {
+            self.0.logger.log(level, text);
         }
         self.bus().publish(Event::ProcessGroupAdded { group: group.name.clone() });
-        self.0.wake();
+        self.0.requests.wake();
         Ok(true)
     }
 
     /// Forgets a group. `None` where there is none of that name, `Some(false)` where some of its processes still run.
     pub fn remove_group(&self, name: &str) -> Option<bool> {
-        let removed = self.0.groups.lock().remove(name);
+        let removed = {
+            let mut state = self.0.groups.lock();
+            let removed = state.remove(name);
+            if removed == Some(true) {
+                self.0.output.remove_pool(name);
+            }
+            removed
+        };
         if removed == Some(true) {
             self.bus().publish(Event::ProcessGroupRemoved { group: name.to_owned() });
         }
@@ -305,6 +348,12 @@ impl Supervisor {
         let gone = |name: &String| config.groups.iter().all(|group| group.name != *name);
         changes[2] = state.groups.iter().map(|group| group.config.name.clone()).filter(gone).collect();
         changes
+    }
+
+    /// How many events a pool of event listeners has discarded because its buffer was full; `None` where there is no
+    /// such pool.
+    pub fn discarded_events(&self, pool: &str) -> Option<u64> {
+        self.0.output.discarded_events(pool)
     }
 
     /// The config of every process that was read last, in the order of the groups, with what became of it.
@@ -379,7 +428,7 @@ impl Supervisor {
     /// when it was spawned, or could not be.
     pub fn start(&self, id: ProcessId) -> impl Future<Output = Result<Status, Refused>> + Send + use<> {
         let (answer, answered) = oneshot::channel();
-        self.send(Request::Start(id, answer));
+        self.0.requests.push(Request::Start(id, answer));
         answer_of(answered)
     }
 
@@ -391,22 +440,15 @@ impl Supervisor {
         waited_for: bool,
     ) -> impl Future<Output = Result<Status, Refused>> + Send + use<> {
         let (answer, answered) = oneshot::channel();
-        self.send(Request::Stop { id, waited_for, answer });
+        self.0.requests.push(Request::Stop { id, waited_for, answer });
         answer_of(answered)
     }
 
     /// Sends a signal to a process that is RUNNING, STARTING or STOPPING.
     pub fn signal(&self, id: ProcessId, signal: i32) -> impl Future<Output = Result<Status, Refused>> + Send + use<> {
         let (answer, answered) = oneshot::channel();
-        self.send(Request::Signal { id, signal, answer });
+        self.0.requests.push(Request::Signal { id, signal, answer });
         answer_of(answered)
-    }
-
-    fn send(&self, request: Request) {
-        if let Some(requests) = self.0.requests.lock().as_mut() {
-            requests.push_back(request);
-        }
-        self.0.wake();
     }
 
     /// Sends `data` to the stdin of a process, without waiting for it to be read. `None` where it does not run.

@@ -58,7 +58,7 @@ impl Inner {
         // An end that was asked for meanwhile stays one.
         let (running, restarting) = (SupervisorState::Running as i32, SupervisorState::Restarting as i32);
         let _ = self.state.compare_exchange(running, restarting, SeqCst, SeqCst);
-        self.wake();
+        self.requests.wake();
     }
 
     /// The same for a signal: the supervisor thread goes on while another one thinks about it.

@@ -3,7 +3,7 @@
 use std::{
     io::{self, ErrorKind},
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use mio::{Events, Interest, Poll, Token, net::UnixStream};
@@ -13,22 +13,20 @@ use signal_hook::{
     iterator::{backend::SignalDelivery, exfiltrator::SignalOnly},
 };
 
-use super::{Inner, Outcome, groups::ProcessId};
+use super::{Inner, Outcome, listeners::LastWords, ticks::Ticks};
 use crate::{
     events::Event,
     process::{
-        reap::{adopts_orphans, has_any_ended, reap, reap_any},
+        reap::{adopts_orphans, any_ended, reap, reap_any},
         signals,
         state::{Input, Time},
     },
-    states::{ProcessState, SupervisorState},
+    states::SupervisorState,
 };
 
 pub(super) const WAKER: Token = Token(0);
 const SIGNALS: Token = Token(1);
 
-/// How many processes are spawned before signals and deaths are looked at again.
-const SPAWNS_PER_TURN: usize = 16;
 const SHUTDOWN_REPORT_INTERVAL: Duration = Duration::from_secs(3);
 
 /// What the supervisor thread waits on. Signals are caught from the moment this is made.
@@ -55,21 +53,36 @@ impl Reactor {
     }
 }
 
+/// The time since 1970.
+fn wall() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
 impl Inner {
     /// Runs until the supervisor is told to end and all processes have.
     pub(super) fn run(self: &Arc<Self>, mut reactor: Reactor) -> Outcome {
         let mut events = Events::with_capacity(8);
         let mut next_report = None;
         let adopts = adopts_orphans();
+        let mut last_words = LastWords::default();
+        let mut ticks = Ticks::new(self.now(), wall());
         self.output.bus().publish(Event::SupervisorRunning);
         loop {
             self.reap(adopts);
             let busy = self.requests() | self.tick();
+            self.spawn_all();
+            for tick in ticks.take(self.now(), wall()) {
+                self.output.bus().publish(tick);
+            }
             let stopping = self.is_stopping();
-            if stopping && self.shut_down(&mut next_report) {
+            if stopping && self.shut_down(&mut next_report, &mut last_words) {
                 break;
             }
-            let timeout = if busy { Some(Duration::ZERO) } else { self.timeout(next_report) };
+            let timeout = if busy {
+                Some(Duration::ZERO)
+            } else {
+                self.timeout([next_report, Some(ticks.next_deadline()), last_words.next_look()])
+            };
             match reactor.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() != ErrorKind::Interrupted => {
                     self.logger.critical(format_args!("could not wait for events: {error}"));
@@ -86,14 +99,13 @@ impl Inner {
         for signal in reactor.signals.pending() {
             self.received(signal);
         }
-        // Whoever still waits for an answer learns that there is none.
-        self.requests.lock().take();
+        self.requests.close();
         if self.state() == SupervisorState::Restarting { Outcome::Restart } else { Outcome::Exit }
     }
 
-    fn timeout(&self, next_report: Option<Time>) -> Option<Duration> {
+    fn timeout(&self, others: [Option<Time>; 3]) -> Option<Duration> {
         let deadline = self.groups.lock().next_deadline(!self.is_stopping());
-        let next = deadline.into_iter().chain(next_report).min()?;
+        let next = deadline.into_iter().chain(others.into_iter().flatten()).min()?;
         // mio rounds up to the milliseconds of epoll, so this is never too early.
         Some(next.saturating_sub(self.now()))
     }
@@ -140,9 +152,23 @@ impl Inner {
     }
 
     fn reap_ours(&self) -> Result<(), Errno> {
-        if !has_any_ended() {
-            return Ok(());
+        let is_ours = |pid| {
+            let state = self.groups.lock();
+            state.by_pid.contains_key(&pid) || state.strays.contains(&pid)
+        };
+        while let Some(pid) = any_ended() {
+            if !is_ours(pid) {
+                // It may hide ours for as long as nobody waits for it.
+                return self.reap_each();
+            }
+            if let Some(exit) = reap(pid)? {
+                self.reaped(pid, exit);
+            }
         }
+        Ok(())
+    }
+
+    fn reap_each(&self) -> Result<(), Errno> {
         let pids: Vec<_> = {
             let state = self.groups.lock();
             state.by_pid.keys().chain(&state.strays).copied().collect()
@@ -157,12 +183,9 @@ impl Inner {
 
     /// Does what clients ask for. Answers whether more is waiting.
     fn requests(&self) -> bool {
-        let mut spawned = 0;
-        while spawned < SPAWNS_PER_TURN {
-            let Some(request) = self.requests.lock().as_mut().and_then(std::collections::VecDeque::pop_front) else {
-                return false;
-            };
-            spawned += usize::from(self.request(request));
+        while !self.to_spawn.lock().is_full() {
+            let Some(request) = self.requests.pop() else { return false };
+            self.request(request);
         }
         true
     }
@@ -171,40 +194,26 @@ impl Inner {
     fn tick(&self) -> bool {
         let may_start = !self.is_stopping();
         let now = self.now();
-        let is_due = |deadline: Option<Time>| deadline.is_some_and(|due| due <= now);
-        let due: Vec<ProcessId> = {
-            let state = self.groups.lock();
-            if !is_due(state.next_deadline(may_start)) {
-                return false;
-            }
-            let mut due = state.by_priority();
-            due.retain(|id| {
-                let process = &state.processes[id];
-                is_due(process.machine.next_deadline(&process.config, may_start))
-            });
-            due
-        };
-        let mut spawned = 0;
+        let due = self.groups.lock().due(now, may_start);
         for id in due {
-            let status = self.step(id, Input::Tick { may_start });
-            spawned += usize::from(status.is_some_and(|status| status.state == ProcessState::Starting));
-            if spawned == SPAWNS_PER_TURN {
+            if self.to_spawn.lock().is_full() {
                 return true;
             }
+            self.step(id, Input::Tick { may_start });
         }
         false
     }
 
     /// Takes the next step down: stops the groups of the highest priority number that still have something to stop.
     /// Answers whether nothing is left.
-    fn shut_down(&self, next_report: &mut Option<Time>) -> bool {
+    fn shut_down(&self, next_report: &mut Option<Time>, last_words: &mut LastWords) -> bool {
         if next_report.is_none() {
             self.output.bus().publish(Event::SupervisorStopping);
         }
         loop {
             let last = self.groups.lock().last_unstopped();
             let Some(last) = last else { return true };
-            for &id in &last {
+            for id in self.to_stop_now(last.clone(), last_words) {
                 self.step(id, Input::Shutdown);
             }
             // Where nothing ran, as in BACKOFF, the next lower groups follow at once.
@@ -224,16 +233,12 @@ impl Inner {
 
 #[cfg(test)]
 mod tests {
-    use std::{process::Command, sync::Arc, time::Instant};
+    use std::process::Command;
 
     use nix::sys::wait::{Id, WaitPidFlag, waitid};
 
-    use crate::{
-        config::{self, Config, Overrides},
-        process::{fixtures, output},
-        states::ProcessState,
-        supervisor::Supervisor,
-    };
+    use super::super::fixtures::AtWork;
+    use crate::{config, process::fixtures, states::ProcessState};
 
     #[test]
     fn a_child_that_a_plugin_started_is_left_to_it() {
@@ -241,34 +246,9 @@ mod tests {
         let pid = nix::unistd::Pid::from_raw(stranger.id().try_into().unwrap());
         waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT).unwrap();
 
-        let dir = tempfile::tempdir().unwrap();
         let process = config::Process { command: "/bin/true".to_owned(), startsecs: 0, ..fixtures::process("ours") };
-        let process = Arc::new(process);
-        let group = Arc::new(config::Group { name: "ours".to_owned(), priority: 1, processes: vec![process] });
-        let config = Config {
-            file: dir.path().join("supervisord.conf"),
-            here: dir.path().to_owned(),
-            supervisord: fixtures::supervisord(dir.path()),
-            servers: Vec::new(),
-            groups: vec![group],
-            rpcinterfaces: Vec::new(),
-            messages: Vec::new(),
-        };
-        let (output, logger) = output::start(&config.supervisord).unwrap();
-        let supervisor = Supervisor::new(config, Overrides::default(), logger, output.clone()).unwrap();
-        let runs = std::thread::spawn({
-            let supervisor = supervisor.clone();
-            move || supervisor.run()
-        });
-        let begin = Instant::now();
-        let ours = |state| supervisor.by_name()[0].state == state;
-        while !ours(ProcessState::Exited) {
-            assert!(begin.elapsed().as_secs() < 20, "the stranger hides our own");
-            std::thread::yield_now();
-        }
+        let supervisor = AtWork::with([process]);
+        supervisor.wait("ours", |info| info.state == ProcessState::Exited);
         assert_eq!(stranger.wait().unwrap().code(), Some(7));
-        supervisor.shutdown();
-        runs.join().unwrap();
-        output.stop(std::time::Duration::from_secs(5));
     }
 }
