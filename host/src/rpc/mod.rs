@@ -4,6 +4,7 @@ mod data_dir;
 mod guest;
 mod hooks;
 mod load;
+mod places;
 pub mod plugin_host;
 pub mod plugins;
 mod powers;

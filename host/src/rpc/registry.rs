@@ -107,7 +107,7 @@ impl Registry {
 
     /// The places where the code of a namespace runs that is not in the table.
     pub(super) fn workers(&self, name: &str) -> Workers {
-        Workers::new(name, self.pool.clone())
+        Workers::new(name, self.pool.clone(), self.logger.clone())
     }
 
     pub(super) fn referred(
@@ -160,7 +160,7 @@ impl Registry {
         self.namespaces.push(Namespace {
             object,
             origin,
-            workers: Workers::new(name, self.pool.clone()),
+            workers: Workers::new(name, self.pool.clone(), self.logger.clone()),
             name: name.to_owned(),
             tally: Tally::default(),
         });
@@ -279,7 +279,7 @@ impl Registry {
     /// How many threads the blocking pool needs so that no namespace ever waits for another's.
     pub fn most_threads(&self) -> usize {
         // And two: for the host's own futures, and for result handlers.
-        super::workers::PLACES * (2 * self.namespaces.len() + 2)
+        super::places::PLACES * (2 * self.namespaces.len() + 2)
     }
 }
 
