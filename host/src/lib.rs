@@ -24,4 +24,6 @@ pub mod server;
 pub mod daemon;
 pub mod server_options;
 
+pub mod check_config;
+
 pub mod ctl;

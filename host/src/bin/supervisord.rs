@@ -1,14 +1,15 @@
 //! `supervisord`: starts programs and keeps them running.
 
-use std::{io::Write as _, process::ExitCode, time::Duration};
+use std::{io::Write as _, path::PathBuf, process::ExitCode, time::Duration};
 
 use supervisor_host::{
+    check_config,
     config::{Config, Logfile, Overrides, Supervisord},
     daemon::{self, Pidfile, Restart},
     process::{output, signals},
     rpc::Registry,
     server::{Limits, Listeners, log_files},
-    server_options::{self, Command, HELP},
+    server_options::{self, Command, Format, HELP},
     supervisor::{Outcome, Supervisor},
     text::complain::complain,
     version,
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
             print(&format!("{}\n", version::SUPERVISOR));
             Ok(())
         }
+        Ok(Command::Check { configuration, overrides, format }) => return check(configuration, &overrides, format),
         Ok(Command::Run { configuration, overrides }) => {
             server_options::load(configuration, &overrides).and_then(|config| run(config, *overrides))
         }
@@ -41,6 +43,15 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn check(configuration: Option<PathBuf>, overrides: &Overrides, format: Format) -> ExitCode {
+    let report = check_config::check(configuration, overrides, format);
+    print(&report.stdout);
+    if !report.stderr.is_empty() {
+        complain(report.stderr.trim_end());
+    }
+    if report.is_good { ExitCode::SUCCESS } else { ExitCode::from(2) }
 }
 
 fn print(text: &str) {

@@ -4,12 +4,6 @@
 
 use super::{Logfile, Output, Supervisord, error::ConfigError, options, reader::Reader};
 
-/// Refuses a whole section.
-pub(super) fn section(reader: &Reader<'_>) {
-    let (name, place) = (&reader.section.name, &reader.section.place);
-    reader.fail_section(format!("[{name}] ({place}) is not supported yet"));
-}
-
 /// Refuses the activity log in syslog.
 pub(super) fn supervisord(reader: &Reader<'_>, supervisord: &Supervisord) -> Result<(), ConfigError> {
     if supervisord.logfile != Logfile::Syslog {

@@ -12,12 +12,14 @@ use super::{
 use crate::{
     config::{Config, Library, PluginSection},
     logger::Logger,
-    plugin::{self, PluginError, SearchPath},
+    plugin::{self, Factory, PluginError, SearchPath},
     supervisor::Supervisor,
 };
 
 /// What stands after the colon for Supervisor's own interface.
 const MAIN: &str = "make_main_rpcinterface";
+/// The namespace of what every supervisord has.
+const RESERVED: &str = "system";
 
 /// Why an RPC interface could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +65,7 @@ impl Registry {
         let mut namespaces = Vec::new();
         for section in &config.rpcinterfaces {
             let PluginSection { name, place, factory, .. } = section;
-            if name == "system" {
+            if name == RESERVED {
                 return Err(BuildError::Reserved(place.clone()));
             }
             let (object, origin) = if factory.library == Library::BuiltIn {
@@ -78,7 +80,20 @@ impl Registry {
     }
 }
 
+/// Finds what would make the interface of a section, and makes nothing.
+pub fn look_up(section: &PluginSection, search: &SearchPath) -> Result<(), BuildError> {
+    if section.name == RESERVED {
+        return Err(BuildError::Reserved(section.place.clone()));
+    }
+    if section.factory.library == Library::BuiltIn { check_built_in(section) } else { find(section, search).map(drop) }
+}
+
 fn built_in(section: &PluginSection, supervisor: &Supervisor) -> Result<NamespaceObject, BuildError> {
+    check_built_in(section)?;
+    Ok(namespace(Arc::new(SupervisorInterface::new(supervisor.clone()))))
+}
+
+fn check_built_in(section: &PluginSection) -> Result<(), BuildError> {
     let PluginSection { name, place, factory, options } = section;
     if factory.factory != MAIN {
         return Err(BuildError::NotBuiltIn { spec: factory.text.clone(), place: place.clone() });
@@ -91,7 +106,12 @@ fn built_in(section: &PluginSection, supervisor: &Supervisor) -> Result<Namespac
             fault: Fault::bad_arguments_with(format_args!("it takes no options, and has '{}'", option.name)),
         });
     }
-    Ok(namespace(Arc::new(SupervisorInterface::new(supervisor.clone()))))
+    Ok(())
+}
+
+fn find(section: &PluginSection, search: &SearchPath) -> Result<Factory, BuildError> {
+    plugin::load(&section.factory, "rpcinterface", search)
+        .map_err(|error| BuildError::Plugin { place: section.place.clone(), error: error.into() })
 }
 
 fn load(
@@ -102,8 +122,7 @@ fn load(
     logger: &Logger,
 ) -> Result<NamespaceObject, BuildError> {
     let PluginSection { name, place, factory: spec, options } = section;
-    let factory = plugin::load(spec, "rpcinterface", search)
-        .map_err(|error| BuildError::Plugin { place: place.clone(), error: error.into() })?;
+    let factory = find(section, search)?;
     let state = {
         let supervisor = supervisor.clone();
         Arc::new(move || supervisor.state())

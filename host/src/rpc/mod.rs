@@ -7,5 +7,5 @@ pub mod supervisor;
 pub mod system;
 mod workers;
 
-pub use load::BuildError;
+pub use load::{BuildError, look_up};
 pub use registry::{Origin, Registry};

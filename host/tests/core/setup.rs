@@ -9,7 +9,9 @@ use std::{
 };
 
 use supervisor_host::{
-    config::{AutoRestart, Config, Group, GroupKind, Level, Logfile, Output, Overrides, Process, Supervisord},
+    config::{
+        AutoRestart, Config, Group, GroupKind, Level, Logfile, Numbering, Output, Overrides, Process, Supervisord,
+    },
     logger::Logger,
     process::output::{self, OutputHandle},
     states::ProcessState,
@@ -181,6 +183,7 @@ pub(crate) fn program(name: &str, command: &str) -> Process {
         redirect_stderr: false,
         environment: Vec::new(),
         serverurl: None,
+        numbering: Numbering::default(),
     }
 }
 
