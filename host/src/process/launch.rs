@@ -72,7 +72,12 @@ impl Launch {
         }
     }
 
-    /// The file to execute and its arguments, as they are now.
+    /// The process.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The file to execute and its arguments, as they are now. Looks at the file system, which may take for ever.
     pub fn command(&self) -> Result<Command, CommandError> {
         Command::find(&self.command, self.path.as_deref())
     }

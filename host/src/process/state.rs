@@ -91,7 +91,8 @@ pub enum Input {
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Spawn the process, then say [`Input::Spawned`], [`Input::SpawnFailed`] or [`Input::SpawnHindered`].
+    /// Spawn the process, then say [`Input::Spawned`], [`Input::SpawnFailed`] or [`Input::SpawnHindered`]. That may take
+    /// its time; it is to be said, and done, only while the machine [awaits it](Machine::awaits_spawn).
     Spawn,
     /// Send a signal; if that fails for another reason than that the process is gone, say [`Input::KillFailed`].
     Kill {
@@ -175,6 +176,11 @@ impl Machine {
         self.state == ProcessState::Stopping
     }
 
+    /// Whether it was to be spawned and nobody has said yet what came of it.
+    pub fn awaits_spawn(&self) -> bool {
+        self.state == ProcessState::Starting && self.pid == 0
+    }
+
     /// When the next [`Input::Tick`] is due. [`Time::ZERO`] is at once.
     pub fn next_deadline(&self, rules: &config::Process, may_start: bool) -> Option<Time> {
         match self.state {
@@ -192,7 +198,7 @@ impl Machine {
         let mut out = Vec::new();
         match input {
             Input::Start => self.start(now, &mut out),
-            Input::Spawned(pid) => self.spawned(rules, pid, &mut out),
+            Input::Spawned(pid) => self.spawned(rules, now, pid, &mut out),
             Input::SpawnFailed(why) => self.spawn_failed(now, why, true, &mut out),
             Input::SpawnHindered(why) => self.spawn_failed(now, why, false, &mut out),
             Input::Stop { waited_for } => {
@@ -222,14 +228,17 @@ impl Machine {
         self.spawnerr = None;
         self.exitstatus = None;
         self.next_stop_report = None;
+        // Until it is spawned, and who knows when that is.
+        self.deadline = None;
         self.started = now;
         self.starts += 1;
         self.change(ProcessState::Starting, true, out);
         out.push(Action::Spawn);
     }
 
-    fn spawned(&mut self, rules: &config::Process, pid: i32, out: &mut Vec<Action>) {
+    fn spawned(&mut self, rules: &config::Process, now: Time, pid: i32, out: &mut Vec<Action>) {
         self.pid = pid;
+        self.started = now;
         self.deadline = Some(self.started + seconds(rules.startsecs));
         out.push(Action::Log(Level::Info, format!("spawned: '{}' with pid {pid}", rules.name)));
     }
@@ -254,10 +263,12 @@ impl Machine {
 
     fn stop(&mut self, rules: &config::Process, now: Time, out: &mut Vec<Action>) {
         match self.state {
-            ProcessState::Backoff => {
+            // There is no process: one has failed, or is not spawned yet.
+            ProcessState::Backoff | ProcessState::Starting if self.pid == 0 => {
+                let state = self.state.name();
                 out.push(Action::Log(
                     Level::Debug,
-                    format!("Attempted to kill {}, which is in BACKOFF state.", rules.name),
+                    format!("Attempted to kill {}, which is in {state} state.", rules.name),
                 ));
                 self.deadline = None;
                 self.change(ProcessState::Stopped, true, out);

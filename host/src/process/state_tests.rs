@@ -333,3 +333,39 @@ fn a_start_that_others_hinder_is_tried_again_and_does_not_count() {
         assert_eq!(story.at(second * 1_000).tick(), ["BACKOFF>STARTING", "spawn"]);
     }
 }
+
+#[test]
+fn until_it_is_spawned_nothing_is_due_and_a_stop_is_the_end() {
+    let mut story = Story::of(process("cat"));
+    story.step(Input::Start);
+    assert!(story.machine.awaits_spawn());
+    assert_eq!(story.deadline(), None);
+    assert!(story.at(100_000).tick().is_empty(), "however long that takes");
+    assert_eq!(
+        story.step(Input::Stop { waited_for: true }),
+        ["Debug Attempted to kill cat, which is in STARTING state.", "STARTING>STOPPED"]
+    );
+    assert!(!story.machine.awaits_spawn());
+    assert_eq!(story.step(Input::Start), ["STOPPED>STARTING", "spawn"]);
+    assert_eq!(
+        story.step(Input::Shutdown),
+        ["Debug Attempted to kill cat, which is in STARTING state.", "STARTING>STOPPED"]
+    );
+}
+
+#[test]
+fn startsecs_count_from_the_spawn() {
+    let mut story = Story::of(process("cat"));
+    story.step(Input::Start);
+    story.at(5_000).step(Input::Spawned(5));
+    assert_eq!(story.deadline(), Some(6_000));
+}
+
+#[test]
+fn a_retry_does_not_become_running_before_it_is_spawned() {
+    let mut story = Story::of(process("cat"));
+    story.step(Input::Start);
+    story.step(Input::SpawnFailed("no".to_owned()));
+    assert_eq!(story.at(1_000).tick(), ["BACKOFF>STARTING", "spawn"]);
+    assert!(story.at(50_000).tick().is_empty());
+}

@@ -9,12 +9,14 @@ use tokio::sync::oneshot;
 use super::{
     Inner,
     groups::{Process, ProcessId, State, Status},
+    lookup::Found,
     signal::kill,
 };
 use crate::{
     config::Level,
     events::Event,
     process::{
+        launch::Launch,
         output::ChildOutput,
         signals,
         spawn::{SpawnError, Spawned, spawn},
@@ -26,8 +28,18 @@ use crate::{
 /// What a client asks of one process. It is done by the supervisor thread, between two of its own duties.
 pub(super) enum Request {
     Start(ProcessId, oneshot::Sender<Result<Status, Refused>>),
-    Stop { id: ProcessId, waited_for: bool, answer: oneshot::Sender<Result<Status, Refused>> },
-    Signal { id: ProcessId, signal: i32, answer: oneshot::Sender<Result<Status, Refused>> },
+    Stop {
+        id: ProcessId,
+        waited_for: bool,
+        answer: oneshot::Sender<Result<Status, Refused>>,
+    },
+    Signal {
+        id: ProcessId,
+        signal: i32,
+        answer: oneshot::Sender<Result<Status, Refused>>,
+    },
+    /// A look for the executable of a process is over at last.
+    Found(ProcessId, Found),
 }
 
 /// Why a request was not carried out.
@@ -54,12 +66,8 @@ impl Inner {
     /// Carries out a request. Answers whether it spawned.
     pub(super) fn request(&self, request: Request) -> bool {
         match request {
-            Request::Start(id, answer) => {
-                let result = self.start(id);
-                let spawned = result.is_ok();
-                let _ = answer.send(result);
-                spawned
-            }
+            Request::Start(id, answer) => self.start(id, answer),
+            Request::Found(id, found) => self.found(id, found),
             Request::Stop { id, waited_for, answer } => {
                 let _ = answer.send(self.stop(id, waited_for));
                 false
@@ -75,18 +83,40 @@ impl Inner {
         Ok(self.groups.lock().processes.get(&id).ok_or(Refused::Gone)?.machine.state())
     }
 
-    fn start(&self, id: ProcessId) -> Result<Status, Refused> {
+    fn start(&self, id: ProcessId, answer: oneshot::Sender<Result<Status, Refused>>) -> bool {
+        if let Err(refused) = self.may_start(id) {
+            let _ = answer.send(Err(refused));
+            return false;
+        }
+        if let Some(process) = self.groups.lock().processes.get_mut(&id) {
+            process.starter = Some(answer);
+        }
+        self.step(id, Input::Start);
+        true
+    }
+
+    fn may_start(&self, id: ProcessId) -> Result<(), Refused> {
         if self.is_stopping() {
             return Err(Refused::Stopping);
         }
         match self.state_of(id)? {
-            ProcessState::Stopped | ProcessState::Exited | ProcessState::Fatal => {
-                let started = self.step(id, Input::Start).ok_or(Refused::Gone)?;
-                // With startsecs=0 it is RUNNING at once, and so the client is told.
-                Ok(self.step(id, Input::Tick { may_start: true }).unwrap_or(started))
-            }
+            ProcessState::Stopped | ProcessState::Exited | ProcessState::Fatal => Ok(()),
             state => Err(Refused::NotStartable(state)),
         }
+    }
+
+    /// The executable of a process was found, or not, so late that nobody knows whether that matters any more.
+    fn found(&self, id: ProcessId, found: Found) -> bool {
+        let mut state = self.groups.lock();
+        let Some(process) = state.processes.get(&id) else { return false };
+        // One that is stopping may meanwhile have been started again, and that one may be up already.
+        if !process.machine.awaits_spawn() || self.is_stopping() {
+            return false;
+        }
+        let launch = Arc::clone(&process.launch);
+        let input = self.spawn(&mut state, id, &launch, found);
+        drop(state);
+        input.is_some_and(|input| self.step(id, input).is_some())
     }
 
     fn stop(&self, id: ProcessId, waited_for: bool) -> Result<Status, Refused> {
@@ -104,7 +134,8 @@ impl Inner {
     fn signal(&self, id: ProcessId, signal: i32) -> Result<Status, Refused> {
         let state = self.groups.lock();
         let process = state.processes.get(&id).ok_or(Refused::Gone)?;
-        if !process.machine.state().is_signallable() {
+        // One that is not spawned yet has no pid, and 0 would be our own process group.
+        if !process.machine.state().is_signallable() || process.machine.pid() == 0 {
             return Err(Refused::NotRunning(process.machine.state()));
         }
         let (name, pid, how) = (&process.config.name, process.machine.pid(), signals::name(signal));
@@ -130,7 +161,11 @@ impl Inner {
             let State { processes, by_pid, .. } = &mut *state;
             let process = processes.get_mut(&id)?;
             match input {
-                Input::Spawned(pid) => drop(by_pid.insert(pid, id)),
+                Input::Spawned(pid) => {
+                    by_pid.insert(pid, id);
+                    // With startsecs=0 it is RUNNING at once.
+                    next = Some(Input::Tick { may_start: true });
+                }
                 Input::Reaped(_) => drop(by_pid.remove(&process.machine.pid())),
                 _ => {}
             }
@@ -151,25 +186,48 @@ impl Inner {
             }
             if spawns {
                 let launch = Arc::clone(&process.launch);
-                let result = MutexGuard::unlocked(&mut state, || {
-                    let command = launch.command().map_err(|error| SpawnError::from(error.to_string()))?;
-                    self.reserve.lock().with(|| spawn(&launch, &command), |error| error.no_descriptors)
-                });
-                next = Some(match result {
-                    Ok(spawned) => self.spawned(state.processes.get_mut(&id)?, spawned),
-                    Err(SpawnError { text, no_descriptors: true }) => Input::SpawnHindered(text),
-                    Err(SpawnError { text, .. }) => Input::SpawnFailed(text),
-                });
+                let found = MutexGuard::unlocked(&mut state, || self.lookups.find(id, Arc::clone(&launch)));
+                next = match found {
+                    Ok(Some(found)) => self.spawn(&mut state, id, &launch, found),
+                    Ok(None) => {
+                        self.logger.debug(format_args!("still looking for the command of '{}'", launch.name()));
+                        None
+                    }
+                    Err(error) => {
+                        let what = format!("could not look for the command of '{}': {error}", launch.name());
+                        Some(Input::SpawnHindered(what))
+                    }
+                };
             }
         }
-        let process = state.processes.get(&id)?;
+        let process = state.processes.get_mut(&id)?;
         process.announce();
-        Some(process.watch.borrow().clone())
+        let status = process.watch.borrow().clone();
+        if !process.machine.awaits_spawn()
+            && let Some(starter) = process.starter.take()
+        {
+            let _ = starter.send(Ok(status.clone()));
+        }
+        Some(status)
+    }
+
+    /// Spawns a process whose executable was looked for, if it was found. Answers what to tell its machine.
+    fn spawn(&self, state: &mut MutexGuard<'_, State>, id: ProcessId, launch: &Launch, found: Found) -> Option<Input> {
+        let result = MutexGuard::unlocked(state, || {
+            let command = found.map_err(|error| SpawnError::from(error.to_string()))?;
+            self.reserve.lock().with(|| spawn(launch, &command), |error| error.no_descriptors)
+        });
+        Some(match result {
+            Ok(spawned) => self.spawned(state.processes.get_mut(&id)?, spawned),
+            Err(SpawnError { text, no_descriptors: true }) => Input::SpawnHindered(text),
+            Err(SpawnError { text, .. }) => Input::SpawnFailed(text),
+        })
     }
 
     fn spawned(&self, process: &mut Process, spawned: Spawned) -> Input {
         let Spawned { pid, stdin, stdout, stderr } = spawned;
         process.run = self.next_run();
+        process.started = Some(SystemTime::now());
         process.stdin = Some(Arc::new(stdin));
         self.output.add(ChildOutput {
             run: process.run,

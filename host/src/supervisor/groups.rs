@@ -9,8 +9,9 @@ use std::{
     time::SystemTime,
 };
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
+use super::drive::Refused;
 use crate::{
     config::{self, Config},
     events::Channel,
@@ -52,6 +53,8 @@ pub(super) struct Process {
     /// Names the present run to the output thread.
     pub(super) run: u64,
     pub(super) stdin: Option<Arc<Stdin>>,
+    /// Who asked for the start that goes on. Answered when it was spawned, or could not be.
+    pub(super) starter: Option<oneshot::Sender<Result<Status, Refused>>>,
     /// The wall clock is for people only; decisions use the machine's monotonic time.
     pub(super) started: Option<SystemTime>,
     pub(super) stopped: Option<SystemTime>,
@@ -88,6 +91,7 @@ impl Process {
             stderr,
             run: 0,
             stdin: None,
+            starter: None,
             started: None,
             stopped: None,
             watch: watch::Sender::new(status),

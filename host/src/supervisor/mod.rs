@@ -3,18 +3,21 @@
 //! [`Supervisor::run`] is the whole of the main thread. It alone spawns, signals and reaps, and it never waits for
 //! anything but its own poll: log lines and output go to the output thread through a queue, clients leave requests
 //! in another and are answered through channels, and the lock around what is known is held by anybody for one unit of
-//! work. The only look at a disk is for the executable of a program, right before it is started.
+//! work. For the executable of a program, right before it is started, threads of their own look at the disk.
 //!
 //! All decisions use a monotonic clock; the wall clock is only reported.
 
 mod drive;
+#[cfg(test)]
+mod fixtures;
 mod groups;
 mod info;
+mod lookup;
+mod requests;
 mod run;
 mod signal;
 
 use std::{
-    collections::VecDeque,
     ffi::OsString,
     fmt,
     future::Future,
@@ -38,6 +41,8 @@ pub use self::{
 use self::{
     drive::Request,
     groups::{NewGroup, State},
+    lookup::{Look, Lookups},
+    requests::Requests,
     run::Reactor,
 };
 use crate::{
@@ -46,6 +51,7 @@ use crate::{
     logger::Logger,
     process::{
         command::CommandError,
+        launch::Launch,
         output::{OutputHandle, auto},
         reserve::Reserve,
         state::Time,
@@ -80,9 +86,8 @@ struct Inner {
     /// What programs inherit.
     environment: Vec<(OsString, OsString)>,
     groups: Mutex<State>,
-    /// `None` once nobody looks any more.
-    requests: Mutex<Option<VecDeque<Request>>>,
-    waker: Waker,
+    requests: Arc<Requests>,
+    lookups: Lookups,
     reactor: Mutex<Option<Reactor>>,
     last_run: AtomicU64,
     /// The supervisor thread's alone.
@@ -106,7 +111,7 @@ impl Inner {
 
     fn set_state(&self, state: SupervisorState) {
         self.state.store(state as i32, Ordering::Release);
-        self.wake();
+        self.requests.wake();
     }
 
     fn now(&self) -> Time {
@@ -115,11 +120,6 @@ impl Inner {
 
     fn next_run(&self) -> u64 {
         self.last_run.fetch_add(1, Ordering::Relaxed)
-    }
-
-    fn wake(&self) {
-        // It fails only where the poll is gone, and then nobody needs to be woken.
-        let _ = self.waker.wake();
     }
 }
 
@@ -130,6 +130,16 @@ impl Supervisor {
     /// To be called in the process that will run: after it has become a daemon and has changed its user. Removes the
     /// `AUTO` logs of an earlier supervisord unless `nocleanup` is set, and makes new ones; fails where it cannot.
     pub fn new(config: Config, overrides: Overrides, logger: Logger, output: OutputHandle) -> io::Result<Self> {
+        Self::with_look(config, overrides, logger, output, Box::new(Launch::command))
+    }
+
+    fn with_look(
+        config: Config,
+        overrides: Overrides,
+        logger: Logger,
+        output: OutputHandle,
+        look: Look,
+    ) -> io::Result<Self> {
         let supervisord = &config.supervisord;
         if !supervisord.nocleanup {
             for warning in auto::clean(&supervisord.childlogdir, &supervisord.identifier) {
@@ -142,7 +152,11 @@ impl Supervisor {
             output.bus().publish(Event::ProcessGroupAdded { group: group.config.name.clone() });
         }
         let reactor = Reactor::new()?;
-        let waker = Waker::new(reactor.registry(), run::WAKER)?;
+        let requests = Arc::new(Requests::new(Waker::new(reactor.registry(), run::WAKER)?));
+        let lookups = {
+            let requests = Arc::clone(&requests);
+            Lookups::new(look, Box::new(move |id, found| requests.push(Request::Found(id, found))))
+        };
         Ok(Self(Arc::new(Inner {
             config: Mutex::new(Arc::new(config)),
             overrides,
@@ -153,8 +167,8 @@ impl Supervisor {
             pid: std::process::id(),
             environment,
             groups: Mutex::new(groups),
-            requests: Mutex::new(Some(VecDeque::new())),
-            waker,
+            requests,
+            lookups,
             reactor: Mutex::new(Some(reactor)),
             last_run: AtomicU64::new(1),
             reserve: Mutex::new(Reserve::new()),
@@ -241,7 +255,7 @@ impl Supervisor {
             return Ok(false);
         }
         self.bus().publish(Event::ProcessGroupAdded { group: group.name.clone() });
-        self.0.wake();
+        self.0.requests.wake();
         Ok(true)
     }
 
@@ -342,7 +356,7 @@ impl Supervisor {
     /// when it was spawned, or could not be.
     pub fn start(&self, id: ProcessId) -> impl Future<Output = Result<Status, Refused>> + Send + use<> {
         let (answer, answered) = oneshot::channel();
-        self.send(Request::Start(id, answer));
+        self.0.requests.push(Request::Start(id, answer));
         answer_of(answered)
     }
 
@@ -354,22 +368,15 @@ impl Supervisor {
         waited_for: bool,
     ) -> impl Future<Output = Result<Status, Refused>> + Send + use<> {
         let (answer, answered) = oneshot::channel();
-        self.send(Request::Stop { id, waited_for, answer });
+        self.0.requests.push(Request::Stop { id, waited_for, answer });
         answer_of(answered)
     }
 
     /// Sends a signal to a process that is RUNNING, STARTING or STOPPING.
     pub fn signal(&self, id: ProcessId, signal: i32) -> impl Future<Output = Result<Status, Refused>> + Send + use<> {
         let (answer, answered) = oneshot::channel();
-        self.send(Request::Signal { id, signal, answer });
+        self.0.requests.push(Request::Signal { id, signal, answer });
         answer_of(answered)
-    }
-
-    fn send(&self, request: Request) {
-        if let Some(requests) = self.0.requests.lock().as_mut() {
-            requests.push_back(request);
-        }
-        self.0.wake();
     }
 
     /// Sends `data` to the stdin of a process, without waiting for it to be read. `None` where it does not run.

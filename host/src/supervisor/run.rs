@@ -85,8 +85,7 @@ impl Inner {
         for signal in reactor.signals.pending() {
             self.received(signal);
         }
-        // Whoever still waits for an answer learns that there is none.
-        self.requests.lock().take();
+        self.requests.close();
         if self.state() == SupervisorState::Restarting { Outcome::Restart } else { Outcome::Exit }
     }
 
@@ -158,9 +157,7 @@ impl Inner {
     fn requests(&self) -> bool {
         let mut spawned = 0;
         while spawned < SPAWNS_PER_TURN {
-            let Some(request) = self.requests.lock().as_mut().and_then(std::collections::VecDeque::pop_front) else {
-                return false;
-            };
+            let Some(request) = self.requests.pop() else { return false };
             spawned += usize::from(self.request(request));
         }
         true
@@ -223,16 +220,12 @@ impl Inner {
 
 #[cfg(test)]
 mod tests {
-    use std::{process::Command, sync::Arc, time::Instant};
+    use std::process::Command;
 
     use nix::sys::wait::{Id, WaitPidFlag, waitid};
 
-    use crate::{
-        config::{self, Config, Overrides},
-        process::{fixtures, output},
-        states::ProcessState,
-        supervisor::Supervisor,
-    };
+    use super::super::fixtures::AtWork;
+    use crate::{config, process::fixtures, states::ProcessState};
 
     #[test]
     fn a_child_that_a_plugin_started_is_left_to_it() {
@@ -240,35 +233,9 @@ mod tests {
         let pid = nix::unistd::Pid::from_raw(stranger.id().try_into().unwrap());
         waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT).unwrap();
 
-        let dir = tempfile::tempdir().unwrap();
         let process = config::Process { command: "/bin/true".to_owned(), startsecs: 0, ..fixtures::process("ours") };
-        let process = Arc::new(process);
-        let kind = config::GroupKind::Programs;
-        let group = Arc::new(config::Group { name: "ours".to_owned(), kind, priority: 1, processes: vec![process] });
-        let config = Config {
-            file: dir.path().join("supervisord.conf"),
-            here: dir.path().to_owned(),
-            supervisord: fixtures::supervisord(dir.path()),
-            servers: Vec::new(),
-            groups: vec![group],
-            rpcinterfaces: Vec::new(),
-            messages: Vec::new(),
-        };
-        let (output, logger) = output::start(&config.supervisord).unwrap();
-        let supervisor = Supervisor::new(config, Overrides::default(), logger, output.clone()).unwrap();
-        let runs = std::thread::spawn({
-            let supervisor = supervisor.clone();
-            move || supervisor.run()
-        });
-        let begin = Instant::now();
-        let ours = |state| supervisor.by_name()[0].state == state;
-        while !ours(ProcessState::Exited) {
-            assert!(begin.elapsed().as_secs() < 20, "the stranger hides our own");
-            std::thread::yield_now();
-        }
+        let supervisor = AtWork::with([process]);
+        supervisor.wait("ours", |info| info.state == ProcessState::Exited);
         assert_eq!(stranger.wait().unwrap().code(), Some(7));
-        supervisor.shutdown();
-        runs.join().unwrap();
-        output.stop(std::time::Duration::from_secs(5));
     }
 }

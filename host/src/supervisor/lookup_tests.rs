@@ -1,0 +1,160 @@
+//! A file system that does not answer: a look that hangs for as long as its test likes.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use parking_lot::{Condvar, Mutex};
+
+use super::{
+    super::{
+        Refused,
+        fixtures::{AtWork, block_on},
+    },
+    Look,
+};
+use crate::{config, process::fixtures, states::ProcessState};
+
+/// A mount. What lies on it is what has `mounted` in its name.
+#[derive(Clone, Default)]
+struct Mount(Arc<(Mutex<Server>, Condvar)>);
+
+#[derive(Default)]
+struct Server {
+    is_gone: bool,
+    hanging: usize,
+    most: usize,
+}
+
+impl Mount {
+    fn gone() -> Self {
+        let mount = Self::default();
+        mount.set_gone(true);
+        mount
+    }
+
+    fn set_gone(&self, is_gone: bool) {
+        self.0.0.lock().is_gone = is_gone;
+        self.0.1.notify_all();
+    }
+
+    fn look(&self) -> Look {
+        let mount = self.clone();
+        Box::new(move |launch| {
+            if launch.name().contains("mounted") {
+                let (server, changed) = &*mount.0;
+                let mut server = server.lock();
+                server.hanging += 1;
+                server.most = server.most.max(server.hanging);
+                changed.notify_all();
+                changed.wait_while(&mut server, |server| server.is_gone);
+                server.hanging -= 1;
+            }
+            launch.command()
+        })
+    }
+
+    /// Waits until so many looks hang.
+    fn wait_for(&self, count: usize) {
+        let (server, changed) = &*self.0;
+        let mut server = server.lock();
+        let timed_out = changed.wait_while_for(&mut server, |server| server.hanging < count, Duration::from_secs(20));
+        assert!(!timed_out.timed_out(), "{} hang", server.hanging);
+    }
+
+    fn most(&self) -> usize {
+        self.0.0.lock().most
+    }
+}
+
+fn cat(name: &str) -> config::Process {
+    config::Process { startsecs: 0, ..fixtures::process(name) }
+}
+
+fn is(state: ProcessState) -> impl Fn(&super::super::ProcessInfo) -> bool {
+    move |info| info.state == state
+}
+
+#[test]
+fn a_dead_mount_holds_up_nobody_who_does_not_live_on_it() {
+    let mount = Mount::gone();
+    let many = (0..20).map(|n| cat(&format!("mounted{n}")));
+    let supervisor = AtWork::looking(many.chain([cat("local")]), mount.look());
+    mount.wait_for(20);
+    let first = supervisor.wait("local", is(ProcessState::Running)).pid;
+    block_on(supervisor.signal(supervisor.process("local").id, libc::SIGKILL)).unwrap();
+    supervisor.wait("local", |info| info.state == ProcessState::Running && info.pid != first);
+    for n in 0..20 {
+        let info = supervisor.process(&format!("mounted{n}"));
+        assert_eq!((info.state, info.pid), (ProcessState::Starting, 0));
+    }
+    mount.set_gone(false);
+    for n in 0..20 {
+        assert_ne!(supervisor.wait(&format!("mounted{n}"), is(ProcessState::Running)).pid, 0);
+    }
+}
+
+#[test]
+fn a_start_that_hangs_can_be_stopped_and_asked_for_again() {
+    let mount = Mount::gone();
+    let supervisor = AtWork::looking([config::Process { autostart: false, ..cat("mounted") }], mount.look());
+    let id = supervisor.process("mounted").id;
+    let first = supervisor.start(id);
+    mount.wait_for(1);
+    supervisor.wait("mounted", is(ProcessState::Starting));
+    assert_eq!(block_on(supervisor.start(id)), Err(Refused::NotStartable(ProcessState::Starting)));
+    assert_eq!(block_on(supervisor.signal(id, libc::SIGTERM)), Err(Refused::NotRunning(ProcessState::Starting)));
+    assert_eq!(block_on(supervisor.stop(id, true)).unwrap().state, ProcessState::Stopped);
+    assert_eq!(block_on(first).unwrap().state, ProcessState::Stopped, "whoever asked for it learns what came of it");
+
+    let second = supervisor.start(id);
+    supervisor.wait("mounted", is(ProcessState::Starting));
+    assert_eq!(mount.most(), 1, "one look for each process");
+    mount.set_gone(false);
+    assert_eq!(block_on(second).unwrap().state, ProcessState::Running);
+    assert_ne!(supervisor.process("mounted").pid, 0);
+}
+
+#[test]
+fn what_is_found_after_a_stop_is_not_started() {
+    let mount = Mount::gone();
+    let supervisor = AtWork::looking([cat("mounted"), cat("other mounted")], mount.look());
+    let id = supervisor.process("mounted").id;
+    mount.wait_for(2);
+    supervisor.wait("mounted", is(ProcessState::Starting));
+    block_on(supervisor.stop(id, false)).unwrap();
+    mount.set_gone(false);
+    // Both answers come now; when this one is up, so may be the other, or not far from it.
+    supervisor.wait("other mounted", is(ProcessState::Running));
+    block_on(supervisor.stop(supervisor.process("other mounted").id, false)).unwrap();
+    supervisor.wait("other mounted", is(ProcessState::Stopped));
+    assert_eq!(supervisor.process("mounted").state, ProcessState::Stopped);
+    supervisor.output().flush(Duration::from_secs(20)).unwrap();
+    let log = std::fs::read_to_string(supervisor.dir.path().join("supervisord.log")).unwrap();
+    assert!(!log.contains("spawned: 'mounted'"), "{log}");
+}
+
+#[test]
+fn a_late_answer_may_be_a_bad_one() {
+    let mount = Mount::gone();
+    let missing = config::Process { command: "/nonexistent/x".to_owned(), startretries: 0, ..cat("mounted") };
+    let supervisor = AtWork::looking([missing], mount.look());
+    mount.wait_for(1);
+    supervisor.wait("mounted", is(ProcessState::Starting));
+    mount.set_gone(false);
+    let info = supervisor.wait("mounted", is(ProcessState::Fatal));
+    assert_eq!(info.spawnerr.as_deref(), Some("can't find command '/nonexistent/x'"));
+}
+
+#[test]
+fn a_shutdown_does_not_wait_for_a_dead_mount() {
+    let mount = Mount::gone();
+    let supervisor = AtWork::looking([cat("mounted"), cat("local")], mount.look());
+    mount.wait_for(1);
+    supervisor.wait("local", is(ProcessState::Running));
+    let begin = Instant::now();
+    drop(supervisor);
+    assert!(begin.elapsed() < Duration::from_secs(10));
+    mount.set_gone(false);
+}
