@@ -1,6 +1,7 @@
 //! One process: its life, its birth, its signals and its output.
 
 pub mod command;
+pub mod fcgi;
 pub mod launch;
 pub mod output;
 pub mod reap;

@@ -1,6 +1,6 @@
 //! Does what the state machines say: spawns, signals, tells.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{os::fd::AsFd as _, sync::Arc, time::SystemTime};
 
 use nix::errno::Errno;
 use parking_lot::MutexGuard;
@@ -213,12 +213,20 @@ impl Inner {
 
     /// Spawns a process whose executable was looked for, if it was found. Answers what to tell its machine.
     fn spawn(&self, state: &mut MutexGuard<'_, State>, id: ProcessId, launch: &Launch, found: Found) -> Option<Input> {
+        let socket = state.processes.get(&id)?.socket.clone();
         let result = MutexGuard::unlocked(state, || {
             let command = found.map_err(|error| SpawnError::from(error.to_string()))?;
-            self.reserve.lock().with(|| spawn(launch, &command), |error| error.no_descriptors)
+            let listening = socket.map(|socket| socket.open(&self.logger)).transpose()?;
+            let stdin = listening.as_ref().map(|listening| listening.as_fd());
+            let spawned = self.reserve.lock().with(|| spawn(launch, &command, stdin), |error| error.no_descriptors)?;
+            Ok((spawned, listening))
         });
         Some(match result {
-            Ok(spawned) => self.spawned(state.processes.get_mut(&id)?, spawned),
+            Ok((spawned, listening)) => {
+                let process = state.processes.get_mut(&id)?;
+                process.listening = listening;
+                self.spawned(process, spawned)
+            }
             Err(SpawnError { text, no_descriptors: true }) => Input::SpawnHindered(text),
             Err(SpawnError { text, .. }) => Input::SpawnFailed(text),
         })
@@ -266,6 +274,7 @@ impl Inner {
             // First, so that its last words stand in the log before the line about its end.
             self.output.child_exited(process.run);
             process.stdin = None;
+            process.listening = None;
             process.stopped = Some(SystemTime::now());
         }
         drop(state);

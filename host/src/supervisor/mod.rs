@@ -147,7 +147,7 @@ impl Supervisor {
             }
         }
         let environment: Vec<_> = std::env::vars_os().collect();
-        let groups = groups::all(&config, &environment)?;
+        let groups = groups::all(&config, &environment, &logger)?;
         for group in &groups.groups {
             output.bus().publish(Event::ProcessGroupAdded { group: group.config.name.clone() });
         }
@@ -250,6 +250,7 @@ impl Supervisor {
             return Ok(false);
         }
         let mut new = NewGroup::new(group, &self.config().supervisord, &self.0.environment)?;
+        new.try_socket(&self.0.logger)?;
         let added = self.0.groups.lock().add(&mut new);
         if !added {
             return Ok(false);
