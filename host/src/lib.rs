@@ -26,4 +26,6 @@ pub mod server_options;
 
 pub mod check_config;
 
+pub mod pidproxy;
+
 pub mod ctl;

@@ -21,6 +21,7 @@ mod programs;
 mod reader;
 mod resolve;
 mod resolved;
+mod sample;
 mod sections;
 mod servers;
 mod supervisord;
@@ -41,6 +42,7 @@ pub use client::ClientOverrides;
 pub use error::{ConfigError, ConfigErrors, Place};
 pub use find::{NotFound, SEARCHING_AS_ROOT};
 pub use overrides::{CommandLineOption, Overrides};
+pub use sample::SAMPLE;
 
 use plugin_api::abi::Member;
 

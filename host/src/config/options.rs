@@ -17,7 +17,7 @@ pub(super) struct Opt<T: 'static> {
     pub(super) convert: fn(&str) -> Result<T, String>,
 }
 
-/// Makes a module of constants named as the keys are, and `KEYS` with all names.
+/// Makes a module of constants named as the keys are, `KEYS` with all names, and `DEFAULTS` with the defaults too.
 macro_rules! options {
     ($(#[$doc:meta])* $section:ident { $($key:ident: $type:ty = $convert:ident $(or $default:literal)?;)* }) => {
         $(#[$doc])*
@@ -27,6 +27,8 @@ macro_rules! options {
             $(pub(in crate::config) const $key: Opt<$type> =
                 Opt { key: stringify!($key), default: options!(@default $($default)?), convert: convert::$convert };)*
             pub(in crate::config) const KEYS: &[&str] = &[$(stringify!($key)),*];
+            #[cfg(test)]
+            pub(in crate::config) const DEFAULTS: &[(&str, Option<&str>)] = &[$((stringify!($key), $key.default)),*];
         }
     };
     (@default) => { None };
