@@ -25,10 +25,17 @@ impl Config {
     /// `file`, `supervisord`, `servers`, `groups`, `programs` (every process of every group), `eventlisteners`,
     /// `fcgi_programs`, `rpcinterfaces`.
     pub fn to_json(&self) -> Value {
+        // Of groups of one name only the first is used.
+        let mut groups: Vec<&Group> = Vec::new();
+        for group in &self.groups {
+            if groups.iter().all(|known| known.name != group.name) {
+                groups.push(group);
+            }
+        }
         let of_groups = |object: fn(&Group) -> Option<Value>| -> Vec<Value> {
-            self.groups.iter().filter_map(|group| object(group)).collect()
+            groups.iter().filter_map(|group| object(group)).collect()
         };
-        let programs = self.groups.iter().flat_map(|group| {
+        let programs = groups.iter().flat_map(|group| {
             group.processes.iter().map(|process| program(group, process, self.supervisord.serverurl.as_deref()))
         });
         json!({
