@@ -23,6 +23,7 @@ mod logtail;
 mod route;
 mod rpc2;
 mod watch;
+mod web;
 
 use std::{
     io,

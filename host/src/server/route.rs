@@ -15,6 +15,7 @@ use super::{
     logtail::{self, Log},
     rpc2,
     watch::Phase,
+    web,
 };
 
 /// Answers a request.
@@ -33,8 +34,9 @@ pub(super) async fn answer(
                 }
                 (Route::Logtail, &Method::GET) => logtail::answer(&endpoint.server, Log::of_path(&path)).await,
                 (Route::MainLogtail, &Method::GET) => logtail::answer(&endpoint.server, Some(Log::Main)).await,
-                (Route::Web, &Method::POST)
-                | (Route::Web | Route::Static | Route::Elsewhere, &Method::GET | &Method::HEAD) => {
+                (Route::Web, &Method::GET | &Method::POST) => web::page(&endpoint, &path, &head, body).await,
+                (Route::Static, &Method::GET | &Method::HEAD) => web::file(&path, &head.headers),
+                (Route::Web | Route::Elsewhere, &Method::GET | &Method::HEAD) => {
                     rpc2::refuse(&endpoint, &head.headers, body, StatusCode::NOT_FOUND).await
                 }
                 _ => rpc2::refuse(&endpoint, &head.headers, body, StatusCode::BAD_REQUEST).await,
@@ -82,7 +84,7 @@ fn route(path: &str) -> Route {
 }
 
 /// A path without its percent signs. What is no UTF-8 then leads nowhere.
-fn decoded(path: &str) -> Cow<'_, str> {
+pub(super) fn decoded(path: &str) -> Cow<'_, str> {
     if !path.contains('%') {
         return Cow::Borrowed(path);
     }
