@@ -89,15 +89,10 @@ fn error(error: &ConfigError) -> Value {
 }
 
 fn in_text(config: Option<&Config>, checked: &Checked) -> Report {
-    let mut stderr = String::new();
-    for message in &checked.messages {
-        stderr += &format!("{}\n", message.text);
-    }
+    let mut lines: Vec<String> = checked.messages.iter().map(|message| message.text.clone()).collect();
     for error in &checked.errors {
-        stderr += &format!("Error: {}\n", error.message);
-        if let Some(location) = error.location() {
-            stderr += &format!("  at {location}\n");
-        }
+        lines.push(format!("Error: {}", error.message));
+        lines.extend(error.location().map(|location| format!("  at {location}")));
     }
     let stdout = config.map_or_else(String::new, |config| {
         let mut text = sections(&config.to_json());
@@ -109,7 +104,7 @@ fn in_text(config: Option<&Config>, checked: &Checked) -> Report {
         }
         text
     });
-    Report { stdout, stderr, is_good: config.is_some() }
+    Report { stdout, stderr: lines.join("\n"), is_good: config.is_some() }
 }
 
 /// In the shape of a config file, so that people know what they look at.

@@ -49,7 +49,7 @@ fn check(configuration: Option<PathBuf>, overrides: &Overrides, format: Format) 
     let report = check_config::check(configuration, overrides, format);
     print(&report.stdout);
     if !report.stderr.is_empty() {
-        complain(report.stderr.trim_end());
+        complain(report.stderr);
     }
     if report.is_good { ExitCode::SUCCESS } else { ExitCode::from(2) }
 }

@@ -84,15 +84,10 @@ mod tests {
     fn what_is_shown_as_a_default_is_one() {
         let config = |text: &str| Files::with(text).load().to_json();
         let program = "[program:example]\ncommand=x\n";
-        let own: String = uncommented()
-            .split("[program:example]\n")
-            .nth(1)
-            .and_then(|rest| rest.split("\n\n").next())
-            .unwrap()
-            .lines()
-            .filter(|line| !line.contains("; example"))
-            .map(|line| format!("{line}\n"))
-            .collect();
+        let text = uncommented();
+        let of_program = text.split("[program:example]\n").nth(1).and_then(|rest| rest.split("\n\n").next());
+        let lines = of_program.unwrap().lines().filter(|line| !line.contains("; example"));
+        let own = lines.collect::<Vec<_>>().join("\n");
         assert_eq!(config(&format!("{program}{own}"))["programs"], config(program)["programs"]);
         let socket = "[unix_http_server]\nfile=/tmp/s\n";
         assert_eq!(config(&format!("{socket}chmod=0700\n"))["servers"], config(socket)["servers"]);

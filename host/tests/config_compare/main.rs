@@ -37,7 +37,8 @@ fn real(sandbox: &Sandbox, files: &[PathBuf]) -> Vec<Value> {
     command.args(["-W", "ignore"]).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().expect("Python can be run");
     let mut stdin = child.stdin.take().expect("a pipe");
-    let lines: String = files.iter().map(|file| format!("{}\n", file.display())).collect();
+    let lines: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
+    let lines = lines.join("\n");
     let writer = thread::spawn(move || stdin.write_all(lines.as_bytes()));
     let output = child.wait_with_output().expect("our child");
     writer.join().expect("no panic").expect("Python reads its list");
@@ -69,7 +70,7 @@ fn comparable(mut ours: Value) -> Value {
     });
     numeric_user(&mut ours["supervisord"]);
     each(&mut ours["rpcinterfaces"], |plugin| *plugin = plugin["name"].clone());
-    each(&mut ours["groups"], |group| sort(&mut group["processes"], |name| name.to_string()));
+    each(&mut ours["groups"], |group| sort(&mut group["processes"], ToString::to_string));
     sort(&mut ours["programs"], |program| format!("{} {}", program["group"], program["name"]));
     ours
 }
@@ -140,7 +141,7 @@ fn what_supervisor_reads_ours_reads() {
     });
     assert_eq!(results.len(), cases.len());
 
-    let mut wrong = String::new();
+    let mut wrong = Vec::new();
     let (mut on_purpose, mut pending) = (0, 0);
     for (case, (real, ours)) in cases.iter().zip(&results) {
         let mut found = Vec::new();
@@ -156,11 +157,11 @@ fn what_supervisor_reads_ours_reads() {
                 on_purpose += 1;
                 println!("on purpose: {reason}\n{}\n  {}", case.text, found.join("\n  "));
             }
-            Some(reason) => wrong += &format!("no difference, though: {reason}\n{}\n\n", case.text),
+            Some(reason) => wrong.push(format!("no difference, though: {reason}\n{}\n", case.text)),
             None if found.is_empty() => {}
-            None => wrong += &format!("{}\n  {}\n\n", case.text, found.join("\n  ")),
+            None => wrong.push(format!("{}\n  {}\n", case.text, found.join("\n  "))),
         }
     }
     println!("{} configs, {on_purpose} differences on purpose, {pending} not supported yet", cases.len());
-    assert!(wrong.is_empty(), "{} configs\n{wrong}", cases.len());
+    assert!(wrong.is_empty(), "{} of {} configs\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }

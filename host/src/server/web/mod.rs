@@ -40,13 +40,11 @@ const HTML: &str = "text/html;charset=utf-8";
 pub(super) async fn page(endpoint: &Endpoint, path: &str, head: &Parts, body: Incoming) -> Response<Answer> {
     let mut posted = Bytes::new();
     if head.method == Method::POST {
-        match Limited::new(body, FORM_LIMIT).collect().await {
-            Ok(body) => posted = body.to_bytes(),
-            Err(_) => {
-                endpoint.watch.unread.store(true, Relaxed);
-                return last(refusal(StatusCode::PAYLOAD_TOO_LARGE));
-            }
-        }
+        let Ok(body) = Limited::new(body, FORM_LIMIT).collect().await else {
+            endpoint.watch.unread.store(true, Relaxed);
+            return last(refusal(StatusCode::PAYLOAD_TOO_LARGE));
+        };
+        posted = body.to_bytes();
     }
     endpoint.watch.enter(Phase::Call);
     let form = Form::new(head.uri.query().unwrap_or_default(), &String::from_utf8_lossy(&posted));

@@ -1,5 +1,7 @@
 //! The HTML of the pages: plain, and of use without scripts.
 
+use std::fmt::Write as _;
+
 use plugin_api::Value;
 
 use super::form::{escape, quote};
@@ -74,8 +76,11 @@ fn row(info: &Value) -> String {
     actions += &button("clearlog", "Clear Log", Some(&namespec));
     let quoted = quote(&namespec);
     for (path, label) in [(quoted.clone(), "Tail -f Stdout"), (format!("{quoted}/stderr"), "Tail -f Stderr")] {
-        actions +=
-            &format!("<a class=\"button\" href=\"logtail/{path}\" target=\"_blank\" rel=\"noopener\">{label}</a> ");
+        // Writing to a `String` cannot fail.
+        let _ = write!(
+            actions,
+            "<a class=\"button\" href=\"logtail/{path}\" target=\"_blank\" rel=\"noopener\">{label}</a> "
+        );
     }
     format!(
         "<tr><td><span class=\"{class}\">{}</span></td><td>{}</td>\
