@@ -85,14 +85,14 @@ fn error(error: &ConfigError) -> Value {
         "key": error.key,
         "file": error.place.as_ref().map(|place| &*place.file),
         "line": error.place.as_ref().map(|place| place.line),
+        "expected": error.expected,
     })
 }
 
 fn in_text(config: Option<&Config>, checked: &Checked) -> Report {
     let mut lines: Vec<String> = checked.messages.iter().map(|message| message.text.clone()).collect();
     for error in &checked.errors {
-        lines.push(format!("Error: {}", error.message));
-        lines.extend(error.location().map(|location| format!("  at {location}")));
+        lines.push(format!("Error: {}", error.described()));
     }
     let stdout = config.map_or_else(String::new, |config| {
         let mut text = sections(&config.to_json());

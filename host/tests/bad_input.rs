@@ -43,6 +43,31 @@ fn values_that_do_not_fit() {
         ("program:x", "command=%(nope)s", "names ('nope') which cannot be expanded"),
         ("group:g", "programs=a", "[group:g] names unknown program or fcgi-program a"),
         ("inet_http_server", "port=abc", "not a valid port number: 'abc'"),
+        ("supervisord", "logfile_maxbytes=1M", "invalid literal for int() with base 10: '1m'"),
+        ("supervisord", "umask=888", "888 can not be converted to an octal type"),
+        ("supervisord", "user=99999", "Invalid user id 99999"),
+        ("supervisord", "environment=A", "Unexpected end of key/value pairs in value 'A'"),
+        ("supervisord", "identifier=100%", "for 'supervisord.identifier' is badly formatted: incomplete format"),
+        (
+            "program:x",
+            "command=/bin/cat\nnumprocs=2",
+            "%(process_num) must be present within process_name when numprocs",
+        ),
+        ("program:x", "command=/bin/cat\nprocess_name=a b", "Invalid name: 'a b' because of character: ' '"),
+        ("program:x", "command=/bin/cat\npriority=high", "invalid literal for int() with base 10: 'high'"),
+        (
+            "program:x",
+            "command=/bin/cat\nstopasgroup=true\nkillasgroup=false",
+            "Cannot set stopasgroup=true and killasgroup=false in section 'program:x'",
+        ),
+        ("program:x", "command=/bin/cat\nexitcodes=300", "not a valid list of exit codes: '300'"),
+        ("program:a:b", "command=/bin/cat", "Invalid name: 'a:b' because of character: ':'"),
+        ("inet_http_server", "port=:", "no port number specified in ''"),
+        ("inet_http_server", "port=1:99999", "99999 is above upper bound (65535)"),
+        ("inet_http_server", "username=a", "contains incomplete authentication"),
+        ("unix_http_server", "chmod=9", "Invalid chmod value 9"),
+        ("unix_http_server", "chown=nope", "Invalid sockchown value nope"),
+        ("include", "", "file has [include] section, but no files setting"),
         ("rpcinterface:x", "", "section [rpcinterface:x] does not specify a supervisor.rpcinterface_factory"),
     ];
     for (header, lines, message) in cases {
@@ -58,7 +83,11 @@ fn the_place_of_a_mistake() {
     let config = with("program:web", "command=/bin/cat\nstartsecs=soon");
     let output = Supervisord::run(Kind::Ours, &config);
     let line = config.render("", 0).lines().position(|line| line == "startsecs=soon").expect("the mistake") + 1;
-    names(&output, &["program:web", "startsecs", "soon", "supervisord.conf", &line.to_string()]);
+    names(
+        &output,
+        &["program:web", "startsecs", "soon", "supervisord.conf", &line.to_string(), "takes a whole number"],
+    );
+    assert_eq!(output.stderr.matches("supervisord.conf").count(), 1, "{output:#?}");
 }
 
 #[test]

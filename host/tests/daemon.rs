@@ -154,6 +154,24 @@ fn a_storm_of_hups_neither_ends_it_nor_changes_its_pid() {
     assert!(descriptors() < before + 10, "{} descriptors have become {}", before, descriptors());
 }
 
+/// It has left the directory by then; what its config says of paths was never meant for another.
+#[test]
+fn relative_paths_mean_the_same_when_the_config_is_read_again() {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.join("logs")).expect("a directory");
+    let config = background()
+        .section("supervisord", "childlogdir=logs")
+        .section("program:cat", "command=/bin/cat\nstderr_logfile=logs/cat.err");
+    let daemon = Daemon::start(sandbox, Kind::Ours, &config, &["-c", "supervisord.conf"]);
+    assert_eq!(daemon.link("cwd"), PathBuf::from("/usr"));
+    let answer = http::post(daemon.port, "/RPC2", http::call("supervisor.reloadConfig", &[])).text();
+    assert!(!answer.contains("fault") && !answer.contains("cat"), "nothing has changed: {answer}");
+    kill(daemon.pid, Signal::SIGHUP).expect("it runs");
+    let starts = || daemon.sandbox.read("supervisord.log").matches("supervisord started with pid").count();
+    wait_until("it has started anew", || starts() == 2 && daemon.answers());
+    assert_eq!(daemon.link("cwd"), PathBuf::from("/usr"));
+}
+
 /// Whatever it is doing when it is told to end, it ends.
 #[test]
 fn an_end_that_comes_during_a_restart_is_an_end() {
@@ -186,6 +204,13 @@ fn the_command_line_says_what_supervisors_says() {
         &["-d", "/nonexistent"],
         &["-l", "/nonexistent/x"],
         &["-z", "x"],
+        &["-y", "1M"],
+        &["-j", "/nonexistent/x"],
+        &["-q", "/nonexistent"],
+        &["--minprocs", "few"],
+        &["-k", "-k"],
+        &["-t", "--strip_ansi"],
+        &["-s", "-s"],
         &["-c", "/nonexistent.conf"],
     ] {
         let [theirs, ours] = [Kind::Real, Kind::Ours].map(|kind| {
@@ -198,6 +223,10 @@ fn the_command_line_says_what_supervisors_says() {
         });
         assert_eq!(theirs, ours, "{arguments:?}");
     }
+    let output = run(&sandbox, Kind::Ours, &["--profile_options", "cumulative,calls"]);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text.starts_with("Error: --profile_options is not supported: it is for the profiler of Python"), "{text}");
     let output = run(&sandbox, Kind::Ours, &["-v"]);
     assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), &b"4.3.0\n"[..]));
     let output = run(&sandbox, Kind::Ours, &["-n", "-?", "-c"]);

@@ -20,7 +20,7 @@ use crate::{
     controller::Controller,
     guard::{self, guarded},
     host::Host,
-    interface::{Methods, namespace},
+    interface::{Methods, guarded_namespace},
 };
 
 /// The version of this crate, which a plugin carries along.
@@ -62,7 +62,8 @@ pub fn make_rpcinterface<T: Methods>(
     host: NamespaceObject,
     options: RVec<Member>,
 ) -> RResult<NamespaceObject, Fault> {
-    make(path, &options.into_iter().collect(), |config| factory(Host::new(host), config)).into()
+    let host = Host::new(host);
+    make(path, &options.into_iter().collect(), Some(host.clone()), |config| factory(host, config)).into()
 }
 
 /// Calls the factory of a ctl plugin.
@@ -72,18 +73,20 @@ pub fn make_ctl<T: Methods>(
     host: NamespaceObject,
     options: RVec<Member>,
 ) -> RResult<NamespaceObject, Fault> {
-    make(path, &options.into_iter().collect(), |config| factory(Controller::new(host), config)).into()
+    make(path, &options.into_iter().collect(), None, |config| factory(Controller::new(host), config)).into()
 }
 
-/// Runs a factory under guard, and sees to it that it has looked at its options.
+/// Runs a factory under guard, and sees to it that it has looked at its options. `host` is who hears of a panic in the
+/// drop of what it made.
 pub(crate) fn make<T: Methods>(
     path: &str,
     config: &Config,
+    host: Option<Host>,
     factory: impl FnOnce(Config) -> Result<T, Fault>,
 ) -> Result<NamespaceObject, Fault> {
     guard::install_hook();
     let made = guarded(last_segment(path), || {
-        let object = namespace(Arc::new(factory(config.clone())?));
+        let object = guarded_namespace(Arc::new(factory(config.clone())?), host);
         config.check_was_read()?;
         Ok(object)
     });
@@ -180,7 +183,7 @@ macro_rules! __factory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Value, rpc_interface};
+    use crate::{Value, namespace, rpc_interface};
 
     struct Shelf;
 

@@ -73,6 +73,19 @@ impl Level {
         Self::ALL.into_iter().find(|level| level.name() == name)
     }
 
+    /// As it stands in a line of the log: `INFO`.
+    pub fn tag(self) -> &'static str {
+        match self {
+            Self::Blather => "BLAT",
+            Self::Trace => "TRAC",
+            Self::Debug => "DEBG",
+            Self::Info => "INFO",
+            Self::Warn => "WARN",
+            Self::Error => "ERRO",
+            Self::Critical => "CRIT",
+        }
+    }
+
     /// As the config and the boundary spell it.
     pub fn name(self) -> &'static str {
         match self {
@@ -136,6 +149,12 @@ impl Host {
     pub fn log(&self, level: Level, message: impl Display) {
         // A host that cannot log has nobody to tell either.
         let _ = self.0.call::<()>("log", (level.name(), message.to_string()));
+    }
+
+    /// Tells of a panic that no caller hears of.
+    pub(crate) fn panicked(&self, what: &str) {
+        // An older host does not know this, and a panic is no reason for another.
+        let _ = self.0.call::<()>("panicked", (what,));
     }
 
     /// Waits in an `async fn`, or under [`block_on`](crate::block_on) in a thread of the plugin's own. Timers of an async

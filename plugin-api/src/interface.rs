@@ -11,6 +11,7 @@ use async_ffi::FfiFuture;
 use crate::{
     abi::{Fault, MethodInfo, Namespace, Namespace_TO, NamespaceObject, Reply, Value},
     guard::{self, GuardedFuture, drop_guarded, guarded},
+    host::Host,
 };
 
 /// A set of methods: what `#[rpc_interface]` and `#[ctl_plugin]` implement, and seldom anyone by hand.
@@ -29,22 +30,31 @@ pub trait Methods: Send + Sync + 'static {
 
 /// The object for the other side of the boundary. A panic of `implementation` becomes a fault.
 pub fn namespace<T: Methods>(implementation: Arc<T>) -> NamespaceObject {
+    guarded_namespace(implementation, None)
+}
+
+/// The same; `host` is told if the object panics when it is dropped.
+pub(crate) fn guarded_namespace<T: Methods>(implementation: Arc<T>, host: Option<Host>) -> NamespaceObject {
     guard::install_hook();
-    Namespace_TO::from_ptr(RArc::new(Guarded(ManuallyDrop::new(implementation))), TD_Opaque)
+    let object = Guarded { implementation: ManuallyDrop::new(implementation), host };
+    Namespace_TO::from_ptr(RArc::new(object), TD_Opaque)
 }
 
 /// Keeps the author's panics on this side.
-struct Guarded<T>(ManuallyDrop<Arc<T>>);
+struct Guarded<T> {
+    implementation: ManuallyDrop<Arc<T>>,
+    host: Option<Host>,
+}
 
 impl<T: Methods> Namespace for Guarded<T> {
     fn methods(&self) -> RVec<MethodInfo> {
         // Only an implementation by hand can panic here; a namespace that cannot say what it has, has nothing.
-        guarded("methods", || self.0.methods().into()).unwrap_or_default()
+        guarded("methods", || self.implementation.methods().into()).unwrap_or_default()
     }
 
     fn call(&self, method: RStr<'_>, params: RVec<Value>) -> Reply {
         let method = method.as_str();
-        guarded(method, || Arc::clone(&self.0).call(method, params)).unwrap_or_else(Reply::Failed)
+        guarded(method, || Arc::clone(&self.implementation).call(method, params)).unwrap_or_else(Reply::Failed)
     }
 }
 
@@ -52,8 +62,10 @@ impl<T> Drop for Guarded<T> {
     #[allow(unsafe_code, reason = "a drop that may panic has to run under guard")]
     fn drop(&mut self) {
         // SAFETY: the field is not used again, since this is its owner's drop.
-        let implementation = unsafe { ManuallyDrop::take(&mut self.0) };
-        drop_guarded(implementation);
+        let implementation = unsafe { ManuallyDrop::take(&mut self.implementation) };
+        if let (Some(note), Some(host)) = (drop_guarded(implementation), &self.host) {
+            host.panicked(&note);
+        }
     }
 }
 
@@ -94,7 +106,7 @@ impl From<Result<Value, Fault>> for Reply {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::{collections::BTreeMap, sync::mpsc};
 
     use super::*;
     use crate::{IntoParams, ctl_plugin, find, rpc_interface};
@@ -127,6 +139,7 @@ mod tests {
             if thing == Value::Nil { Err(Fault::bad_name_with(name)) } else { Ok(usize::from(weight.unwrap_or(1))) }
         }
 
+        #[rpc(alias = "waitFor")]
         pub async fn wait(&self, r#type: String) -> Result<String, Fault> {
             std::future::ready(()).await;
             Ok(r#type)
@@ -172,6 +185,7 @@ mod tests {
         assert_eq!(call(&shelf, "putDown", ("cup", 5, 200)), Ok(200.into()));
         assert_eq!(call(&shelf, "putDown", ("cup", Value::Nil)), Err(Fault::bad_name_with("cup")));
         assert_eq!(call(&shelf, "wait", ("here",)), Ok("here".into()));
+        assert_eq!(call(&shelf, "waitFor", ("here",)), Ok("here".into()));
         assert_eq!(call(&shelf, "putDown", ("cup",)), Err(Fault::incorrect_parameters()));
         assert_eq!(call(&shelf, "wait", ()), Err(Fault::incorrect_parameters()));
         assert_eq!(call(&shelf, "break_down", ()), Err(Fault::unknown_method()));
@@ -194,7 +208,7 @@ mod tests {
     fn methods_describe_themselves() {
         let methods = namespace(Arc::new(Shelf)).methods();
         let names: Vec<_> = methods.iter().map(|method| method.name.as_str()).collect();
-        assert_eq!(names, ["getAPIVersion", "putDown", "wait", "fall", "fallLater"]);
+        assert_eq!(names, ["getAPIVersion", "putDown", "wait", "waitFor", "fall", "fallLater"]);
         assert_eq!(methods[0].help, "Say which version it is.\n\nMore of it.\n\n@return string  the version");
         assert_eq!(find(&methods[0].properties, "nonblocking"), Some(&Value::Bool(true)));
         assert_eq!(
@@ -205,7 +219,7 @@ mod tests {
         assert_eq!(find(&methods[1].params[0].properties, "help"), Some(&"what it is called".into()));
         assert_eq!(find(&methods[1].params[2].properties, "optional"), Some(&true.into()));
         assert_eq!(methods[2].params[0].name, "type");
-        assert_eq!((methods[3].returns.as_str(), methods[4].returns.as_str()), ("nil", "struct"));
+        assert_eq!((methods[4].returns.as_str(), methods[5].returns.as_str()), ("nil", "struct"));
     }
 
     #[test]
@@ -226,7 +240,15 @@ mod tests {
     }
 
     #[test]
-    fn the_object_is_dropped_under_guard() {
+    fn the_object_is_dropped_under_guard_and_the_host_hears_of_a_panic() {
+        struct Ear(mpsc::Sender<String>);
+        #[rpc_interface]
+        impl Ear {
+            pub fn panicked(&self, what: String) {
+                self.0.send(what).unwrap();
+            }
+        }
+
         struct Bomb;
         #[rpc_interface]
         impl Bomb {}
@@ -236,5 +258,9 @@ mod tests {
             }
         }
         drop(namespace(Arc::new(Bomb)));
+        let (ear, heard) = mpsc::channel();
+        drop(guarded_namespace(Arc::new(Bomb), Some(Host::new(namespace(Arc::new(Ear(ear)))))));
+        let what = heard.recv().unwrap();
+        assert!(what.starts_with("drop panicked: dropped (plugin-api/src/interface.rs:"), "{what}");
     }
 }

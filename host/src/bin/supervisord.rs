@@ -1,12 +1,16 @@
 //! `supervisord`: starts programs and keeps them running.
 
-use std::{io::Write as _, path::PathBuf, process::ExitCode, time::Duration};
+use std::{io::Write as _, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use supervisor_host::{
     check_config,
     config::{Config, Logfile, Overrides, Supervisord},
-    daemon::{self, Pidfile, Restart},
-    process::{output, signals},
+    daemon::{self, Birth, Pidfile, Restart},
+    logger::Logger,
+    process::{
+        output::{self, OutputHandle},
+        signals,
+    },
     rpc::Registry,
     server::{Limits, Listeners, log_files},
     server_options::{self, Command, Format, HELP},
@@ -17,6 +21,9 @@ use supervisor_host::{
 
 /// How long the end may wait for what was logged to reach the disk.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// How long the end may wait for plugins to put down what they hold. The programs have stopped by then.
+const LAST_DEEDS: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
@@ -81,27 +88,80 @@ fn run(config: Config, overrides: Overrides) -> Result<(), String> {
     for message in &messages {
         logger.log(message.level, &message.text);
     }
-    let supervisor = Supervisor::new(config, overrides, logger.clone(), output.clone()).map_err(in_words)?;
+    let outcome = supervise(config, overrides, &restart, birth, &output, &logger);
+    let error = match outcome {
+        Ok(Outcome::Exit) => {
+            output.stop(LAST_WORDS);
+            // At once: what a plugin has left running is not waited for.
+            std::process::exit(0)
+        }
+        Ok(Outcome::Restart) => {
+            // The log stays open for what may still have to be said.
+            let _ = output.flush(LAST_WORDS);
+            format!("could not start anew: {}", restart.execute())
+        }
+        Err(error) => error,
+    };
+    // Nobody may be looking at the terminal, and a daemon that started anew has none.
+    logger.critical(&error);
+    output.stop(LAST_WORDS);
+    Err(error)
+}
 
+/// Makes the plugins, lets them serve while programs are supervised, and sees them off.
+fn supervise(
+    config: Config,
+    overrides: Overrides,
+    restart: &Restart,
+    birth: Option<Birth>,
+    output: &OutputHandle,
+    logger: &Logger,
+) -> Result<Outcome, String> {
+    let supervisor = Supervisor::new(config, overrides, logger.clone(), output.clone()).map_err(in_words)?;
     let config = supervisor.config();
-    let build = || Registry::build(&config, &supervisor, &logger);
+    let build = || Registry::build(&config, &supervisor, logger);
     // Signals that were kept over a restart are heard later, all of them; at the first start nobody has sent any yet.
     let registry = if restart.restarted() { build() } else { daemon::mortal(build).map_err(in_words)? };
     let registry = registry.map_err(in_words)?;
-    // Not before: a signal that ends the making of plugins would leave a socket behind, and clients that connected.
+    let farewell = registry.farewell();
+    let outcome = serve(&supervisor, registry, birth, logger);
+    if outcome == Ok(Outcome::Restart)
+        && let Err(errors) = supervisor.check_restart()
+    {
+        // It has broken since; the one that follows has no log yet to say so.
+        for error in errors {
+            logger.critical(error);
+        }
+    }
+    farewell.wait(LAST_DEEDS, logger);
+    outcome
+}
+
+/// Opens the servers, becomes a daemon where it is to be one, and supervises until the end.
+fn serve(
+    supervisor: &Supervisor,
+    registry: Arc<Registry>,
+    birth: Option<Birth>,
+    logger: &Logger,
+) -> Result<Outcome, String> {
+    let config = supervisor.config();
+    let supervisord = &config.supervisord;
+    // Not before the plugins are made: a signal that ends that would leave a socket behind, and clients that connected.
     let listeners = Listeners::bind(&config.servers).map_err(in_words)?;
+    // Not before that: another supervisord would lose the logs of its programs.
+    supervisor.clean_auto_logs();
     for server in config.servers.iter().filter(|server| server.credentials.is_none()) {
         let section = &server.section;
         logger.critical(format_args!("Server '{section}' running without any HTTP authentication checking"));
     }
     match &birth {
-        Some(birth) => birth.detach(&supervisord, &logger).map_err(in_words)?,
+        Some(birth) => birth.detach(supervisord, logger).map_err(in_words)?,
         None if supervisord.nodaemon => {}
-        None => daemon::change_directory(&supervisord, &logger),
+        None => daemon::change_directory(supervisord, logger),
     }
-    let pidfile = Pidfile::write(&supervisord.pidfile, &logger);
+    let pidfile = Pidfile::write(&supervisord.pidfile, logger);
     let servers = listeners
-        .serve(registry, log_files(&supervisor), logger.clone(), Limits::of_this_process())
+        .serve(registry, log_files(supervisor), logger.clone(), Limits::of_this_process())
         .map_err(in_words)?;
     if let Some(birth) = birth {
         birth.announce();
@@ -111,17 +171,7 @@ fn run(config: Config, overrides: Overrides) -> Result<(), String> {
     let outcome = supervisor.run();
     servers.stop();
     drop(pidfile);
-    if outcome == Outcome::Restart {
-        // The log stays open for what may still have to be said.
-        let _ = output.flush(LAST_WORDS);
-        let error = format!("could not start anew: {}", restart.execute());
-        logger.critical(&error);
-        output.stop(LAST_WORDS);
-        return Err(error);
-    }
-    output.stop(LAST_WORDS);
-    // At once: what a plugin has left running is not waited for.
-    std::process::exit(0)
+    Ok(outcome)
 }
 
 fn log_name(supervisord: &Supervisord) -> String {

@@ -218,8 +218,6 @@ pub fn url(value: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use plugin_api::Level as OfPlugins;
-
     use super::*;
 
     #[track_caller]
@@ -354,12 +352,6 @@ mod tests {
     #[test]
     fn words_of_a_fixed_set() {
         assert_eq!(logging_level("WARN"), Ok(Level::Warn));
-        // Plugins spell them as the config does.
-        for level in [OfPlugins::Blather, OfPlugins::Trace, OfPlugins::Debug, OfPlugins::Info, OfPlugins::Warn] {
-            assert_eq!(logging_level(level.name()).map(|it| format!("{it:?}")), Ok(format!("{level:?}")));
-        }
-        assert_eq!(logging_level(OfPlugins::Error.name()), Ok(Level::Error));
-        assert_eq!(logging_level(OfPlugins::Critical.name()), Ok(Level::Critical));
         refused(logging_level("loud"), "bad logging level name 'loud'");
         assert_eq!(auto_restart("Unexpected"), Ok(AutoRestart::Unexpected));
         assert_eq!(auto_restart("1"), Ok(AutoRestart::Always));

@@ -36,12 +36,14 @@ pub struct ConfigError {
     pub key: Option<String>,
     /// Where that stands.
     pub place: Option<Place>,
+    /// What the key takes.
+    pub expected: Option<&'static str>,
 }
 
 impl ConfigError {
     /// An error that is not about one place.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), section: None, key: None, place: None }
+        Self { message: message.into(), section: None, key: None, place: None, expected: None }
     }
 
     /// The same, about a section.
@@ -68,6 +70,31 @@ impl ConfigError {
             _ => place.to_string(),
         })
     }
+
+    /// The message, and in a second line as much of the [location](Self::location) as the message does not name itself,
+    /// and what would be right: `  at line 12: startsecs takes a whole number`.
+    pub fn described(&self) -> String {
+        let message = &self.message;
+        let Some(place) = &self.place else { return message.clone() };
+        let names_file = message.contains(&*place.file);
+        // In the words of Python's parser and of our own.
+        let lines =
+            [format!("[line {:2}]", place.line), format!("line: {}\n", place.line), format!("line {}", place.line)];
+        if names_file && lines.iter().any(|line| message.contains(line)) {
+            return message.clone();
+        }
+        let line = if names_file { format!("line {}", place.line) } else { place.to_string() };
+        let names =
+            |section: &String| [format!("'{section}'"), format!("[{section}]")].iter().any(|it| message.contains(it));
+        let what = match (self.section.as_ref().filter(|section| !names(section)), &self.key) {
+            (Some(section), Some(key)) => format!(": {key} in [{section}]"),
+            (Some(section), None) => format!(": [{section}]"),
+            (None, Some(key)) => format!(": {key}"),
+            (None, None) => String::new(),
+        };
+        let expected = self.expected.map_or_else(String::new, |expected| format!(" takes {expected}"));
+        format!("{message}\n  at {line}{what}{expected}")
+    }
 }
 
 /// All errors that were found, at least one. Its `Display` is that of the first: what Supervisor would say.
@@ -87,17 +114,7 @@ impl ConfigErrors {
 
     /// All with their places, two lines for each.
     pub fn report(&self) -> String {
-        let mut report = String::new();
-        for error in &self.0 {
-            report.push_str(&error.message);
-            report.push('\n');
-            if let Some(location) = error.location() {
-                report.push_str("  at ");
-                report.push_str(&location);
-                report.push('\n');
-            }
-        }
-        report
+        self.0.iter().map(|error| error.described() + "\n").collect()
     }
 }
 

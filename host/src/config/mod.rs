@@ -44,6 +44,7 @@ pub use find::{NotFound, SEARCHING_AS_ROOT};
 pub use overrides::{CommandLineOption, Overrides};
 pub use sample::SAMPLE;
 
+pub use plugin_api::Level;
 use plugin_api::abi::Member;
 
 use crate::events::EventType;
@@ -74,42 +75,6 @@ pub struct Message {
     pub level: Level,
     /// The text.
     pub text: String,
-}
-
-/// Levels of the activity log, from the most talkative to the quietest, by Supervisor's numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Level {
-    /// `BLAT`, blather.
-    Blather = 3,
-    /// `TRAC`.
-    Trace = 5,
-    /// `DEBG`.
-    Debug = 10,
-    /// `INFO`.
-    Info = 20,
-    /// `WARN`.
-    Warn = 30,
-    /// `ERRO`.
-    Error = 40,
-    /// `CRIT`.
-    Critical = 50,
-}
-
-impl Level {
-    /// The level that the config and plugins spell so.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "blather" => Self::Blather,
-            "trace" => Self::Trace,
-            "debug" => Self::Debug,
-            "info" => Self::Info,
-            "warn" => Self::Warn,
-            "error" => Self::Error,
-            "critical" => Self::Critical,
-            _ => return None,
-        })
-    }
 }
 
 /// `[supervisord]`.

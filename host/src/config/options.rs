@@ -15,6 +15,17 @@ pub(super) struct Opt<T: 'static> {
     pub(super) default: Option<&'static str>,
     /// From text to its type, or Supervisor's words for what is wrong with it.
     pub(super) convert: fn(&str) -> Result<T, String>,
+    /// What would be right, for messages.
+    pub(super) takes: Takes,
+}
+
+/// What a key takes.
+#[derive(Clone, Copy)]
+pub(super) struct Takes {
+    /// In words; none where anything goes.
+    pub(super) words: Option<&'static str>,
+    /// Whether TOML's numbers and booleans are a mistake, since the text could be anything.
+    pub(super) only_strings: bool,
 }
 
 /// Makes a module of constants named as the keys are, `KEYS` with all names, and `DEFAULTS` with the defaults too.
@@ -24,8 +35,12 @@ macro_rules! options {
         #[allow(non_upper_case_globals, reason = "config keys keep their spelling")]
         pub(super) mod $section {
             use super::*;
-            $(pub(in crate::config) const $key: Opt<$type> =
-                Opt { key: stringify!($key), default: options!(@default $($default)?), convert: convert::$convert };)*
+            $(pub(in crate::config) const $key: Opt<$type> = Opt {
+                key: stringify!($key),
+                default: options!(@default $($default)?),
+                convert: convert::$convert,
+                takes: takes::$convert,
+            };)*
             pub(in crate::config) const KEYS: &[&str] = &[$(stringify!($key)),*];
             #[cfg(test)]
             pub(in crate::config) const DEFAULTS: &[(&str, Option<&str>)] = &[$((stringify!($key), $key.default)),*];
@@ -181,4 +196,42 @@ mod convert {
     pub(super) fn list_of_paths(value: &str) -> Result<Vec<String>, String> {
         Ok(value.split([':', ',']).map(str::trim).filter(|path| !path.is_empty()).map(str::to_owned).collect())
     }
+}
+
+/// What would be right for each conversion, under its name.
+#[allow(non_upper_case_globals, reason = "they are named as the conversions are")]
+mod takes {
+    use super::Takes;
+
+    const fn takes(words: &'static str) -> Takes {
+        Takes { words: Some(words), only_strings: false }
+    }
+
+    const fn string(words: &'static str) -> Takes {
+        Takes { words: Some(words), only_strings: true }
+    }
+
+    pub(super) const text: Takes = Takes { words: None, only_strings: false };
+    pub(super) const boolean: Takes = takes("true or false");
+    pub(super) const integer: Takes = takes("a whole number");
+    pub(super) const count: Takes = integer;
+    pub(super) const limit: Takes = integer;
+    pub(super) const priority: Takes = integer;
+    pub(super) const byte_size: Takes = takes("a number of bytes, or of KB, MB or GB, such as 50MB");
+    pub(super) const octal: Takes = takes("an octal number, such as 022");
+    pub(super) const signal_number: Takes = takes("a signal by name or number, such as TERM");
+    pub(super) const list_of_strings: Takes = Takes { words: None, only_strings: false };
+    pub(super) const list_of_exitcodes: Takes = takes("numbers from 0 to 255 with commas between them");
+    pub(super) const list_of_paths: Takes = string("directories with commas between them");
+    pub(super) const process_or_group_name: Takes = takes("a name without blanks, ':' and '/'");
+    pub(super) const environment: Takes = takes("pairs with commas between them: KEY=\"value\",KEY2=\"value\"");
+    pub(super) const path: Takes = string("a path");
+    pub(super) const existing_directory: Takes = string("a directory that exists");
+    pub(super) const existing_dirpath: Takes = string("a file in a directory that exists");
+    pub(super) const activity_log: Takes = string("a file in a directory that exists, or syslog");
+    pub(super) const logfile_name: Takes = string("AUTO, NONE, or a file in a directory that exists");
+    pub(super) const logging_level: Takes = string("critical, error, warn, info, debug, trace or blather");
+    pub(super) const auto_restart: Takes = takes("true, false or unexpected");
+    pub(super) const inet_address: Takes = takes("PORT or HOST:PORT, with a port from 1 to 65535");
+    pub(super) const user: Takes = takes("the name or the number of a user");
 }

@@ -12,6 +12,7 @@ use super::{
     reader::Reader,
     sections::{Section, Sections},
 };
+use crate::text::repr::repr;
 
 /// The library name that stands for what the host has built in.
 const BUILT_IN: &str = "supervisor";
@@ -44,8 +45,11 @@ pub(super) fn plugin(kind: Kind, name: &str, reader: &Reader<'_>, sections: &Sec
     }
     let factory = reader.text(kind.factory_key).and_then(|text| {
         let place = &reader.entry(kind.factory_key)?.place;
-        let factory =
-            FactorySpec::parse(&text, place).ok_or_else(|| format!("{text} cannot be resolved within [{section}]"));
+        let factory = FactorySpec::parse(&text, place).ok_or_else(|| {
+            // Nothing to be seen is hard to find.
+            let shown = if text.trim().is_empty() { repr(&text) } else { text };
+            format!("{shown} cannot be resolved within [{section}]; a factory is named as LIBRARY:FACTORY")
+        });
         reader.check(kind.factory_key, factory)
     });
     let mut options = Vec::new();
@@ -132,7 +136,11 @@ mod tests {
         );
         assert_eq!(
             Files::with("[rpcinterface:x]\nsupervisor.rpcinterface_factory=nothing\n").error(),
-            "nothing cannot be resolved within [rpcinterface:x]"
+            "nothing cannot be resolved within [rpcinterface:x]; a factory is named as LIBRARY:FACTORY"
+        );
+        assert_eq!(
+            Files::with("[rpcinterface:x]\nsupervisor.rpcinterface_factory=\n").error(),
+            "'' cannot be resolved within [rpcinterface:x]; a factory is named as LIBRARY:FACTORY"
         );
     }
 

@@ -4,7 +4,7 @@ use std::{cell::RefCell, collections::BTreeMap, ops::Range, sync::Arc};
 
 use super::{
     Group, GroupKind, Level, Logfile, Message, Numbering, Output, Process,
-    datatypes::{logfile_name, process_or_group_name},
+    datatypes::process_or_group_name,
     error::Collector,
     eventlistener,
     expand::Names,
@@ -191,9 +191,9 @@ impl<'a> Programs<'a> {
         let key = channel.logfile.key;
         // Expanded twice, as Supervisor does; a name that this brings out is found by both.
         let logfile = reader
-            .text(key)
+            .text_for(channel.logfile)
             .and_then(|text| reader.check(key, reader.names.expand(&text, key)))
-            .and_then(|text| reader.check(key, logfile_name(&text)))
+            .and_then(|text| reader.convert(channel.logfile, &text))
             .unwrap_or(Logfile::Auto);
         let backups = reader.get(channel.backups);
         let maxbytes = reader.get(channel.maxbytes);

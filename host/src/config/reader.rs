@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::{
-    datatypes,
     error::{Collector, ConfigError},
     expand::Names,
     options::Opt,
@@ -46,18 +45,41 @@ impl<'a> Reader<'a> {
 
     /// The value of a key, if it is there and right.
     pub(super) fn find<T>(&self, option: &Opt<T>) -> Option<T> {
-        let text = self.text(option.key)?;
-        self.check(option.key, (option.convert)(&text))
+        let text = self.text_for(option)?;
+        self.convert(option, &text)
+    }
+
+    /// The expanded text of a key, if it is what the key takes.
+    pub(super) fn text_for<T>(&self, option: &Opt<T>) -> Option<String> {
+        let raw = &self.entry(option.key)?.raw;
+        self.expect_string(option, raw)?;
+        self.expanded(option.key, raw)
+    }
+
+    /// What a text means to a key, or an error that says what would be right.
+    pub(super) fn convert<T>(&self, option: &Opt<T>, text: &str) -> Option<T> {
+        let converted = (option.convert)(text);
+        converted.map_err(|message| self.fail_with(option.key, message, option.takes.words)).ok()
+    }
+
+    fn expect_string<T>(&self, option: &Opt<T>, raw: &Raw) -> Option<()> {
+        if option.takes.only_strings && matches!(raw, Raw::Scalar(..)) {
+            let message = format!("{} takes a string, not {}", option.key, raw.kind());
+            self.fail_with(option.key, message, option.takes.words);
+            return None;
+        }
+        Some(())
     }
 
     /// The value of a key that may also be a TOML array, whose items must be free of commas.
     pub(super) fn get_list<T>(&self, option: &Opt<T>) -> T {
         match self.entry(option.key).map(|entry| &entry.raw) {
             Some(Raw::List(items)) => {
-                let words: Option<Vec<String>> = items.iter().map(|item| self.expanded(option.key, item)).collect();
-                words.and_then(|words| self.check(option.key, (option.convert)(&words.join(",")))).unwrap_or_else(
-                    || (option.convert)("").unwrap_or_else(|error| panic!("an empty list is a list: {error}")),
-                )
+                let word = |item| self.expect_string(option, item).and_then(|()| self.expanded(option.key, item));
+                let words: Option<Vec<String>> = items.iter().map(word).collect();
+                words.and_then(|words| self.convert(option, &words.join(","))).unwrap_or_else(|| {
+                    (option.convert)("").unwrap_or_else(|error| panic!("an empty list is a list: {error}"))
+                })
             }
             _ => self.get(option),
         }
@@ -76,7 +98,7 @@ impl<'a> Reader<'a> {
             Some(raw) => self
                 .scalar(key, raw)
                 .and_then(|text| self.check(key, self.names.expand(text, key)))
-                .and_then(|text| self.check(key, datatypes::environment(&text)))
+                .and_then(|text| self.convert(option, &text))
                 .unwrap_or_default(),
         }
     }
@@ -104,7 +126,7 @@ impl<'a> Reader<'a> {
         match raw {
             Raw::Text(text) | Raw::Scalar(text, _) => Some(text),
             Raw::List(_) | Raw::Table(_) => {
-                self.fail(key, format!("{key} in [{}] takes a string, not {}", self.section.name, raw.kind()));
+                self.fail(key, format!("{key} takes a string, not {}", raw.kind()));
                 None
             }
         }
@@ -127,17 +149,21 @@ impl<'a> Reader<'a> {
 
     /// Reports an error about a key, or about the section if it does not have that key.
     pub(super) fn fail(&self, key: &str, message: impl Into<String>) {
-        self.push(Some(key), self.with_ending(message.into()));
+        self.fail_with(key, message, None);
+    }
+
+    fn fail_with(&self, key: &str, message: impl Into<String>, expected: Option<&'static str>) {
+        self.push(Some(key), self.with_ending(message.into()), expected);
     }
 
     /// Reports an error about the section.
     pub(super) fn fail_section(&self, message: impl Into<String>) {
-        self.push(None, self.with_ending(message.into()));
+        self.push(None, self.with_ending(message.into()), None);
     }
 
     /// Reports an error about a key whose message says where it stands itself.
     pub(super) fn refuse(&self, key: &str, message: String) {
-        self.push(Some(key), message);
+        self.push(Some(key), message, None);
     }
 
     fn with_ending(&self, message: String) -> String {
@@ -148,8 +174,8 @@ impl<'a> Reader<'a> {
         format!("{message} in section {section} (file: {file})")
     }
 
-    fn push(&self, key: Option<&str>, message: String) {
-        let mut error = ConfigError::new(message);
+    fn push(&self, key: Option<&str>, message: String, expected: Option<&'static str>) {
+        let mut error = ConfigError { expected, ..ConfigError::new(message) };
         if let Some((key, entry)) = key.and_then(|key| Some((key, self.entry(key)?))) {
             error.key = Some(key.to_owned());
             error.place = Some(entry.place.clone());

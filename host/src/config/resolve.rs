@@ -185,10 +185,21 @@ mod tests {
         let files = Files::toml("[supervisord]\n[program.x]\ncommand = ['/bin/cat', '-u']\nautostart = { a = 1 }\n");
         assert_eq!(
             files.report(),
-            "autostart in [program:x] takes a string, not a table in section 'program:x' (file: 'HERE/main.toml')\n  \
-             at HERE/main.toml, line 4: autostart in [program:x]\n\
-             command in [program:x] takes a string, not an array in section 'program:x' (file: 'HERE/main.toml')\n  \
-             at HERE/main.toml, line 3: command in [program:x]\n"
+            "autostart takes a string, not a table in section 'program:x' (file: 'HERE/main.toml')\n  at line 4: autostart\n\
+             command takes a string, not an array in section 'program:x' (file: 'HERE/main.toml')\n  at line 3: command\n"
+        );
+        let files = Files::toml(
+            "[supervisord]\nlogfile = 5\nplugin_path = ['/a', 5]\nidentifier = 5\n[program.x]\ncommand = 'x'\n\
+             stdout_logfile = true\n",
+        );
+        assert_eq!(
+            files.report(),
+            "logfile takes a string, not a number or boolean\n  at HERE/main.toml, line 2: logfile in [supervisord] takes \
+             a file in a directory that exists, or syslog\n\
+             plugin_path takes a string, not a number or boolean\n  at HERE/main.toml, line 3: plugin_path in \
+             [supervisord] takes directories with commas between them\n\
+             stdout_logfile takes a string, not a number or boolean in section 'program:x' (file: 'HERE/main.toml')\n  \
+             at line 7: stdout_logfile takes AUTO, NONE, or a file in a directory that exists\n"
         );
         assert_eq!(Files::toml("").error(), ".toml file does not include supervisord section");
     }
@@ -247,6 +258,9 @@ mod tests {
             "'utf-8' codec can't decode byte 0xff in position 25: invalid start byte\n  at HERE/main.conf, line 2\n"
         );
         assert_eq!(Files::ini("[program:x]\ncommand=a\n").error(), ".ini file does not include supervisord section");
+        // Once is enough.
+        assert!(!Files::with("nodaemon\n").report().contains("\n  at "));
+        assert!(!Files::toml("x = \n").report().contains("\n  at "));
         assert_eq!(
             Files::with("nodaemon\n").error(),
             "Source contains parsing errors: 'HERE/main.conf'\n\t[line  2]: 'nodaemon\\n'"
@@ -310,7 +324,7 @@ mod tests {
         assert_eq!(
             files.report(),
             "invalid literal for int() with base 10: 'z' in section 'program:b' (file: 'HERE/d/b.conf')\n  \
-             at HERE/d/b.conf, line 3: startsecs in [program:b]\n"
+             at line 3: startsecs takes a whole number\n"
         );
     }
 

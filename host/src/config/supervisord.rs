@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{
-    Logfile, Overrides, Supervisord, User, accounts, datatypes,
+    Logfile, Overrides, Supervisord, User, accounts,
     error::ConfigError,
     expand::Names,
     options::supervisord as options,
@@ -81,7 +81,7 @@ fn environment(reader: &Reader<'_>, names: &Names) -> Vec<(String, String)> {
     reader
         .text(key)
         .and_then(|text| reader.check(key, names.expand(&text, key)))
-        .and_then(|text| reader.check(key, datatypes::environment(&text)))
+        .and_then(|text| reader.convert(&options::environment, &text))
         .unwrap_or_default()
         .into_iter()
         .collect()
@@ -170,10 +170,11 @@ mod tests {
         let files = Files::with("minfds=x\nnodaemon=maybe\nlogfile=/nope/x\nuser=no-such-user\n");
         assert_eq!(
             files.report(),
-            "invalid literal for int() with base 10: 'x'\n  at HERE/main.conf, line 2: minfds in [supervisord]\n\
+            "invalid literal for int() with base 10: 'x'\n  at HERE/main.conf, line 2: minfds in [supervisord] takes a whole number\n\
              The directory named as part of the path /nope/x does not exist\n  \
-             at HERE/main.conf, line 4: logfile in [supervisord]\n\
-             not a valid boolean value: 'maybe'\n  at HERE/main.conf, line 3: nodaemon in [supervisord]\n\
+             at HERE/main.conf, line 4: logfile in [supervisord] takes a file in a directory that exists, or syslog\n\
+             not a valid boolean value: 'maybe'\n  at HERE/main.conf, line 3: nodaemon in [supervisord] takes true or \
+             false\n\
              Invalid user name no-such-user\n  at HERE/main.conf, line 5: user in [supervisord]\n"
         );
         assert_eq!(

@@ -43,9 +43,18 @@ pub(super) fn read(text: &str, file: &Arc<str>, sections: &mut Sections) -> Resu
     for (key, value) in document.get_ref() {
         let DeValue::Table(table) = value.get_ref() else {
             let place = lines.place(key.span().start);
+            if is_array_of_tables(value.get_ref()) {
+                return Err(array_of_tables(key.get_ref(), place));
+            }
             let message = format!("{place}: the key {} stands before the first section", key.get_ref());
             return Err(ConfigError::new(message).at(place));
         };
+        for (name, value) in table {
+            if NAMED.contains(&key.get_ref().as_ref()) && is_array_of_tables(value.get_ref()) {
+                let name = format!("{}.{}", key.get_ref(), name.get_ref());
+                return Err(array_of_tables(&name, lines.place(value.span().start)));
+            }
+        }
         sections_of(key, table, &mut found);
     }
     found.sort_by_key(|section| section.start);
@@ -71,6 +80,15 @@ pub(super) fn read(text: &str, file: &Arc<str>, sections: &mut Sections) -> Resu
         }
     }
     Ok(())
+}
+
+fn is_array_of_tables(value: &DeValue<'_>) -> bool {
+    matches!(value, DeValue::Array(items) if items.iter().any(|item| matches!(item.get_ref(), DeValue::Table(_))))
+}
+
+/// `[[program.web]]`, which is a habit from elsewhere.
+fn array_of_tables(name: &str, place: Place) -> ConfigError {
+    ConfigError::new(format!("{place}: [[{name}]] is an array of tables; a section is written [{name}]")).at(place)
 }
 
 /// One section as TOML has it.
@@ -110,7 +128,8 @@ fn raw(value: &DeValue<'_>) -> Raw {
     match value {
         DeValue::String(text) => Raw::Text(text.to_string()),
         DeValue::Integer(integer) => {
-            let number = i64::from_str_radix(integer.as_str(), integer.radix()).unwrap_or(i64::MAX);
+            let beyond = if integer.as_str().starts_with('-') { i64::MIN } else { i64::MAX };
+            let number = i64::from_str_radix(integer.as_str(), integer.radix()).unwrap_or(beyond);
             // An octal number keeps its prefix: it is meant for a key such as `chmod`, whose digits are octal anyway.
             let text = if integer.radix() == 8 { integer.to_string() } else { number.to_string() };
             Raw::Scalar(text, i32::try_from(number).map_or(Value::Int64(number), Value::Int))
@@ -180,7 +199,7 @@ mod tests {
 
     #[test]
     fn values_keep_their_type_and_have_ini_text() {
-        let text = "[supervisord]\nnodaemon = true\nminfds = 1_024\numask = 0o22\nBig = 0xffffffffff\nf = 1.5\n\
+        let text = "[supervisord]\nnodaemon = true\nminfds = 1_024\numask = 0o22\nBig = 0xffffffffff\nf = 1.5\nlow = -99999999999999999999\n\
                     l = ['a', 2]\n[supervisord.environment]\nB = '1'\nA = 2\n";
         let sections = sections(text).unwrap();
         let entry = |key: &str| sections.get("supervisord").unwrap().entry(key).unwrap();
@@ -193,6 +212,7 @@ mod tests {
         assert_eq!(scalar("umask"), "0o22 Int(18)");
         assert_eq!(scalar("big"), "1099511627775 Int64(1099511627775)");
         assert_eq!(scalar("f"), "1.5 Double(1.5)");
+        assert_eq!(scalar("low"), format!("{} Int64({0})", i64::MIN));
         assert_eq!(entry("f").place.to_string(), "x.toml, line 6");
         let Raw::Table(environment) = &entry("environment").raw else { panic!("a table is a table") };
         assert_eq!(environment.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["B", "A"]);
@@ -213,6 +233,14 @@ mod tests {
         assert_eq!(error("[supervisord]\nx = \n").place.unwrap().line, 2);
         assert!(error("[supervisord]\nx = \n").message.starts_with("x.toml, line 2: "));
         assert_eq!(error("\nx = 1").message, "x.toml, line 2: the key x stands before the first section");
+        assert_eq!(
+            error("[supervisord]\n[[program.x]]\ncommand = 'a'\n").message,
+            "x.toml, line 2: [[program.x]] is an array of tables; a section is written [program.x]"
+        );
+        assert_eq!(
+            error("[[supervisord]]\nnodaemon = true\n").message,
+            "x.toml, line 1: [[supervisord]] is an array of tables; a section is written [supervisord]"
+        );
         assert!(error("[a]\nk = 1\nk = 2\n").message.starts_with("x.toml, line 3: duplicate key"));
     }
 }

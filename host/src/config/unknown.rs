@@ -57,7 +57,7 @@ pub(super) fn in_section(section: &Section) -> Vec<String> {
                 return format!("{unknown}; it is an option of the command line only");
             }
             let known = keys.iter().flat_map(|keys| keys.iter().copied());
-            suggest(unknown, nearest(key, known).map(|(known, near)| (format!("'{known}'"), near)), "key")
+            suggest(unknown, nearest(key, known).map(|known| format!("'{known}'")))
         })
         .collect()
 }
@@ -65,18 +65,17 @@ pub(super) fn in_section(section: &Section) -> Vec<String> {
 fn unknown_section(name: &str, place: &Place) -> String {
     let (kind, rest) = name.split_once(':').map_or((name, None), |(kind, rest)| (kind, Some(rest)));
     let kinds = KNOWN.iter().map(|(kind, _)| kind).chain(&PLUGINS).map(|kind| kind.trim_end_matches(':'));
-    let suggestion = nearest(kind, kinds).map(|(kind, near)| match rest {
-        Some(rest) => (format!("[{kind}:{rest}]"), near),
-        None if KNOWN.iter().any(|(known, _)| *known == kind) => (format!("[{kind}]"), near),
-        None => (format!("[{kind}:NAME]"), near),
+    let suggestion = nearest(kind, kinds).map(|kind| match rest {
+        Some(rest) => format!("[{kind}:{rest}]"),
+        None if KNOWN.iter().any(|(known, _)| *known == kind) => format!("[{kind}]"),
+        None => format!("[{kind}:NAME]"),
     });
-    suggest(format!("unknown section [{name}] ({place})"), suggestion, "section")
+    suggest(format!("unknown section [{name}] ({place})"), suggestion)
 }
 
-fn suggest(unknown: String, suggestion: Option<(String, bool)>, what: &str) -> String {
+fn suggest(unknown: String, suggestion: Option<String>) -> String {
     match suggestion {
-        Some((known, true)) => format!("{unknown}; did you mean {known}?"),
-        Some((known, false)) => format!("{unknown}; the nearest known {what} is {known}"),
+        Some(known) => format!("{unknown}; did you mean {known}?"),
         None => unknown,
     }
 }
@@ -98,7 +97,7 @@ mod tests {
             warnings_of("[program:x]\ncommand=a\nuser=b\ncomand=c\nzzz=1\n[supervisord]\nprofile_options=x\n"),
             [
                 "unknown key 'comand' in [program:x] (x.conf, line 4); did you mean 'command'?",
-                "unknown key 'zzz' in [program:x] (x.conf, line 5); the nearest known key is 'user'",
+                "unknown key 'zzz' in [program:x] (x.conf, line 5)",
                 "unknown key 'profile_options' in [supervisord] (x.conf, line 7); it is an option of the command line only",
             ]
         );
@@ -112,7 +111,7 @@ mod tests {
                 "unknown section [progam:x] (x.conf, line 1); did you mean [program:x]?",
                 "unknown section [supervisor] (x.conf, line 3); did you mean [supervisord]?",
                 "unknown section [program] (x.conf, line 4); did you mean [program:NAME]?",
-                "unknown section [something else] (x.conf, line 5); the nearest known section is [supervisord]",
+                "unknown section [something else] (x.conf, line 5)",
             ]
         );
     }

@@ -15,21 +15,6 @@ pub use syslog::Syslog;
 
 pub use crate::config::Level;
 
-impl Level {
-    /// As it stands in a line: `INFO`.
-    pub fn tag(self) -> &'static str {
-        match self {
-            Self::Blather => "BLAT",
-            Self::Trace => "TRAC",
-            Self::Debug => "DEBG",
-            Self::Info => "INFO",
-            Self::Warn => "WARN",
-            Self::Error => "ERRO",
-            Self::Critical => "CRIT",
-        }
-    }
-}
-
 /// One line on its way to the activity log.
 #[derive(Clone, Debug)]
 pub struct Line {

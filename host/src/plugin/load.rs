@@ -91,6 +91,13 @@ pub fn load(spec: &FactorySpec, kind: &str, search: &SearchPath) -> Result<Facto
     Err(PluginError::NoFactory { path, factory, kind, factories })
 }
 
+/// Whether the library that the config names is there and may be loaded, without loading it.
+pub fn look(spec: &FactorySpec, search: &SearchPath) -> Result<(), PluginError> {
+    let path = search.find(spec)?;
+    check_writers(&path)?;
+    check_whole(&path)
+}
+
 /// What is kept of a loaded library. The library itself is never given back.
 struct Module {
     info: Arc<LibraryInfo>,

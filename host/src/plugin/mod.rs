@@ -14,5 +14,5 @@ mod search;
 mod whole;
 
 pub use error::PluginError;
-pub use load::{Factory, LibraryInfo, load};
+pub use load::{Factory, LibraryInfo, load, look};
 pub use search::SearchPath;

@@ -14,7 +14,10 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket};
+use nix::{
+    errno::Errno,
+    sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, listen, socket},
+};
 use parking_lot::Mutex;
 
 use crate::{
@@ -57,6 +60,27 @@ impl SharedSocket {
         *open = Arc::downgrade(&listening);
         Ok(listening)
     }
+
+    /// Opens and closes it, to fail early where it cannot be had. Where somebody listens already it is left alone: that
+    /// may be another supervisord of the same config, which this one is about to find out. If it does not, the first
+    /// process takes the place of what an earlier one has left behind.
+    pub fn try_open(&self, logger: &Logger) -> Result<(), String> {
+        match &self.config.address {
+            FcgiAddress::Unix { file, .. } if is_live(file) => Ok(()),
+            _ => self.open(logger).map(drop),
+        }
+    }
+}
+
+/// Whether somebody listens there. Does not wait.
+fn is_live(file: &Path) -> bool {
+    let connected = || {
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+        connect(socket.as_raw_fd(), &UnixAddr::new(file)?)
+    };
+    // With as many in its queue as it can have it is busy, and there.
+    matches!(connected(), Ok(()) | Err(Errno::EAGAIN))
 }
 
 impl AsFd for Listening {
@@ -149,6 +173,21 @@ mod tests {
         let url = format!("unix://{}", file.display());
         let said: Vec<_> = log.lines().map(|line| line[24..].replace(&url, "URL")).collect();
         assert_eq!(said, ["INFO Creating socket URL", "INFO Closing socket URL"].repeat(2));
+    }
+
+    #[test]
+    fn who_listens_already_is_not_disturbed_by_a_try() {
+        let dir = tempfile::tempdir().unwrap();
+        let (output, logger) = output::start(&fixtures::supervisord(dir.path())).unwrap();
+        let file = dir.path().join("s");
+        let other = at(&file).open(&logger).unwrap();
+        at(&file).try_open(&logger).unwrap();
+        UnixStream::connect(&file).unwrap();
+        drop(other);
+        at(&file).try_open(&logger).unwrap();
+        output.stop(std::time::Duration::from_secs(5));
+        let log = fs::read_to_string(dir.path().join("supervisord.log")).unwrap();
+        assert_eq!(log.matches("Creating").count(), 2);
     }
 
     #[test]

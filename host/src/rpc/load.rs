@@ -127,7 +127,7 @@ fn load(
         let supervisor = supervisor.clone();
         Arc::new(move || supervisor.state())
     };
-    let host = PluginHost::namespace(state, logger.clone(), registry_ref.clone());
+    let host = PluginHost::namespace(name, state, logger.clone(), registry_ref.clone());
     factory.make(host, options.clone().into()).map_err(|fault| BuildError::Refused {
         name: name.clone(),
         place: place.clone(),

@@ -1,5 +1,6 @@
 //! XML-RPC methods: the table of all namespaces, where their code runs, and the namespaces that the host has itself.
 
+mod guest;
 mod load;
 pub mod plugin_host;
 mod registry;
@@ -7,5 +8,6 @@ pub mod supervisor;
 pub mod system;
 mod workers;
 
+pub use guest::Farewell;
 pub use load::{BuildError, look_up};
 pub use registry::{Origin, Registry};

@@ -28,6 +28,8 @@ pub type State = Arc<dyn Fn() -> SupervisorState + Send + Sync>;
 
 /// One for each plugin.
 pub struct PluginHost {
+    /// The plugin's namespace, for messages.
+    name: String,
     state: State,
     logger: Logger,
     registry: RegistryRef,
@@ -35,8 +37,8 @@ pub struct PluginHost {
 }
 
 impl PluginHost {
-    pub(super) fn namespace(state: State, logger: Logger, registry: RegistryRef) -> NamespaceObject {
-        namespace(Arc::new(Self { state, logger, registry, calls: AtomicUsize::new(0) }))
+    pub(super) fn namespace(name: &str, state: State, logger: Logger, registry: RegistryRef) -> NamespaceObject {
+        namespace(Arc::new(Self { name: name.to_owned(), state, logger, registry, calls: AtomicUsize::new(0) }))
     }
 }
 
@@ -60,6 +62,16 @@ impl PluginHost {
             .ok_or_else(|| Fault::bad_arguments_with(format_args!("no such log level: {level}")))?;
         self.logger.log(level, message);
         Ok(())
+    }
+
+    /// Tell of a panic that nobody else hears of, since nobody waits for an answer. The activity log names the plugin.
+    #[rpc(nonblocking)]
+    pub fn panicked(
+        &self,
+        /// `drop panicked: MESSAGE (PLACE)`
+        what: String,
+    ) {
+        self.logger.error(format_args!("{}: {what}", self.name));
     }
 
     /// Wait.
@@ -197,7 +209,7 @@ mod tests {
         let registry_ref = RegistryRef::default();
         let plugin = |name: &str| {
             let state: State = Arc::new(|| SupervisorState::Running);
-            let host = PluginHost::namespace(state, Logger::new(Level::Critical, |_| {}), registry_ref.clone());
+            let host = PluginHost::namespace(name, state, Logger::new(Level::Critical, |_| {}), registry_ref.clone());
             (name.to_owned(), namespace(Arc::new(Relay(Host::new(host)))), Origin::Plugin)
         };
         let mut namespaces = vec![plugin("a"), plugin("b")];
@@ -304,6 +316,7 @@ mod tests {
             assert_eq!(runtime.block_on(chain(&registry, &[method])), Ok("slept".into()));
         }
         let alone = PluginHost::namespace(
+            "alone",
             Arc::new(|| SupervisorState::Running),
             Logger::new(Level::Critical, |_| {}),
             RegistryRef::default(),

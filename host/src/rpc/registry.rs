@@ -6,6 +6,7 @@ use std::{
 };
 
 use abi_stable::std_types::RVec;
+use parking_lot::Mutex;
 use plugin_api::{
     Fault, Reply, Value,
     abi::{Member, MethodInfo, NamespaceObject},
@@ -13,6 +14,7 @@ use plugin_api::{
 use tokio::runtime::Handle;
 
 use super::{
+    guest::{Farewell, Guest},
     system::System,
     workers::{Caller, Workers},
 };
@@ -34,10 +36,12 @@ pub struct Registry {
     pool: Arc<OnceLock<Handle>>,
     /// Told of panics.
     logger: Logger,
+    /// Tells of the end of each plugin, once the registry is gone.
+    farewell: Mutex<Farewell>,
 }
 
 struct Namespace {
-    object: Arc<NamespaceObject>,
+    object: Guest,
     origin: Origin,
     workers: Workers,
 }
@@ -84,7 +88,13 @@ impl Registry {
         logger: Logger,
     ) -> Arc<Self> {
         namespaces.push(("system".to_owned(), System::namespace(own.clone()), Origin::Host));
-        let mut registry = Self { methods: HashMap::new(), namespaces: Vec::new(), pool: Arc::default(), logger };
+        let mut registry = Self {
+            methods: HashMap::new(),
+            namespaces: Vec::new(),
+            pool: Arc::default(),
+            logger,
+            farewell: Mutex::default(),
+        };
         for (name, object, origin) in namespaces {
             registry.add(&name, object, origin);
         }
@@ -109,11 +119,16 @@ impl Registry {
             };
             self.methods.insert(format!("{name}.{}", info.name), Method { info, namespace: index, start });
         }
-        self.namespaces.push(Namespace {
-            object: Arc::new(object),
-            origin,
-            workers: Workers::new(name, self.pool.clone()),
-        });
+        let (object, gone) = Guest::new(object, origin);
+        if origin == Origin::Plugin {
+            self.farewell.get_mut().0.push((name.to_owned(), gone));
+        }
+        self.namespaces.push(Namespace { object, origin, workers: Workers::new(name, self.pool.clone()) });
+    }
+
+    /// What waits for the end of the plugins; to be asked for once, before the last registry is dropped.
+    pub fn farewell(&self) -> Farewell {
+        std::mem::take(&mut self.farewell.lock())
     }
 
     /// From now on, methods that may block run on the blocking pool of this runtime.

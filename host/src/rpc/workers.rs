@@ -20,12 +20,14 @@ use std::{
 
 use abi_stable::std_types::RVec;
 use parking_lot::Mutex;
-use plugin_api::{Fault, Reply, Value, abi::NamespaceObject};
+use plugin_api::{Fault, Reply, Value};
 use tokio::{
     runtime::{self, Handle},
     sync::Semaphore,
     task::JoinHandle,
 };
+
+use super::guest::Guest;
 
 /// How many blocking calls of one namespace run at once; further ones wait.
 pub(super) const PLACES: usize = 32;
@@ -78,7 +80,7 @@ impl Workers {
     pub(super) async fn call(
         &self,
         caller: Caller,
-        object: Arc<NamespaceObject>,
+        object: Guest,
         method: String,
         params: RVec<Value>,
     ) -> Result<Reply, Fault> {

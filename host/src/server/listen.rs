@@ -53,6 +53,16 @@ pub enum BindError {
     /// The system refuses.
     #[error("Cannot open an HTTP server: socket.error reported {}", describe(.0))]
     Io(#[source] io::Error),
+    /// The system refuses, and it is known where.
+    #[error("{error}\n  at {address} of [{section}]")]
+    At {
+        /// What it says.
+        error: Box<BindError>,
+        /// `127.0.0.1:80` or `/run/supervisor.sock`.
+        address: String,
+        /// Whose address that is.
+        section: String,
+    },
     /// `chown=` asks for what only root may do.
     #[error(
         "Not permitted to chown {file} to uid/gid ({uid}, {gid}); adjust \"sockchown\" value in config file or on \
@@ -81,6 +91,20 @@ fn describe(error: &io::Error) -> String {
     }
 }
 
+impl BindError {
+    /// Supervisor leaves it at a number where the system refuses.
+    fn of(self, server: &HttpServer) -> Self {
+        if !matches!(self, Self::Io(_)) {
+            return self;
+        }
+        let address = match &server.address {
+            ServerAddress::Inet { host, port, .. } => format!("{host}:{port}"),
+            ServerAddress::Unix { file, .. } => file.display().to_string(),
+        };
+        Self::At { error: Box::new(self), address, section: server.section.clone() }
+    }
+}
+
 impl From<io::Error> for BindError {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::AddrInUse { Self::InUse } else { Self::Io(error) }
@@ -99,12 +123,12 @@ impl Listeners {
         let mut listeners = Self::default();
         for server in servers {
             let socket = match &server.address {
-                ServerAddress::Inet { addresses, .. } => Socket::Inet(bind_inet(addresses)?),
+                ServerAddress::Inet { addresses, .. } => bind_inet(addresses).map(Socket::Inet),
                 ServerAddress::Unix { file, chmod, uid, gid } => {
-                    let (listener, file) = bind_unix(file, *chmod, *uid, *gid)?;
-                    Socket::Unix(listener, file)
+                    bind_unix(file, *chmod, *uid, *gid).map(|(listener, file)| Socket::Unix(listener, file))
                 }
             };
+            let socket = socket.map_err(|error| error.of(server))?;
             listeners.sockets.push((socket, server.credentials.clone()));
         }
         Ok(listeners)
@@ -301,13 +325,19 @@ mod tests {
         assert!(file.exists());
     }
 
+    /// Supervisor's words, and where.
+    fn refusal(reason: &str, file: &Path) -> String {
+        let file = file.display();
+        format!("Cannot open an HTTP server: socket.error reported {reason}\n  at {file} of [unix_http_server]")
+    }
+
     #[test]
     fn a_file_that_is_no_socket_is_left_alone() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("s.sock");
         fs::write(&file, "precious").unwrap();
         let error = Listeners::bind(&[unix(&file)]).unwrap_err();
-        assert_eq!(error.to_string(), "Cannot open an HTTP server: socket.error reported errno.EEXIST (17)");
+        assert_eq!(error.to_string(), refusal("errno.EEXIST (17)", &file));
         assert_eq!(fs::read_to_string(&file).unwrap(), "precious");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
@@ -318,11 +348,12 @@ mod tests {
         let error = Listeners::bind(&[inet(taken.local_addr().unwrap().port())]).unwrap_err();
         assert!(error.to_string().starts_with("Another program is already listening on a port"));
 
-        let error = Listeners::bind(&[unix(Path::new("/nonexistent/s.sock"))]).unwrap_err();
-        assert_eq!(error.to_string(), "Cannot open an HTTP server: socket.error reported errno.ENOENT (2)");
+        let (nowhere, long) = (Path::new("/nonexistent/s.sock"), format!("/tmp/{}", "x".repeat(200)));
+        let error = Listeners::bind(&[unix(nowhere)]).unwrap_err();
+        assert_eq!(error.to_string(), refusal("errno.ENOENT (2)", nowhere));
 
-        let error = Listeners::bind(&[unix(Path::new(&format!("/tmp/{}", "x".repeat(200))))]).unwrap_err();
-        assert_eq!(error.to_string(), "Cannot open an HTTP server: socket.error reported AF_UNIX path too long");
+        let error = Listeners::bind(&[unix(Path::new(&long))]).unwrap_err();
+        assert_eq!(error.to_string(), refusal("AF_UNIX path too long", Path::new(&long)));
     }
 
     #[test]

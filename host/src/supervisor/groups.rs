@@ -171,7 +171,7 @@ impl NewGroup {
 
     /// Opens the group's socket, if it has one, and closes it again: to fail early where it cannot be had.
     pub(super) fn try_socket(&self, logger: &Logger) -> io::Result<()> {
-        self.socket.as_ref().map_or(Ok(()), |socket| socket.open(logger).map(drop).map_err(io::Error::other))
+        self.socket.as_ref().map_or(Ok(()), |socket| socket.try_open(logger).map_err(io::Error::other))
     }
 }
 
@@ -286,6 +286,18 @@ impl State {
         let mut ids: Vec<_> = groups.flat_map(|group| group.processes.iter().copied()).filter(is_up).collect();
         ids.sort_by_key(|id| std::cmp::Reverse(self.processes[id].config.priority));
         Some(ids)
+    }
+
+    /// The files that were made for `AUTO` logs.
+    pub(super) fn auto_logs(&self) -> Vec<PathBuf> {
+        let of_process = |process: &Process| {
+            let auto = |output: &config::Output, target: &Target| match output.logfile {
+                config::Logfile::Auto => target.path.clone(),
+                _ => None,
+            };
+            [auto(&process.config.stdout, &process.stdout), auto(&process.config.stderr, &process.stderr)]
+        };
+        self.processes.values().flat_map(of_process).flatten().collect()
     }
 
     /// When the next process is due.

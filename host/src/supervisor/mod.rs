@@ -14,17 +14,20 @@ mod groups;
 mod info;
 mod lookup;
 mod requests;
+mod restart;
 mod run;
 mod signal;
 
 use std::{
+    collections::HashSet,
     ffi::OsString,
     fmt,
     future::Future,
     io,
+    path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicI32, AtomicU64, Ordering},
+        atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -78,6 +81,10 @@ struct Inner {
     config: Mutex<Arc<Config>>,
     /// What the command line says wins over the config file, also when that is read again.
     overrides: Overrides,
+    /// Where supervisord was started: what relative paths of the config mean, also when it is read again.
+    started_in: PathBuf,
+    /// How often a signal has asked for a restart that is still being thought about.
+    restarts_asked: AtomicU32,
     logger: Logger,
     output: OutputHandle,
     state: AtomicI32,
@@ -123,12 +130,25 @@ impl Inner {
     }
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Who never ran leaves nothing behind.
+        if self.reactor.get_mut().is_some() {
+            for path in self.groups.get_mut().auto_logs() {
+                // The next one cleans up what is left.
+                let _ = std::fs::remove_file(path);
+            }
+        }
+    }
+}
+
 impl Supervisor {
     /// Makes the groups of `config` and begins to catch signals. Nothing is started before [`run`](Self::run).
     /// `overrides` are what `config` was loaded with.
     ///
-    /// To be called in the process that will run: after it has become a daemon and has changed its user. Removes the
-    /// `AUTO` logs of an earlier supervisord unless `nocleanup` is set, and makes new ones; fails where it cannot.
+    /// To be called in the process that will run: after it has become a daemon and has changed its user, and before it
+    /// leaves its directory. Makes the `AUTO` logs; fails where it cannot. Those that it made are removed again if it is
+    /// dropped without having run.
     pub fn new(config: Config, overrides: Overrides, logger: Logger, output: OutputHandle) -> io::Result<Self> {
         Self::with_look(config, overrides, logger, output, Box::new(Launch::command))
     }
@@ -140,12 +160,6 @@ impl Supervisor {
         output: OutputHandle,
         look: Look,
     ) -> io::Result<Self> {
-        let supervisord = &config.supervisord;
-        if !supervisord.nocleanup {
-            for warning in auto::clean(&supervisord.childlogdir, &supervisord.identifier) {
-                logger.warn(warning);
-            }
-        }
         let environment: Vec<_> = std::env::vars_os().collect();
         let groups = groups::all(&config, &environment, &logger)?;
         for group in &groups.groups {
@@ -160,6 +174,8 @@ impl Supervisor {
         Ok(Self(Arc::new(Inner {
             config: Mutex::new(Arc::new(config)),
             overrides,
+            started_in: std::env::current_dir()?,
+            restarts_asked: AtomicU32::new(0),
             logger,
             output,
             state: AtomicI32::new(SupervisorState::Running as i32),
@@ -173,6 +189,20 @@ impl Supervisor {
             last_run: AtomicU64::new(1),
             reserve: Mutex::new(Reserve::new()),
         })))
+    }
+
+    /// Removes the `AUTO` logs that an earlier supervisord of the same name has left, unless `nocleanup` is set. To be
+    /// called once nobody else can be that supervisord, still at work: when the HTTP servers have their sockets.
+    pub fn clean_auto_logs(&self) {
+        let config = self.config();
+        let supervisord = &config.supervisord;
+        if supervisord.nocleanup {
+            return;
+        }
+        let own: HashSet<_> = self.0.groups.lock().auto_logs().into_iter().collect();
+        for warning in auto::clean(&supervisord.childlogdir, &supervisord.identifier, |path| own.contains(path)) {
+            self.0.logger.warn(warning);
+        }
     }
 
     /// Supervises, on the calling thread, until all processes have ended after [`shutdown`](Self::shutdown),
@@ -197,9 +227,15 @@ impl Supervisor {
         self.0.set_state(SupervisorState::Shutdown);
     }
 
-    /// Asks it to stop all processes and to be started anew.
-    pub fn restart(&self) {
-        self.0.set_state(SupervisorState::Restarting);
+    /// Asks it to stop all processes and to be started anew; unless what it would read then is broken: it goes on as it
+    /// is, and the log and the error say why. Blocks on the file system.
+    pub fn restart(&self) -> Result<(), Vec<String>> {
+        self.0.restart()
+    }
+
+    /// What would keep it from coming up again if it were started anew now. Blocks on the file system.
+    pub fn check_restart(&self) -> Result<(), Vec<String>> {
+        self.0.check_restart()
     }
 
     /// Its `identifier`.
@@ -220,7 +256,7 @@ impl Supervisor {
     /// Reads the config file again. The groups that are active stay as they are: see [`changes`](Self::changes). Where
     /// the file is wrong, nothing changes. Blocks on the file system.
     pub fn reload_config(&self) -> Result<(), ConfigErrors> {
-        let config = Config::load(&self.config().file, &self.0.overrides)?;
+        let config = self.0.read_config()?;
         *self.0.config.lock() = Arc::new(config);
         Ok(())
     }
@@ -294,8 +330,10 @@ impl Supervisor {
         let mut all = Vec::new();
         for group in &config.groups {
             let active = state.group(&group.name);
+            // One that was read since then has no files yet.
+            let same = active.filter(|active| Arc::ptr_eq(&active.config, group));
             for process in &group.processes {
-                let running = active.and_then(|active| {
+                let running = same.and_then(|active| {
                     active.processes.iter().map(|id| &state.processes[id]).find(|it| it.config.name == process.name)
                 });
                 all.push(ProcessConfig {

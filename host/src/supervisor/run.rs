@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, ErrorKind},
+    sync::Arc,
     time::Duration,
 };
 
@@ -56,7 +57,7 @@ impl Reactor {
 
 impl Inner {
     /// Runs until the supervisor is told to end and all processes have.
-    pub(super) fn run(&self, mut reactor: Reactor) -> Outcome {
+    pub(super) fn run(self: &Arc<Self>, mut reactor: Reactor) -> Outcome {
         let mut events = Events::with_capacity(8);
         let mut next_report = None;
         let adopts = adopts_orphans();
@@ -96,7 +97,7 @@ impl Inner {
         Some(next.saturating_sub(self.now()))
     }
 
-    fn received(&self, signal: i32) {
+    fn received(self: &Arc<Self>, signal: i32) {
         let name = signals::name(signal);
         match signal {
             SIGTERM | SIGINT | SIGQUIT => {
@@ -109,7 +110,7 @@ impl Inner {
             }
             SIGHUP => {
                 self.logger.warn(format_args!("received {name} indicating restart request"));
-                self.set_state(SupervisorState::Restarting);
+                self.think_about_restart();
             }
             SIGUSR2 => {
                 self.logger.info(format_args!("received {name} indicating log reopen request"));

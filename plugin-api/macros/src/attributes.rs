@@ -8,6 +8,7 @@ use crate::interface::Kind;
 #[derive(Default)]
 pub(crate) struct MethodOptions {
     pub(crate) name: Option<LitStr>,
+    pub(crate) alias: Option<LitStr>,
     pub(crate) nonblocking: bool,
     pub(crate) returns: Option<LitStr>,
     pub(crate) usage: Option<LitStr>,
@@ -29,6 +30,7 @@ impl MethodOptions {
         let mut options = Self::default();
         each(kind, attributes, |meta| match (kind, known(&meta).as_str()) {
             (_, "name") => text(&meta, &mut options.name),
+            (Kind::Rpc, "alias") => text(&meta, &mut options.alias),
             (Kind::Rpc, "nonblocking") => {
                 options.nonblocking = true;
                 flag(&meta)
@@ -46,7 +48,8 @@ impl MethodOptions {
                 }
             }
             (Kind::Rpc, _) => {
-                Err(meta.error("unknown option; a method has `name = \"…\"`, `nonblocking` and `returns = \"…\"`"))
+                let known = "`name = \"…\"`, `alias = \"…\"`, `nonblocking` and `returns = \"…\"`";
+                Err(meta.error(format!("unknown option; a method has {known}")))
             }
             (Kind::Ctl, _) => {
                 Err(meta.error("unknown option; a command has `name = \"…\"`, `usage = \"…\"` and `complete = \"…\"`"))

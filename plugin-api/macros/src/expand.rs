@@ -52,7 +52,7 @@ fn inherent_impl(kind: Kind, arguments: &TokenStream, item: Item) -> Result<Item
 fn implement(kind: Kind, block: &ItemImpl, methods: &[Method]) -> TokenStream {
     let ty = &block.self_ty;
     let (generics, _, conditions) = block.generics.split_for_impl();
-    let descriptions = methods.iter().map(|method| describe(kind, method));
+    let descriptions = methods.iter().flat_map(|method| method.names().map(move |name| describe(kind, method, name)));
     let arms = methods.iter().map(call);
     // With the type's own span, since that is what is at fault if it cannot be shared between threads.
     let target = quote_spanned! { ty.span()=> ::plugin_api::Methods for #ty };
@@ -78,9 +78,9 @@ fn implement(kind: Kind, block: &ItemImpl, methods: &[Method]) -> TokenStream {
     }
 }
 
-/// The entry of a method in the table.
-fn describe(kind: Kind, method: &Method) -> TokenStream {
-    let Method { name, docs, options, returns, conditions, .. } = method;
+/// The entry of a method in the table, under one of its names.
+fn describe(kind: Kind, method: &Method, name: &str) -> TokenStream {
+    let Method { docs, options, returns, conditions, .. } = method;
     let text = &docs.text;
     let params = method.params.iter().map(|param| {
         let (name, ty, help) = (&param.name, item_type(param), &param.help);
@@ -133,7 +133,8 @@ fn item_type(param: &interface::Param) -> TokenStream {
 
 /// The arm that calls a method.
 fn call(method: &Method) -> TokenStream {
-    let Method { ident, name, params, returns, conditions, .. } = method;
+    let Method { ident, params, returns, conditions, .. } = method;
+    let names = method.names();
     let least = params.iter().filter(|param| param.arity == Arity::One).count();
     let most = match params.last() {
         Some(param) if param.arity == Arity::Rest => quote! { usize::MAX },
@@ -160,7 +161,7 @@ fn call(method: &Method) -> TokenStream {
         quote! {
             ::plugin_api::__macro::try_later(move || {
                 #read
-                ::std::result::Result::Ok(::plugin_api::Reply::later(#name, async move {
+                ::std::result::Result::Ok(::plugin_api::Reply::later(method, async move {
                     #convert(Self::#ident(&self, #(#arguments),*).await)
                 }))
             })
@@ -173,5 +174,5 @@ fn call(method: &Method) -> TokenStream {
             })
         }
     };
-    quote! { #(#conditions)* #name => #body, }
+    quote! { #(#conditions)* #(#names)|* => #body, }
 }

@@ -48,6 +48,8 @@ pub(crate) struct Method {
     pub(crate) ident: Ident,
     /// As clients call it.
     pub(crate) name: String,
+    /// As they call it too.
+    pub(crate) alias: Option<String>,
     pub(crate) docs: Docs,
     pub(crate) options: MethodOptions,
     pub(crate) params: Vec<Param>,
@@ -55,6 +57,13 @@ pub(crate) struct Method {
     pub(crate) is_async: bool,
     /// `#[cfg(…)]`, which holds for the published side too.
     pub(crate) conditions: Vec<Attribute>,
+}
+
+impl Method {
+    /// All names by which clients call it.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.name).chain(&self.alias)
+    }
 }
 
 /// One of its parameters.
@@ -89,11 +98,13 @@ pub(crate) fn read(kind: Kind, block: &mut ItemImpl) -> (Vec<Method>, Option<Err
         let ImplItem::Fn(function) = item else { continue };
         match read_method(kind, function) {
             Ok(Some(method)) => {
-                if let Some(first) = methods.iter().find(|other| other.name == method.name) {
+                let taken = |name: &String| {
+                    methods.iter().find(|other| other.names().any(|theirs| theirs == name)).map(|other| &other.ident)
+                };
+                let twice = method.names().find_map(|name| Some((name, taken(name)?)));
+                if let Some((name, first)) = twice {
                     let message = format!(
-                        "`{}` is published twice: `{}` has that name too; give one another with `#[{}(name = \"…\")]`",
-                        method.name,
-                        first.ident,
+                        "`{name}` is published twice: `{first}` has that name too; give one another with `#[{}(name = \"…\")]`",
                         kind.attribute(),
                     );
                     report(Error::new(method.ident.span(), message));
@@ -137,6 +148,10 @@ fn read_method(kind: Kind, function: &mut ImplItemFn) -> Result<Option<Method>> 
         (None, Kind::Rpc) => names::camel_case(&own_name),
         (None, Kind::Ctl) => own_name,
     };
+    let alias = options.alias.as_ref().map(check::name).transpose()?;
+    if alias.as_ref() == Some(&name) {
+        return Err(Error::new_spanned(&options.alias, format!("`{name}` is the method's name already")));
+    }
     let returns = match &function.sig.output {
         ReturnType::Default => syn::parse_quote!(()),
         ReturnType::Type(_, ty) => (**ty).clone(),
@@ -163,6 +178,7 @@ fn read_method(kind: Kind, function: &mut ImplItemFn) -> Result<Option<Method>> 
         is_async: function.sig.asyncness.is_some(),
         ident,
         name,
+        alias,
         options,
         params: params.into_iter().map(|(param, _)| param).collect(),
         returns,

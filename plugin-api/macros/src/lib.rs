@@ -17,7 +17,8 @@ use syn::{DeriveInput, parse_macro_input};
 
 /// Publishes the `pub fn`s of an `impl` block as the methods of an RPC interface.
 ///
-/// * `get_keys` is published as `getKeys`; `#[rpc(name = "getAPIVersion")]` gives another name.
+/// * `get_keys` is published as `getKeys`; `#[rpc(name = "getAPIVersion")]` gives another name,
+///   and `#[rpc(alias = "getVersion")]` one more.
 /// * The doc comment is the text of `system.methodHelp`, a section `# Returns` says what comes back, and each parameter
 ///   can have a doc comment of its own. The types give `system.methodSignature`;
 ///   `#[rpc(kind = "string")]` on a parameter and `#[rpc(returns = "integer")]` on the method say otherwise.

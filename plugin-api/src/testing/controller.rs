@@ -104,7 +104,7 @@ impl FakeController {
         options: impl IntoIterator<Item = (&'a str, Value)>,
     ) -> Result<Published, Fault> {
         let path = std::any::type_name_of_val(&factory);
-        export::make(path, &Config::new(options), |config| factory(self.controller(), config)).map(Published::new)
+        export::make(path, &Config::new(options), None, |config| factory(self.controller(), config)).map(Published::new)
     }
 
     /// From now on a person sits at a prompt, and answers every question with yes or no.

@@ -70,7 +70,7 @@ impl FakeHost {
     ) -> Result<Published, Fault> {
         let path = std::any::type_name_of_val(&factory);
         self.0.starting.store(true, SeqCst);
-        let made = export::make(path, &Config::new(options), |config| factory(self.host(), config));
+        let made = export::make(path, &Config::new(options), None, |config| factory(self.host(), config));
         self.0.starting.store(false, SeqCst);
         made.map(Published::new)
     }

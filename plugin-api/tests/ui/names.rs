@@ -14,6 +14,12 @@ impl Shelf {
     #[rpc(name = "shelf.keys")]
     pub fn more_keys(&self) {}
 
+    #[rpc(alias = "getKeys")]
+    pub fn other_keys(&self) {}
+
+    #[rpc(alias = "sameKeys")]
+    pub fn same_keys(&self) {}
+
     #[rpc(nonblocking)]
     fn private(&self) {}
 }

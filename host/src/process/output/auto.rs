@@ -33,12 +33,14 @@ fn random() -> String {
     bits.iter().map(|&bits| char::from(LETTERS[usize::from(bits) % LETTERS.len()])).collect()
 }
 
-/// Removes the `AUTO` files that an earlier supervisord of this identifier left, and their backups. Answers what to log.
-pub fn clean(childlogdir: &Path, identifier: &str) -> Vec<String> {
+/// Removes the `AUTO` files that an earlier supervisord of this identifier left, and their backups, but for our own.
+/// Answers what to log.
+pub fn clean(childlogdir: &Path, identifier: &str, is_own: impl Fn(&Path) -> bool) -> Vec<String> {
     let Ok(entries) = fs::read_dir(childlogdir) else { return vec!["Could not clear childlog dir".to_owned()] };
     entries
         .filter_map(Result::ok)
         .filter(|entry| entry.file_name().to_str().is_some_and(|name| is_auto(name, identifier)))
+        .filter(|entry| !is_own(&entry.path()))
         .filter_map(|entry| {
             let path = entry.path();
             fs::remove_file(&path).err().map(|_| format!("Failed to clean up '{}'", path.display()))
@@ -74,13 +76,16 @@ mod tests {
         fs::write(&unrelated, "").unwrap();
         assert!(mine.file_name().unwrap().to_str().unwrap().starts_with("web-stdout---sup-"));
 
-        assert!(clean(dir.path(), "sup").is_empty());
+        let new = create(dir.path(), "web", Channel::Stdout, "sup").unwrap();
+
+        assert!(clean(dir.path(), "sup", |path| path == new).is_empty());
+        assert!(new.exists());
         assert!(!mine.exists() && !backup.exists());
         assert!(other.exists() && unrelated.exists());
     }
 
     #[test]
     fn a_folder_that_is_not_there_is_a_warning() {
-        assert_eq!(clean(Path::new("/nonexistent/dir"), "sup"), ["Could not clear childlog dir"]);
+        assert_eq!(clean(Path::new("/nonexistent/dir"), "sup", |_| false), ["Could not clear childlog dir"]);
     }
 }

@@ -39,19 +39,10 @@ impl SupervisorInterface {
     ///
     /// # Returns
     /// the version
-    #[rpc(name = "getAPIVersion", nonblocking)]
+    #[rpc(name = "getAPIVersion", alias = "getVersion", nonblocking)]
     pub fn get_api_version(&self) -> Result<&'static str, Fault> {
         self.check_up()?;
         Ok(version::API)
-    }
-
-    /// The old name of `getAPIVersion`.
-    ///
-    /// # Returns
-    /// the version
-    #[rpc(nonblocking)]
-    pub fn get_version(&self) -> Result<&'static str, Fault> {
-        self.get_api_version()
     }
 
     /// Say with which version of Supervisor this one is compatible.
@@ -99,6 +90,7 @@ impl SupervisorInterface {
     ///
     /// # Returns
     /// what stands there
+    #[rpc(alias = "readMainLog")]
     pub fn read_log(
         &self,
         /// first byte; negative counts from the end, and then length is 0
@@ -108,20 +100,6 @@ impl SupervisorInterface {
     ) -> Result<String, Fault> {
         self.check_up()?;
         self.read(self.main_log(), offset, length)
-    }
-
-    /// The old name of `readLog`.
-    ///
-    /// # Returns
-    /// what stands there
-    pub fn read_main_log(
-        &self,
-        /// first byte; negative counts from the end, and then length is 0
-        offset: i64,
-        /// number of bytes; 0 is to the end
-        length: i64,
-    ) -> Result<String, Fault> {
-        self.read_log(offset, length)
     }
 
     /// Empty supervisord's own log.
@@ -148,14 +126,14 @@ impl SupervisorInterface {
         Ok(true)
     }
 
-    /// Stop all processes and start supervisord anew.
+    /// Stop all processes and start supervisord anew. Nothing is stopped if the config cannot be read any more: that is
+    /// the fault `CANT_REREAD`.
     ///
     /// # Returns
     /// always true; it happens after the answer
-    #[rpc(nonblocking)]
     pub fn restart(&self) -> Result<bool, Fault> {
         self.check_up()?;
-        self.supervisor.restart();
+        self.supervisor.restart().map_err(|errors| Fault::cant_reread_with(errors.join("\n")))?;
         Ok(true)
     }
 
@@ -400,6 +378,7 @@ impl SupervisorInterface {
     ///
     /// # Returns
     /// what stands there
+    #[rpc(alias = "readProcessLog")]
     pub fn read_process_stdout_log(
         &self,
         /// `name` or `group:name`
@@ -410,22 +389,6 @@ impl SupervisorInterface {
         length: i64,
     ) -> Result<String, Fault> {
         self.read(self.log_of(&name, Channel::Stdout)?, offset, length)
-    }
-
-    /// The old name of `readProcessStdoutLog`.
-    ///
-    /// # Returns
-    /// what stands there
-    pub fn read_process_log(
-        &self,
-        /// `name` or `group:name`
-        name: String,
-        /// first byte; negative counts from the end, and then length is 0
-        offset: i64,
-        /// number of bytes; 0 is to the end
-        length: i64,
-    ) -> Result<String, Fault> {
-        self.read_process_stdout_log(name, offset, length)
     }
 
     /// Read a part of the stderr log of a process.
@@ -449,6 +412,7 @@ impl SupervisorInterface {
     ///
     /// # Returns
     /// the text, the size of the log, and whether some was left out
+    #[rpc(alias = "tailProcessLog")]
     pub fn tail_process_stdout_log(
         &self,
         /// `name` or `group:name`
@@ -459,22 +423,6 @@ impl SupervisorInterface {
         length: i64,
     ) -> Result<(String, i64, bool), Fault> {
         self.tail(self.log_of(&name, Channel::Stdout)?, offset, length)
-    }
-
-    /// The old name of `tailProcessStdoutLog`.
-    ///
-    /// # Returns
-    /// the text, the size of the log, and whether some was left out
-    pub fn tail_process_log(
-        &self,
-        /// `name` or `group:name`
-        name: String,
-        /// the size of the log at the last answer
-        offset: i64,
-        /// the most bytes to give
-        length: i64,
-    ) -> Result<(String, i64, bool), Fault> {
-        self.tail_process_stdout_log(name, offset, length)
     }
 
     /// Follow the stderr log of a process, as `tailProcessStdoutLog` does with stdout.
@@ -497,6 +445,7 @@ impl SupervisorInterface {
     ///
     /// # Returns
     /// always true
+    #[rpc(alias = "clearProcessLog")]
     pub fn clear_process_logs(
         &self,
         /// `name` or `group:name`
@@ -505,18 +454,6 @@ impl SupervisorInterface {
         let info = self.find_one(&name)?;
         self.clear(&info, &name)?;
         Ok(true)
-    }
-
-    /// The old name of `clearProcessLogs`.
-    ///
-    /// # Returns
-    /// always true
-    pub fn clear_process_log(
-        &self,
-        /// `name` or `group:name`
-        name: String,
-    ) -> Result<bool, Fault> {
-        self.clear_process_logs(name)
     }
 
     /// Empty the logs of all processes.

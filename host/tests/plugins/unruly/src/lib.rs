@@ -111,10 +111,48 @@ fn make_choosy_rpcinterface(host: Host, config: Config) -> Result<Unruly, Fault>
     Ok(Unruly { host })
 }
 
+/// Does not go without a word.
+pub struct Leaver {
+    host: Host,
+    how: String,
+}
+
+#[rpc_interface]
+impl Leaver {
+    /// How it will leave.
+    pub fn how(&self) -> String {
+        self.how.clone()
+    }
+}
+
+impl Drop for Leaver {
+    fn drop(&mut self) {
+        self.host.log(Level::Info, "leaver: begins to leave");
+        match self.how.as_str() {
+            "panics" => panic!("not like this"),
+            "never" => sleep_for_ever(),
+            _ => thread::sleep(Duration::from_millis(300)),
+        }
+        self.host.log(Level::Info, "leaver: has left");
+    }
+}
+
+#[derive(Deserialize)]
+struct Leaving {
+    how: String,
+}
+
+/// Leaves as its option says: `slowly`, `never`, or it `panics`.
+fn make_leaving_rpcinterface(host: Host, config: Config) -> Result<Leaver, Fault> {
+    let Leaving { how } = config.read()?;
+    Ok(Leaver { host, how })
+}
+
 plugin_api::export!(
     rpcinterface: make_unruly_rpcinterface,
     rpcinterface: make_panicking_rpcinterface,
     rpcinterface: make_refusing_rpcinterface,
     rpcinterface: make_choosy_rpcinterface,
     rpcinterface: make_hanging_rpcinterface,
+    rpcinterface: make_leaving_rpcinterface,
 );

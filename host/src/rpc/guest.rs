@@ -1,0 +1,129 @@
+//! The object of a namespace for as long as somebody holds it, and its end.
+//!
+//! A plugin's object is dropped on a thread of its own, since that is its author's code and may take as long as it
+//! likes. Whoever ends supervisord waits for it, but not for ever.
+
+use std::{
+    ops::Deref,
+    sync::{Arc, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
+
+use plugin_api::abi::NamespaceObject;
+
+use super::registry::Origin;
+use crate::logger::Logger;
+
+/// The object of one namespace. Those who call it hold it too.
+#[derive(Clone)]
+pub(super) struct Guest(Arc<Stay>);
+
+struct Stay {
+    /// `None` while it is dropped.
+    object: Option<NamespaceObject>,
+    origin: Origin,
+    /// Nothing is ever sent: that it is gone says that the object is. `None` as above.
+    alive: Option<mpsc::Sender<()>>,
+}
+
+impl Guest {
+    /// The guest, and what tells of its end.
+    pub(super) fn new(object: NamespaceObject, origin: Origin) -> (Self, mpsc::Receiver<()>) {
+        let (alive, gone) = mpsc::channel();
+        (Self(Arc::new(Stay { object: Some(object), origin, alive: Some(alive) })), gone)
+    }
+}
+
+impl Deref for Guest {
+    type Target = NamespaceObject;
+
+    fn deref(&self) -> &NamespaceObject {
+        self.0.object.as_ref().expect("it is taken by the drop alone")
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        if self.origin == Origin::Plugin {
+            let (object, alive) = (self.object.take(), self.alive.take());
+            let leaves = move || {
+                drop(object);
+                drop(alive);
+            };
+            // Without a thread to spare it is dropped right here.
+            let _ = thread::Builder::new().name("farewell".to_owned()).spawn(leaves);
+        }
+    }
+}
+
+/// The plugins of a registry, to be waited for when it is gone.
+#[derive(Debug, Default)]
+pub struct Farewell(pub(super) Vec<(String, mpsc::Receiver<()>)>);
+
+impl Farewell {
+    /// Waits until the object of every plugin is dropped, all in all no longer than `patience`. The log names those that
+    /// are not.
+    pub fn wait(self, patience: Duration, logger: &Logger) {
+        let end = Instant::now() + patience;
+        for (name, gone) in self.0 {
+            let left = end.saturating_duration_since(Instant::now());
+            if gone.recv_timeout(left) == Err(mpsc::RecvTimeoutError::Timeout) {
+                let seconds = patience.as_secs_f32();
+                logger.warn(format_args!(
+                    "the plugin '{name}' has not ended after {seconds} seconds; not waiting for it"
+                ));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parking_lot::Mutex;
+    use plugin_api::{namespace, rpc_interface};
+
+    use super::*;
+    use crate::{logger::Level, rpc::Registry};
+
+    struct Slow(mpsc::Receiver<()>);
+
+    #[expect(dead_code, reason = "it is there to be dropped")]
+    struct Shared(Mutex<Slow>);
+
+    #[rpc_interface]
+    impl Shared {}
+
+    impl Drop for Slow {
+        fn drop(&mut self) {
+            let _ = self.0.recv();
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_plugin_is_waited_for_with_patience() {
+        let (sender, heard) = mpsc::channel();
+        let sender = Mutex::new(sender);
+        let logger = Logger::new(Level::Warn, move |line| drop(sender.lock().send(line.message)));
+        let slow = |origin| {
+            let (release, held) = mpsc::channel();
+            let registry =
+                Registry::of(vec![("slow".to_owned(), namespace(Arc::new(Shared(Mutex::new(Slow(held))))), origin)]);
+            (release, registry)
+        };
+
+        let (release, registry) = slow(Origin::Plugin);
+        let farewell = registry.farewell();
+        drop(registry);
+        farewell.wait(Duration::from_millis(500), &logger);
+        assert_eq!(heard.recv().unwrap(), "the plugin 'slow' has not ended after 0.5 seconds; not waiting for it");
+        drop(release);
+
+        let (release, registry) = slow(Origin::Plugin);
+        let farewell = registry.farewell();
+        drop(registry);
+        drop(release);
+        farewell.wait(Duration::from_mins(1), &logger);
+        assert!(heard.try_recv().is_err());
+    }
+}

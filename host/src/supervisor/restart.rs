@@ -1,0 +1,109 @@
+//! Reading the config again, and whether there is one to start anew with.
+//!
+//! A supervisord that starts anew stops every program first. If its config turns out to be broken only then, nothing is
+//! left: so it is read before, and by another thread than the supervisor's, since that may wait for a disk.
+
+use std::{
+    env,
+    panic::resume_unwind,
+    sync::{Arc, atomic::Ordering::SeqCst},
+    thread,
+};
+
+use nix::sched::{CloneFlags, unshare};
+
+use super::Inner;
+use crate::{
+    config::{Config, ConfigError, ConfigErrors, Library},
+    plugin::{self, SearchPath},
+    process::signals,
+    states::SupervisorState,
+};
+
+impl Inner {
+    /// Reads the config file as supervisord did when it was started.
+    pub(super) fn read_config(&self) -> Result<Config, ConfigErrors> {
+        let file = self.config.lock().file.clone();
+        self.where_it_was_started(|| Config::load(&file, &self.overrides))
+    }
+
+    /// What a supervisord that were started now would end of, as far as can be known without being one.
+    pub(super) fn check_restart(&self) -> Result<(), Vec<String>> {
+        let config =
+            self.read_config().map_err(|errors| errors.iter().map(ConfigError::described).collect::<Vec<_>>())?;
+        let missing = self.where_it_was_started(|| {
+            let search = SearchPath::new(&config.supervisord.plugin_path);
+            let plugins = config.rpcinterfaces.iter().filter(|section| section.factory.library != Library::BuiltIn);
+            plugins
+                .filter_map(|section| Some((&section.place, plugin::look(&section.factory, &search).err()?)))
+                .map(|(place, error)| format!("{place}: {error}"))
+                .collect::<Vec<_>>()
+        });
+        if missing.is_empty() { Ok(()) } else { Err(missing) }
+    }
+
+    /// Begins a restart, if there is something to start anew with.
+    pub(super) fn restart(&self) -> Result<(), Vec<String>> {
+        if let Err(errors) = self.check_restart() {
+            for error in &errors {
+                self.logger.critical(format_args!("will not restart: {error}"));
+            }
+            return Err(errors);
+        }
+        self.begin_restart();
+        Ok(())
+    }
+
+    fn begin_restart(&self) {
+        // An end that was asked for meanwhile stays one.
+        let (running, restarting) = (SupervisorState::Running as i32, SupervisorState::Restarting as i32);
+        let _ = self.state.compare_exchange(running, restarting, SeqCst, SeqCst);
+        self.requests.wake();
+    }
+
+    /// The same for a signal: the supervisor thread goes on while another one thinks about it.
+    pub(super) fn think_about_restart(self: &Arc<Self>) {
+        if self.restarts_asked.fetch_add(1, SeqCst) > 0 {
+            // Whoever is at it looks again.
+            return;
+        }
+        let this = Arc::clone(self);
+        let thinks = thread::Builder::new().name("restart".to_owned()).spawn(move || {
+            // Those that come during the restart are for the one that follows: no thread but the supervisor's takes any.
+            signals::hold();
+            loop {
+                let asked = this.restarts_asked.load(SeqCst);
+                // The log says why not.
+                let _ = this.restart();
+                if this.restarts_asked.compare_exchange(asked, 0, SeqCst, SeqCst).is_ok() {
+                    return;
+                }
+            }
+        });
+        if let Err(error) = thinks {
+            self.restarts_asked.store(0, SeqCst);
+            self.logger.critical(format_args!("will not restart: cannot make a thread to read the config: {error}"));
+        }
+    }
+
+    /// Does work in the directory in which supervisord was started, which is what relative paths are relative to. The
+    /// others stay where they are.
+    fn where_it_was_started<R: Send>(&self, work: impl Fn() -> R + Sync) -> R {
+        if env::current_dir().is_ok_and(|here| here == self.started_in) {
+            return work();
+        }
+        thread::scope(|scope| {
+            let there = || {
+                // A thread may have a directory of its own; where the kernel forbids that, we look from here.
+                if unshare(CloneFlags::CLONE_FS).is_ok() {
+                    let _ = env::set_current_dir(&self.started_in);
+                }
+                work()
+            };
+            match thread::Builder::new().name("config".to_owned()).spawn_scoped(scope, there) {
+                Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+                Err(_) => work(),
+            }
+        })
+    }
+}
