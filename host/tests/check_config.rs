@@ -117,7 +117,7 @@ fn all_errors_are_said_with_status_2() {
     );
     let output = check(&sandbox, &bad, "text");
     assert_eq!((output.status, output.stdout.as_str()), (2, ""));
-    for text in ["'soon'", "line 24: stopsignal in [program:web]", "nowhere", "make_tea"] {
+    for text in ["'soon'", "line 24: stopsignal takes a signal", "nowhere", "make_tea"] {
         assert!(output.stderr.contains(text), "{text} is missing:\n{}", output.stderr);
     }
 }
