@@ -246,6 +246,28 @@ const INET_SERVER: &[(&str, &[&str])] = &[
     ("username", &["u\npassword=p", "u\npassword="]),
 ];
 
+const CLIENT: &[(&str, &[&str])] = &[
+    (
+        "serverurl",
+        &[
+            "http://localhost:9001",
+            "unix:///tmp/s.sock",
+            "unix://%(here)s/../s.sock",
+            "unix://~/s.sock",
+            "unix://s.sock",
+            "",
+            "nonsense",
+            "%(ENV_WORD)s",
+            "%(nope)s",
+        ],
+    ),
+    ("prompt", TEXTS),
+    ("username", &["u", "", "%(ENV_WORD)s", "100%%", "100%"]),
+    ("password", &["p", "%(here)s"]),
+    ("history_file", &["~/.history", "%(here)s/h", "h", "", "/tmp/../tmp/h"]),
+    ("unknown_key", &["x"]),
+];
+
 const GROUP: &[(&str, &[&str])] = &[
     ("programs", &["a", "a,b", " a , b ", "b,a", "a,", "", "nope", "a b", "a,a", "f", "both"]),
     ("priority", INTEGERS),
@@ -399,6 +421,7 @@ pub(crate) fn all() -> Vec<Case> {
     add(PROGRAM, "[supervisord]\n[program:x]\ncommand=/bin/cat\n", "");
     add(SUPERVISORD, "[supervisord]\n", "");
     add(UNIX_SERVER, "[supervisord]\n[unix_http_server]\nfile=/tmp/s.sock\n", "[program:x]\ncommand=x\n");
+    add(CLIENT, "[supervisord]\n[supervisorctl]\n", "");
     add(INET_SERVER, "[supervisord]\n[inet_http_server]\nport=9001\n", "[program:x]\ncommand=x\n");
     let programs = "[program:a]\ncommand=%(group_name)s\n[program:b]\ncommand=b\nnumprocs=2\n\
                     process_name=b%(process_num)d\n[program:both]\ncommand=x\n[fcgi-program:both]\ncommand=x\n\

@@ -59,7 +59,12 @@ fn comparable(mut ours: Value) -> Value {
     }
     let keep = ["supervisord", "servers", "groups", "programs", "eventlisteners", "fcgi_programs", "rpcinterfaces"];
     let object = ours.as_object_mut().expect("an object");
-    object.retain(|key, _| keep.contains(&key.as_str()) || key == "warnings");
+    object.retain(|key, value| {
+        keep.contains(&key.as_str()) || key == "warnings" || key == "supervisorctl" && !value.is_null()
+    });
+    if let Some(client) = object.get_mut("supervisorctl") {
+        remove(client, &["password", "plugin_path", "ctlplugins"]);
+    }
     remove(&mut ours["supervisord"], &["plugin_path"]);
     each(&mut ours["servers"], |server| remove(server, &["password"]));
     each(&mut ours["eventlisteners"], |pool| remove(pool, &["result_handler", "processes"]));

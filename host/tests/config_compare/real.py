@@ -1,13 +1,23 @@
 # Reads config files with the real Supervisor and prints, for each, what --check-config json prints for ours.
 import io, json, os, pwd, signal, socket, sys
 from supervisor import datatypes, loggers
-from supervisor.options import EventListenerPoolConfig, FastCGIGroupConfig, ServerOptions
+from supervisor.options import ClientOptions, EventListenerPoolConfig, FastCGIGroupConfig, ServerOptions
 
 class Exit(Exception):
     pass
 
 def realized(path):
-    options = ServerOptions()
+    server = read(ServerOptions(), path, resolved)
+    if 'error' in server or 'crash' in server or '[supervisorctl]' not in open(path, encoding='utf-8').read():
+        return server
+    client = read(ClientOptions(), path, client_resolved)
+    return client if 'error' in client or 'crash' in client else dict(server, supervisorctl=client)
+
+def client_resolved(options):
+    section = options.configroot.supervisorctl
+    return {name: getattr(section, name) for name in ['serverurl', 'prompt', 'username', 'history_file']}
+
+def read(options, path, resolved):
     options.stdout = options.stderr = said = io.StringIO()
     def leave(code=None):
         raise Exit(code)
