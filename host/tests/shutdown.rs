@@ -74,7 +74,7 @@ fn groups_stop_in_reverse_order_of_priority_and_a_stubborn_one_is_killed() {
 
     let mut names = Vec::new();
     while let Ok(event) = events.try_recv() {
-        names.push(event.name());
+        names.push(event.name().to_owned());
     }
     assert_eq!(names[0], "SUPERVISOR_STATE_CHANGE_RUNNING");
     assert_eq!(names.iter().filter(|name| **name == "SUPERVISOR_STATE_CHANGE_STOPPING").count(), 1);

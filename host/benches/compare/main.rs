@@ -9,6 +9,7 @@
 #![allow(unreachable_pub)]
 
 mod bare;
+mod capture;
 mod load;
 mod processes;
 mod table;
@@ -43,6 +44,9 @@ fn main() {
     rows.push(Row::memory("resident, idle", idle, real_idle, Limit::Below(8.0)));
     rows.push(Row::memory("resident, after the run", after, real.resident(), Limit::Below(20.0)));
     rows.push(processes::supervisorctl_version(&ours, &real));
+    drop((ours, real));
+    rows.push(capture::yes());
+    rows.extend(capture::yes_with_events());
     print(&rows);
 }
 

@@ -76,10 +76,8 @@ mod tests {
     fn pool(lines: &str) -> (Group, EventListenerPool) {
         let config = Files::with(&format!("[eventlistener:l]\ncommand=x\n{lines}\n")).load();
         let group = group(&config, "l").clone();
-        match group.kind.clone() {
-            GroupKind::EventListener(pool) => (group, pool),
-            kind => panic!("not a pool: {kind:?}"),
-        }
+        let GroupKind::EventListener(pool) = group.kind.clone() else { panic!("not a pool: {group:?}") };
+        (group, pool)
     }
 
     #[test]

@@ -29,7 +29,6 @@ mod supervisord;
 mod testing;
 mod toml;
 mod unknown;
-mod unsupported;
 
 use std::{
     net::SocketAddr,

@@ -12,7 +12,6 @@ use super::{
     options::{Opt, group as of_group, program as options},
     reader::Reader,
     sections::{Section, Sections},
-    unsupported,
 };
 
 /// More processes than this of one program are taken for a slip.
@@ -171,8 +170,6 @@ impl<'a> Programs<'a> {
         let command = reader.find(&options::command);
         let name = reader.names.expand(&template.name, options::process_name.key);
         let name = reader.check(options::process_name.key, name);
-        unsupported::output(reader, &stdout, STDOUT.keys());
-        unsupported::output(reader, &stderr, STDERR.keys());
         let mut environment = self.environment.clone();
         environment.extend(own_environment);
         Some(Process {
@@ -302,12 +299,6 @@ struct Channel {
     syslog: &'static Opt<bool>,
     capture_maxbytes: &'static Opt<u64>,
     events_enabled: &'static Opt<bool>,
-}
-
-impl Channel {
-    fn keys(&self) -> [&'static str; 4] {
-        [self.capture_maxbytes.key, self.events_enabled.key, self.syslog.key, self.logfile.key]
-    }
 }
 
 const STDOUT: Channel = Channel {
@@ -556,21 +547,12 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_work_yet_is_refused_where_it_stands() {
-        for line in [
-            "stdout_capture_maxbytes=1MB",
-            "stderr_capture_maxbytes=1",
-            "stdout_events_enabled=true",
-            "stderr_events_enabled=on",
-            "stdout_syslog=true",
-            "stderr_logfile=syslog",
-        ] {
-            assert_eq!(
-                program_error(line),
-                format!("{line} in [program:x] (HERE/main.conf, line 4) is not supported yet")
-            );
-        }
-        program("stdout_capture_maxbytes=0\nstdout_events_enabled=false\nstdout_syslog=no\n");
+    fn capture_events_and_syslog_are_what_the_lines_say() {
+        let process = program("stdout_capture_maxbytes=1MB\nstdout_events_enabled=true\nstderr_logfile=syslog\n");
+        let (stdout, stderr) = (&process.stdout, &process.stderr);
+        assert_eq!((stdout.capture_maxbytes, stdout.events_enabled, stdout.syslog), (1 << 20, true, false));
+        assert_eq!((stderr.capture_maxbytes, stderr.events_enabled, stderr.syslog), (0, false, true));
+        assert_eq!((&stdout.logfile, &stderr.logfile), (&Logfile::Auto, &Logfile::None));
         assert!(program_error("stdout_capture_maxbytes=1M").starts_with("invalid literal"));
     }
 }

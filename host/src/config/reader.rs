@@ -161,11 +161,6 @@ impl<'a> Reader<'a> {
         self.push(None, self.with_ending(message.into()), None);
     }
 
-    /// Reports an error about a key whose message says where it stands itself.
-    pub(super) fn refuse(&self, key: &str, message: String) {
-        self.push(Some(key), message, None);
-    }
-
     fn with_ending(&self, message: String) -> String {
         if !self.names_section {
             return message;

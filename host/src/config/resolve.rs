@@ -11,7 +11,7 @@ use super::{
     plugins::{self, RPCINTERFACE},
     programs::Programs,
     reader::Reader,
-    servers, supervisord, unknown, unsupported,
+    servers, supervisord, unknown,
 };
 
 /// What a config takes from around it, other than files and accounts.
@@ -96,9 +96,6 @@ pub(super) fn resolve(
     match supervisord::user(&reader, overrides) {
         Ok(user) => supervisord.user = user,
         Err(error) => errors.push(error),
-    }
-    if let Err(error) = unsupported::supervisord(&reader, &supervisord) {
-        errors.push(error);
     }
 
     let mut messages = messages.into_inner();

@@ -185,11 +185,10 @@ mod tests {
     }
 
     #[test]
-    fn syslog_is_refused_for_now() {
-        let files = Files::with("logfile=syslog\n");
-        assert_eq!(files.error(), "logfile=syslog in [supervisord] (HERE/main.conf, line 2) is not supported yet");
+    fn the_log_may_be_syslog() {
+        assert_eq!(load("logfile=syslog\n").supervisord.logfile, Logfile::Syslog);
         let mut overrides = Overrides::default();
         overrides.set("-l", Some("syslog")).unwrap();
-        assert_eq!(Files::with("").load_with(&overrides).unwrap_err().to_string(), "-l syslog is not supported yet");
+        assert_eq!(Files::with("").load_with(&overrides).unwrap().supervisord.logfile, Logfile::Syslog);
     }
 }

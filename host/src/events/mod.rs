@@ -1,14 +1,16 @@
 //! What happens in a supervisor, as event listeners and plugins hear of it.
 //!
 //! Whoever changes something publishes the event after the change, so that a subscriber that looks sees the new state.
-//! Publishing never waits: a subscriber that is too slow loses the oldest events and is told how many.
+//! Publishing never waits: a subscriber that is too slow loses the oldest events and is told how many. The pools of
+//! event listeners lose none on the way to their own buffers: they are the [`Audience`], which hears each at once.
 
 mod types;
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
+
+use tokio::sync::broadcast;
 
 pub use self::types::EventType;
-use tokio::sync::broadcast;
 
 use crate::states::ProcessState;
 
@@ -45,6 +47,31 @@ impl Channel {
         match self {
             Self::Stdout => "stdout",
             Self::Stderr => "stderr",
+        }
+    }
+}
+
+/// How often an [`Event::Tick`] comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Period {
+    /// `TICK_5`.
+    Seconds5,
+    /// `TICK_60`.
+    Seconds60,
+    /// `TICK_3600`.
+    Seconds3600,
+}
+
+impl Period {
+    /// All there are.
+    pub const ALL: [Self; 3] = [Self::Seconds5, Self::Seconds60, Self::Seconds3600];
+
+    /// In seconds.
+    pub fn seconds(self) -> u32 {
+        match self {
+            Self::Seconds5 => 5,
+            Self::Seconds60 => 60,
+            Self::Seconds3600 => 3600,
         }
     }
 }
@@ -98,6 +125,20 @@ pub enum Event {
     SupervisorRunning,
     /// `SUPERVISOR_STATE_CHANGE_STOPPING`: it begins to stop.
     SupervisorStopping,
+    /// `TICK_5`, `TICK_60`, `TICK_3600`: so many seconds have passed.
+    Tick {
+        /// How often, in seconds.
+        period: Period,
+        /// The multiple of the period that has begun, in seconds since 1970.
+        when: i64,
+    },
+    /// An event of a plugin.
+    Custom {
+        /// Its name, in capitals.
+        name: String,
+        /// Its payload.
+        payload: String,
+    },
     /// `PROCESS_GROUP_ADDED`.
     ProcessGroupAdded {
         /// The group.
@@ -112,7 +153,7 @@ pub enum Event {
 
 impl Event {
     /// Its name, as `events=` and the header of an event listener have it.
-    pub fn name(&self) -> &'static str {
+    pub fn name(&self) -> &str {
         match self {
             Self::ProcessState { change, .. } => match change.to {
                 ProcessState::Stopped => "PROCESS_STATE_STOPPED",
@@ -131,6 +172,10 @@ impl Event {
             Self::RemoteCommunication { .. } => "REMOTE_COMMUNICATION",
             Self::SupervisorRunning => "SUPERVISOR_STATE_CHANGE_RUNNING",
             Self::SupervisorStopping => "SUPERVISOR_STATE_CHANGE_STOPPING",
+            Self::Tick { period: Period::Seconds5, .. } => "TICK_5",
+            Self::Tick { period: Period::Seconds60, .. } => "TICK_60",
+            Self::Tick { period: Period::Seconds3600, .. } => "TICK_3600",
+            Self::Custom { name, .. } => name,
             Self::ProcessGroupAdded { .. } => "PROCESS_GROUP_ADDED",
             Self::ProcessGroupRemoved { .. } => "PROCESS_GROUP_REMOVED",
         }
@@ -159,6 +204,8 @@ impl Event {
             }
             Self::RemoteCommunication { kind, data } => format!("type:{kind}\n{data}"),
             Self::SupervisorRunning | Self::SupervisorStopping => String::new(),
+            Self::Tick { when, .. } => format!("when:{when}"),
+            Self::Custom { payload, .. } => payload.clone(),
             Self::ProcessGroupAdded { group } | Self::ProcessGroupRemoved { group } => format!("groupname:{group}\n"),
         }
     }
@@ -196,10 +243,27 @@ pub(crate) fn bytes_repr(data: &[u8]) -> String {
     out
 }
 
+/// Hears every event, on the thread that publishes it.
+pub trait Audience: Send + Sync {
+    /// Something has happened. Must not block.
+    fn hear(&self, event: &Arc<Event>);
+
+    /// Whether there is anybody to hear.
+    fn is_there(&self) -> bool;
+}
+
 /// Where events are published and heard. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Bus {
     sender: broadcast::Sender<Arc<Event>>,
+    audience: Option<Arc<dyn Audience>>,
+    relay: Option<Arc<dyn Fn(Arc<Event>) + Send + Sync>>,
+}
+
+impl fmt::Debug for Bus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bus").field("subscribers", &self.sender.receiver_count()).finish_non_exhaustive()
+    }
 }
 
 impl Default for Bus {
@@ -211,18 +275,45 @@ impl Default for Bus {
 impl Bus {
     /// A bus without subscribers.
     pub fn new() -> Self {
-        Self { sender: broadcast::Sender::new(BACKLOG) }
+        Self { sender: broadcast::Sender::new(BACKLOG), audience: None, relay: None }
     }
 
-    /// Tells every subscriber. Never blocks.
-    pub fn publish(&self, event: Event) {
+    /// A bus without subscribers and with an audience.
+    pub fn with_audience(audience: Arc<dyn Audience>) -> Self {
+        Self { audience: Some(audience), ..Self::new() }
+    }
+
+    /// The same bus for those who must not be ahead of others: what they publish is handed to `relay`, which publishes
+    /// it on this one in its turn, and must not block.
+    #[must_use]
+    pub fn relayed(&self, relay: impl Fn(Arc<Event>) + Send + Sync + 'static) -> Self {
+        Self { relay: Some(Arc::new(relay)), ..self.clone() }
+    }
+
+    /// Tells the audience and every subscriber, at once or in its turn. Never blocks.
+    pub fn publish(&self, event: impl Into<Arc<Event>>) {
+        let event = event.into();
+        if let Some(relay) = &self.relay {
+            if self.is_heard() {
+                relay(event);
+            }
+            return;
+        }
+        self.tell_audience(&event);
         // An error only says that nobody listens.
-        let _ = self.sender.send(Arc::new(event));
+        let _ = self.sender.send(event);
+    }
+
+    /// Tells the audience alone. Never blocks.
+    pub fn tell_audience(&self, event: &Arc<Event>) {
+        if let Some(audience) = &self.audience {
+            audience.hear(event);
+        }
     }
 
     /// Whether anybody listens: an event that is costly to make need not be made.
     pub fn is_heard(&self) -> bool {
-        self.sender.receiver_count() > 0
+        self.sender.receiver_count() > 0 || self.audience.as_ref().is_some_and(|audience| audience.is_there())
     }
 
     /// Hears every event from now on. A receiver that falls behind is told how many it missed.
@@ -277,6 +368,8 @@ mod tests {
     fn groups_and_the_supervisor() {
         assert_eq!(Event::ProcessGroupAdded { group: "g".to_owned() }.payload(), "groupname:g\n");
         assert_eq!(Event::SupervisorStopping.payload(), "");
+        let tick = Event::Tick { period: Period::Seconds60, when: 1_793_000_040 };
+        assert_eq!((tick.name(), tick.payload().as_str()), ("TICK_60", "when:1793000040"));
     }
 
     #[test]

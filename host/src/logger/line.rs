@@ -16,6 +16,13 @@ pub struct Formatter {
 impl Formatter {
     /// Appends the line, with its time, level and line feed, to `out`.
     pub fn format(&mut self, line: &Line, out: &mut Vec<u8>) {
+        let head = self.head(line);
+        // Writing to a `Vec` cannot fail.
+        let _ = writeln!(out, "{head}{}", line.message);
+    }
+
+    /// What stands before the message: time and level.
+    pub fn head(&mut self, line: &Line) -> String {
         let (second, millis) = match line.time.duration_since(UNIX_EPOCH) {
             Ok(since) => (since.as_secs().cast_signed(), since.subsec_millis()),
             Err(_) => (0, 0),
@@ -27,8 +34,7 @@ impl Formatter {
                 .earliest()
                 .map_or_else(|| second.to_string(), |time| time.format("%Y-%m-%d %H:%M:%S").to_string());
         }
-        // Writing to a `Vec` cannot fail.
-        let _ = writeln!(out, "{},{millis:03} {} {}", self.prefix, line.level.tag(), line.message);
+        format!("{},{millis:03} {} ", self.prefix, line.level.tag())
     }
 }
 

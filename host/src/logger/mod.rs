@@ -5,12 +5,17 @@
 
 mod file;
 mod line;
+mod loss;
+mod open;
+mod patience;
 mod syslog;
 
 use std::{fmt, sync::Arc, time::SystemTime};
 
 pub use file::LogFile;
 pub use line::Formatter;
+pub(crate) use loss::Losses;
+pub use open::is_of_the_system;
 pub use syslog::Syslog;
 
 pub use crate::config::Level;

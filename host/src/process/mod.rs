@@ -1,6 +1,8 @@
 //! One process: its life, its birth, its signals and its output.
 
 pub mod command;
+pub mod event_listener;
+pub mod event_pool;
 pub mod fcgi;
 pub mod launch;
 pub mod output;

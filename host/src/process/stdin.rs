@@ -9,7 +9,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-/// How much may wait for a process that does not read.
+/// How much may wait for a process that does not read; more only where nothing waits yet.
 const MOST_PENDING: usize = 16 * 1024 * 1024;
 
 /// Why nothing can be sent.
@@ -48,7 +48,7 @@ impl Stdin {
         if inner.closed {
             return Err(StdinError::Closed);
         }
-        if inner.pending.len() + data.len() > MOST_PENDING {
+        if !inner.pending.is_empty() && inner.pending.len() + data.len() > MOST_PENDING {
             return Err(StdinError::Full);
         }
         inner.pending.extend(data);
@@ -82,5 +82,20 @@ impl Inner {
             }
         }
         Ok(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::{fcntl::OFlag, unistd::pipe2};
+
+    use super::*;
+
+    #[test]
+    fn one_message_may_be_large_but_not_many() {
+        let (_reading, writing) = pipe2(OFlag::O_NONBLOCK | OFlag::O_CLOEXEC).unwrap();
+        let stdin = Stdin::new(writing);
+        assert_eq!(stdin.write(&vec![b'x'; MOST_PENDING + 1]), Ok(true));
+        assert_eq!(stdin.write(&vec![b'x'; 1024 * 1024]), Err(StdinError::Full));
     }
 }

@@ -236,7 +236,8 @@ impl Inner {
         let Spawned { pid, stdin, stdout, stderr } = spawned;
         process.run = self.next_run();
         process.started = Some(SystemTime::now());
-        process.stdin = Some(Arc::new(stdin));
+        let stdin = Arc::new(stdin);
+        process.stdin = Some(Arc::clone(&stdin));
         self.output.add(ChildOutput {
             run: process.run,
             process: process.config.name.clone(),
@@ -244,6 +245,7 @@ impl Inner {
             pid,
             stdout: (stdout, process.stdout.clone()),
             stderr: stderr.map(|stderr| (stderr, process.stderr.clone())),
+            listener: process.is_listener.then_some(stdin),
         });
         Input::Spawned(pid)
     }

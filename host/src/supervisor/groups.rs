@@ -47,6 +47,7 @@ pub struct Status {
 #[derive(Debug)]
 pub(super) struct Process {
     pub(super) group: String,
+    pub(super) is_listener: bool,
     pub(super) config: Arc<config::Process>,
     pub(super) machine: Machine,
     pub(super) launch: Arc<Launch>,
@@ -71,28 +72,31 @@ impl Process {
     /// May wait: makes the files of `AUTO` logs, and asks for the groups of the user.
     fn new(
         config: &Arc<config::Process>,
-        group: &str,
+        group: &config::Group,
         supervisord: &config::Supervisord,
         environment: &[(OsString, OsString)],
         made: &mut Vec<PathBuf>,
     ) -> io::Result<Self> {
         let mut target = |output: &config::Output, channel| {
-            Target::new(output, &config.name, || {
+            Target::new(output, || {
                 let path = auto::create(&supervisord.childlogdir, &config.name, channel, &supervisord.identifier)?;
                 made.push(path.clone());
                 Ok(path)
             })
         };
+        let is_listener = matches!(group.kind, GroupKind::EventListener(_));
         let stdout = target(&config.stdout, Channel::Stdout)?;
+        let stdout = if is_listener { stdout.of_protocol() } else { stdout };
         // Of stderr that goes to stdout nothing is left to log.
         let stderr = if config.redirect_stderr { Target::default() } else { target(&config.stderr, Channel::Stderr)? };
         let machine = Machine::new();
         let status = status(&machine);
         Ok(Self {
-            group: group.to_owned(),
+            group: group.name.clone(),
+            is_listener,
             config: Arc::clone(config),
             machine,
-            launch: Arc::new(Launch::new(config, group, supervisord, environment)),
+            launch: Arc::new(Launch::new(config, &group.name, supervisord, environment)),
             stdout,
             stderr,
             run: 0,
@@ -162,7 +166,7 @@ impl NewGroup {
             GroupKind::Programs | GroupKind::EventListener(_) => None,
         };
         for process in &config.processes {
-            let process = Process::new(process, &config.name, supervisord, environment, &mut new.made)?;
+            let process = Process::new(process, config, supervisord, environment, &mut new.made)?;
             new.processes.push(Process { socket: socket.clone(), ..process });
         }
         new.socket = socket;
@@ -331,7 +335,7 @@ mod tests {
                 .iter()
                 .map(|&(name, priority)| Arc::new(config::Process { priority, ..fixtures::process(name) }))
                 .collect();
-            Arc::new(config::Group { name: name.to_owned(), kind: config::GroupKind::Programs, priority, processes })
+            Arc::new(config::Group { name: name.to_owned(), kind: GroupKind::Programs, priority, processes })
         };
         let supervisord = fixtures::supervisord(Path::new("/tmp"));
         let mut state = State::default();
@@ -406,7 +410,7 @@ mod tests {
             process.stderr.logfile = config::Logfile::Auto;
             Arc::new(process)
         };
-        let kind = config::GroupKind::Programs;
+        let kind = GroupKind::Programs;
         let group =
             |processes| Arc::new(config::Group { name: "g".to_owned(), kind: kind.clone(), priority: 1, processes });
 

@@ -12,11 +12,13 @@ mod drive;
 mod fixtures;
 mod groups;
 mod info;
+mod listeners;
 mod lookup;
 mod requests;
 mod restart;
 mod run;
 mod signal;
+mod ticks;
 
 use std::{
     collections::HashSet,
@@ -163,6 +165,7 @@ impl Supervisor {
         let environment: Vec<_> = std::env::vars_os().collect();
         let groups = groups::all(&config, &environment, &logger)?;
         for group in &groups.groups {
+            listeners::added(&group.config, &output);
             output.bus().publish(Event::ProcessGroupAdded { group: group.config.name.clone() });
         }
         let reactor = Reactor::new()?;
@@ -287,9 +290,13 @@ impl Supervisor {
         }
         let mut new = NewGroup::new(group, &self.config().supervisord, &self.0.environment)?;
         new.try_socket(&self.0.logger)?;
-        let added = self.0.groups.lock().add(&mut new);
-        if !added {
-            return Ok(false);
+        {
+            let mut state = self.0.groups.lock();
+            if !state.add(&mut new) {
+                return Ok(false);
+            }
+            // Under the same lock: before one of its processes starts.
+            listeners::added(group, &self.0.output);
         }
         self.bus().publish(Event::ProcessGroupAdded { group: group.name.clone() });
         self.0.requests.wake();
@@ -298,7 +305,14 @@ impl Supervisor {
 
     /// Forgets a group. `None` where there is none of that name, `Some(false)` where some of its processes still run.
     pub fn remove_group(&self, name: &str) -> Option<bool> {
-        let removed = self.0.groups.lock().remove(name);
+        let removed = {
+            let mut state = self.0.groups.lock();
+            let removed = state.remove(name);
+            if removed == Some(true) {
+                self.0.output.remove_pool(name);
+            }
+            removed
+        };
         if removed == Some(true) {
             self.bus().publish(Event::ProcessGroupRemoved { group: name.to_owned() });
         }
@@ -321,6 +335,12 @@ impl Supervisor {
         let gone = |name: &String| config.groups.iter().all(|group| group.name != *name);
         changes[2] = state.groups.iter().map(|group| group.config.name.clone()).filter(gone).collect();
         changes
+    }
+
+    /// How many events a pool of event listeners has discarded because its buffer was full; `None` where there is no
+    /// such pool.
+    pub fn discarded_events(&self, pool: &str) -> Option<u64> {
+        self.0.output.discarded_events(pool)
     }
 
     /// The config of every process that was read last, in the order of the groups, with what became of it.

@@ -3,7 +3,7 @@
 use std::{
     io::{self, ErrorKind},
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use mio::{Events, Interest, Poll, Token, net::UnixStream};
@@ -13,7 +13,7 @@ use signal_hook::{
     iterator::{backend::SignalDelivery, exfiltrator::SignalOnly},
 };
 
-use super::{Inner, Outcome, groups::ProcessId};
+use super::{Inner, Outcome, groups::ProcessId, listeners::LastWords, ticks::Ticks};
 use crate::{
     events::Event,
     process::{
@@ -55,21 +55,35 @@ impl Reactor {
     }
 }
 
+/// The time since 1970.
+fn wall() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
 impl Inner {
     /// Runs until the supervisor is told to end and all processes have.
     pub(super) fn run(self: &Arc<Self>, mut reactor: Reactor) -> Outcome {
         let mut events = Events::with_capacity(8);
         let mut next_report = None;
         let adopts = adopts_orphans();
+        let mut last_words = LastWords::default();
+        let mut ticks = Ticks::new(self.now(), wall());
         self.output.bus().publish(Event::SupervisorRunning);
         loop {
             self.reap(adopts);
             let busy = self.requests() | self.tick();
+            for tick in ticks.take(self.now(), wall()) {
+                self.output.bus().publish(tick);
+            }
             let stopping = self.is_stopping();
-            if stopping && self.shut_down(&mut next_report) {
+            if stopping && self.shut_down(&mut next_report, &mut last_words) {
                 break;
             }
-            let timeout = if busy { Some(Duration::ZERO) } else { self.timeout(next_report) };
+            let timeout = if busy {
+                Some(Duration::ZERO)
+            } else {
+                self.timeout([next_report, Some(ticks.next_deadline()), last_words.next_look()])
+            };
             match reactor.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() != ErrorKind::Interrupted => {
                     self.logger.critical(format_args!("could not wait for events: {error}"));
@@ -90,9 +104,9 @@ impl Inner {
         if self.state() == SupervisorState::Restarting { Outcome::Restart } else { Outcome::Exit }
     }
 
-    fn timeout(&self, next_report: Option<Time>) -> Option<Duration> {
+    fn timeout(&self, others: [Option<Time>; 3]) -> Option<Duration> {
         let deadline = self.groups.lock().next_deadline(!self.is_stopping());
-        let next = deadline.into_iter().chain(next_report).min()?;
+        let next = deadline.into_iter().chain(others.into_iter().flatten()).min()?;
         // mio rounds up to the milliseconds of epoll, so this is never too early.
         Some(next.saturating_sub(self.now()))
     }
@@ -194,14 +208,14 @@ impl Inner {
 
     /// Takes the next step down: stops the groups of the highest priority number that still have something to stop.
     /// Answers whether nothing is left.
-    fn shut_down(&self, next_report: &mut Option<Time>) -> bool {
+    fn shut_down(&self, next_report: &mut Option<Time>, last_words: &mut LastWords) -> bool {
         if next_report.is_none() {
             self.output.bus().publish(Event::SupervisorStopping);
         }
         loop {
             let last = self.groups.lock().last_unstopped();
             let Some(last) = last else { return true };
-            for &id in &last {
+            for id in self.to_stop_now(last.clone(), last_words) {
                 self.step(id, Input::Shutdown);
             }
             // Where nothing ran, as in BACKOFF, the next lower groups follow at once.

@@ -1,4 +1,5 @@
-//! The real Supervisor and its cache extension, in a virtual environment below the target directory.
+//! The real Supervisor, its cache extension and superlance's event listeners, in a virtual environment below the target
+//! directory.
 //!
 //! It is made once and then shared by all tests and benchmarks. A file lock lets one process make it while the others
 //! wait; a stamp that is written last tells a whole one from one whose making was interrupted.
@@ -11,7 +12,7 @@ use std::{
 };
 
 /// `pkg_resources`, which the extension needs, has left later versions of setuptools.
-const REQUIREMENTS: [&str; 3] = ["supervisor==4.3.0", "supervisor_cache==1.1.0", "setuptools<81"];
+const REQUIREMENTS: [&str; 4] = ["supervisor==4.3.0", "supervisor_cache==1.1.0", "superlance==2.0.0", "setuptools<81"];
 
 /// The virtual environment.
 #[derive(Debug)]

@@ -45,20 +45,25 @@ impl Activity {
     }
 
     pub(super) fn write(&mut self, line: &Line) {
+        let mut news = Vec::new();
+        if let Some(syslog) = &mut self.syslog {
+            news.extend(syslog.write(&self.formatter.head(line), line.message.as_bytes()));
+        }
         self.buffer.clear();
         self.formatter.format(line, &mut self.buffer);
-        let mut news: Vec<_> = self.stdout.as_mut().and_then(|stdout| stdout.write(&self.buffer)).into_iter().collect();
-        if let Some(syslog) = &mut self.syslog {
-            syslog.write("", &self.buffer);
+        for log in self.stdout.iter_mut().chain(&mut self.file) {
+            news.extend(log.write(&self.buffer));
         }
-        news.extend(self.file.as_mut().and_then(|file| file.write(&self.buffer)));
-        // What is wrong with one of the two stands in the other.
+        // What is wrong with one of them stands in the others.
         for news in news {
             let news = Line { level: Level::Error, time: SystemTime::now(), message: news };
             self.buffer.clear();
             self.formatter.format(&news, &mut self.buffer);
             for log in self.stdout.iter_mut().chain(&mut self.file) {
                 log.write(&self.buffer);
+            }
+            if let Some(syslog) = &mut self.syslog {
+                syslog.write(&self.formatter.head(&news), news.message.as_bytes());
             }
         }
     }

@@ -5,16 +5,20 @@ const END: &[u8] = b"<!--XSUPERVISOR:END-->";
 
 /// A part of the stream.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum Part<'a> {
     /// Ordinary output.
-    Plain(Vec<u8>),
+    Plain(&'a [u8]),
     /// Output between the tokens.
-    Captured(Vec<u8>),
-    /// The closing token: all that stood between the two, or its last `maxbytes`.
+    Captured(&'a [u8]),
+    /// The closing token: what stood between the two, as far as it was kept.
     Complete(Vec<u8>),
 }
 
 /// Finds the tokens, wherever the pipe cuts them.
+///
+/// Of what stands between them the end is kept, about `maxbytes` of it. Supervisor's buffer drops as much as comes in
+/// once it is full, whatever that leaves, and takes a piece that is longer than `maxbytes` whole: programs may rely on
+/// it that a message in one piece arrives in one piece, so the same is done here.
 #[derive(Debug)]
 pub(super) struct Capture {
     maxbytes: usize,
@@ -29,108 +33,140 @@ impl Capture {
     }
 
     /// Cuts the stream into its parts.
-    pub(super) fn feed(&mut self, data: &[u8]) -> Vec<Part> {
-        let mut parts = Vec::new();
-        let mut rest = std::mem::take(&mut self.pending);
-        rest.extend_from_slice(data);
-        loop {
-            let token = if self.captured.is_some() { END } else { BEGIN };
-            let Some(at) = find(&rest, token) else { break };
-            let after = rest.split_off(at + token.len());
-            rest.truncate(at);
-            self.part(std::mem::replace(&mut rest, after), &mut parts);
+    pub(super) fn feed(&mut self, data: &[u8], mut each: impl FnMut(Part<'_>)) {
+        let mut joined = std::mem::take(&mut self.pending);
+        let mut rest = if joined.is_empty() {
+            data
+        } else {
+            joined.extend_from_slice(data);
+            &joined
+        };
+        while let Some((before, after)) = split(rest, self.token()) {
+            self.part(before, &mut each);
             self.captured = match self.captured.take() {
                 Some(captured) => {
-                    parts.push(Part::Complete(captured));
+                    each(Part::Complete(captured));
                     None
                 }
                 None => Some(Vec::new()),
             };
+            rest = after;
         }
-        let token = if self.captured.is_some() { END } else { BEGIN };
-        let kept = (1..token.len().min(rest.len() + 1)).rev().find(|&len| rest.ends_with(&token[..len])).unwrap_or(0);
-        self.pending = rest.split_off(rest.len() - kept);
-        self.part(rest, &mut parts);
-        parts
+        let token = self.token();
+        let kept = if self.captured.is_some() && rest.len() <= token.len() {
+            // As Supervisor does, or its buffer would get other pieces than ours.
+            rest.len()
+        } else {
+            (1..token.len().min(rest.len() + 1)).rev().find(|&len| rest.ends_with(&token[..len])).unwrap_or(0)
+        };
+        let (now, later) = rest.split_at(rest.len() - kept);
+        self.part(now, &mut each);
+        self.pending = later.to_vec();
     }
 
     /// The stream ended: what looked like the beginning of a token was none.
-    pub(super) fn finish(&mut self) -> Vec<Part> {
-        let mut parts = Vec::new();
+    pub(super) fn finish(&mut self, mut each: impl FnMut(Part<'_>)) {
         let pending = std::mem::take(&mut self.pending);
-        self.part(pending, &mut parts);
-        parts
+        self.part(&pending, &mut each);
     }
 
-    fn part(&mut self, data: Vec<u8>, parts: &mut Vec<Part>) {
+    /// The one that is looked for.
+    fn token(&self) -> &'static [u8] {
+        if self.captured.is_some() { END } else { BEGIN }
+    }
+
+    fn part(&mut self, data: &[u8], each: &mut impl FnMut(Part<'_>)) {
         if data.is_empty() {
             return;
         }
         match &mut self.captured {
-            None => parts.push(Part::Plain(data)),
+            None => each(Part::Plain(data)),
             Some(captured) => {
-                captured.extend_from_slice(&data);
-                captured.drain(..captured.len().saturating_sub(self.maxbytes));
-                parts.push(Part::Captured(data));
+                if captured.len() + data.len() > self.maxbytes {
+                    captured.drain(..captured.len().min(data.len()));
+                }
+                captured.extend_from_slice(data);
+                each(Part::Captured(data));
             }
         }
     }
 }
 
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
+/// What stands before and after the first `token`.
+fn split<'a>(data: &'a [u8], token: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let mut from = 0;
+    loop {
+        from += data[from..].iter().position(|&byte| byte == token[0])?;
+        if data[from..].starts_with(token) {
+            return Some((&data[..from], &data[from + token.len()..]));
+        }
+        from += 1;
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn plain(text: &str) -> Part {
-        Part::Plain(text.into())
+    /// What a process writes, piece by piece, as plain text, captured text and complete messages.
+    fn play(maxbytes: u64, pieces: &[&[u8]]) -> (String, String, Vec<String>) {
+        let mut capture = Capture::new(maxbytes);
+        let (mut plain, mut captured, mut complete) = (Vec::new(), Vec::new(), Vec::new());
+        let mut each = |part: Part<'_>| match part {
+            Part::Plain(data) => plain.extend_from_slice(data),
+            Part::Captured(data) => captured.extend_from_slice(data),
+            Part::Complete(data) => complete.push(String::from_utf8(data).unwrap()),
+        };
+        for piece in pieces {
+            capture.feed(piece, &mut each);
+        }
+        capture.finish(&mut each);
+        (String::from_utf8(plain).unwrap(), String::from_utf8(captured).unwrap(), complete)
     }
 
-    fn captured(text: &str) -> Part {
-        Part::Captured(text.into())
+    fn expect(plain: &str, captured: &str, complete: &[&str]) -> (String, String, Vec<String>) {
+        (plain.to_owned(), captured.to_owned(), complete.iter().map(|&text| text.to_owned()).collect())
     }
 
     #[test]
-    fn what_stands_between_the_tokens_is_captured() {
-        let mut capture = Capture::new(100);
-        assert_eq!(
-            capture.feed(b"a<!--XSUPERVISOR:BEGIN-->b<!--XSUPERVISOR:END-->c"),
-            [plain("a"), captured("b"), Part::Complete(b"b".to_vec()), plain("c")]
-        );
-    }
-
-    #[test]
-    fn tokens_are_found_across_cuts() {
-        let text = b"a<!--XSUPERVISOR:BEGIN-->bc<!--XSUPERVISOR:END-->d<";
+    fn what_stands_between_the_tokens_is_captured_wherever_it_is_cut() {
+        let text = b"a<!--XSUPERVISOR:BEGIN-->bc<!--XSUPERVISOR:END-->d<!--XSUPERVISOR:BEGIN--><!--XSUPERVISOR:END--><";
+        let expected = expect("ad<", "bc", &["bc", ""]);
+        assert_eq!(play(100, &[text]), expected);
+        assert_eq!(play(100, &text.chunks(1).collect::<Vec<_>>()), expected);
         for cut in 0..text.len() {
-            let mut capture = Capture::new(100);
-            let mut parts = capture.feed(&text[..cut]);
-            parts.extend(capture.feed(&text[cut..]));
-            parts.extend(capture.finish());
-            let (mut outside, mut complete) = (Vec::new(), Vec::new());
-            for part in parts {
-                match part {
-                    Part::Plain(data) => outside.extend(data),
-                    Part::Captured(_) => {}
-                    Part::Complete(data) => complete.push(data),
-                }
-            }
-            assert_eq!((outside, complete), (b"ad<".to_vec(), vec![b"bc".to_vec()]), "cut at {cut}");
+            assert_eq!(play(100, &[&text[..cut], &text[cut..]]), expected, "cut at {cut}");
         }
     }
 
     #[test]
     fn short_output_does_not_wait_for_more() {
-        assert_eq!(Capture::new(100).feed(b"hi\n"), [plain("hi\n")]);
+        let mut parts = 0;
+        Capture::new(100).feed(b"hi\n", |part| {
+            assert_eq!(part, Part::Plain(b"hi\n"));
+            parts += 1;
+        });
+        assert_eq!(parts, 1);
     }
 
     #[test]
-    fn only_the_last_maxbytes_are_kept() {
-        let mut capture = Capture::new(3);
-        capture.feed(b"<!--XSUPERVISOR:BEGIN-->abcd");
-        assert_eq!(capture.feed(b"ef<!--XSUPERVISOR:END-->").last(), Some(&Part::Complete(b"def".to_vec())));
+    fn a_capture_without_end_is_no_message() {
+        assert_eq!(play(100, &[b"a<!--XSUPERVISOR:BEGIN-->b"]), expect("a", "b", &[]));
+    }
+
+    #[test]
+    fn of_a_long_message_what_supervisor_keeps_is_kept() {
+        const BEGIN: &[u8] = b"<!--XSUPERVISOR:BEGIN-->";
+        const END: &[u8] = b"<!--XSUPERVISOR:END-->";
+        let long = [b'a'; 30];
+        let complete = |maxbytes, pieces: &[&[u8]]| {
+            let pieces: Vec<_> = [BEGIN].into_iter().chain(pieces.iter().copied()).chain([END]).collect();
+            play(maxbytes, &pieces).2.remove(0)
+        };
+        assert_eq!(complete(3, &[b"abcd", b"ef"]), "abcdef", "too short to be looked at by piece");
+        assert_eq!(complete(3, &[&long]), "a".repeat(30), "one piece stays whole");
+        let other = [b'b'; 25];
+        assert_eq!(complete(40, &[&long, &other]), format!("{}{}", "a".repeat(5), "b".repeat(25)));
+        assert_eq!(complete(55, &[&long, &other]), format!("{}{}", "a".repeat(30), "b".repeat(25)));
     }
 }

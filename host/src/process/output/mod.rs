@@ -8,6 +8,9 @@ mod activity;
 mod ansi;
 pub mod auto;
 mod capture;
+mod heard;
+mod lines;
+mod listeners;
 mod sink;
 mod thread;
 
@@ -26,18 +29,22 @@ use nix::sys::resource::{Resource, getrlimit};
 use parking_lot::Mutex;
 pub use sink::Target;
 
-use self::{activity::Activity, thread::Thread};
+use self::{
+    activity::Activity,
+    listeners::{Listeners, NewPool, Untold},
+    thread::Thread,
+};
 use super::stdin::{Stdin, StdinError};
 use crate::{
     config,
-    events::Bus,
+    events::{Audience, Bus},
     logger::{Line, Logger},
 };
 
-/// How many bytes of log lines may wait to be written. Lines past that are dropped and counted.
+/// How many bytes of log lines and events may wait for their turn. What is past that is dropped and counted.
 const MOST_WAITING: usize = 8 * 1024 * 1024;
-/// What a line costs besides its text.
-const LINE_OVERHEAD: usize = 64;
+/// What a line or an event costs besides its text.
+const OVERHEAD: usize = 64;
 
 /// Of how many processes that have ended the pipes may wait to be read, at most. What the system grants us in open
 /// files may lower it.
@@ -58,6 +65,8 @@ pub struct ChildOutput {
     pub stdout: (OwnedFd, Target),
     /// The reading end of its stderr, unless that goes to stdout.
     pub stderr: Option<(OwnedFd, Target)>,
+    /// Of an event listener its stdin: what it writes to its stdout is for its pool.
+    pub listener: Option<Arc<Stdin>>,
 }
 
 /// Answers a command once it is done.
@@ -65,9 +74,16 @@ type Done = Box<dyn FnOnce(io::Result<()>) + Send>;
 
 enum Command {
     Line(Line),
+    Publish(Untold),
+    AddPool(Box<NewPool>),
+    RemovePool(String),
+    /// All of them: it is the end.
+    RemovePools,
     Add(Box<ChildOutput>),
     Exited(u64),
     Stdin(u64, Arc<Stdin>),
+    /// The pools of event listeners have work.
+    Listeners,
     Reopen,
     ClearActivity(Done),
     Clear(Vec<PathBuf>, Done),
@@ -80,10 +96,13 @@ struct Queue {
     commands: VecDeque<Command>,
     waiting: usize,
     dropped: u64,
+    dropped_events: u64,
     /// The runs whose pipes are in `commands`.
     adds: HashSet<u64>,
     /// Those whose stdin is.
     stdins: HashSet<u64>,
+    /// Whether [`Command::Listeners`] is.
+    listeners: bool,
     /// How many of `adds` have ended, so that nothing but this queue keeps their pipes open.
     unread: usize,
     most_unread: usize,
@@ -105,17 +124,28 @@ impl Queue {
         std::mem::replace(self, Self { most_unread: self.most_unread, closed: self.closed, ..Self::default() })
     }
 
+    /// Takes room for a line or an event of that length, if there is any.
+    fn has_room(&mut self, len: usize) -> bool {
+        let waiting = self.waiting + len + OVERHEAD;
+        let has_room = waiting <= MOST_WAITING;
+        if has_room {
+            self.waiting = waiting;
+        }
+        has_room
+    }
+
     /// Whether to keep a command. While a disk does not answer, nothing may pile up: neither memory nor descriptors.
     fn admits(&mut self, command: &Command) -> bool {
         match command {
             Command::Line(line) => {
-                let waiting = self.waiting + line.message.len() + LINE_OVERHEAD;
-                if waiting > MOST_WAITING {
-                    self.dropped += 1;
-                    return false;
-                }
-                self.waiting = waiting;
-                true
+                let has_room = self.has_room(line.message.len());
+                self.dropped += u64::from(!has_room);
+                has_room
+            }
+            Command::Publish(untold) => {
+                let has_room = self.has_room(untold.event.payload().len());
+                self.dropped_events += u64::from(!has_room);
+                has_room
             }
             Command::Add(child) => {
                 self.adds.insert(child.run);
@@ -134,6 +164,7 @@ impl Queue {
                 false
             }
             Command::Stdin(run, _) => self.stdins.insert(*run),
+            Command::Listeners => !std::mem::replace(&mut self.listeners, true),
             _ => true,
         }
     }
@@ -153,12 +184,31 @@ struct Shared {
     queue: Mutex<Queue>,
     waker: Waker,
     thread: Mutex<Option<JoinHandle<()>>>,
-    bus: Bus,
+    listeners: Listeners,
+}
+
+impl Shared {
+    fn push(&self, command: Command) {
+        let mut queue = self.queue.lock();
+        if queue.closed {
+            return;
+        }
+        if !queue.admits(&command) {
+            return;
+        }
+        let sleeps = queue.commands.is_empty();
+        queue.commands.push_back(command);
+        drop(queue);
+        if sleeps {
+            // It fails only where the poll is gone, and with it the thread.
+            let _ = self.waker.wake();
+        }
+    }
 }
 
 /// The way to the output thread. Cheap to clone; nothing here blocks, except where it says so.
 #[derive(Clone)]
-pub struct OutputHandle(Arc<Shared>);
+pub struct OutputHandle(Arc<Shared>, Bus);
 
 impl std::fmt::Debug for OutputHandle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -172,40 +222,31 @@ pub fn start(config: &config::Supervisord) -> io::Result<(OutputHandle, Logger)>
     let activity = Activity::open(config)?;
     let poll = Poll::new()?;
     let waker = Waker::new(poll.registry(), thread::WAKER)?;
-    let bus = Bus::new();
-    let shared =
-        Arc::new(Shared { queue: Mutex::new(Queue::new()), waker, thread: Mutex::new(None), bus: bus.clone() });
+    let listeners = Listeners::new(config.loglevel, &config.identifier);
+    let shared = Arc::new(Shared { queue: Mutex::new(Queue::new()), waker, thread: Mutex::new(None), listeners });
+    let bus = Bus::with_audience(Arc::clone(&shared) as Arc<dyn Audience>);
+    // An event takes its turn behind what was written before: the end of a process comes after its last words.
+    let queue = Arc::clone(&shared);
+    let in_turn = bus.relayed(move |event| queue.push(Command::Publish(queue.listeners.untold(event))));
+    let handle = OutputHandle(Arc::clone(&shared), in_turn);
     let (for_thread, strip_ansi) = (Arc::clone(&shared), config.strip_ansi);
     let thread = std::thread::Builder::new()
         .name("output".to_owned())
         .spawn(move || Thread::new(poll, for_thread, activity, bus, strip_ansi).run())?;
     *shared.thread.lock() = Some(thread);
-    let handle = OutputHandle(shared);
     let sink = handle.clone();
     Ok((handle, Logger::new(config.loglevel, move |line| sink.push(Command::Line(line)))))
 }
 
 impl OutputHandle {
-    /// Where the output thread publishes `PROCESS_LOG_*` and `PROCESS_COMMUNICATION_*`, and everybody else the rest.
+    /// Where the output thread publishes `PROCESS_LOG_*` and `PROCESS_COMMUNICATION_*`, and everybody else the rest: in
+    /// the order in which it happened.
     pub fn bus(&self) -> &Bus {
-        &self.0.bus
+        &self.1
     }
 
     fn push(&self, command: Command) {
-        let mut queue = self.0.queue.lock();
-        if queue.closed {
-            return;
-        }
-        if !queue.admits(&command) {
-            return;
-        }
-        let sleeps = queue.commands.is_empty();
-        queue.commands.push_back(command);
-        drop(queue);
-        if sleeps {
-            // It fails only where the poll is gone, and with it the thread.
-            let _ = self.0.waker.wake();
-        }
+        self.0.push(command);
     }
 
     /// Reads these pipes from now on.
@@ -264,6 +305,7 @@ impl OutputHandle {
     /// Writes what is waiting, closes all files and ends the thread. Blocks until then, but no longer than that.
     /// What is logged afterwards is lost.
     pub fn stop(&self, patience: Duration) {
+        self.push(Command::RemovePools);
         let _ = self.flush(patience);
         self.push(Command::Stop);
         let thread = self.0.thread.lock().take();

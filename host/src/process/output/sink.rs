@@ -7,17 +7,21 @@ use std::{
     io::{self, ErrorKind},
     path::{Path, PathBuf},
     rc::{Rc, Weak},
+    sync::Arc,
 };
 
 use super::{
     activity::Activity,
     ansi::AnsiStripper,
     capture::{Capture, Part},
+    heard::Heard,
+    lines::Lines,
 };
 use crate::{
     config::{self, Logfile},
     events::{self, Bus, Channel, Event},
-    logger::{Level, LogFile, Syslog},
+    logger::{Level, LogFile, Syslog, is_of_the_system},
+    text::repr::repr,
 };
 
 /// The destinations of one output of a process, with `AUTO` resolved.
@@ -27,36 +31,37 @@ pub struct Target {
     pub path: Option<PathBuf>,
     maxbytes: u64,
     backups: u32,
-    /// `logfile=syslog`, whose lines stand alone, and `*_syslog=true`, whose lines begin with the process's name.
-    syslog: Vec<String>,
+    syslog: bool,
     events: bool,
     capture_maxbytes: u64,
+    /// It is a conversation: shown as bytes in the activity log.
+    is_protocol: bool,
 }
 
 impl Target {
     /// Resolves one output of a process. `auto` makes the file that an `AUTO` log asks for.
-    pub fn new(output: &config::Output, process: &str, auto: impl FnOnce() -> io::Result<PathBuf>) -> io::Result<Self> {
-        let mut syslog = Vec::new();
+    pub fn new(output: &config::Output, auto: impl FnOnce() -> io::Result<PathBuf>) -> io::Result<Self> {
         let path = match &output.logfile {
-            Logfile::None => None,
+            // The config has put `*_syslog=true` in the place of syslog.
+            Logfile::None | Logfile::Syslog => None,
             Logfile::Auto => Some(auto()?),
             Logfile::Path(path) => Some(path.clone()),
-            Logfile::Syslog => {
-                syslog.push(String::new());
-                None
-            }
         };
-        if output.syslog {
-            syslog.push(format!("{process} "));
-        }
         Ok(Self {
             path,
             maxbytes: output.maxbytes,
             backups: output.backups,
-            syslog,
+            syslog: output.syslog,
             events: output.events_enabled,
             capture_maxbytes: output.capture_maxbytes,
+            is_protocol: false,
         })
+    }
+
+    /// The same for the stdout of an event listener: it only has a log file.
+    #[must_use]
+    pub fn of_protocol(self) -> Self {
+        Self { syslog: false, events: false, capture_maxbytes: 0, is_protocol: true, ..self }
     }
 }
 
@@ -107,7 +112,7 @@ impl Files {
         if let Some(file) = self.open.get(path).and_then(Weak::upgrade) {
             return file.borrow_mut().clear();
         }
-        if path.starts_with("/dev") {
+        if is_of_the_system(path) {
             return Ok(());
         }
         match OpenOptions::new().write(true).truncate(true).open(path) {
@@ -120,10 +125,29 @@ impl Files {
 /// What the sinks share.
 pub(super) struct Context {
     pub(super) activity: Activity,
-    pub(super) bus: Bus,
-    pub(super) strip_ansi: bool,
+    heard: Heard,
+    syslog: Syslog,
+    strip_ansi: bool,
     /// Held by each pipe that was enlarged, and so counts them.
     pub(super) enlarged: Rc<()>,
+}
+
+impl Context {
+    pub(super) fn new(activity: Activity, bus: Bus, strip_ansi: bool) -> Self {
+        let (heard, syslog, enlarged) = (Heard::new(bus), Syslog::default(), Rc::default());
+        Self { activity, heard, syslog, strip_ansi, enlarged }
+    }
+
+    /// Publishes an event of somebody else's, in its turn.
+    pub(super) fn tell(&self, event: Arc<Event>) {
+        self.heard.tell(event);
+    }
+
+    fn publish(&mut self, event: Event, bytes: usize) {
+        if let Some(news) = self.heard.publish(event, bytes) {
+            self.activity.log(Level::Error, news);
+        }
+    }
 }
 
 /// The end of the line for one output.
@@ -132,8 +156,10 @@ pub(super) struct Sink {
     ansi: Option<AnsiStripper>,
     capture: Option<Capture>,
     file: Option<SharedFile>,
-    syslog: Vec<(String, Syslog)>,
+    /// Whole lines for syslog.
+    syslog: Option<Lines>,
     events: bool,
+    is_protocol: bool,
     to_activity: bool,
     /// The beginning of a character whose end has not come yet; only for the activity log.
     cut: Vec<u8>,
@@ -161,8 +187,9 @@ impl Sink {
             ansi: context.strip_ansi.then(AnsiStripper::default),
             capture: (target.capture_maxbytes > 0).then(|| Capture::new(target.capture_maxbytes)),
             file,
-            syslog: target.syslog.iter().map(|prefix| (prefix.clone(), Syslog::default())).collect(),
+            syslog: target.syslog.then(Lines::default),
             events: target.events,
+            is_protocol: target.is_protocol,
             to_activity: context.activity.logs(Level::Debug),
             cut: Vec::new(),
         }
@@ -170,7 +197,12 @@ impl Sink {
 
     /// Takes what the process wrote.
     pub(super) fn write(&mut self, data: &[u8], context: &mut Context) {
-        if let Some(ansi) = &mut self.ansi {
+        if self.is_protocol && self.to_activity {
+            let Source { process, channel, .. } = &self.source;
+            let bytes = events::bytes_repr(data);
+            context.activity.log(Level::Debug, format!("{} {} output:\n{bytes}", repr(process), channel.name()));
+        }
+        if let Some(ansi) = self.ansi.as_mut().filter(|ansi| !ansi.passes(data)) {
             let mut stripped = Vec::with_capacity(data.len());
             ansi.strip(data, &mut stripped);
             self.cut_out(&stripped, context);
@@ -186,8 +218,12 @@ impl Sink {
             ansi.finish(&mut rest);
         }
         self.cut_out(&rest, context);
-        let parts = self.capture.as_mut().map_or_else(Vec::new, Capture::finish);
-        self.parts(parts, context);
+        if let Some(mut capture) = self.capture.take() {
+            capture.finish(|part| self.part(part, context));
+        }
+        if let Some(mut lines) = self.syslog.take() {
+            lines.finish(|data| self.to_syslog(data, context));
+        }
         let cut = std::mem::take(&mut self.cut);
         if !cut.is_empty() {
             self.log_output(&cut, context);
@@ -195,26 +231,25 @@ impl Sink {
     }
 
     fn cut_out(&mut self, data: &[u8], context: &mut Context) {
-        match &mut self.capture {
-            Some(capture) => {
-                let parts = capture.feed(data);
-                self.parts(parts, context);
+        match self.capture.take() {
+            Some(mut capture) => {
+                capture.feed(data, |part| self.part(part, context));
+                self.capture = Some(capture);
             }
             None => self.emit(data, true, context),
         }
     }
 
-    fn parts(&mut self, parts: Vec<Part>, context: &mut Context) {
-        for part in parts {
-            match part {
-                Part::Plain(data) => self.emit(&data, true, context),
-                Part::Captured(data) => self.emit(&data, false, context),
-                Part::Complete(data) => {
-                    let Source { process, group, pid, channel } = self.source.clone();
-                    let line = format!("'{process}' {} emitted a comm event", channel.name());
-                    context.bus.publish(Event::ProcessCommunication { process, group, pid, channel, data });
-                    context.activity.log(Level::Debug, line);
-                }
+    fn part(&mut self, part: Part<'_>, context: &mut Context) {
+        match part {
+            Part::Plain(data) => self.emit(data, true, context),
+            Part::Captured(data) => self.emit(data, false, context),
+            Part::Complete(data) => {
+                let Source { process, group, pid, channel } = self.source.clone();
+                let line = format!("{} {} emitted a comm event", repr(&process), channel.name());
+                let bytes = data.len();
+                context.publish(Event::ProcessCommunication { process, group, pid, channel, data }, bytes);
+                context.activity.log(Level::Debug, line);
             }
         }
     }
@@ -227,16 +262,24 @@ impl Sink {
             if let Some(news) = self.file.as_ref().and_then(|file| file.borrow_mut().write(data)) {
                 context.activity.log(Level::Error, news);
             }
-            for (prefix, syslog) in &mut self.syslog {
-                syslog.write(prefix, data);
+            if let Some(mut lines) = self.syslog.take() {
+                lines.feed(data, |lines| self.to_syslog(lines, context));
+                self.syslog = Some(lines);
             }
         }
-        if self.to_activity {
+        if self.to_activity && !self.is_protocol {
             self.copy_to_activity(data, context);
         }
-        if self.events && context.bus.is_heard() {
+        if self.events && context.heard.is_heard() {
             let Source { process, group, pid, channel } = self.source.clone();
-            context.bus.publish(Event::ProcessLog { process, group, pid, channel, data: data.to_vec() });
+            let event = Event::ProcessLog { process, group, pid, channel, data: data.to_vec() };
+            context.publish(event, data.len());
+        }
+    }
+
+    fn to_syslog(&self, lines: &[u8], context: &mut Context) {
+        if let Some(news) = context.syslog.write(&format!("{} ", self.source.process), lines) {
+            context.activity.log(Level::Error, news);
         }
     }
 
@@ -257,6 +300,6 @@ impl Sink {
     fn log_output(&self, data: &[u8], context: &mut Context) {
         let Source { process, channel, .. } = &self.source;
         let text = events::text(data);
-        context.activity.log(Level::Debug, format!("'{process}' {} output:\n{text}", channel.name()));
+        context.activity.log(Level::Debug, format!("{} {} output:\n{text}", repr(process), channel.name()));
     }
 }

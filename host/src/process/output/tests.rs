@@ -12,6 +12,7 @@ use nix::{fcntl::OFlag, unistd::pipe2};
 use super::*;
 use crate::{
     config::{Level, Logfile},
+    events::Event,
     process::fixtures,
 };
 
@@ -46,7 +47,7 @@ impl Setup {
         let mut config = fixtures::process(name).stdout;
         config.logfile = Logfile::Path(self.path(name));
         change(&mut config);
-        let target = Target::new(&config, name, || unreachable!()).unwrap();
+        let target = Target::new(&config, || unreachable!()).unwrap();
         let process = name.to_owned();
         self.output.add(ChildOutput {
             run,
@@ -55,6 +56,7 @@ impl Setup {
             pid: 7,
             stdout: (reading, target),
             stderr: None,
+            listener: None,
         });
         writing.into()
     }
@@ -162,6 +164,72 @@ fn captured_output_becomes_an_event_and_no_log() {
 }
 
 #[test]
+fn captured_output_is_published_as_output_too() {
+    let setup = Setup::new(|config| config.strip_ansi = true);
+    let mut events = setup.output.bus().subscribe();
+    let mut child = setup.child_with(1, "cat", |output| (output.capture_maxbytes, output.events_enabled) = (100, true));
+    child.write_all(b"a<!--XSUPERVISOR:BEGIN-->\x1b[1msecret<!--XSUPERVISOR:END-->b<!--X").unwrap();
+    setup.output.child_exited(1);
+    assert_eq!(setup.read("cat"), "ab<!--X", "nothing is lost at the end");
+    let head = "processname:cat groupname:g pid:7";
+    for (name, payload) in [
+        ("PROCESS_LOG_STDOUT", format!("{head} channel:stdout\na")),
+        ("PROCESS_LOG_STDOUT", format!("{head} channel:stdout\nsecret")),
+        ("PROCESS_COMMUNICATION_STDOUT", format!("{head}\nsecret")),
+        ("PROCESS_LOG_STDOUT", format!("{head} channel:stdout\nb")),
+        ("PROCESS_LOG_STDOUT", format!("{head} channel:stdout\n<!--X")),
+    ] {
+        let event = events.try_recv().unwrap();
+        assert_eq!((event.name(), event.payload()), (name, payload));
+    }
+}
+
+#[test]
+fn what_happens_to_a_process_is_told_after_its_last_words() {
+    let setup = Setup::new(|_| {});
+    let mut events = setup.output.bus().subscribe();
+    let mut child = setup.child_with(1, "cat", |output| output.events_enabled = true);
+    let release = setup.hold();
+    child.write_all(b"last words").unwrap();
+    setup.output.child_exited(1);
+    setup.output.bus().publish(Event::SupervisorStopping);
+    release.send(()).unwrap();
+    setup.output.flush(PATIENCE).unwrap();
+    assert_eq!(events.try_recv().unwrap().name(), "PROCESS_LOG_STDOUT");
+    assert_eq!(events.try_recv().unwrap().name(), "SUPERVISOR_STATE_CHANGE_STOPPING");
+}
+
+#[test]
+fn events_that_nobody_can_tell_are_dropped_and_counted() {
+    let setup = Setup::new(|_| {});
+    let _subscriber = setup.output.bus().subscribe();
+    let release = setup.hold();
+    let data = "x".repeat(1024 * 1024);
+    for _ in 0..20 {
+        setup.output.bus().publish(Event::RemoteCommunication { kind: String::new(), data: data.clone() });
+    }
+    release.send(()).unwrap();
+    let lost = "ERRO 13 events were dropped, because the logs could not be written fast enough";
+    assert_eq!(setup.activity(), [lost]);
+}
+
+#[test]
+fn of_output_that_nobody_hears_in_time_little_is_kept() {
+    let setup = Setup::new(|_| {});
+    let _deaf = setup.output.bus().subscribe();
+    let mut child = setup.child_with(1, "loud", |output| {
+        (output.events_enabled, output.logfile) = (true, Logfile::None);
+    });
+    let piece = vec![b'x'; 1 << 20];
+    for _ in 0..64 {
+        child.write_all(&piece).unwrap();
+    }
+    setup.output.child_exited(1);
+    let news = "ERRO output comes faster than plugins take it; events with it are lost to them";
+    assert_eq!(setup.activity(), [news]);
+}
+
+#[test]
 fn output_is_published_if_asked_for() {
     let setup = Setup::new(|_| {});
     let mut events = setup.output.bus().subscribe();
@@ -212,6 +280,7 @@ fn a_log_that_cannot_be_opened_or_written_costs_its_output_and_nothing_else() {
          its output is lost"
     );
     assert!(activity.iter().any(|line| line.starts_with("ERRO could not write to /dev/full: No space left on device")));
+    assert_eq!(activity.len(), 2, "each is said once");
     let mut other = setup.child(3, "other");
     other.write_all(b"fine").unwrap();
     assert_eq!(setup.read("other"), "fine");
@@ -224,7 +293,7 @@ fn lines_that_nobody_can_write_are_dropped_and_counted() {
     let (release, held) = mpsc::channel::<()>();
     let done: Done = Box::new(move |_| held.recv().unwrap());
     setup.output.push(Command::Flush(done));
-    let text = "x".repeat(1024 * 1024 - LINE_OVERHEAD);
+    let text = "x".repeat(1024 * 1024 - OVERHEAD);
     let start = Instant::now();
     for _ in 0..20 {
         setup.logger.info(&text);

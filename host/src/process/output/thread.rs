@@ -15,6 +15,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 use super::{
     ChildOutput, Command, Queue, Shared, Stdin, Target,
     activity::Activity,
+    listeners::Stdins,
     sink::{Context, Files, Sink, Source},
 };
 use crate::{
@@ -49,6 +50,8 @@ struct Pipe {
     ready: bool,
     /// It was enlarged, or would have been, had the system not refused.
     enlarged: Option<Rc<()>>,
+    /// It is the stdout of an event listener: who is to hear what it says.
+    pools: Option<Arc<Shared>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -71,6 +74,9 @@ impl Pipe {
                         let _ = fcntl(&self.receiver, FcntlArg::F_SETPIPE_SZ(BUSY_PIPE_SIZE));
                     }
                     self.sink.write(&buffer[..count], context);
+                    if let Some(pools) = &self.pools {
+                        pools.listener_wrote(self.run, &buffer[..count]);
+                    }
                     (count, Reading::More)
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -95,11 +101,12 @@ impl Pipe {
 
 pub(super) struct Thread {
     poll: Poll,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     context: Context,
     files: Files,
     pipes: HashMap<usize, Pipe>,
     stdins: HashMap<usize, (u64, Arc<Stdin>)>,
+    pub(super) listeners: Stdins,
     ready: VecDeque<usize>,
     last_token: usize,
     buffer: Box<[u8]>,
@@ -110,10 +117,11 @@ impl Thread {
         Self {
             poll,
             shared,
-            context: Context { activity, bus, strip_ansi, enlarged: Rc::default() },
+            context: Context::new(activity, bus, strip_ansi),
             files: Files::default(),
             pipes: HashMap::new(),
             stdins: HashMap::new(),
+            listeners: Stdins::new(),
             ready: VecDeque::new(),
             last_token: WAKER.0,
             buffer: vec![0; READ_SIZE].into_boxed_slice(),
@@ -196,15 +204,20 @@ impl Thread {
     fn commands(&mut self, events: &mut Events) -> bool {
         let mut queue = self.shared.queue.lock().take();
         for command in std::mem::take(&mut queue.commands) {
-            if !matches!(command, Command::Line(_)) {
+            if !matches!(command, Command::Line(_) | Command::Publish(_)) {
                 // Who waits for the log to be written finds in it what is missing.
                 self.confess(&mut queue);
             }
             match command {
                 Command::Line(line) => self.context.activity.write(&line),
+                Command::Publish(untold) => self.context.tell(Arc::clone(&untold.event)),
+                Command::AddPool(pool) => self.add_pool(&pool),
+                Command::RemovePool(name) => self.remove_pool(&name),
+                Command::RemovePools => self.remove_pools(),
                 Command::Add(child) => self.add(*child),
                 Command::Exited(run) => self.exited(run),
                 Command::Stdin(run, stdin) => self.watch_stdin(run, stdin),
+                Command::Listeners => self.serve_listeners(),
                 Command::Reopen => {
                     self.context.activity.reopen();
                     self.files.reopen(&mut self.context.activity);
@@ -234,6 +247,10 @@ impl Thread {
         if dropped > 0 {
             self.context.activity.log(Level::Error, format!("{dropped} lines of this log were dropped, {why}"));
         }
+        let dropped = std::mem::take(&mut queue.dropped_events);
+        if dropped > 0 {
+            self.context.activity.log(Level::Error, format!("{dropped} events were dropped, {why}"));
+        }
         let unread = std::mem::take(&mut queue.closed_unread);
         if unread > 0 {
             let what = format!("the output of {unread} processes that have ended since was lost, {why}");
@@ -260,24 +277,36 @@ impl Thread {
     }
 
     fn add(&mut self, child: ChildOutput) {
-        let ChildOutput { run, process, group, pid, stdout, stderr } = child;
+        let ChildOutput { run, process, group, pid, stdout, stderr, listener } = child;
+        let is_listener = listener.is_some();
+        if let Some(stdin) = listener {
+            self.listener_started(run, &group, &process, stdin);
+        }
         let outputs = [(Channel::Stdout, Some(stdout)), (Channel::Stderr, stderr)];
         for (channel, (fd, target)) in outputs.into_iter().filter_map(|(channel, output)| Some((channel, output?))) {
             let source = Source { process: process.clone(), group: group.clone(), pid, channel };
-            if let Err(error) = self.add_pipe(run, source, fd, &target) {
+            let pools = (is_listener && channel == Channel::Stdout).then(|| Arc::clone(&self.shared));
+            if let Err(error) = self.add_pipe(run, source, fd, &target, pools) {
                 let what = format!("could not watch the {} of '{process}': {error}", channel.name());
                 self.context.activity.log(Level::Critical, what);
             }
         }
     }
 
-    fn add_pipe(&mut self, run: u64, source: Source, fd: OwnedFd, target: &Target) -> io::Result<()> {
+    fn add_pipe(
+        &mut self,
+        run: u64,
+        source: Source,
+        fd: OwnedFd,
+        target: &Target,
+        pools: Option<Arc<Shared>>,
+    ) -> io::Result<()> {
         let token = self.token();
         let mut receiver = pipe::Receiver::from(fd);
         receiver.set_nonblocking(true)?;
         self.poll.registry().register(&mut receiver, Token(token), Interest::READABLE)?;
         let sink = Sink::open(source, target, &mut self.files, &mut self.context);
-        self.pipes.insert(token, Pipe { receiver, sink, run, ready: false, enlarged: None });
+        self.pipes.insert(token, Pipe { receiver, sink, run, ready: false, enlarged: None, pools });
         Ok(())
     }
 
@@ -291,13 +320,14 @@ impl Thread {
             }
             self.close(token);
         }
+        self.listener_ended(run);
         let stdins: Vec<_> = self.stdins.iter().filter(|(_, (of, _))| *of == run).map(|(&token, _)| token).collect();
         for token in stdins {
             self.forget_stdin(token);
         }
     }
 
-    fn watch_stdin(&mut self, run: u64, stdin: Arc<Stdin>) {
+    pub(super) fn watch_stdin(&mut self, run: u64, stdin: Arc<Stdin>) {
         // Watched already, or written meanwhile, or nobody is left to read.
         if self.stdins.values().any(|(_, known)| Arc::ptr_eq(known, &stdin)) || stdin.flush() != Ok(true) {
             return;

@@ -1,0 +1,232 @@
+//! Log files in a folder of their own, and streams that nobody reads.
+
+use super::{open::of_our_own, *};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_full_file_becomes_the_first_backup_and_the_oldest_is_dropped() {
+    let dir = folder();
+    let path = dir.path().join("log");
+    let mut log = LogFile::open(&path, 10, 2).unwrap();
+    for text in ["first 7890", "second 890", "third 7890", "rest"] {
+        assert_eq!(log.write(text.as_bytes()), None);
+    }
+    assert_eq!(names(dir.path()), ["log", "log.1", "log.2"]);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "rest");
+    assert_eq!(fs::read_to_string(dir.path().join("log.1")).unwrap(), "third 7890");
+    assert_eq!(fs::read_to_string(dir.path().join("log.2")).unwrap(), "second 890");
+}
+
+#[test]
+fn no_backups_keeps_none() {
+    let dir = folder();
+    let path = dir.path().join("log");
+    let mut log = LogFile::open(&path, 10, 0).unwrap();
+    log.write(b"0123456789");
+    log.write(b"new");
+    assert_eq!(names(dir.path()), ["log"]);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+}
+
+#[test]
+fn an_old_file_is_appended_to_and_counts() {
+    let dir = folder();
+    let path = dir.path().join("log");
+    fs::write(&path, "old ").unwrap();
+    let mut log = LogFile::open(&path, 6, 1).unwrap();
+    log.write(b"new");
+    assert_eq!(names(dir.path()), ["log", "log.1"]);
+    assert_eq!(fs::read_to_string(dir.path().join("log.1")).unwrap(), "old new");
+}
+
+#[test]
+fn a_file_that_others_truncate_is_not_rotated_early() {
+    let dir = folder();
+    let path = dir.path().join("log");
+    let mut log = LogFile::open(&path, 10, 1).unwrap();
+    log.write(b"12345678");
+    File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+    log.write(b"abcd");
+    assert_eq!(names(dir.path()), ["log"]);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "abcd", "and without a hole");
+}
+
+#[test]
+fn clear_and_reopen_start_a_new_file() {
+    let dir = folder();
+    let path = dir.path().join("log");
+    let mut log = LogFile::open(&path, 0, 0).unwrap();
+    log.write(b"before");
+    log.clear().unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), "");
+    fs::rename(&path, dir.path().join("moved")).unwrap();
+    log.write(b"to the moved one");
+    log.reopen().unwrap();
+    log.write(b"after");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "after");
+    assert_eq!(fs::read_to_string(dir.path().join("moved")).unwrap(), "to the moved one");
+}
+
+#[test]
+fn devices_are_written_and_left_alone() {
+    let mut log = LogFile::open(Path::new("/dev/null"), 5, 1).unwrap();
+    assert_eq!(log.write(b"much more than five"), None);
+    log.clear().unwrap();
+    assert!(Path::new("/dev/null").exists() && !Path::new("/dev/null.1").exists());
+}
+
+#[test]
+fn a_full_disk_is_said_once_and_so_is_its_end() {
+    let mut log = LogFile::open(Path::new("/dev/full"), 0, 0).unwrap();
+    assert_eq!(
+        log.write(b"abc").as_deref(),
+        Some("could not write to /dev/full: No space left on device (os error 28); output is lost")
+    );
+    assert_eq!(log.write(b"de"), None);
+    log.path = "/dev/null".into();
+    log.reopen().unwrap();
+    assert_eq!(log.write(b"f").as_deref(), Some("/dev/null is written again; 5 bytes were lost"));
+    assert_eq!(log.write(b"g"), None);
+}
+
+#[test]
+fn a_rotation_that_fails_loses_nothing() {
+    let dir = folder();
+    let path = dir.path().join("log");
+    fs::create_dir_all(dir.path().join("log.1/in the way")).unwrap();
+    let mut log = LogFile::open(&path, 4, 1).unwrap();
+    assert!(log.write(b"1234").unwrap().starts_with("could not rotate "));
+    assert_eq!(log.write(b"5678"), None, "said once");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "12345678");
+}
+
+#[test]
+fn a_fifo_that_nobody_reads_is_an_error_and_not_a_hang() {
+    let dir = folder();
+    let path = dir.path().join("fifo");
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    assert!(LogFile::open(&path, 0, 0).is_err());
+}
+
+#[test]
+fn a_stream_of_ours_that_nobody_reads_costs_one_wait_and_its_own_output() {
+    for can_be_opened_anew in [true, false] {
+        let (reading, writing) = nix::unistd::pipe().unwrap();
+        let shared = writing.try_clone().unwrap();
+        let opened = if can_be_opened_anew {
+            of_our_own(writing.into()).unwrap()
+        } else {
+            Opened { file: writing.into(), rotates: false, waits: true }
+        };
+        let mut log = LogFile::closed(Path::new("/dev/stdout"), 0, 0);
+        (log.file, log.waits) = (Some(opened.file), opened.waits);
+        assert_eq!(log.waits, !can_be_opened_anew);
+        let begin = Instant::now();
+        assert_eq!(log.write(&vec![b'x'; 65_536]), None, "as much as a pipe holds");
+        assert_eq!(log.write(b"lost").unwrap(), "could not write to /dev/stdout: nobody reads it; output is lost");
+        for _ in 0..100 {
+            assert_eq!(log.write(b"lost"), None);
+        }
+        let mut buffer = [0; 8192];
+        nix::unistd::read(&reading, &mut buffer).unwrap();
+        assert_eq!(log.write(b"x").unwrap(), "/dev/stdout is written again; 404 bytes were lost");
+        // Even so it is not trusted again at once.
+        for _ in 0..100 {
+            log.write(&[b'x'; 4096]);
+        }
+        let waited = begin.elapsed().as_millis();
+        assert!((1_000..1_900).contains(&waited), "{waited}");
+        let flags = nix::fcntl::fcntl(&shared, nix::fcntl::FcntlArg::F_GETFL).unwrap();
+        assert_eq!(flags & libc::O_NONBLOCK, 0, "others share it");
+    }
+}
+
+/// Writes until that has an effect which shows in the file, and answers the news.
+fn write_until(log: &mut LogFile, mut done: impl FnMut() -> bool) -> Vec<String> {
+    let begin = Instant::now();
+    let mut news = Vec::new();
+    while !done() {
+        assert!(begin.elapsed() < PATIENCE, "{news:?}");
+        log.looked = begin.checked_sub(LOOK_AGAIN).unwrap(); // The second has passed.
+        news.extend(log.write(b"line\n"));
+    }
+    news
+}
+
+#[test]
+fn a_file_that_somebody_removes_is_made_anew() {
+    let dir = folder();
+    let path = dir.path().join("log");
+    let mut log = LogFile::open(&path, 0, 0).unwrap();
+    log.write(b"before\n");
+    fs::remove_file(&path).unwrap();
+    assert_eq!(write_until(&mut log, || path.exists()), [""; 0], "and nothing is lost");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "line\n");
+}
+
+#[test]
+fn a_file_that_somebody_renames_is_written_to_until_it_is_reopened() {
+    let dir = folder();
+    let (path, moved) = (dir.path().join("log"), dir.path().join("log.moved"));
+    let mut log = LogFile::open(&path, 0, 0).unwrap();
+    fs::rename(&path, &moved).unwrap();
+    write_until(&mut log, || fs::read_to_string(&moved).unwrap() == "line\n");
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_folder_that_disappears_loses_output_until_it_is_back() {
+    let dir = folder();
+    let path = dir.path().join("sub/log");
+    fs::create_dir(dir.path().join("sub")).unwrap();
+    let mut log = LogFile::open(&path, 100, 1).unwrap();
+    log.write(b"before\n");
+    fs::remove_dir_all(dir.path().join("sub")).unwrap();
+    let mut writes = 0;
+    let news = write_until(&mut log, || {
+        writes += 1;
+        writes > 50
+    });
+    let lost = format!("could not write to {}: No such file or directory (os error 2); output is lost", path.display());
+    assert_eq!(news, [lost]);
+    fs::create_dir(dir.path().join("sub")).unwrap();
+    let news = write_until(&mut log, || path.exists());
+    assert_eq!(news, [format!("{} is written again; 250 bytes were lost", path.display())]);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "line\n");
+}
+
+#[test]
+fn a_log_that_could_not_be_opened_is_opened_as_soon_as_it_can_be() {
+    let dir = folder();
+    let path = dir.path().join("sub/log");
+    let mut log = LogFile::closed(&path, 0, 0);
+    assert_eq!(log.write(b"lost\n"), None, "its owner has said so");
+    fs::create_dir(dir.path().join("sub")).unwrap();
+    let news = write_until(&mut log, || path.exists());
+    assert_eq!(news, [format!("{} is written again; 5 bytes were lost", path.display())]);
+}
+
+#[test]
+fn a_file_that_is_gone_when_it_is_full_is_made_anew() {
+    for backups in [0, 2] {
+        let dir = folder();
+        let path = dir.path().join("log");
+        let mut log = LogFile::open(&path, 10, backups).unwrap();
+        fs::remove_file(&path).unwrap();
+        assert_eq!(log.write(b"0123456789"), None);
+        log.write(b"new");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+    }
+}

@@ -1,0 +1,328 @@
+//! The protocol of one event listener as a value: what it writes to its stdout, and what follows from it.
+//!
+//! A listener says `READY\n` when it wants an event and `RESULT 2\nOK` when it is done with one. It starts out as if it
+//! had just answered. Whatever else it says ends the conversation until its next start: its state is UNKNOWN then.
+
+use crate::{config::Level, events};
+
+const READY: &[u8] = b"READY\n";
+/// What precedes the number in a result line; that it is really this word Supervisor does not look at.
+const RESULT_LEN: usize = b"RESULT ".len();
+/// A result line is a dozen bytes, and a result a word. Past these no end is waited for.
+const LONGEST_RESULT_LINE: usize = 64 * 1024;
+const LONGEST_RESULT: usize = 16 * 1024 * 1024;
+
+/// Where the conversation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListenerState {
+    /// It has answered, or has just been started, and has not asked for an event yet.
+    Acknowledged,
+    /// It wants an event.
+    Ready,
+    /// It has one.
+    Busy,
+    /// It said what it should not.
+    Unknown,
+}
+
+impl ListenerState {
+    /// As the log has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Acknowledged => "ACKNOWLEDGED",
+            Self::Ready => "READY",
+            Self::Busy => "BUSY",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
+}
+
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The listener is done with it.
+    Processed,
+    /// It is to be sent again.
+    Rejected,
+    /// Whoever should have judged the answer could not: the event is to be sent again, and not to this listener.
+    Failed,
+}
+
+/// What follows from what a listener wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// To be logged.
+    Log(Level, String),
+    /// Its answer, to be judged; until [`Listener::judged`] nothing else happens.
+    Judge(Vec<u8>),
+    /// It is done with its event.
+    Done,
+    /// Its event is to be sent again.
+    Return,
+}
+
+/// One event listener.
+#[derive(Debug)]
+pub struct Listener {
+    name: String,
+    state: ListenerState,
+    /// What it wrote and nobody has looked at.
+    said: Vec<u8>,
+    /// How long its answer will be, once its result line is there.
+    result_len: Option<usize>,
+    is_judged: bool,
+}
+
+impl Listener {
+    /// The listener of that process.
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            state: ListenerState::Acknowledged,
+            said: Vec::new(),
+            result_len: None,
+            is_judged: false,
+        }
+    }
+
+    /// The name of its process.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where the conversation stands.
+    pub fn state(&self) -> ListenerState {
+        self.state
+    }
+
+    /// Its process was started.
+    pub fn started(&mut self) {
+        *self = Self::new(&self.name);
+    }
+
+    /// It was given an event.
+    pub fn given(&mut self) {
+        self.state = ListenerState::Busy;
+    }
+
+    /// The event that it was given could not be sent.
+    pub fn not_given(&mut self) {
+        self.state = ListenerState::Ready;
+    }
+
+    /// It wrote this.
+    pub fn heard(&mut self, data: &[u8], out: &mut Vec<Step>) {
+        self.said.extend_from_slice(data);
+        self.listen(out);
+    }
+
+    /// Its answer was judged.
+    pub fn judged(&mut self, verdict: Verdict, out: &mut Vec<Step>) {
+        if !std::mem::take(&mut self.is_judged) {
+            return;
+        }
+        let name = &self.name;
+        out.push(match verdict {
+            Verdict::Processed => Step::Log(Level::Debug, format!("{name}: event was processed")),
+            Verdict::Rejected => Step::Log(Level::Warn, format!("{name}: event was rejected")),
+            Verdict::Failed => Step::Log(Level::Warn, format!("{name}: event caused an error")),
+        });
+        match verdict {
+            Verdict::Processed | Verdict::Rejected => self.change(ListenerState::Acknowledged, out),
+            Verdict::Failed => self.change(ListenerState::Unknown, out),
+        }
+        out.push(if verdict == Verdict::Processed { Step::Done } else { Step::Return });
+        self.listen(out);
+    }
+
+    fn listen(&mut self, out: &mut Vec<Step>) {
+        while !self.said.is_empty() && !self.is_judged {
+            match self.state {
+                ListenerState::Unknown => self.said.clear(),
+                ListenerState::Acknowledged if self.said.len() < READY.len() => return,
+                ListenerState::Acknowledged if self.said.starts_with(READY) => {
+                    self.said.drain(..READY.len());
+                    self.change(ListenerState::Ready, out);
+                }
+                ListenerState::Acknowledged | ListenerState::Ready => self.change(ListenerState::Unknown, out),
+                ListenerState::Busy => match self.result_len {
+                    None => {
+                        let Some(line) = self.take_line() else { return };
+                        self.result_len = result_len(&line);
+                        if self.result_len.is_none() {
+                            let name = &self.name;
+                            let line = events::text(&line);
+                            out.push(Step::Log(Level::Warn, format!("{name}: bad result line: '{line}'")));
+                            self.change(ListenerState::Unknown, out);
+                            out.push(Step::Return);
+                        }
+                    }
+                    Some(len) if self.said.len() < len => return,
+                    Some(len) => {
+                        let rest = self.said.split_off(len);
+                        let result = std::mem::replace(&mut self.said, rest);
+                        self.result_len = None;
+                        self.is_judged = true;
+                        out.push(Step::Judge(result));
+                    }
+                },
+            }
+        }
+    }
+
+    /// What it said up to the end of the line, without that; or all, where no line can be that long.
+    fn take_line(&mut self) -> Option<Vec<u8>> {
+        match self.said.iter().position(|&byte| byte == b'\n') {
+            Some(end) => {
+                let rest = self.said.split_off(end + 1);
+                let mut line = std::mem::replace(&mut self.said, rest);
+                line.truncate(end);
+                Some(line)
+            }
+            None if self.said.len() > LONGEST_RESULT_LINE => Some(std::mem::take(&mut self.said)),
+            None => None,
+        }
+    }
+
+    fn change(&mut self, to: ListenerState, out: &mut Vec<Step>) {
+        let name = &self.name;
+        let from = std::mem::replace(&mut self.state, to);
+        out.push(Step::Log(Level::Debug, format!("{name}: {} -> {}", from.name(), to.name())));
+        if to == ListenerState::Unknown {
+            self.said.clear();
+            let what = "has entered the UNKNOWN state and will no longer receive events, this usually indicates the \
+                        process violated the eventlistener protocol";
+            out.push(Step::Log(Level::Warn, format!("{name}: {what}")));
+            let cure = "receives events again once it is restarted; it must write READY and RESULT lines to its \
+                        stdout and nothing else, and whatever is meant for people to its stderr";
+            out.push(Step::Log(Level::Warn, format!("{name}: {cure}")));
+        }
+    }
+}
+
+/// The number of a result line, as Python reads an integer.
+fn result_len(line: &[u8]) -> Option<usize> {
+    let number = std::str::from_utf8(line.get(RESULT_LEN..)?).ok()?.trim();
+    number.parse().ok().filter(|&len| len <= LONGEST_RESULT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(level: Level, text: &str) -> Step {
+        Step::Log(level, text.to_owned())
+    }
+
+    fn heard(listener: &mut Listener, data: &[u8]) -> Vec<Step> {
+        let mut out = Vec::new();
+        listener.heard(data, &mut out);
+        out
+    }
+
+    fn judged(listener: &mut Listener, verdict: Verdict) -> Vec<Step> {
+        let mut out = Vec::new();
+        listener.judged(verdict, &mut out);
+        out
+    }
+
+    /// One that has an event.
+    fn busy() -> Listener {
+        let mut listener = Listener::new("x");
+        heard(&mut listener, b"READY\n");
+        listener.given();
+        listener
+    }
+
+    #[test]
+    fn a_conversation() {
+        let mut listener = Listener::new("x");
+        assert_eq!(heard(&mut listener, b"REA"), []);
+        assert_eq!(heard(&mut listener, b"DY\n"), [log(Level::Debug, "x: ACKNOWLEDGED -> READY")]);
+        listener.given();
+        assert_eq!(heard(&mut listener, b"RESULT 2"), []);
+        assert_eq!(heard(&mut listener, b"\nO"), []);
+        assert_eq!(heard(&mut listener, b"KREADY\n"), [Step::Judge(b"OK".to_vec())]);
+        assert_eq!(
+            judged(&mut listener, Verdict::Processed),
+            [
+                log(Level::Debug, "x: event was processed"),
+                log(Level::Debug, "x: BUSY -> ACKNOWLEDGED"),
+                Step::Done,
+                log(Level::Debug, "x: ACKNOWLEDGED -> READY"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_rejected_event_goes_back_and_the_listener_goes_on() {
+        let mut listener = busy();
+        assert_eq!(heard(&mut listener, b"RESULT 4\nFAIL"), [Step::Judge(b"FAIL".to_vec())]);
+        assert_eq!(
+            judged(&mut listener, Verdict::Rejected),
+            [log(Level::Warn, "x: event was rejected"), log(Level::Debug, "x: BUSY -> ACKNOWLEDGED"), Step::Return]
+        );
+        assert_eq!(judged(&mut listener, Verdict::Processed), [], "judged twice");
+        assert_eq!(heard(&mut listener, b"READY\n"), [log(Level::Debug, "x: ACKNOWLEDGED -> READY")]);
+    }
+
+    #[test]
+    fn a_bad_result_line_ends_the_conversation() {
+        for (line, shown) in [
+            (&b"NONSENSE\n"[..], "NONSENSE"),
+            (b"RESULT\n", "RESULT"),
+            (b"RESULT 1.5\n", "RESULT 1.5"),
+            (b"RESULT -1\n", "RESULT -1"),
+            (b"RESULT 99999999999999999999\n", "RESULT 99999999999999999999"),
+            (b"RESULT \xff\n", "Undecodable: b'RESULT \\xff'"),
+        ] {
+            let mut listener = busy();
+            let out = heard(&mut listener, line);
+            assert_eq!(out[0], log(Level::Warn, &format!("x: bad result line: '{shown}'")));
+            assert_eq!(out[1], log(Level::Debug, "x: BUSY -> UNKNOWN"));
+            assert_eq!(
+                out[2],
+                log(
+                    Level::Warn,
+                    "x: has entered the UNKNOWN state and will no longer receive events, this usually indicates the \
+                     process violated the eventlistener protocol"
+                )
+            );
+            assert_eq!(out.last(), Some(&Step::Return));
+            assert_eq!(heard(&mut listener, b"READY\n"), [], "it is not listened to any more");
+            listener.started();
+            assert_eq!(heard(&mut listener, b"READY\n"), [log(Level::Debug, "x: ACKNOWLEDGED -> READY")]);
+        }
+    }
+
+    #[test]
+    fn a_result_line_is_read_as_supervisor_reads_it() {
+        for line in [&b"RESULT 2\nOK"[..], b"RESULT  +2 \nOK", b"1234567002\nOK"] {
+            assert_eq!(heard(&mut busy(), line), [Step::Judge(b"OK".to_vec())], "{line:?}");
+        }
+    }
+
+    #[test]
+    fn an_empty_result_is_one() {
+        assert_eq!(heard(&mut busy(), b"RESULT 0\nR"), [Step::Judge(Vec::new())]);
+    }
+
+    #[test]
+    fn whoever_speaks_out_of_turn_is_not_listened_to() {
+        let mut stray = Listener::new("x");
+        assert_eq!(heard(&mut stray, b"hello"), [], "it may be a long word for READY");
+        assert_eq!(heard(&mut stray, b" world")[0], log(Level::Debug, "x: ACKNOWLEDGED -> UNKNOWN"));
+        let mut eager = Listener::new("x");
+        let out = heard(&mut eager, b"READY\nREADY\n");
+        assert_eq!(out[1], log(Level::Debug, "x: READY -> UNKNOWN"));
+        assert_eq!(eager.state(), ListenerState::Unknown);
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_not_waited_for() {
+        let mut listener = busy();
+        assert_eq!(heard(&mut listener, &vec![b'x'; LONGEST_RESULT_LINE]), []);
+        heard(&mut listener, b"x");
+        assert_eq!(listener.state(), ListenerState::Unknown);
+    }
+}

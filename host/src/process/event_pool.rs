@@ -1,0 +1,401 @@
+//! The pools of event listeners as values: which events wait for whom, and what is to be done about it.
+//!
+//! Nothing here reads a clock, a pipe or a file. Whoever changes something takes what follows from it: lines for the
+//! log, at once, and [`Work`] for the one who drives the listeners, in order.
+
+use std::{collections::VecDeque, fmt, sync::Arc};
+
+use super::event_listener::{Listener, ListenerState, Step, Verdict};
+use crate::{
+    config::{EventListenerPool, Level},
+    events::Event,
+    states::ProcessState,
+};
+
+/// Lines for the activity log.
+pub type Lines = Vec<(Level, String)>;
+
+/// Takes the verdict on an answer, at once or later, from any thread.
+pub type Answer = Box<dyn FnOnce(Verdict) + Send>;
+
+/// Judges what the listeners of a pool answer.
+pub trait ResultHandler: Send + Sync {
+    /// Judges one answer to one event. Must not block: what takes time says its verdict later. An answer that is
+    /// dropped leaves the listener waiting until its process ends.
+    fn judge(&self, event: &Arc<Event>, result: &[u8], answer: Answer);
+}
+
+/// `supervisor.dispatchers:default_handler`: `OK` is good, all else rejects the event.
+#[derive(Clone, Copy, Debug)]
+pub struct DefaultHandler;
+
+impl ResultHandler for DefaultHandler {
+    fn judge(&self, _event: &Arc<Event>, result: &[u8], answer: Answer) {
+        answer(if result == b"OK" { Verdict::Processed } else { Verdict::Rejected });
+    }
+}
+
+/// What the one who drives the listeners does next.
+pub enum Work {
+    /// Send an event to a listener.
+    Send(Delivery),
+    /// Have an answer judged.
+    Judge(Judgement),
+}
+
+/// An event on its way to a listener.
+#[derive(Debug)]
+pub struct Delivery {
+    /// The run of the process that gets it.
+    pub run: u64,
+    /// The name of that process.
+    pub listener: String,
+    pool: String,
+    pending: Pending,
+}
+
+impl Delivery {
+    /// The number of the event.
+    pub fn serial(&self) -> u64 {
+        self.pending.serial
+    }
+
+    /// What the listener reads: a header and the payload.
+    pub fn envelope(&self, identifier: &str) -> Vec<u8> {
+        let Pending { event, serial, pool_serial } = &self.pending;
+        let (pool, name, payload) = (&self.pool, event.name(), event.payload());
+        // Listeners read text, and so characters are counted.
+        let len = payload.chars().count();
+        let header = format!(
+            "ver:3.0 server:{identifier} serial:{serial} pool:{pool} poolserial:{pool_serial} eventname:{name} len:{len}\n"
+        );
+        (header + &payload).into_bytes()
+    }
+}
+
+/// The answer of a listener.
+pub struct Judgement {
+    /// The run of the process that gave it.
+    pub run: u64,
+    /// Who judges.
+    pub handler: Arc<dyn ResultHandler>,
+    /// What it is an answer to.
+    pub event: Arc<Event>,
+    /// What it said.
+    pub result: Vec<u8>,
+}
+
+/// An event that has its numbers.
+#[derive(Clone, Debug)]
+struct Pending {
+    event: Arc<Event>,
+    serial: u64,
+    pool_serial: u64,
+}
+
+/// A process of a pool.
+#[derive(Debug)]
+struct Member {
+    listener: Listener,
+    is_running: bool,
+    run: Option<u64>,
+    /// What it was given and has not answered yet.
+    event: Option<Pending>,
+    /// It does not read any more.
+    is_deaf: bool,
+}
+
+impl Member {
+    /// Whether it takes events, now or later.
+    fn is_listening(&self) -> bool {
+        self.is_running && !self.is_deaf && self.listener.state() != ListenerState::Unknown
+    }
+
+    /// The run in which it takes an event now.
+    fn takes(&self) -> Option<u64> {
+        self.run.filter(|_| self.is_listening() && self.listener.state() == ListenerState::Ready)
+    }
+}
+
+struct Pool {
+    name: String,
+    config: EventListenerPool,
+    handler: Arc<dyn ResultHandler>,
+    members: Vec<Member>,
+    buffer: VecDeque<Pending>,
+    next_serial: u64,
+    discarded: u64,
+}
+
+/// All pools.
+#[derive(Default)]
+pub struct Pools {
+    all: Vec<Pool>,
+    next_serial: u64,
+    work: VecDeque<Work>,
+}
+
+impl fmt::Debug for Pools {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.all.iter().map(|pool| &pool.name).collect();
+        f.debug_struct("Pools").field("pools", &names).finish_non_exhaustive()
+    }
+}
+
+impl Pools {
+    /// Adds a pool, which hears every event from now on. Its processes are asked in this order.
+    pub fn add<'a>(
+        &mut self,
+        name: &str,
+        config: &EventListenerPool,
+        processes: impl IntoIterator<Item = &'a str>,
+        handler: Arc<dyn ResultHandler>,
+    ) {
+        let member = |name: &str| Member {
+            listener: Listener::new(name),
+            is_running: false,
+            run: None,
+            event: None,
+            is_deaf: false,
+        };
+        self.all.push(Pool {
+            name: name.to_owned(),
+            config: config.clone(),
+            handler,
+            members: processes.into_iter().map(member).collect(),
+            buffer: VecDeque::new(),
+            next_serial: 0,
+            discarded: 0,
+        });
+    }
+
+    /// Forgets a pool and what waits in it.
+    pub fn remove(&mut self, name: &str) -> Lines {
+        let mut lines = Lines::new();
+        self.all.retain(|pool| {
+            if pool.name == name {
+                pool.report(&mut lines);
+            }
+            pool.name != name
+        });
+        lines
+    }
+
+    /// Forgets all pools.
+    pub fn remove_all(&mut self) -> Lines {
+        let mut lines = Lines::new();
+        for pool in self.all.drain(..) {
+            pool.report(&mut lines);
+        }
+        lines
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// How many events a pool has discarded because its buffer was full; `None` where there is no such pool.
+    pub fn discarded(&self, name: &str) -> Option<u64> {
+        self.all.iter().find(|pool| pool.name == name).map(|pool| pool.discarded)
+    }
+
+    /// Whether a pool has something that its listeners have not heard, or not answered, although they listen.
+    pub fn is_behind(&self, name: &str) -> bool {
+        self.all.iter().any(|pool| pool.name == name && pool.is_behind())
+    }
+
+    /// What is to be done next.
+    pub fn next_work(&mut self) -> Option<Work> {
+        self.work.pop_front()
+    }
+
+    /// Whether something is to be done.
+    pub fn has_work(&self) -> bool {
+        !self.work.is_empty()
+    }
+
+    /// Something happened. Every pool that asked for events of this type gets it.
+    pub fn accept(&mut self, event: &Arc<Event>) -> Lines {
+        let mut lines = Lines::new();
+        let Self { all: pools, next_serial, work } = self;
+        let mut serial = None;
+        for pool in pools {
+            if let Event::ProcessState { process, group, change } = &**event
+                && *group == pool.name
+            {
+                pool.changed(process, change.to);
+            }
+            if pool.config.events.iter().any(|its| its.includes(event.name())) {
+                let serial = *serial.get_or_insert_with(|| take_serial(next_serial));
+                pool.accept(Arc::clone(event), serial, &mut lines);
+            }
+            pool.dispatch(work, &mut lines);
+        }
+        lines
+    }
+
+    /// A process of a pool was started, and what it says is heard from now on.
+    pub fn started(&mut self, group: &str, process: &str, run: u64) {
+        let pool = self.all.iter_mut().find(|pool| pool.name == group);
+        let member = pool.and_then(|pool| pool.members.iter_mut().find(|member| member.listener.name() == process));
+        if let Some(member) = member {
+            member.listener.started();
+            member.run = Some(run);
+            member.is_deaf = false;
+        }
+    }
+
+    /// A listener wrote something.
+    pub fn heard(&mut self, run: u64, data: &[u8]) -> Lines {
+        self.step(run, |listener, out| listener.heard(data, out))
+    }
+
+    /// The answer of a listener was judged.
+    pub fn judged(&mut self, run: u64, verdict: Verdict) -> Lines {
+        self.step(run, |listener, out| listener.judged(verdict, out))
+    }
+
+    /// A listener has closed its stdin: what it was given is for another one.
+    pub fn not_sent(&mut self, run: u64) -> Lines {
+        let mut lines = Lines::new();
+        if let Some((pool, member, work)) = self.member(run) {
+            let member = &mut pool.members[member];
+            member.listener.not_given();
+            member.is_deaf = true;
+            let pending = member.event.take();
+            pool.take_back(pending, &mut lines);
+            pool.dispatch(work, &mut lines);
+        }
+        lines
+    }
+
+    /// The process of a listener has ended, and all that it wrote was heard.
+    pub fn ended(&mut self, run: u64) -> Lines {
+        let mut lines = Lines::new();
+        if let Some((pool, member, work)) = self.member(run) {
+            let member = &mut pool.members[member];
+            member.run = None;
+            let pending = member.event.take();
+            pool.take_back(pending, &mut lines);
+            pool.dispatch(work, &mut lines);
+        }
+        lines
+    }
+
+    fn member(&mut self, run: u64) -> Option<(&mut Pool, usize, &mut VecDeque<Work>)> {
+        let Self { all: pools, work, .. } = self;
+        let place = |pool: &Pool| pool.members.iter().position(|member| member.run == Some(run));
+        pools.iter_mut().find_map(|pool| place(pool).map(|member| (pool, member))).map(|(pool, at)| (pool, at, work))
+    }
+
+    fn step(&mut self, run: u64, step: impl FnOnce(&mut Listener, &mut Vec<Step>)) -> Lines {
+        let mut lines = Lines::new();
+        let Some((pool, at, work)) = self.member(run) else { return lines };
+        let mut steps = Vec::new();
+        step(&mut pool.members[at].listener, &mut steps);
+        for step in steps {
+            match step {
+                Step::Log(level, line) => lines.push((level, line)),
+                Step::Judge(result) => {
+                    if let Some(Pending { event, .. }) = &pool.members[at].event {
+                        let (handler, event) = (Arc::clone(&pool.handler), Arc::clone(event));
+                        work.push_back(Work::Judge(Judgement { run, handler, event, result }));
+                    }
+                }
+                Step::Done => pool.members[at].event = None,
+                Step::Return => {
+                    let pending = pool.members[at].event.take();
+                    pool.take_back(pending, &mut lines);
+                }
+            }
+        }
+        pool.dispatch(work, &mut lines);
+        lines
+    }
+}
+
+impl Pool {
+    fn is_behind(&self) -> bool {
+        let mut listening = self.members.iter().filter(|member| member.is_listening());
+        listening.any(|member| member.event.is_some() || !self.buffer.is_empty())
+    }
+
+    fn changed(&mut self, process: &str, state: ProcessState) {
+        if let Some(member) = self.members.iter_mut().find(|member| member.listener.name() == process) {
+            member.is_running = state == ProcessState::Running;
+        }
+    }
+
+    fn accept(&mut self, event: Arc<Event>, serial: u64, lines: &mut Lines) {
+        let pool_serial = take_serial(&mut self.next_serial);
+        self.make_room(lines);
+        self.buffer.push_back(Pending { event, serial, pool_serial });
+    }
+
+    /// Puts an event back where it came from: it is the next one.
+    fn take_back(&mut self, pending: Option<Pending>, lines: &mut Lines) {
+        let Some(pending) = pending else { return };
+        let (name, len, max) = (&self.name, self.buffer.len(), self.config.buffer_size);
+        let serial = pending.serial;
+        lines.push((Level::Debug, format!("rebuffering event {serial} for pool {name} (buf size={len}, max={max})")));
+        self.make_room(lines);
+        self.buffer.push_front(pending);
+    }
+
+    fn make_room(&mut self, lines: &mut Lines) {
+        if self.buffer.len() < self.config.buffer_size {
+            return;
+        }
+        let Some(oldest) = self.buffer.pop_front() else { return };
+        let name = &self.name;
+        let what = format!("pool {name} event buffer overflowed, discarding event {}", oldest.serial);
+        lines.push((Level::Error, what));
+        if self.discarded == 0 {
+            let max = self.config.buffer_size;
+            let cure = "is too small for what it listens to; raise it if no event may be lost";
+            lines.push((Level::Warn, format!("pool {name}: buffer_size={max} {cure}")));
+        }
+        self.discarded += 1;
+    }
+
+    /// Gives what waits to those who want it.
+    fn dispatch(&mut self, work: &mut VecDeque<Work>, lines: &mut Lines) {
+        if self.members.iter().all(|member| member.takes().is_none()) {
+            return;
+        }
+        while let Some(pending) = self.buffer.pop_front() {
+            let taker = self.members.iter_mut().find_map(|member| member.takes().map(|run| (run, member)));
+            let Some((run, member)) = taker else {
+                self.take_back(Some(pending), lines);
+                return;
+            };
+            member.listener.given();
+            member.event = Some(pending.clone());
+            let (listener, pool) = (member.listener.name().to_owned(), self.name.clone());
+            work.push_back(Work::Send(Delivery { run, listener, pool, pending }));
+        }
+    }
+
+    fn report(&self, lines: &mut Lines) {
+        if self.discarded > 0 {
+            let Self { name, discarded, .. } = self;
+            lines.push((Level::Warn, format!("pool {name} has discarded {discarded} events in all")));
+        }
+    }
+}
+
+fn take_serial(next: &mut u64) -> u64 {
+    let serial = *next;
+    *next += 1;
+    serial
+}
+
+#[cfg(test)]
+#[path = "event_pool_tests.rs"]
+mod tests;
