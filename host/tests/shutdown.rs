@@ -13,7 +13,7 @@ use nix::{
 use plugin_api::{Fault, RVec, namespace};
 use setup::{Core, PATIENCE, group, program, shell, wait_until};
 use supervisor_host::{
-    config::{Group, Process},
+    config::{self, Group, Process},
     rpc::supervisor::SupervisorInterface,
     states::{ProcessState, SupervisorState},
     supervisor::Outcome,

@@ -1,8 +1,8 @@
 //! Config made by hand, for tests.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
-use crate::config::{AutoRestart, Level, Logfile, Numbering, Output, Process, Supervisord};
+use crate::config::{AutoRestart, Group, GroupKind, Level, Logfile, Numbering, Output, Process, Supervisord};
 
 /// `[supervisord]` with everything below `dir`, in the background as far as logs go.
 pub(crate) fn supervisord(dir: &Path) -> Supervisord {
@@ -62,4 +62,10 @@ pub(crate) fn process(name: &str) -> Process {
         serverurl: None,
         numbering: Numbering::default(),
     }
+}
+
+/// A group of programs.
+pub(crate) fn group(name: &str, priority: i32, processes: Vec<Process>) -> Arc<Group> {
+    let processes = processes.into_iter().map(Arc::new).collect();
+    Arc::new(Group { name: name.to_owned(), kind: GroupKind::Programs, priority, processes })
 }

@@ -3,10 +3,7 @@
 // `waitpid` through a wrapper would lose the pid of a child that a real-time signal killed.
 #![allow(unsafe_code)]
 
-use nix::{
-    errno::Errno,
-    sys::wait::{Id, WaitPidFlag, WaitStatus, waitid},
-};
+use nix::errno::Errno;
 
 use super::state::Exit;
 
@@ -34,10 +31,16 @@ fn wait_for(pid: i32) -> Result<Option<(i32, Exit)>, Errno> {
     }
 }
 
-/// Whether some child has ended and was not reaped yet. Reaps none.
-pub fn has_any_ended() -> bool {
-    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-    !matches!(waitid(Id::All, flags), Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD))
+/// A child that has ended and was not reaped yet, whichever, if there is one. Reaps none.
+pub fn any_ended() -> Option<i32> {
+    let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: all zeros are a valid siginfo, and what waitid leaves if nobody has ended.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    // SAFETY: `info` is valid for writing.
+    let result = unsafe { libc::waitid(libc::P_ALL, 0, &raw mut info, flags) };
+    // SAFETY: waitid fills in this field, or leaves the zeros.
+    let pid = unsafe { info.si_pid() };
+    (result == 0 && pid != 0).then_some(pid)
 }
 
 /// Whether the orphans of others become children of this process, which then has to reap them: as PID 1 it does, and as

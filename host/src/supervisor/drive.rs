@@ -1,9 +1,8 @@
 //! Does what the state machines say: spawns, signals, tells.
 
-use std::{os::fd::AsFd as _, sync::Arc, time::SystemTime};
+use std::time::SystemTime;
 
 use nix::errno::Errno;
-use parking_lot::MutexGuard;
 use tokio::sync::oneshot;
 
 use super::{
@@ -16,10 +15,7 @@ use crate::{
     config::Level,
     events::Event,
     process::{
-        launch::Launch,
-        output::ChildOutput,
         signals,
-        spawn::{SpawnError, Spawned, spawn},
         state::{Action, Exit, Input},
     },
     states::ProcessState,
@@ -63,18 +59,16 @@ pub enum Refused {
 }
 
 impl Inner {
-    /// Carries out a request. Answers whether it spawned.
-    pub(super) fn request(&self, request: Request) -> bool {
+    /// Carries out a request.
+    pub(super) fn request(&self, request: Request) {
         match request {
             Request::Start(id, answer) => self.start(id, answer),
-            Request::Found(id, found) => self.found(id, found),
+            Request::Found(id, found) => self.to_spawn.lock().found(id, found),
             Request::Stop { id, waited_for, answer } => {
                 let _ = answer.send(self.stop(id, waited_for));
-                false
             }
             Request::Signal { id, signal, answer } => {
                 let _ = answer.send(self.signal(id, signal));
-                false
             }
         }
     }
@@ -83,16 +77,15 @@ impl Inner {
         Ok(self.groups.lock().processes.get(&id).ok_or(Refused::Gone)?.machine.state())
     }
 
-    fn start(&self, id: ProcessId, answer: oneshot::Sender<Result<Status, Refused>>) -> bool {
+    fn start(&self, id: ProcessId, answer: oneshot::Sender<Result<Status, Refused>>) {
         if let Err(refused) = self.may_start(id) {
             let _ = answer.send(Err(refused));
-            return false;
+            return;
         }
         if let Some(process) = self.groups.lock().processes.get_mut(&id) {
             process.starter = Some(answer);
         }
         self.step(id, Input::Start);
-        true
     }
 
     fn may_start(&self, id: ProcessId) -> Result<(), Refused> {
@@ -103,20 +96,6 @@ impl Inner {
             ProcessState::Stopped | ProcessState::Exited | ProcessState::Fatal => Ok(()),
             state => Err(Refused::NotStartable(state)),
         }
-    }
-
-    /// The executable of a process was found, or not, so late that nobody knows whether that matters any more.
-    fn found(&self, id: ProcessId, found: Found) -> bool {
-        let mut state = self.groups.lock();
-        let Some(process) = state.processes.get(&id) else { return false };
-        // One that is stopping may meanwhile have been started again, and that one may be up already.
-        if !process.machine.awaits_spawn() || self.is_stopping() {
-            return false;
-        }
-        let launch = Arc::clone(&process.launch);
-        let input = self.spawn(&mut state, id, &launch, found);
-        drop(state);
-        input.is_some_and(|input| self.step(id, input).is_some())
     }
 
     fn stop(&self, id: ProcessId, waited_for: bool) -> Result<Status, Refused> {
@@ -150,10 +129,8 @@ impl Inner {
         }
     }
 
-    /// Gives one input to one process and does all that follows from it.
-    ///
-    /// Only the supervisor thread does this, so nothing changes while the lock is open for a spawn: readers need not
-    /// wait for a fork.
+    /// Gives one input to one process and does all that follows from it, save that a spawn waits for its
+    /// [turn](super::spawns). Only the supervisor thread does this.
     pub(super) fn step(&self, id: ProcessId, input: Input) -> Option<Status> {
         let mut next = Some(input);
         let mut state = self.groups.lock();
@@ -169,10 +146,9 @@ impl Inner {
                 Input::Reaped(_) => drop(by_pid.remove(&process.machine.pid())),
                 _ => {}
             }
-            let mut spawns = false;
             for action in process.machine.step(&process.config, self.now(), input) {
                 match action {
-                    Action::Spawn => spawns = true,
+                    Action::Spawn => self.to_spawn.lock().want(id),
                     Action::Kill { pid, signal, as_group } => next = self.kill(process, pid, signal, as_group),
                     Action::Log(level, line) => self.logger.log(level, line),
                     Action::Changed(change) => {
@@ -184,21 +160,6 @@ impl Inner {
                     }
                 }
             }
-            if spawns {
-                let launch = Arc::clone(&process.launch);
-                let found = MutexGuard::unlocked(&mut state, || self.lookups.find(id, Arc::clone(&launch)));
-                next = match found {
-                    Ok(Some(found)) => self.spawn(&mut state, id, &launch, found),
-                    Ok(None) => {
-                        self.logger.debug(format_args!("still looking for the command of '{}'", launch.name()));
-                        None
-                    }
-                    Err(error) => {
-                        let what = format!("could not look for the command of '{}': {error}", launch.name());
-                        Some(Input::SpawnHindered(what))
-                    }
-                };
-            }
         }
         let process = state.processes.get_mut(&id)?;
         process.announce();
@@ -209,45 +170,6 @@ impl Inner {
             let _ = starter.send(Ok(status.clone()));
         }
         Some(status)
-    }
-
-    /// Spawns a process whose executable was looked for, if it was found. Answers what to tell its machine.
-    fn spawn(&self, state: &mut MutexGuard<'_, State>, id: ProcessId, launch: &Launch, found: Found) -> Option<Input> {
-        let socket = state.processes.get(&id)?.socket.clone();
-        let result = MutexGuard::unlocked(state, || {
-            let command = found.map_err(|error| SpawnError::from(error.to_string()))?;
-            let listening = socket.map(|socket| socket.open(&self.logger)).transpose()?;
-            let stdin = listening.as_ref().map(|listening| listening.as_fd());
-            let spawned = self.reserve.lock().with(|| spawn(launch, &command, stdin), |error| error.no_descriptors)?;
-            Ok((spawned, listening))
-        });
-        Some(match result {
-            Ok((spawned, listening)) => {
-                let process = state.processes.get_mut(&id)?;
-                process.listening = listening;
-                self.spawned(process, spawned)
-            }
-            Err(SpawnError { text, no_descriptors: true }) => Input::SpawnHindered(text),
-            Err(SpawnError { text, .. }) => Input::SpawnFailed(text),
-        })
-    }
-
-    fn spawned(&self, process: &mut Process, spawned: Spawned) -> Input {
-        let Spawned { pid, stdin, stdout, stderr } = spawned;
-        process.run = self.next_run();
-        process.started = Some(SystemTime::now());
-        let stdin = Arc::new(stdin);
-        process.stdin = Some(Arc::clone(&stdin));
-        self.output.add(ChildOutput {
-            run: process.run,
-            process: process.config.name.clone(),
-            group: process.group.clone(),
-            pid,
-            stdout: (stdout, process.stdout.clone()),
-            stderr: stderr.map(|stderr| (stderr, process.stderr.clone())),
-            listener: process.is_listener.then_some(stdin),
-        });
-        Input::Spawned(pid)
     }
 
     fn kill(&self, process: &Process, pid: i32, signal: i32, as_group: bool) -> Option<Input> {

@@ -2,7 +2,6 @@
 
 use std::{
     ops::Deref,
-    sync::Arc,
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -32,11 +31,7 @@ impl AtWork {
     /// With its own way to look for executables.
     pub(super) fn looking(processes: impl IntoIterator<Item = config::Process>, look: Look) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let group = |process: config::Process| {
-            let (name, priority) = (process.name.clone(), process.priority);
-            let kind = config::GroupKind::Programs;
-            Arc::new(config::Group { name, kind, priority, processes: vec![Arc::new(process)] })
-        };
+        let group = |process: config::Process| fixtures::group(&process.name.clone(), process.priority, vec![process]);
         let config = Config {
             file: dir.path().join("supervisord.conf"),
             here: dir.path().to_owned(),

@@ -292,6 +292,22 @@ impl State {
         Some(ids)
     }
 
+    /// The processes that are due, by priority.
+    pub(super) fn due(&self, now: Time, may_start: bool) -> Vec<ProcessId> {
+        let mut due = Vec::new();
+        for (index, group) in self.groups.iter().enumerate() {
+            for id in &group.processes {
+                let process = &self.processes[id];
+                let deadline = process.machine.next_deadline(&process.config, may_start);
+                if deadline.is_some_and(|deadline| deadline <= now) {
+                    due.push(((group.config.priority, index, process.config.priority), *id));
+                }
+            }
+        }
+        due.sort_by_key(|(key, _)| *key);
+        due.into_iter().map(|(_, id)| id).collect()
+    }
+
     /// The files that were made for `AUTO` logs.
     pub(super) fn auto_logs(&self) -> Vec<PathBuf> {
         let of_process = |process: &Process| {
@@ -374,6 +390,8 @@ mod tests {
         let state = state();
         assert_eq!(names(&state, &state.by_priority()), ["cat", "a", "b"]);
         assert_eq!(names(&state, &state.by_name()), ["cat", "a", "b"]);
+        assert_eq!(names(&state, &state.due(Time::ZERO, true)), ["cat", "a", "b"]);
+        assert!(state.due(Time::ZERO, false).is_empty());
     }
 
     #[test]

@@ -6,7 +6,6 @@
 
 use std::{
     collections::{HashSet, VecDeque},
-    io,
     sync::Arc,
     time::Duration,
 };
@@ -35,6 +34,14 @@ type Late = Box<dyn Fn(ProcessId, Found) + Send + Sync>;
 
 pub(super) struct Lookups(Arc<Shared>);
 
+/// What came of a round of looks while it was waited for. The answers of the others come late.
+#[derive(Default)]
+pub(super) struct Round {
+    pub(super) found: Vec<(ProcessId, Found)>,
+    /// Those that cannot be looked for, since no thread is to be had.
+    pub(super) hindered: Vec<ProcessId>,
+}
+
 struct Shared {
     look: Look,
     late: Late,
@@ -48,9 +55,9 @@ struct State {
     jobs: VecDeque<(ProcessId, Arc<Launch>)>,
     /// Threads that wait for a job.
     idle: usize,
-    /// The one that the supervisor thread waits for.
-    awaited: Option<ProcessId>,
-    answer: Option<Found>,
+    /// Those that the supervisor thread waits for, and what was found of them.
+    awaited: HashSet<ProcessId>,
+    found: Vec<(ProcessId, Found)>,
     /// Those whose answers will come late. No process has two.
     late: HashSet<ProcessId>,
 }
@@ -61,40 +68,48 @@ impl Lookups {
         Self(Arc::new(Shared { look, late, state: Mutex::default(), work, done }))
     }
 
-    /// Looks for the executable of a process. `None`: the answer comes late. Fails where no thread can be had.
+    /// Looks for the executables of some processes.
     ///
     /// Only the supervisor thread asks.
-    pub(super) fn find(&self, id: ProcessId, launch: Arc<Launch>) -> io::Result<Option<Found>> {
-        let shared = &*self.0;
-        let mut state = shared.state.lock();
-        if state.late.contains(&id) {
-            return Ok(None);
-        }
-        state.jobs.push_back((id, launch));
-        if state.jobs.len() <= state.idle {
-            shared.work.notify_one();
-        } else if let Err(error) = self.add_thread() {
-            // Those that there are may hang.
-            state.jobs.pop_back();
-            return Err(error);
-        }
+    pub(super) fn find(&self, wanted: Vec<(ProcessId, Arc<Launch>)>) -> Round {
+        let mut round = Round::default();
+        let mut state = self.0.state.lock();
         let nothing_hangs = state.late.is_empty();
-        if nothing_hangs {
-            state.awaited = Some(id);
-            shared.done.wait_while_for(&mut state, |state| state.answer.is_none(), PATIENCE);
-            state.awaited = None;
-            if let Some(answer) = state.answer.take() {
-                return Ok(Some(answer));
+        for (id, launch) in wanted {
+            if !state.late.contains(&id) {
+                state.awaited.insert(id);
+                state.jobs.push_back((id, launch));
             }
         }
-        state.late.insert(id);
-        Ok(None)
+        if nothing_hangs && !state.jobs.is_empty() {
+            // One thread does them all, as long as none of them hangs.
+            self.add_threads(&mut state, 1, &mut round);
+            self.0.done.wait_while_for(&mut state, |state| !state.awaited.is_empty(), PATIENCE);
+        }
+        round.found = std::mem::take(&mut state.found);
+        // From here on each needs a thread that it may keep.
+        let count = state.jobs.len();
+        self.add_threads(&mut state, count, &mut round);
+        let State { late, awaited, .. } = &mut *state;
+        late.extend(awaited.drain());
+        round
     }
 
-    fn add_thread(&self) -> io::Result<()> {
-        let shared = Arc::clone(&self.0);
-        let thread = std::thread::Builder::new().name("lookup".to_owned()).stack_size(STACK_SIZE);
-        thread.spawn(move || shared.work()).map(drop)
+    /// Sees to it that so many threads look at the jobs. Jobs that find none are given up.
+    fn add_threads(&self, state: &mut State, count: usize, round: &mut Round) {
+        for _ in 0..count.min(state.idle) {
+            self.0.work.notify_one();
+        }
+        for threads in state.idle..count {
+            let shared = Arc::clone(&self.0);
+            let thread = std::thread::Builder::new().name("lookup".to_owned()).stack_size(STACK_SIZE);
+            if thread.spawn(move || shared.work()).is_err() {
+                // The threads that there are may hang.
+                round.hindered.extend(state.jobs.drain(threads..).map(|(id, _)| id));
+                state.awaited.retain(|id| !round.hindered.contains(id));
+                return;
+            }
+        }
     }
 }
 
@@ -116,9 +131,11 @@ impl Shared {
             drop(state);
             let found = (self.look)(&launch);
             state = self.state.lock();
-            if state.awaited == Some(id) {
-                state.answer = Some(found);
-                self.done.notify_one();
+            if state.awaited.remove(&id) {
+                state.found.push((id, found));
+                if state.awaited.is_empty() {
+                    self.done.notify_one();
+                }
             } else {
                 state.late.remove(&id);
                 drop(state);

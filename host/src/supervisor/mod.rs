@@ -7,6 +7,7 @@
 //!
 //! All decisions use a monotonic clock; the wall clock is only reported.
 
+mod descriptors;
 mod drive;
 #[cfg(test)]
 mod fixtures;
@@ -18,6 +19,7 @@ mod requests;
 mod restart;
 mod run;
 mod signal;
+mod spawns;
 mod ticks;
 
 use std::{
@@ -49,6 +51,7 @@ use self::{
     lookup::{Look, Lookups},
     requests::Requests,
     run::Reactor,
+    spawns::ToSpawn,
 };
 use crate::{
     config::{self, Config, ConfigErrors, Overrides},
@@ -99,8 +102,9 @@ struct Inner {
     lookups: Lookups,
     reactor: Mutex<Option<Reactor>>,
     last_run: AtomicU64,
-    /// The supervisor thread's alone.
+    /// The supervisor thread's alone, as is the next one.
     reserve: Mutex<Reserve>,
+    to_spawn: Mutex<ToSpawn>,
 }
 
 impl fmt::Debug for Supervisor {
@@ -168,6 +172,9 @@ impl Supervisor {
             listeners::added(&group.config, &output);
             output.bus().publish(Event::ProcessGroupAdded { group: group.config.name.clone() });
         }
+        if let Some((level, text)) = groups.complain_of_limit() {
+            logger.log(level, text);
+        }
         let reactor = Reactor::new()?;
         let requests = Arc::new(Requests::new(Waker::new(reactor.registry(), run::WAKER)?));
         let lookups = {
@@ -191,6 +198,7 @@ impl Supervisor {
             reactor: Mutex::new(Some(reactor)),
             last_run: AtomicU64::new(1),
             reserve: Mutex::new(Reserve::new()),
+            to_spawn: Mutex::default(),
         })))
     }
 
@@ -290,13 +298,19 @@ impl Supervisor {
         }
         let mut new = NewGroup::new(group, &self.config().supervisord, &self.0.environment)?;
         new.try_socket(&self.0.logger)?;
-        {
+        let complaint = {
             let mut state = self.0.groups.lock();
+            // Said once, not again with each group that follows.
+            let is_known = state.complain_of_limit().is_some();
             if !state.add(&mut new) {
                 return Ok(false);
             }
             // Under the same lock: before one of its processes starts.
             listeners::added(group, &self.0.output);
+            state.complain_of_limit().filter(|_| !is_known)
+        };
+        if let Some((level, text)) = complaint {
+            self.0.logger.log(level, text);
         }
         self.bus().publish(Event::ProcessGroupAdded { group: group.name.clone() });
         self.0.requests.wake();

@@ -13,22 +13,20 @@ use signal_hook::{
     iterator::{backend::SignalDelivery, exfiltrator::SignalOnly},
 };
 
-use super::{Inner, Outcome, groups::ProcessId, listeners::LastWords, ticks::Ticks};
+use super::{Inner, Outcome, listeners::LastWords, ticks::Ticks};
 use crate::{
     events::Event,
     process::{
-        reap::{adopts_orphans, has_any_ended, reap, reap_any},
+        reap::{adopts_orphans, any_ended, reap, reap_any},
         signals,
         state::{Input, Time},
     },
-    states::{ProcessState, SupervisorState},
+    states::SupervisorState,
 };
 
 pub(super) const WAKER: Token = Token(0);
 const SIGNALS: Token = Token(1);
 
-/// How many processes are spawned before signals and deaths are looked at again.
-const SPAWNS_PER_TURN: usize = 16;
 const SHUTDOWN_REPORT_INTERVAL: Duration = Duration::from_secs(3);
 
 /// What the supervisor thread waits on. Signals are caught from the moment this is made.
@@ -72,6 +70,7 @@ impl Inner {
         loop {
             self.reap(adopts);
             let busy = self.requests() | self.tick();
+            self.spawn_all();
             for tick in ticks.take(self.now(), wall()) {
                 self.output.bus().publish(tick);
             }
@@ -153,9 +152,23 @@ impl Inner {
     }
 
     fn reap_ours(&self) -> Result<(), Errno> {
-        if !has_any_ended() {
-            return Ok(());
+        let is_ours = |pid| {
+            let state = self.groups.lock();
+            state.by_pid.contains_key(&pid) || state.strays.contains(&pid)
+        };
+        while let Some(pid) = any_ended() {
+            if !is_ours(pid) {
+                // It may hide ours for as long as nobody waits for it.
+                return self.reap_each();
+            }
+            if let Some(exit) = reap(pid)? {
+                self.reaped(pid, exit);
+            }
         }
+        Ok(())
+    }
+
+    fn reap_each(&self) -> Result<(), Errno> {
         let pids: Vec<_> = {
             let state = self.groups.lock();
             state.by_pid.keys().chain(&state.strays).copied().collect()
@@ -170,10 +183,9 @@ impl Inner {
 
     /// Does what clients ask for. Answers whether more is waiting.
     fn requests(&self) -> bool {
-        let mut spawned = 0;
-        while spawned < SPAWNS_PER_TURN {
+        while !self.to_spawn.lock().is_full() {
             let Some(request) = self.requests.pop() else { return false };
-            spawned += usize::from(self.request(request));
+            self.request(request);
         }
         true
     }
@@ -182,26 +194,12 @@ impl Inner {
     fn tick(&self) -> bool {
         let may_start = !self.is_stopping();
         let now = self.now();
-        let is_due = |deadline: Option<Time>| deadline.is_some_and(|due| due <= now);
-        let due: Vec<ProcessId> = {
-            let state = self.groups.lock();
-            if !is_due(state.next_deadline(may_start)) {
-                return false;
-            }
-            let mut due = state.by_priority();
-            due.retain(|id| {
-                let process = &state.processes[id];
-                is_due(process.machine.next_deadline(&process.config, may_start))
-            });
-            due
-        };
-        let mut spawned = 0;
+        let due = self.groups.lock().due(now, may_start);
         for id in due {
-            let status = self.step(id, Input::Tick { may_start });
-            spawned += usize::from(status.is_some_and(|status| status.state == ProcessState::Starting));
-            if spawned == SPAWNS_PER_TURN {
+            if self.to_spawn.lock().is_full() {
                 return true;
             }
+            self.step(id, Input::Tick { may_start });
         }
         false
     }

@@ -9,7 +9,7 @@ use std::{fs, time::Instant};
 
 use setup::{core, program, shell};
 use supervisor_host::{
-    config::{AutoRestart, Logfile, Process, User},
+    config::{self, AutoRestart, Logfile, Process, User},
     states::ProcessState,
     supervisor::{Found, Refused},
 };

@@ -9,14 +9,16 @@ use std::{
 };
 
 use supervisor_host::{
-    config::{
-        AutoRestart, Config, Group, GroupKind, Level, Logfile, Numbering, Output, Overrides, Process, Supervisord,
-    },
+    config::{Config, Group, Logfile, Overrides, Process},
     logger::Logger,
     process::output::{self, OutputHandle},
     states::ProcessState,
     supervisor::{ProcessId, ProcessInfo, Refused, Status, Supervisor},
 };
+
+/// The same as in the tests below the code; `crate::config` is what the root of this crate imports.
+#[path = "../../src/process/fixtures.rs"]
+mod fixtures;
 
 /// Far more than anything here takes; a test that fails is the only one that waits for it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -56,8 +58,7 @@ impl Core {
     }
 
     pub(crate) fn add_group(&'static self, name: &str, processes: Vec<Process>) -> Vec<Handle> {
-        let processes = processes.into_iter().map(Arc::new).collect();
-        let group = Arc::new(Group { name: name.to_owned(), kind: GroupKind::Programs, priority: 999, processes });
+        let group = fixtures::group(name, 999, processes);
         assert!(self.supervisor.add_group(&group).unwrap());
         self.supervisor.of_group(name).unwrap().into_iter().map(|info| Handle { id: info.id }).collect()
     }
@@ -154,70 +155,22 @@ pub(crate) fn shell(name: &str, script: &str) -> Process {
 
 /// A program with Supervisor's defaults, save that it is RUNNING at once.
 pub(crate) fn program(name: &str, command: &str) -> Process {
-    let output = Output {
-        logfile: Logfile::Auto,
-        maxbytes: 50 * 1024 * 1024,
-        backups: 10,
-        capture_maxbytes: 0,
-        events_enabled: false,
-        syslog: false,
-    };
-    Process {
-        name: name.to_owned(),
-        command: command.to_owned(),
-        directory: None,
-        umask: None,
-        priority: 999,
-        autostart: true,
-        autorestart: AutoRestart::Unexpected,
-        startsecs: 0,
-        startretries: 3,
-        user: None,
-        stdout: output.clone(),
-        stderr: output,
-        stopsignal: libc::SIGTERM,
-        stopwaitsecs: 10,
-        stopasgroup: false,
-        killasgroup: false,
-        exitcodes: vec![0],
-        redirect_stderr: false,
-        environment: Vec::new(),
-        serverurl: None,
-        numbering: Numbering::default(),
-    }
+    let mut process = Process { command: command.to_owned(), startsecs: 0, ..fixtures::process(name) };
+    process.stdout.logfile = Logfile::Auto;
+    process.stderr.logfile = Logfile::Auto;
+    process
 }
 
 /// A group of that process alone.
 pub(crate) fn group(process: Process) -> Arc<Group> {
-    let (name, priority) = (process.name.clone(), process.priority);
-    Arc::new(Group { name, kind: GroupKind::Programs, priority, processes: vec![Arc::new(process)] })
+    fixtures::group(&process.name.clone(), process.priority, vec![process])
 }
 
 pub(crate) fn config(dir: &std::path::Path, groups: Vec<Arc<Group>>) -> Config {
     Config {
         file: dir.join("supervisord.conf"),
         here: dir.to_owned(),
-        supervisord: Supervisord {
-            logfile: Logfile::Path(dir.join("supervisord.log")),
-            logfile_maxbytes: 50 * 1024 * 1024,
-            logfile_backups: 10,
-            loglevel: Level::Info,
-            pidfile: dir.join("supervisord.pid"),
-            umask: 0o022,
-            nodaemon: false,
-            silent: false,
-            minfds: 1024,
-            minprocs: 200,
-            nocleanup: false,
-            childlogdir: dir.to_owned(),
-            user: None,
-            directory: None,
-            strip_ansi: false,
-            environment: Vec::new(),
-            identifier: "supervisor".to_owned(),
-            plugin_path: Vec::new(),
-            serverurl: None,
-        },
+        supervisord: fixtures::supervisord(dir),
         servers: Vec::new(),
         groups,
         rpcinterfaces: Vec::new(),

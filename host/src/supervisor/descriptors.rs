@@ -1,0 +1,66 @@
+//! Whether the files that may be open are enough for the programs that are to run.
+
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
+
+use super::groups::{Process, State};
+use crate::config::Level;
+
+/// What supervisord itself needs: its servers and some clients, logs, the reserve for spawns.
+const OWN: u64 = 64;
+
+impl Process {
+    /// How many descriptors it takes while it runs: our ends of its pipes, and its log files.
+    fn descriptors(&self) -> u64 {
+        let pipes = if self.config.redirect_stderr { 2 } else { 3 };
+        let logs = [&self.stdout, &self.stderr].into_iter().filter(|target| target.path.is_some()).count();
+        pipes + logs as u64
+    }
+}
+
+impl State {
+    /// What to log if all that is there cannot run at the same time.
+    pub(super) fn complain_of_limit(&self) -> Option<(Level, String)> {
+        let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
+        self.complaint(limit)
+    }
+
+    fn complaint(&self, limit: u64) -> Option<(Level, String)> {
+        let needed = OWN + self.processes.values().map(Process::descriptors).sum::<u64>();
+        (limit != RLIM_INFINITY && needed > limit).then(|| {
+            let count = self.processes.len();
+            let text = format!(
+                "RLIMIT_NOFILE is {limit}, and {count} programs may need {needed} file descriptors at the same time: not \
+                 all of them will start.  Set minfds={needed} in the [supervisord] section, or more."
+            );
+            (Level::Critical, text)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{super::groups::NewGroup, *};
+    use crate::{
+        config::{self, Logfile},
+        process::fixtures,
+    };
+
+    #[test]
+    fn pipes_and_logs_are_counted() {
+        let mut logged = fixtures::process("logged");
+        logged.stdout.logfile = Logfile::Path("/tmp/a".into());
+        logged.stderr.logfile = Logfile::Path("/tmp/b".into());
+        let one_log = config::Process { name: "one".to_owned(), redirect_stderr: true, ..logged.clone() };
+        let group = fixtures::group("g", 1, vec![logged, one_log, fixtures::process("silent")]);
+        let mut state = State::default();
+        state.add(&mut NewGroup::new(&group, &fixtures::supervisord(Path::new("/tmp")), &[]).unwrap());
+        let needed = OWN + 5 + 3 + 3;
+        assert_eq!(state.complaint(needed), None);
+        assert_eq!(state.complaint(RLIM_INFINITY), None);
+        let (_, text) = state.complaint(needed - 1).unwrap();
+        assert!(text.contains(&format!("RLIMIT_NOFILE is {}, and 3 programs", needed - 1)), "{text}");
+        assert!(text.contains(&format!("minfds={needed} ")), "{text}");
+    }
+}
