@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::text::percent::decoded;
+
 /// The fields of a query and of a form, each name once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Form(Vec<(String, String)>);
@@ -36,7 +38,7 @@ fn fields(text: &str) -> impl Iterator<Item = (String, String)> {
 }
 
 fn unquote(text: &str) -> String {
-    super::super::route::decoded(&text.replace('+', " ")).into_owned()
+    decoded(&text.replace('+', " ")).into_owned()
 }
 
 /// As Python's `urllib.parse.quote` writes it.
