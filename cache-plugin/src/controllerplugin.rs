@@ -26,11 +26,13 @@ impl CacheControllerPlugin {
     }
 
     /// Forget what is cached at <key>.
+    #[ctl(complete_with = "keys")]
     pub fn cache_delete(&self, key: String) -> Result<(), Fault> {
         self.cache.call("delete", (key,))
     }
 
     /// Print what is cached at <key>.
+    #[ctl(complete_with = "keys")]
     pub fn cache_fetch(&self, key: String) -> Result<(), Fault> {
         let value = self.cache.call("fetch", (key,))?;
         self.pprint(&value);
@@ -47,6 +49,11 @@ impl CacheControllerPlugin {
     /// Cache <value>, as a string, at <key>.
     pub fn cache_store(&self, key: String, value: String) -> Result<(), Fault> {
         self.cache.call("store", (key, value))
+    }
+
+    /// What the tabulator key completes to.
+    fn keys(&self, words: &[String]) -> Result<Vec<String>, Fault> {
+        if words.is_empty() { self.cache.call("getKeys", ()) } else { Ok(Vec::new()) }
     }
 
     fn pprint(&self, what: &Value) {

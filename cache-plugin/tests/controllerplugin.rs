@@ -76,3 +76,15 @@ fn usages_are_those_of_the_original() {
     ];
     assert_eq!(usages, expected);
 }
+
+#[test]
+fn keys_are_completed() {
+    let commands = ctl().make(make_cache_controllerplugin, []).unwrap();
+    for command in ["cache_fetch", "cache_delete"] {
+        assert_eq!(commands.complete(command, &[]), Ok(vec!["foo".to_owned(), "it's".to_owned()]));
+        assert_eq!(commands.complete(command, &["foo"]), Ok(Vec::new()));
+        let complete = commands.method(command).unwrap().properties;
+        assert_eq!(find(&complete, "complete"), Some(&"plugin".into()));
+    }
+    assert_eq!(commands.complete("cache_count", &[]), Err(Fault::unknown_method()));
+}

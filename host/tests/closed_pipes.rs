@@ -34,24 +34,46 @@ fn supervisorctl_prints_into_the_void() {
         .section("progam:typo", "command=/bin/cat");
     let supervisord = Supervisord::start(&config);
     supervisord.wait_for_state("cat", "RUNNING");
-    // The exit status is the command's own.
-    let table: [(&[&str], i32); 8] = [
-        (&["status"], 0),
-        (&["status", "nope"], 4),
-        (&["pid", "cat"], 0),
-        (&["help"], 0),
+    // What could not be printed is a failure, whatever the command came to; one that prints to stderr has its own status.
+    let table: [(&[&str], i32); 9] = [
+        (&["status"], 1),
+        (&["status", "nope"], 1),
+        (&["pid", "cat"], 1),
+        (&["help"], 1),
         (&["no_such_command"], 1),
-        (&["tail", "cat"], 0),
+        (&["tail", "cat"], 1),
         (&["-x"], 2),
-        (&["-h"], 0),
+        (&["-h"], 1),
+        // A shell.
+        (&[], 1),
     ];
     for (arguments, status) in table {
         let mut command = supervisord.ctl_command(Kind::Ours, arguments);
         assert_eq!(run(command.stdout(closed_pipe())).code(), Some(status), "{arguments:?}");
     }
-    // Lines of a shell, too.
-    let mut shell = supervisord.ctl_command(Kind::Ours, &[]);
-    assert_eq!(run(shell.stdout(closed_pipe())).code(), Some(0));
+}
+
+#[test]
+fn output_that_cannot_be_written_is_a_failure() {
+    let supervisord = Supervisord::start_real(&Config::new().program("cat", "command=/bin/cat\nstartsecs=0"));
+    let run_both = |arguments: &[&str], redirect: &str, complaint: &str| {
+        for kind in [Kind::Real, Kind::Ours] {
+            let command = supervisord.ctl_command(kind, arguments);
+            let mut shell = Command::new("sh");
+            shell.arg("-c").arg(format!("exec \"$@\" {redirect}")).arg("sh").arg(command.get_program());
+            shell.args(command.get_args()).envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            let output = shell.stdin(Stdio::null()).output().expect("it can be run");
+            assert_eq!(output.status.code(), Some(1), "{kind:?} {arguments:?} {redirect}");
+            if kind == Kind::Ours {
+                assert_eq!(String::from_utf8_lossy(&output.stderr), complaint, "{arguments:?} {redirect}");
+            }
+        }
+    };
+    for arguments in [&["status"][..], &["pid", "cat"], &["help"], &["tail", "cat"], &["-h"], &[]] {
+        let full = "Error: cannot write to stdout: No space left on device (os error 28)\n";
+        run_both(arguments, ">/dev/full", full);
+        run_both(arguments, ">&-", "Error: cannot write to stdout: Bad file descriptor (os error 9)\n");
+    }
 }
 
 #[test]

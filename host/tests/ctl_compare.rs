@@ -5,16 +5,27 @@
 
 mod common;
 
-use std::sync::OnceLock;
+use std::sync::{Once, OnceLock};
 
 use common::{Config, Kind, Output, Supervisord, wait_until};
 
 /// Lines that only one of the two prints, and why.
-const ON_PURPOSE: [(&str, &str); 3] = [
+const ON_PURPOSE: [(&str, &str); 7] = [
+    (
+        PLUGIN_COMMANDS,
+        "`plugins` is new; it stands below a heading of its own, and all that Supervisor lists around it",
+    ),
     ("error: …", "an error is a line for people; Supervisor's names a Python class, a file and a line"),
     ("*** No help on …", "Supervisor says it once for each plugin that has no such topic, although another has"),
     ("Server requires authentication", "Supervisor prints a Python error line after it"),
+    ("Really …? y/N? ", "the end of the input is a no; Supervisor prints a Python error line, which is a no too"),
+    ("*** What was typed is not UTF-8, and is forgotten", "Supervisor runs the line, in which no name can be meant"),
+    ("Error: cannot write to stdout: …", "Supervisor prints a Python trace; the exit status is the same"),
 ];
+
+/// What is in the list of `help` besides.
+const PLUGIN_COMMANDS: &str =
+    "\nplugin commands (type help <topic>):\n====================================\nplugins\n\n";
 
 /// Whatever `help` knows.
 const TOPICS: &str = "add avail clear exit fg maintail open pid quit reload remove reread restart shutdown signal start \
@@ -96,13 +107,15 @@ impl<'a> Comparison<'a> {
 
     /// The text without what changes from run to run, and without what differs on purpose.
     fn plain(&self, text: &str) -> String {
-        let mut text = text.to_owned();
+        let mut text = text.replace(PLUGIN_COMMANDS, "");
         for (real, ours) in self.helps {
             text = text.replace(real, "<help>\n").replace(ours, "<help>\n");
         }
         let mut lines: Vec<String> = text.split('\n').map(unlike).collect();
         // A topic that is not there is named once, and one that is there not at all.
-        lines.dedup_by(|line, before| line.starts_with("*** No help on ") && (line == before || before == "<help>"));
+        lines.dedup_by(|line, before| {
+            line.starts_with("*** No help on ") && (line == before || before.ends_with("<help>"))
+        });
         if lines.first().is_some_and(|line| line == "Server requires authentication") {
             lines.retain(|line| line != "error: …");
         }
@@ -143,23 +156,77 @@ impl<'a> Comparison<'a> {
     }
 }
 
+/// The table is printed once, not for each test.
+static TABLE: Once = Once::new();
+
 impl Drop for Comparison<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             return;
         }
-        for (line, reason) in ON_PURPOSE {
-            println!("differs on purpose: {line:?}: {reason}");
-        }
+        TABLE.call_once(|| {
+            for (line, reason) in ON_PURPOSE {
+                println!("differs on purpose: {line:?}: {reason}");
+            }
+        });
         assert!(self.differences.is_empty(), "{}", self.differences.join("\n"));
     }
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table of lines")]
 fn what_is_said_of_processes() {
     let supervisord = start(&config());
     Comparison::new(&supervisord).stories(
         "status
+        status *
+        status CAT
+        status num:* cat
+        status all nope
+        status nope all
+        status cat:*
+        status cat:cat
+        status : :*
+        status num:num_0 num:num_0
+        pid
+        pid cat
+        pid all
+        pid all nope
+        pid num:num_0
+        pid num:*
+        pid num
+        pid gone
+        pid fatal
+        pid cat manual
+        avail all
+        fg num:*
+        fg num
+        fg gone
+        fg fatal
+        fg cat:cat x
+        tail num:num_0
+        tail num:*
+        tail num
+        tail gone stdin
+        tail gone stdout
+        tail gone stdout x
+        tail -3 gone stderr
+        tail -0 gone stderr
+        tail -1000000 gone
+        tail -99999999999 gone
+        tail silent stderr
+        tail fatal
+        tail -f
+        tail -f gone stdin
+        tail -f fatal
+        tail -f silent
+        tail -fx gone
+        maintail -
+        maintail -0x
+        maintail -f x
+        maintail -30
+        maintail -0
+        maintail
         status cat
         status cat gone nope
         status num:*
@@ -211,6 +278,21 @@ fn what_is_said_of_processes() {
         help help
         help EOF
         help nope x
+        help  stop
+        help stop start
+        help stop:*
+        help all
+        ? nope
+        ?stop
+        EOF x
+        exit 1
+        status,
+        sta
+        STATUS
+        open http://
+        open HTTP://localhost:1
+        open http://localhost:1 x
+        open unix:
         help start
         ? stop
         ?
@@ -227,6 +309,40 @@ fn what_is_done_to_processes() {
     let supervisord = start(&config());
     Comparison::new(&supervisord).stories(
         "start
+        start num
+        start : nope
+        start nope fatal
+        start quick:* ; status quick
+        start manual:* ; stop manual:* ; start manual:manual num:num_0 ; stop manual cat ; start cat
+        stop num ; start num:*
+        stop fatal
+        stop fatal:*
+        stop gone nope
+        stop cat:* ; stop cat:* nope:* cat ; start cat
+        stop all nope ; start cat num:*
+        restart num
+        restart fatal
+        restart manual ; stop manual
+        restart nope:*
+        restart cat nope manual ; stop manual
+        signal cont cat
+        signal SIGCONT cat
+        signal 18 cat
+        signal 99 cat
+        signal -1 cat
+        signal CONT num
+        signal CONT all nope
+        signal CONT manual:*
+        signal CONT fatal
+        signal NOPE all
+        signal NOPE nope
+        signal NOPE num:*
+        clear manual
+        clear gone
+        clear silent
+        clear num:num_0
+        clear num
+        clear all nope
         start nope
         start nope:*
         start cat
@@ -271,6 +387,16 @@ fn what_is_done_to_the_configuration() {
     let mut comparison = Comparison::new(&supervisord);
     comparison.stories(
         "reread
+        update nope
+        update nope nope other
+        update num nope
+        add num
+        add cat nope
+        add all
+        remove all
+        remove num:*
+        remove manual ; status manual ; avail ; add manual
+        stop num:* ; remove num ; avail ; status num:* ; start num:* ; pid num:num_0 ; add num ; start num:*
         reread x
         update
         update nope cat
@@ -348,12 +474,110 @@ fn a_server_that_wants_a_password() {
     let config = config().password("user", "123");
     let supervisord = start(&config);
     let mut comparison = Comparison::new(&supervisord);
-    for command in ["status", "pid", "version", "avail", "cache_keys", "shutdown", "tail cat"] {
-        let mut words = vec!["-p", "wrong"];
-        words.extend(command.split(' '));
-        comparison.story(&[&words]);
+    let commands = "status pid version avail reread update add+x remove+x reload shutdown start+cat stop+all restart+cat \
+                    signal+HUP+cat clear+all tail+cat tail+-f+cat maintail maintail+-f fg+cat open+foo help+stop \
+                    cache_keys cache_store+a+b";
+    for options in [&["-p", "wrong"][..], &["-u", "üser"]] {
+        for command in commands.split_whitespace() {
+            let words: Vec<&str> = options.iter().copied().chain(command.split('+')).collect();
+            comparison.story(&[&words]);
+        }
     }
     comparison.story(&[&["-u", "user", "-p123", "pid", "manual"], &["pid", "manual"]]);
+}
+
+#[test]
+fn a_server_that_shuts_down() {
+    let slow = "command=/bin/sh -c \"trap '' TERM; while :; do sleep 1; done\"\nstartsecs=0\nstopwaitsecs=600";
+    let supervisord = start(&config().program("slow", slow));
+    supervisord.real_ctl(&["shutdown"]).text();
+    wait_until("it shuts down", || !supervisord.real_ctl(&["avail"]).stdout.contains("in use"));
+    let mut comparison = Comparison::new(&supervisord);
+    comparison.stories(
+        "status
+        pid
+        pid cat
+        version
+        avail
+        reread
+        update
+        update cat
+        add cat
+        remove cat
+        reload
+        shutdown
+        start cat
+        start all
+        start num:*
+        stop cat
+        stop all
+        restart cat
+        signal HUP cat
+        clear cat
+        clear all
+        tail cat
+        tail -f cat nope
+        maintail
+        fg cat
+        open foo
+        cache_keys
+        cache_store a b",
+    );
+    comparison.shell(&[], "status\nshutdown\ny\nquit\n");
+}
+
+#[test]
+fn what_is_done_to_all() {
+    // None ends at once, because what is said of such a one depends on who is faster; and none has a name beyond ASCII,
+    // because Supervisor then cuts off its answer.
+    let config = Config::new()
+        .program("cat", "command=/bin/cat\nstartsecs=0")
+        .program("manual", "command=/bin/cat\nautostart=false\nstartsecs=0")
+        .program("fatal", "command=/nonexistent/x\nstartretries=0")
+        .program("num", "command=/bin/cat\nprocess_name=num_%(process_num)d\nnumprocs=3\nstartsecs=0\npriority=5");
+    let supervisord = start(&config);
+    Comparison::new(&supervisord).stories(
+        "start all ; stop manual
+        start nope all ; start all ; stop manual
+        stop all ; stop all ; stop all nope ; status all ; pid all ; start all ; stop manual
+        restart all ; restart nope all ; stop manual
+        stop all ; signal CONT all ; clear all ; restart all ; stop manual",
+    );
+}
+
+#[test]
+fn names_of_every_kind() {
+    let config = Config::new()
+        .program("café", "command=/bin/cat\nstartsecs=0")
+        .program("50%", "command=/bin/cat\nstartsecs=0\nautostart=false\nstdout_logfile=NONE\nstderr_logfile=NONE")
+        .program("a-b.c", "command=/bin/cat\nstartsecs=0\nprocess_name=日本")
+        .program("a_name_that_is_longer_than_the_column_of_names", "command=/bin/cat\nstartsecs=0");
+    let supervisord = start(&config);
+    Comparison::new(&supervisord).stories(
+        "status
+        status café 50%
+        status a-b.c:*
+        status a-b.c:日本 a-b.c:nö
+        avail
+        pid 50%
+        pid café50%
+        start 50% ; status 50% ; stop 50%
+        stop café a-b.c:* ; start café a-b.c:日本
+        restart a-b.c:*
+        signal CONT café
+        signal CÖNT café
+        clear café 50%
+        tail café
+        tail a-b.c:日本
+        tail -f nö
+        tail café stdöut
+        fg 50%
+        remove café
+        add café
+        update nö
+        käse
+        help käse",
+    );
 }
 
 #[test]
@@ -390,6 +614,14 @@ fn the_shell_from_a_pipe() {
         "cache_store foo 'bar baz'\ncache_fetch foo\ncache_fetch nope\ncache_clear\n",
         "open http://localhost:1\nversion\n",
         "pid nope\nstart\nstop nope\n",
+        "status manual\nEOF\nversion\n",
+        "?\n? quit\n  version  \n",
+        "open unix:///nope\nstatus\n",
+        "maintail -x\ntail -f nope\n",
+        "fg\nfg manual\n",
+        "shutdown\nNo\nreload\nN\nquit x\n",
+        "help\thelp\n",
+        "exit",
     ] {
         comparison.shell(&[], input);
     }

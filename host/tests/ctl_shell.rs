@@ -12,6 +12,11 @@ avail  fg        pid   remove  shutdown  status  update
 clear  maintail  quit  reread  signal    stop    version
 
 
+plugin commands (type help <topic>):
+====================================
+plugins
+
+
 cache commands (type help <topic>):
 ===================================
 cache_clear  cache_count  cache_delete  cache_fetch  cache_keys  cache_store
@@ -26,7 +31,7 @@ fn config() -> Config {
 
 /// Types a line, and gives what is printed until the next prompt.
 fn answer(terminal: &mut Terminal, line: &str) -> String {
-    terminal.send(&format!("{line}\r"));
+    terminal.send(format!("{line}\r"));
     terminal.expect(&format!("{line}\n"));
     terminal.expect("supervisor> ")
 }
@@ -87,10 +92,94 @@ fn the_tabulator_completes() {
         terminal.expect(completed);
         terminal.send("\x15");
     }
+    // The group before its processes.
     terminal.send("status num:\t\t");
-    for name in ["num:num_0", "num:*", "num:num_1"] {
+    for name in ["num:*", "num:num_0", "num:num_1"] {
         terminal.expect(name);
     }
+}
+
+#[test]
+fn a_plugin_completes_the_words_of_its_commands() {
+    let supervisord = Supervisord::start_real(&config());
+    let mut terminal = supervisord.shell(&[]);
+    terminal.expect("supervisor> ");
+    answer(&mut terminal, "cache_store foo 1");
+    answer(&mut terminal, "cache_store \"it's here\" 2");
+    for (typed, completed) in
+        [("cache_fetch f\t", "cache_fetch foo "), ("cache_delete it\t", "cache_delete 'it'\"'\"'s here' ")]
+    {
+        terminal.send(typed);
+        terminal.expect(completed);
+        terminal.send("\x15");
+    }
+    // One word is all that there is, and a server that does not answer says nothing in the midst of a line.
+    terminal.send("cache_fetch foo f\t\r");
+    terminal.expect("cache_fetch <key>\tPrint what is cached at <key>.\n");
+    answer(&mut terminal, "open http://localhost:1");
+    terminal.send("cache_fetch f\t\x15version\r");
+    terminal.expect("version\nhttp://localhost:1 refused connection\n");
+}
+
+#[test]
+fn what_is_no_text_is_forgotten_with_its_line() {
+    let supervisord = Supervisord::start_real(&config());
+    let mut terminal = supervisord.shell(&[]);
+    terminal.expect("supervisor> ");
+    // As a paste comes: the rest of the line, and the lines after it, are none that anybody meant to run.
+    terminal.send(b"status caf\xe9 nope\rpid nope\r");
+    terminal.expect("*** What was typed is not UTF-8, and is forgotten\n");
+    terminal.expect("supervisor> ");
+    assert_eq!(answer(&mut terminal, "version"), "4.3.0\n");
+    assert!(!terminal.text().contains("ERROR"), "{}", terminal.text());
+    assert!(!terminal.text().contains("No such process"), "{}", terminal.text());
+}
+
+#[test]
+fn lines_that_are_typed_ahead_are_all_run() {
+    let supervisord = Supervisord::start_real(&config());
+    let mut terminal = supervisord.shell(&[]);
+    terminal.expect("supervisor> ");
+    terminal.send("version\rpid num:num_0\rversion\r");
+    for answer in ["\n4.3.0\n", "\n0\n", "\n4.3.0\n"] {
+        terminal.expect(answer);
+    }
+}
+
+#[test]
+fn ctrl_c_ends_the_shell_in_the_midst_of_things() {
+    let slow = "command=/bin/sh -c \"trap '' TERM; while :; do sleep 1; done\"\nstartsecs=0\nstopwaitsecs=600";
+    let supervisord = Supervisord::start_real(&config().program("slow_a", slow).program("slow_b", slow));
+    for (mut terminal, slow) in [(supervisord.real_shell(&[]), "slow_a"), (supervisord.shell(&[]), "slow_b")] {
+        terminal.expect("supervisor> ");
+        terminal.send(format!("stop {slow}\r"));
+        terminal.expect(&format!("stop {slow}\n"));
+        supervisord.wait_for_state(slow, "STOPPING");
+        terminal.send("\x03");
+        assert_eq!(terminal.wait(), 0);
+        let text = terminal.text();
+        assert_eq!(text.rsplit_once(slow).expect("it was expected").1.replace("^C", ""), "\n\n");
+    }
+    for line in ["shutdown", "reload"] {
+        for mut terminal in [supervisord.real_shell(&[]), supervisord.shell(&[])] {
+            terminal.expect("supervisor> ");
+            terminal.send(format!("{line}\r"));
+            terminal.expect("y/N? ");
+            terminal.send("\x03");
+            assert_eq!(terminal.wait(), 0);
+            assert_eq!(terminal.text().rsplit_once("y/N? ").expect("it was expected").1.replace("^C", ""), "\n");
+        }
+    }
+}
+
+#[test]
+fn ctrl_c_ends_one_command_by_its_signal() {
+    let supervisord = Supervisord::start_real(&config());
+    let mut terminal = supervisord.shell(&["-i", "shutdown"]);
+    terminal.expect("y/N? ");
+    terminal.send("\x03");
+    // Which means: by a signal.
+    assert_eq!(terminal.wait(), -1);
 }
 
 #[test]

@@ -111,7 +111,7 @@ fn plays_in_a_terminal(mut terminal: Terminal) {
     terminal.expect(HELP);
     terminal.expect("supervisor> ");
     for (command, shown) in transcript {
-        terminal.send(&format!("{command}\r"));
+        terminal.send(format!("{command}\r"));
         terminal.expect(&format!("{command}\n"));
         assert_eq!(terminal.expect("supervisor> "), shown, "after {command}");
     }

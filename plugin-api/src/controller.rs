@@ -55,11 +55,53 @@ impl Controller {
         self.0.call("upcheck", ()).unwrap_or(false)
     }
 
+    /// Begins work that takes a while, `what` of `total` parts: `ctl.progress("copying", 200)`. On a terminal a bar is
+    /// shown until the answer is dropped; elsewhere nothing is printed, so that scripts need not know of it. A total of 0
+    /// means that nobody knows it.
+    pub fn progress(&self, what: &str, total: u64) -> Progress {
+        let mut progress = Progress { controller: self.clone(), what: what.to_owned(), total, done: 0 };
+        progress.set(0);
+        progress
+    }
+
     /// Asks a question, `"Really? y/N? "`, that is answered with `y` or anything else. Without a person at the prompt it
     /// is a yes.
     pub fn confirm(&self, prompt: &str) -> bool {
         self.0.call("confirm", (prompt,)).unwrap_or(false)
     }
+}
+
+/// The bar of long work, made by [`Controller::progress`]. It goes away when this is dropped.
+#[derive(Debug)]
+pub struct Progress {
+    controller: Controller,
+    what: String,
+    total: u64,
+    done: u64,
+}
+
+impl Progress {
+    /// Says that so much of the total is done.
+    pub fn set(&mut self, done: u64) {
+        self.done = done;
+        // A supervisorctl that is older than bars has none.
+        let _ = self.controller.0.call::<()>("progress", (self.what.as_str(), whole(done), whole(self.total)));
+    }
+
+    /// Says that so much more is done.
+    pub fn advance(&mut self, by: u64) {
+        self.set(self.done.saturating_add(by));
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        let _ = self.controller.0.call::<()>("endProgress", ());
+    }
+}
+
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 impl fmt::Debug for Controller {

@@ -159,7 +159,9 @@ mod tests {
         panic!("boom");
     }
 
-    struct Commands;
+    struct Commands {
+        room: &'static str,
+    }
 
     #[ctl_plugin]
     impl Commands {
@@ -169,8 +171,12 @@ mod tests {
             format!("{what} {times:?} {to:?}")
         }
 
-        #[ctl(name = "clean", usage = "clean\tor not")]
+        #[ctl(name = "clean", usage = "clean\tor not", complete_with = "rooms")]
         pub fn tidy(&self) {}
+
+        fn rooms(&self, words: &[String]) -> Result<Vec<String>, Fault> {
+            if words.is_empty() { Ok(vec![self.room.to_owned()]) } else { Err(Fault::bad_name()) }
+        }
     }
 
     fn call(object: &NamespaceObject, method: &str, params: impl IntoParams) -> Result<Value, Fault> {
@@ -224,7 +230,7 @@ mod tests {
 
     #[test]
     fn commands_take_words() {
-        let commands = namespace(Arc::new(Commands));
+        let commands = namespace(Arc::new(Commands { room: "kitchen" }));
         assert_eq!(call(&commands, "shelf_say", ("hi",)), Ok("hi None []".into()));
         let said = call(&commands, "shelf_say", ("hi", "2", "a", "b"));
         assert_eq!(said, Ok(r#"hi Some(2) ["a", "b"]"#.into()));
@@ -237,6 +243,11 @@ mod tests {
         assert_eq!(find(&methods[0].params[2].properties, "rest"), Some(&true.into()));
         assert_eq!(methods[1].name, "clean");
         assert_eq!(find(&methods[1].properties, "usage"), Some(&"clean\tor not".into()));
+        assert_eq!((methods.len(), find(&methods[1].properties, "complete")), (2, Some(&"plugin".into())));
+        let complete = |command: &str, words: Value| call(&commands, "_complete", (command, words));
+        assert_eq!(complete("clean", Value::array([])), Ok(Value::array(["kitchen".into()])));
+        assert_eq!(complete("clean", Value::array(["x".into()])), Err(Fault::bad_name()));
+        assert_eq!(complete("shelf_say", Value::array([])), Err(Fault::unknown_method()));
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub use crate::{
     abi::{Fault, Member, MethodInfo, NamespaceObject, Param, Reply, Value},
     block_on::block_on,
     config::Config,
-    controller::{Controller, Proxy},
+    controller::{Controller, Progress, Proxy},
     fault::Code,
     host::{Host, Level, SupervisorState},
     interface::{Methods, namespace},
@@ -44,7 +44,7 @@ pub mod __macro {
     pub use abi_stable::{library::LibHeader, std_types::RResult};
     pub use serde::{Deserialize, Serialize};
 
-    use crate::{Fault, Reply, Value, to_value};
+    use crate::{Fault, Params, RVec, Reply, Value, to_value};
     pub use crate::{
         describe::Describe,
         export::{API_VERSION, Library, entry_point, factory, make_ctl, make_rpcinterface},
@@ -78,6 +78,15 @@ pub mod __macro {
     /// The reply of a method that answers at once.
     pub fn try_now(call: impl FnOnce() -> Result<Value, Fault>) -> Reply {
         call().into()
+    }
+
+    /// The reply of `_complete`, which supervisorctl calls with a command and the words before the one to complete.
+    pub fn complete(params: RVec<Value>, complete: impl FnOnce(&str, &[String]) -> Result<Value, Fault>) -> Reply {
+        try_now(|| {
+            let mut params = Params::new(params, 2, 2)?;
+            let (command, words): (String, Vec<String>) = (params.take("command")?, params.take("words")?);
+            complete(&command, &words)
+        })
     }
 
     /// The reply of a method that answers later, unless its parameters are wrong.

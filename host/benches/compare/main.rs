@@ -46,9 +46,9 @@ fn main() {
     rows.push(Row::memory("resident, after the run", after, real.resident(), Limit::Below(20.0)));
     rows.push(processes::supervisorctl_version(&ours, &real));
     drop((ours, real));
-    rows.push(capture::yes());
-    rows.extend(capture::yes_with_events());
     rows.extend(many::rows());
+    rows.extend(capture::yes());
+    rows.extend(capture::yes_with_events());
     print(&rows);
 }
 

@@ -1,11 +1,14 @@
 //! The command line of `supervisorctl`, and the run that it asks for.
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     path::PathBuf,
 };
 
-use super::{Controller, Endpoint, Line, Session, shell};
+use super::{
+    Controller, Endpoint, Line, Session, shell,
+    stdout::{columns, stdout},
+};
 use crate::{
     config::{ClientConfig, ClientOverrides},
     plugin::SearchPath,
@@ -106,8 +109,9 @@ pub fn run(args: &[String]) -> u8 {
 fn try_run(program: &str, args: &[String]) -> Result<u8, String> {
     let arguments = Arguments::parse(args)?;
     if arguments.help {
-        let _ = io::stdout().write_all(HELP.replace("PROG", program).as_bytes());
-        return Ok(0);
+        let mut stdout = stdout();
+        let printed = stdout.write_all(HELP.replace("PROG", program).as_bytes()).and_then(|()| stdout.flush());
+        return Ok(printed.map_or_else(|error| cannot_print(&error), |()| 0));
     }
     let file = arguments.configuration.or_else(ClientConfig::find);
     let config = ClientConfig::load(file.as_deref(), &arguments.overrides).map_err(|errors| errors.to_string())?;
@@ -116,15 +120,32 @@ fn try_run(program: &str, args: &[String]) -> Result<u8, String> {
     }
     let endpoint = Endpoint { url: config.serverurl, username: config.username, password: config.password };
     let interactive = arguments.interactive || arguments.action.is_empty();
-    let session = Session::new(endpoint, interactive, Box::new(io::stdout()));
+    let mut session = Session::new(endpoint, interactive, stdout());
+    if io::stdout().is_terminal() {
+        session = session.with_bar(columns());
+    }
     let mut controller = Controller::new(session, config.ctlplugins, SearchPath::new(&config.plugin_path));
     if arguments.action.is_empty() {
         shell::run(&mut controller, &config.prompt, config.history_file.as_deref());
-        return Ok(0);
+    } else {
+        controller.run(&Line::arguments(&arguments.action));
     }
-    controller.run(&Line::arguments(&arguments.action));
-    // Exit statuses are a byte, and a plugin may set any number.
-    Ok(controller.session().exit_status().to_le_bytes()[0])
+    let session = controller.session();
+    Ok(match session.take_output_error() {
+        Some(error) => cannot_print(&error),
+        None if arguments.action.is_empty() => 0,
+        // Exit statuses are a byte, and a plugin may set any number.
+        None => session.exit_status().to_le_bytes()[0],
+    })
+}
+
+/// Says why the output is not all there, and gives the exit status for that. Where nobody reads it any more, as with
+/// `| head`, nobody wonders.
+fn cannot_print(error: &io::Error) -> u8 {
+    if error.kind() != io::ErrorKind::BrokenPipe {
+        complain(format_args!("Error: cannot write to stdout: {error}"));
+    }
+    1
 }
 
 #[cfg(test)]

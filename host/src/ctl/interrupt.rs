@@ -1,44 +1,68 @@
-//! ^C while something is followed ends the following and not the process.
+//! What ^C ends: what is followed, if something is; else the shell, or the process as ever.
+//!
+//! A thread of its own is told of each ^C, so that one that comes during a call of the server, or while a question
+//! waits for its answer, is obeyed at once. It alone decides who it is for.
 
 use std::{
-    io,
+    io::{self, Read, Write},
     os::{
         fd::{AsFd, BorrowedFd},
         unix::net::UnixStream,
     },
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    thread,
 };
 
-use signal_hook::{SigId, consts::SIGINT, flag, low_level};
+use signal_hook::{consts::SIGINT, low_level};
 
-/// While it lives, ^C makes it readable; afterwards ^C ends the process as before.
-pub(super) struct Interrupt {
-    pipe: UnixStream,
-    id: SigId,
+/// Who is told of the next ^C; `None` where it ends everything.
+static FOLLOWED: Mutex<Option<UnixStream>> = Mutex::new(None);
+
+fn followed() -> MutexGuard<'static, Option<UnixStream>> {
+    FOLLOWED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether ^C ends the process. A handler that was set once cannot be taken away, so it asks.
-fn ends_process() -> io::Result<&'static Arc<AtomicBool>> {
-    static FLAG: OnceLock<Arc<AtomicBool>> = OnceLock::new();
-    if let Some(flag) = FLAG.get() {
-        return Ok(flag);
+/// From now on ^C does `leave` unless something is followed. The first call counts: a shell's, or else that of the first
+/// command that follows something.
+pub(super) fn on_interrupt(leave: impl Fn() + Send + 'static) -> io::Result<()> {
+    static WATCHED: OnceLock<()> = OnceLock::new();
+    if WATCHED.get().is_some() {
+        return Ok(());
     }
-    let flag = Arc::new(AtomicBool::new(true));
-    flag::register_conditional_default(SIGINT, Arc::clone(&flag))?;
-    Ok(FLAG.get_or_init(|| flag))
+    let (mut reader, writer) = UnixStream::pair()?;
+    thread::Builder::new().name("interrupt".to_owned()).spawn(move || {
+        let mut byte = [0];
+        while reader.read_exact(&mut byte).is_ok() {
+            match &mut *followed() {
+                // A second ^C before the first is obeyed may find its reader gone.
+                Some(followed) => drop(followed.write(&byte)),
+                None => leave(),
+            }
+        }
+    })?;
+    low_level::pipe::register(SIGINT, writer)?;
+    let _ = WATCHED.set(());
+    Ok(())
+}
+
+/// Ends the process as ^C ends one that does nothing about it.
+fn die() {
+    let _ = low_level::emulate_default_handler(SIGINT);
+}
+
+/// While it lives, ^C makes it readable and ends nothing.
+pub(super) struct Interrupt {
+    pipe: UnixStream,
 }
 
 impl Interrupt {
     /// Watches from now on.
     pub(super) fn watch() -> io::Result<Self> {
+        on_interrupt(die)?;
         let (pipe, writer) = UnixStream::pair()?;
-        let flag = ends_process()?;
-        let id = low_level::pipe::register(SIGINT, writer)?;
-        flag.store(false, Ordering::SeqCst);
-        Ok(Self { pipe, id })
+        writer.set_nonblocking(true)?;
+        *followed() = Some(writer);
+        Ok(Self { pipe })
     }
 }
 
@@ -50,9 +74,6 @@ impl AsFd for Interrupt {
 
 impl Drop for Interrupt {
     fn drop(&mut self) {
-        low_level::unregister(self.id);
-        if let Ok(flag) = ends_process() {
-            flag.store(true, Ordering::SeqCst);
-        }
+        *followed() = None;
     }
 }

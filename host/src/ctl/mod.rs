@@ -1,13 +1,14 @@
 //! `supervisorctl`: commands for a supervisord, once or in a shell.
 //!
-//! All commands stand in one table of groups, `default` first and then the `[ctlplugin:x]` sections in their order. A
-//! group is a namespace object: the built-in commands are one that this program makes for itself. Plugin libraries are
-//! loaded when a command is not built-in or when all commands are listed, so that `supervisorctl status` does not wait
-//! for them.
+//! All commands stand in one table of groups: `default` first, then the `[ctlplugin:x]` sections in their order, then
+//! what Supervisor does not have and what a plugin may have instead. A group is a namespace object: the built-in commands are two that this program makes
+//! for itself. Plugin libraries are loaded when a command is not one of Supervisor's or when all commands are listed, so
+//! that `supervisorctl status` does not wait for them.
 //!
 //! A command prints through the [`Session`] and sets its exit status there; one that fails returns a fault, which is
 //! printed as one line and makes the exit status 1.
 
+mod bar;
 pub mod cli;
 mod commands;
 mod completion;
@@ -18,13 +19,14 @@ mod line;
 mod plugin_host;
 mod session;
 mod shell;
+mod stdout;
 
 use std::sync::Arc;
 
 use plugin_api::{Fault, MethodInfo, NamespaceObject, Value, find, namespace, pformat};
 
 use self::{
-    commands::DefaultControllerPlugin,
+    commands::{DefaultControllerPlugin, FurtherControllerPlugin},
     plugin_host::PluginHost,
     session::{TRANSPORT_ERROR, UNAUTHORIZED, UNAUTHORIZED_ERROR, status},
 };
@@ -47,6 +49,9 @@ pub struct Controller {
     groups: Vec<Group>,
     /// What of the config is not loaded yet.
     plugins: Vec<PluginSection>,
+    all_loaded: bool,
+    /// Which plugins could not be loaded, and why.
+    not_loaded: Vec<String>,
     search: SearchPath,
 }
 
@@ -54,14 +59,14 @@ pub struct Controller {
 struct Group {
     name: String,
     commands: Vec<MethodInfo>,
-    object: NamespaceObject,
+    object: Arc<NamespaceObject>,
 }
 
 impl Group {
     fn new(name: &str, object: NamespaceObject) -> Self {
         let mut commands: Vec<MethodInfo> = object.methods().into();
         commands.retain(|command| !command.name.starts_with('_'));
-        Self { name: name.to_owned(), commands, object }
+        Self { name: name.to_owned(), commands, object: Arc::new(object) }
     }
 }
 
@@ -70,7 +75,14 @@ impl Controller {
     pub fn new(session: Session, plugins: Vec<PluginSection>, search: SearchPath) -> Self {
         let session = Arc::new(session);
         let default = namespace(Arc::new(DefaultControllerPlugin::new(Arc::clone(&session))));
-        Self { session, groups: vec![Group::new("default", default)], plugins, search }
+        Self {
+            session,
+            groups: vec![Group::new("default", default)],
+            plugins,
+            all_loaded: false,
+            not_loaded: Vec::new(),
+            search,
+        }
     }
 
     /// What its commands print to and set the exit status of.
@@ -94,8 +106,10 @@ impl Controller {
 
     fn run_command(&mut self, name: &str, line: &Line) {
         let Some((index, command)) = self.find(name) else {
-            self.session.output(&format!("*** Unknown syntax: {}", line.text()));
             self.session.set_exit_status(status::GENERIC);
+            if !self.complain_of_plugins(name) {
+                self.session.output(&format!("*** Unknown syntax: {}", line.text()));
+            }
             return;
         };
         let words = if index == 0 {
@@ -111,7 +125,9 @@ impl Controller {
             return;
         }
         let params = words.into_iter().map(Value::from).collect();
-        match self.groups[index].object.call(command.name.as_rstr(), params).wait() {
+        let outcome = self.groups[index].object.call(command.name.as_rstr(), params).wait();
+        self.session.end_progress();
+        match outcome {
             Ok(Value::Nil) => {}
             Ok(value) => self.session.output(&pformat(&value, VALUE_WIDTH)),
             Err(fault) => self.fail(&fault),
@@ -146,17 +162,38 @@ impl Controller {
         })
     }
 
-    /// Loads what the config names. A plugin that cannot be loaded is complained of, and the others work.
+    /// Loads what the config names. Where a plugin cannot be loaded, the others work.
     fn load_plugins(&mut self) {
+        if self.all_loaded {
+            return;
+        }
+        self.all_loaded = true;
         for section in std::mem::take(&mut self.plugins) {
             match self.load_plugin(&section) {
                 Ok(object) => self.groups.push(Group::new(&section.name, object)),
-                Err(text) => {
-                    self.session.flush();
-                    complain(format_args!("Error: {}: {text}", section.place));
-                }
+                Err(text) => self.not_loaded.push(format!("{}: {text}", section.place)),
             }
         }
+        let further = namespace(Arc::new(FurtherControllerPlugin::new(Arc::clone(&self.session))));
+        self.groups.push(Group::new("plugin", further));
+    }
+
+    /// The same for whoever wants to see all commands: says which plugins have none to show.
+    fn load_plugins_aloud(&mut self) {
+        self.load_plugins();
+        self.session.flush();
+        for text in &self.not_loaded {
+            complain(format_args!("Error: {text}"));
+        }
+    }
+
+    /// Says of a command that is not there which plugins may have it; `false` where all are loaded, and so none has.
+    fn complain_of_plugins(&self, command: &str) -> bool {
+        self.session.flush();
+        for text in &self.not_loaded {
+            complain(format_args!("Error: no command '{command}' without the plugin of {text}"));
+        }
+        !self.not_loaded.is_empty()
     }
 
     fn load_plugin(&self, section: &PluginSection) -> Result<NamespaceObject, String> {
@@ -168,8 +205,10 @@ impl Controller {
 
     fn help(&mut self, topic: &str) {
         if topic.is_empty() {
-            self.load_plugins();
-            for group in &self.groups {
+            self.load_plugins_aloud();
+            // All that this program has itself, then that of plugins.
+            let [default, plugins @ .., further] = self.groups.as_slice() else { return };
+            for group in [default, further].into_iter().chain(plugins) {
                 let mut names: Vec<&str> = group.commands.iter().map(|command| command.name.as_str()).collect();
                 let topics = help::topics(&group.name, &mut names);
                 self.session.output(topics.strip_suffix('\n').unwrap_or(&topics));
@@ -180,6 +219,7 @@ impl Controller {
         } else {
             match self.find(topic) {
                 Some((_, command)) => self.session.output(&help_of(&command)),
+                None if self.complain_of_plugins(topic) => {}
                 None => self.session.output(&format!("*** No help on {topic}")),
             }
         }
@@ -210,7 +250,7 @@ mod tests {
         sync::Mutex,
     };
 
-    use plugin_api::ctl_plugin;
+    use plugin_api::{Controller as PluginController, ctl_plugin};
 
     use super::*;
 
@@ -291,6 +331,48 @@ mod tests {
         }
     }
 
+    struct Copier(PluginController);
+
+    #[ctl_plugin]
+    impl Copier {
+        pub fn copy(&self) {
+            let mut progress = self.0.progress("copy", 2);
+            progress.advance(1);
+            self.0.output("half of it");
+            progress.advance(1);
+        }
+
+        pub fn forget(&self) {
+            std::mem::forget(self.0.progress("forget", 0));
+        }
+    }
+
+    #[test]
+    fn progress_is_shown_on_a_terminal_alone() {
+        let erase = "\r\x1b[K";
+        let copy = format!(
+            "{erase}copy [        ]   0%{erase}copy [####    ]  50%{erase}half of it\n{erase}copy [########] 100%{erase}"
+        );
+        let table = [
+            ("copy", None, "half of it\n".to_owned()),
+            ("copy", Some(21), copy),
+            ("forget", Some(21), format!("{erase}forget 0{erase}")),
+        ];
+        for (command, columns, expected) in table {
+            let paper = Paper::default();
+            let endpoint = Endpoint { url: "unix:///nonexistent/socket".into(), username: None, password: None };
+            let mut session = Session::new(endpoint, false, Box::new(paper.clone()));
+            if let Some(columns) = columns {
+                session = session.with_bar(columns);
+            }
+            let mut controller = Controller::new(session, Vec::new(), SearchPath::new(&[]));
+            let line = PluginController::new(namespace(Arc::new(PluginHost::new(Arc::clone(&controller.session)))));
+            controller.groups.push(Group::new("copier", namespace(Arc::new(Copier(line)))));
+            controller.run(&Line::typed(command));
+            assert_eq!(String::from_utf8(paper.0.lock().unwrap().clone()).unwrap(), expected);
+        }
+    }
+
     #[test]
     fn a_plugin_command_that_panics_is_an_error() {
         let (text, status) = run("shelf_fall");
@@ -300,7 +382,8 @@ mod tests {
 
     #[test]
     fn the_commands_of_plugins_are_listed() {
-        let expected = "\nshelf commands (type help <topic>):\n===================================\n\
+        let expected = "\nplugin commands (type help <topic>):\n====================================\nplugins\n\n\
+                        \nshelf commands (type help <topic>):\n===================================\n\
                         shelf_fall  shelf_list  shelf_put  shelf_wait  version\n\n";
         assert!(run("help").0.ends_with(expected), "{}", run("help").0);
     }

@@ -62,4 +62,22 @@ impl PluginHost {
     ) -> bool {
         self.ctl.confirm(&prompt)
     }
+
+    /// Show how far work has come, where stdout is a terminal.
+    pub fn progress(
+        &self,
+        /** what is done */
+        what: String,
+        /** how many parts of it are */
+        done: i64,
+        /** of how many; 0 where that is not known */
+        total: i64,
+    ) {
+        self.ctl.progress(&what, done, total);
+    }
+
+    /// Take away what shows the progress.
+    pub fn end_progress(&self) {
+        self.ctl.end_progress();
+    }
 }

@@ -16,6 +16,7 @@ use nix::{
 };
 use plugin_api::{Fault, Value, fault::Code};
 
+use super::bar::Bar;
 use crate::{
     version,
     xmlrpc::{Client, ClientError},
@@ -56,11 +57,44 @@ pub struct Session {
     // Held during a call, so that calls go one after the other; never while something else is waited for.
     connection: Mutex<Connection>,
     // Flushed before anything that takes time.
-    output: Mutex<BufWriter<Box<dyn Write + Send>>>,
+    output: Mutex<Output>,
     exit_status: AtomicI32,
     interactive: bool,
     finished: AtomicBool,
     misused: AtomicBool,
+    /// While a word is completed: nothing is printed, asked or set.
+    quiet: AtomicBool,
+}
+
+struct Output {
+    writer: BufWriter<Box<dyn Write + Send>>,
+    /// Where there is a person to see it.
+    bar: Option<Bar>,
+    /// The first thing that went wrong. After it nothing is written any more.
+    error: Option<io::Error>,
+}
+
+impl Output {
+    fn write(&mut self, write: impl FnOnce(&mut BufWriter<Box<dyn Write + Send>>) -> io::Result<()>) {
+        let erase = self.bar.as_mut().map_or("", Bar::erase);
+        if self.error.is_none() {
+            self.error = self.writer.write_all(erase.as_bytes()).and_then(|()| write(&mut self.writer)).err();
+        }
+    }
+
+    /// Leaves the bar where it is.
+    fn flush(&mut self) {
+        if self.error.is_none() {
+            self.error = self.writer.flush().err();
+        }
+    }
+
+    fn draw(&mut self, what: &str, done: i64, total: i64) {
+        let Some(drawn) = self.bar.as_mut().and_then(|bar| bar.draw(what, done, total)) else { return };
+        if self.error.is_none() {
+            self.error = self.writer.write_all(drawn.as_bytes()).and_then(|()| self.writer.flush()).err();
+        }
+    }
 }
 
 struct Connection {
@@ -87,12 +121,20 @@ impl Session {
         let Endpoint { url, username, password } = endpoint;
         Self {
             connection: Mutex::new(Connection { url, username, password, client: None }),
-            output: Mutex::new(BufWriter::new(output)),
+            output: Mutex::new(Output { writer: BufWriter::new(output), bar: None, error: None }),
             exit_status: AtomicI32::new(0),
             interactive,
             finished: AtomicBool::new(false),
             misused: AtomicBool::new(false),
+            quiet: AtomicBool::new(false),
         }
+    }
+
+    /// The same, printing to a terminal of so many columns: long work has a bar there.
+    #[must_use]
+    pub fn with_bar(self, columns: usize) -> Self {
+        lock(&self.output).bar = Some(Bar::new(columns));
+        self
     }
 
     /// Whether a person is there to be asked.
@@ -107,6 +149,9 @@ impl Session {
 
     /// Sets the exit status. Later commands may set it again.
     pub fn set_exit_status(&self, status: i32) {
+        if self.is_quiet() {
+            return;
+        }
         self.exit_status.store(status, Ordering::Relaxed);
     }
 
@@ -144,21 +189,68 @@ impl Session {
         self.finished.load(Ordering::Relaxed)
     }
 
-    /// Prints a line. What cannot be written, as into a closed pipe, is nobody's to read.
+    /// Prints a line. A command that cannot print, as into a closed pipe or onto a full disk, still does all else that it
+    /// does; the exit status tells of it.
     pub fn output(&self, text: &str) {
-        let mut output = lock(&self.output);
-        let _ = output.write_all(text.as_bytes()).and_then(|()| output.write_all(b"\n"));
+        if self.is_quiet() {
+            return;
+        }
+        lock(&self.output).write(|writer| writer.write_all(text.as_bytes()).and_then(|()| writer.write_all(b"\n")));
     }
 
-    /// Prints bytes as they are, at once. `false` where nobody reads them any more.
+    /// Prints bytes as they are, at once. `false` where they cannot be printed.
     pub(super) fn output_bytes(&self, bytes: &[u8]) -> bool {
         let mut output = lock(&self.output);
-        output.write_all(bytes).and_then(|()| output.flush()).is_ok()
+        output.write(|writer| writer.write_all(bytes).and_then(|()| writer.flush()));
+        output.error.is_none()
+    }
+
+    /// Shows how far work has come, if there is a bar: `done` of `total` parts.
+    pub(super) fn progress(&self, what: &str, done: i64, total: i64) {
+        if !self.is_quiet() {
+            lock(&self.output).draw(what, done, total);
+        }
+    }
+
+    /// Takes the bar away, if one is shown.
+    pub(super) fn end_progress(&self) {
+        lock(&self.output).write(|_| Ok(()));
+    }
+
+    /// Runs what completes a word, in the midst of a line: there is no place for anything to be printed or asked then.
+    pub(super) fn quietly<T>(&self, complete: impl FnOnce() -> T) -> T {
+        self.quiet.store(true, Ordering::Relaxed);
+        let completed = complete();
+        self.quiet.store(false, Ordering::Relaxed);
+        completed
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.quiet.load(Ordering::Relaxed)
     }
 
     /// Lets what was printed be seen.
     pub(super) fn flush(&self) {
-        let _ = lock(&self.output).flush();
+        lock(&self.output).flush();
+    }
+
+    /// Whether all that was printed could be written so far.
+    pub(super) fn can_print(&self) -> bool {
+        lock(&self.output).error.is_none()
+    }
+
+    /// What kept the output from being written.
+    pub(super) fn take_output_error(&self) -> Option<io::Error> {
+        self.flush();
+        lock(&self.output).error.take()
+    }
+
+    /// Ends the last line for a process that ends now, whatever it is doing.
+    pub(super) fn end_line_at_once(&self) {
+        // Who prints at this moment may wait for a reader, and must not be waited for.
+        if let Ok(mut output) = self.output.try_lock() {
+            output.write(|writer| writer.write_all(b"\n").and_then(|()| writer.flush()));
+        }
     }
 
     /// Where this session is connected to, and as whom.
@@ -189,7 +281,8 @@ impl Session {
         self.flush();
         loop {
             match self.call_as_is(method, params) {
-                Err(ClientError::Unauthorized { .. }) if self.interactive && self.ask_for_credentials() => {}
+                Err(ClientError::Unauthorized { .. })
+                    if self.interactive && !self.is_quiet() && self.ask_for_credentials() => {}
                 result => return result,
             }
         }
@@ -250,6 +343,9 @@ impl Session {
     pub fn confirm(&self, prompt: &str) -> bool {
         if !self.interactive {
             return true;
+        }
+        if self.is_quiet() {
+            return false;
         }
         if let Some(answer) = self.ask(prompt) {
             return answer.starts_with(['y', 'Y']);

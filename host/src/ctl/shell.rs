@@ -3,33 +3,59 @@
 use std::{
     fs,
     io::{self, IsTerminal, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::{fd::AsFd, unix::fs::OpenOptionsExt},
     path::{Path, PathBuf},
+    process,
     sync::Arc,
 };
 
+use nix::{
+    poll::{PollFd, PollFlags, poll},
+    sys::termios::{self, FlushArg, LocalFlags, SetArg},
+};
 use rustyline::{
     CompletionType, Config, Editor,
     error::ReadlineError,
     history::{History, MemHistory},
 };
 
-use super::{Controller, Line, completion::Completion};
+use super::{Controller, Line, completion::Completion, interrupt::on_interrupt};
 use crate::text::complain::complain;
+
+/// What is pasted comes without a pause as long as this, in milliseconds.
+const PASTE_PAUSE: u8 = 100;
 
 /// Shows the status, then runs what is typed until somebody quits.
 pub(super) fn run(controller: &mut Controller, prompt: &str, history_file: Option<&Path>) {
+    end_at_interrupt(controller);
     controller.run(&Line::typed("status"));
     let prompt = format!("{prompt}> ");
     if io::stdin().is_terminal() && io::stdout().is_terminal() {
         // Without plugins there would be nothing to complete of theirs.
-        controller.load_plugins();
+        controller.load_plugins_aloud();
         match Terminal::new(controller, history_file) {
             Ok(terminal) => return run_lines(controller, terminal, &prompt),
             Err(error) => complain(format_args!("Error: cannot edit lines on this terminal: {error}")),
         }
     }
     run_lines(controller, Pipe, &prompt);
+}
+
+/// From now on ^C ends the shell, also in the midst of a command or a question, and leaves the terminal as it was.
+fn end_at_interrupt(controller: &Controller) {
+    let terminal = termios::tcgetattr(io::stdin()).ok();
+    let session = Arc::clone(&controller.session);
+    let leave = move || {
+        if let Some(terminal) = &terminal {
+            let _ = termios::tcsetattr(io::stdin(), SetArg::TCSADRAIN, terminal);
+        }
+        session.end_line_at_once();
+        process::exit(0);
+    };
+    // Without it ^C ends the process as it ends any.
+    if let Err(error) = on_interrupt(leave) {
+        complain(format_args!("Error: cannot watch for Ctrl-C: {error}"));
+    }
 }
 
 /// Where lines come from.
@@ -48,7 +74,7 @@ enum Next {
 }
 
 fn run_lines(controller: &mut Controller, mut lines: impl Lines, prompt: &str) {
-    while !controller.session().is_finished() {
+    while !controller.session().is_finished() && controller.session().can_print() {
         match lines.next(controller, prompt) {
             Next::Line(line) => controller.run(&Line::typed(&line)),
             Next::End => controller.run(&Line::typed("EOF")),
@@ -75,8 +101,11 @@ impl Terminal {
         let config = Config::builder().completion_type(CompletionType::List).history_ignore_dups(true)?.build();
         let history = MemHistory::with_config(&config);
         let mut editor = Editor::with_history(config, history)?;
-        let commands = controller.groups.iter().flat_map(|group| &group.commands);
-        editor.set_helper(Some(Completion::new(Arc::clone(&controller.session), commands)));
+        let mut completion = Completion::new(Arc::clone(&controller.session));
+        for group in &controller.groups {
+            completion.add(&group.commands, &group.object);
+        }
+        editor.set_helper(Some(completion));
         for line in history_file.and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default().lines() {
             editor.history_mut().add(line)?;
         }
@@ -99,7 +128,16 @@ impl Lines for Terminal {
         if let Some(completion) = self.editor.helper_mut() {
             completion.forget();
         }
-        match self.editor.readline(prompt) {
+        let line = loop {
+            match self.editor.readline(prompt) {
+                Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                    forget_what_is_typed();
+                    complain("*** What was typed is not UTF-8, and is forgotten");
+                }
+                line => break line,
+            }
+        };
+        match line {
             Ok(line) => {
                 self.remember(&line);
                 Next::Line(line)
@@ -112,4 +150,22 @@ impl Lines for Terminal {
             }
         }
     }
+}
+
+/// Drops what is on its way from the keyboard: the rest of a paste is not to be run as if it were a line of its own.
+fn forget_what_is_typed() {
+    let stdin = io::stdin();
+    let Ok(before) = termios::tcgetattr(&stdin) else { return };
+    // Only so does a terminal tell of bytes that end no line.
+    let mut raw = before.clone();
+    raw.local_flags.remove(LocalFlags::ICANON | LocalFlags::ECHO);
+    let _ = termios::tcsetattr(&stdin, SetArg::TCSANOW, &raw);
+    loop {
+        let _ = termios::tcflush(&stdin, FlushArg::TCIFLUSH);
+        let mut typed = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
+        if !matches!(poll(&mut typed, PASTE_PAUSE), Ok(1..)) || typed[0].revents() != Some(PollFlags::POLLIN) {
+            break;
+        }
+    }
+    let _ = termios::tcsetattr(&stdin, SetArg::TCSANOW, &before);
 }

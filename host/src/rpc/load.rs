@@ -6,13 +6,14 @@ use plugin_api::{Fault, abi::NamespaceObject, namespace};
 
 use super::{
     plugin_host::PluginHost,
+    plugins::{self, Plugins},
     registry::{Origin, Registry, RegistryRef},
     supervisor::SupervisorInterface,
 };
 use crate::{
     config::{Config, Library, PluginSection},
     logger::Logger,
-    plugin::{self, PluginError, SearchPath},
+    plugin::{self, LibraryInfo, PluginError, SearchPath},
     supervisor::Supervisor,
 };
 
@@ -61,6 +62,7 @@ impl Registry {
         let registry_ref = RegistryRef::default();
         let search = SearchPath::new(&config.supervisord.plugin_path);
         let mut namespaces = Vec::new();
+        let mut loaded = Vec::new();
         for section in &config.rpcinterfaces {
             let PluginSection { name, place, factory, .. } = section;
             if name == "system" {
@@ -69,10 +71,16 @@ impl Registry {
             let (object, origin) = if factory.library == Library::BuiltIn {
                 (built_in(section, supervisor)?, Origin::Host)
             } else {
-                (load(section, &search, &registry_ref, supervisor, logger)?, Origin::Plugin)
+                let (object, library) = load(section, &search, &registry_ref, supervisor, logger)?;
+                loaded.push((name.clone(), library));
+                (object, Origin::Plugin)
             };
             logger.info(format_args!("RPC interface '{name}' initialized"));
             namespaces.push((name.clone(), object, origin));
+        }
+        if config.rpcinterfaces.iter().all(|section| section.name != plugins::NAME) {
+            let object = Plugins::namespace(registry_ref.clone(), loaded);
+            namespaces.push((plugins::NAME.to_owned(), object, Origin::Host));
         }
         Ok(Self::referred(&registry_ref, namespaces, logger.clone()))
     }
@@ -100,7 +108,7 @@ fn load(
     registry_ref: &RegistryRef,
     supervisor: &Supervisor,
     logger: &Logger,
-) -> Result<NamespaceObject, BuildError> {
+) -> Result<(NamespaceObject, LibraryInfo), BuildError> {
     let PluginSection { name, place, factory: spec, options } = section;
     let factory = plugin::load(spec, "rpcinterface", search)
         .map_err(|error| BuildError::Plugin { place: place.clone(), error: error.into() })?;
@@ -109,10 +117,11 @@ fn load(
         Arc::new(move || supervisor.state())
     };
     let host = PluginHost::namespace(name, state, logger.clone(), registry_ref.clone());
-    factory.make(host, options.clone().into()).map_err(|fault| BuildError::Refused {
+    let object = factory.make(host, options.clone().into()).map_err(|fault| BuildError::Refused {
         name: name.clone(),
         place: place.clone(),
         factory: spec.text.clone(),
         fault,
-    })
+    })?;
+    Ok((object, factory.library().clone()))
 }

@@ -3,9 +3,11 @@
 mod guest;
 mod load;
 pub mod plugin_host;
+pub mod plugins;
 mod registry;
 pub mod supervisor;
 pub mod system;
+mod tally;
 mod workers;
 
 pub use guest::Farewell;

@@ -16,6 +16,7 @@ use tokio::runtime::Handle;
 use super::{
     guest::{Farewell, Guest},
     system::System,
+    tally::{Count, Tally},
     workers::{Caller, Workers},
 };
 use crate::logger::{Level, Logger};
@@ -44,6 +45,8 @@ struct Namespace {
     object: Guest,
     origin: Origin,
     workers: Workers,
+    name: String,
+    tally: Tally,
 }
 
 struct Method {
@@ -123,7 +126,13 @@ impl Registry {
         if origin == Origin::Plugin {
             self.farewell.get_mut().0.push((name.to_owned(), gone));
         }
-        self.namespaces.push(Namespace { object, origin, workers: Workers::new(name, self.pool.clone()) });
+        self.namespaces.push(Namespace {
+            object,
+            origin,
+            workers: Workers::new(name, self.pool.clone()),
+            name: name.to_owned(),
+            tally: Tally::default(),
+        });
     }
 
     /// What waits for the end of the plugins; to be asked for once, before the last registry is dropped.
@@ -147,7 +156,7 @@ impl Registry {
     pub(super) async fn call_from(&self, caller: Caller, method: &str, params: RVec<Value>) -> Result<Value, Fault> {
         let answer = self.dispatch(caller, method, params).await;
         if let Err(fault) = &answer {
-            self.note_panic(method, fault);
+            self.note_fault(method, fault);
         }
         answer
     }
@@ -156,7 +165,8 @@ impl Registry {
         let Some(Method { info, namespace, start }) = self.methods.get(method) else {
             return Err(Fault::unknown_method());
         };
-        let Namespace { object, origin, workers } = &self.namespaces[*namespace];
+        let Namespace { object, origin, workers, tally, .. } = &self.namespaces[*namespace];
+        let _call = tally.begin();
         let reply = match start {
             Start::Here => object.call(info.name.as_rstr(), params),
             Start::Pool => workers.call(caller, object.clone(), info.name.to_string(), params).await?,
@@ -178,12 +188,21 @@ impl Registry {
 
     /// The client hears of a panic by a fault; who looks after the plugin reads it in the log.
     #[cold]
-    fn note_panic(&self, method: &str, fault: &Fault) {
+    fn note_fault(&self, method: &str, fault: &Fault) {
         let name = method.rsplit('.').next().unwrap_or(method);
         let note = fault.detail().strip_prefix(name).and_then(|rest| rest.strip_prefix(" panicked: "));
+        if let Some(method) = self.methods.get(method) {
+            self.namespaces[method.namespace].tally.fault(note.is_some());
+        }
         if let Some(note) = note {
             self.logger.error(format_args!("{method} panicked: {note}"));
         }
+    }
+
+    /// How a namespace has been used.
+    pub(super) fn count(&self, namespace: &str) -> Count {
+        let namespace = self.namespaces.iter().find(|known| known.name == namespace);
+        namespace.map(|namespace| namespace.tally.count()).unwrap_or_default()
     }
 
     /// What is known of a method.

@@ -70,10 +70,10 @@ impl Inner {
         loop {
             self.reap(adopts);
             let busy = self.requests() | self.tick();
+            self.spawn_all();
             for tick in ticks.take(self.now(), wall()) {
                 self.output.bus().publish(tick);
             }
-            self.spawn_all();
             let stopping = self.is_stopping();
             if stopping && self.shut_down(&mut next_report, &mut last_words) {
                 break;

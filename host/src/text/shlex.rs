@@ -4,7 +4,9 @@
 //! `environment=` go through shlex's older mode, where quotes stay in the word and punctuation stands alone, by [`words`].
 //! The two modes differ in small ways at every step, so this is one lexer that follows Python's, state by state.
 
-use std::collections::VecDeque;
+use std::{borrow::Cow, collections::VecDeque};
+
+use super::python;
 
 /// Why a text cannot be split. Its text is Python's, which ends up in Supervisor's messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +22,16 @@ pub enum ShlexError {
 /// Splits as Python's `shlex.split(text)`: POSIX rules, `#` is an ordinary character.
 pub fn split(text: &str) -> Result<Vec<String>, ShlexError> {
     Lexer { posix: true, further_word_characters: "", ..Lexer::new(text) }.collect()
+}
+
+/// What [`split`] takes for the one word `word`: quoted if it has to be.
+pub fn quote(word: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| !python::is_space(c) && !matches!(c, '\'' | '"' | '\\');
+    if !word.is_empty() && word.chars().all(is_plain) {
+        Cow::Borrowed(word)
+    } else {
+        Cow::Owned(format!("'{}'", word.replace('\'', "'\"'\"'")))
+    }
 }
 
 /// Splits as Python's `shlex.shlex(text)` with `further_word_characters` added to its `wordchars`: quotes stay in the
@@ -166,6 +178,14 @@ mod tests {
 
     fn posix(text: &str) -> Result<Vec<String>, String> {
         split(text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_quoted_is_one_word_again() {
+        for (word, quoted) in [("plain*:x", "plain*:x"), ("a b", "'a b'"), ("", "''"), ("it's", "'it'\"'\"'s'")] {
+            assert_eq!(quote(word), quoted);
+            assert_eq!(posix(quoted), Ok(vec![word.to_owned()]));
+        }
     }
 
     #[test]

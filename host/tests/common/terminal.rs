@@ -56,8 +56,8 @@ impl Terminal {
     }
 
     /// Types a text; `\r` is the return key, `\t` the tabulator, `\x03` is ^C, `\x04` is ^D.
-    pub fn send(&mut self, text: &str) {
-        self.keyboard.write_all(text.as_bytes()).expect("the terminal takes what is typed");
+    pub fn send(&mut self, text: impl AsRef<[u8]>) {
+        self.keyboard.write_all(text.as_ref()).expect("the terminal takes what is typed");
     }
 
     /// Waits until `text` appears after what was expected last, and gives what stood between, without control sequences.

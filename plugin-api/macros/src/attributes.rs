@@ -1,6 +1,6 @@
 //! `#[rpc(…)]` and `#[ctl(…)]` on methods and parameters.
 
-use syn::{Attribute, Error, LitStr, Result, Token, meta::ParseNestedMeta};
+use syn::{Attribute, Error, Ident, LitStr, Result, Token, meta::ParseNestedMeta};
 
 use crate::interface::Kind;
 
@@ -13,6 +13,7 @@ pub(crate) struct MethodOptions {
     pub(crate) returns: Option<LitStr>,
     pub(crate) usage: Option<LitStr>,
     pub(crate) complete: Option<LitStr>,
+    pub(crate) complete_with: Option<LitStr>,
 }
 
 /// What stands in the attributes of a parameter.
@@ -47,15 +48,30 @@ impl MethodOptions {
                     _ => Ok(()),
                 }
             }
+            (Kind::Ctl, "complete_with") => {
+                text(&meta, &mut options.complete_with)?;
+                match &options.complete_with {
+                    Some(function) if function.parse::<Ident>().is_err() => {
+                        Err(Error::new(function.span(), "write the name of a function of this `impl` block"))
+                    }
+                    _ => Ok(()),
+                }
+            }
             (Kind::Rpc, _) => {
                 let known = "`name = \"…\"`, `alias = \"…\"`, `nonblocking` and `returns = \"…\"`";
                 Err(meta.error(format!("unknown option; a method has {known}")))
             }
-            (Kind::Ctl, _) => {
-                Err(meta.error("unknown option; a command has `name = \"…\"`, `usage = \"…\"` and `complete = \"…\"`"))
-            }
+            (Kind::Ctl, _) => Err(meta.error(
+                "unknown option; a command has `name = \"…\"`, `usage = \"…\"`, `complete = \"…\"` and \
+                 `complete_with = \"…\"`",
+            )),
         })?;
-        Ok(options)
+        match (&options.complete, &options.complete_with) {
+            (Some(_), Some(function)) => {
+                Err(Error::new(function.span(), "a command has `complete` or `complete_with`, not both"))
+            }
+            _ => Ok(options),
+        }
     }
 }
 

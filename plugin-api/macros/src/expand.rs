@@ -2,7 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::{Error, Item, ItemImpl, spanned::Spanned};
+use syn::{Error, Ident, Item, ItemImpl, spanned::Spanned};
 
 use crate::interface::{self, Arity, Kind, Method};
 
@@ -54,6 +54,15 @@ fn implement(kind: Kind, block: &ItemImpl, methods: &[Method]) -> TokenStream {
     let (generics, _, conditions) = block.generics.split_for_impl();
     let descriptions = methods.iter().flat_map(|method| method.names().map(move |name| describe(kind, method, name)));
     let arms = methods.iter().map(call);
+    let completions: Vec<_> = methods.iter().filter_map(completion).collect();
+    let complete = (!completions.is_empty()).then(|| {
+        quote! {
+            "_complete" => ::plugin_api::__macro::complete(params, |command, words| match command {
+                #(#completions)*
+                _ => ::std::result::Result::Err(::plugin_api::Fault::unknown_method()),
+            }),
+        }
+    });
     // With the type's own span, since that is what is at fault if it cannot be shared between threads.
     let target = quote_spanned! { ty.span()=> ::plugin_api::Methods for #ty };
     quote! {
@@ -71,6 +80,7 @@ fn implement(kind: Kind, block: &ItemImpl, methods: &[Method]) -> TokenStream {
             ) -> ::plugin_api::Reply {
                 match method {
                     #(#arms)*
+                    #complete
                     _ => ::plugin_api::Reply::Failed(::plugin_api::Fault::unknown_method()),
                 }
             }
@@ -98,7 +108,11 @@ fn describe(kind: Kind, method: &Method, name: &str) -> TokenStream {
     let nonblocking = options.nonblocking.then(|| quote! { .property("nonblocking", true) });
     // Calling it only makes a future, so that the host needs no thread that may block for the call itself.
     let later = method.is_async.then(|| quote! { .property("async", true) });
-    let complete = options.complete.as_ref().map(|what| quote! { .property("complete", #what) });
+    let complete = match (&options.complete, &options.complete_with) {
+        (Some(what), _) => Some(quote! { .property("complete", #what) }),
+        (None, Some(_)) => Some(quote! { .property("complete", "plugin") }),
+        (None, None) => None,
+    };
     let (usage, finish) = match kind {
         Kind::Rpc => (None, quote! { .rpc() }),
         Kind::Ctl => {
@@ -110,6 +124,15 @@ fn describe(kind: Kind, method: &Method, name: &str) -> TokenStream {
         #(#conditions)*
         ::plugin_api::__macro::Describe::new(#name, #text) #(#params)* #returns #nonblocking #later #complete #usage #finish
     }
+}
+
+/// The arm that completes the words of a command.
+fn completion(method: &Method) -> Option<TokenStream> {
+    let Method { name, options, conditions, .. } = method;
+    let literal = options.complete_with.as_ref()?;
+    let function: Ident = literal.parse().ok()?;
+    let convert = quote_spanned! { literal.span()=> ::plugin_api::IntoAnswer::into_answer };
+    Some(quote! { #(#conditions)* #name => #convert(Self::#function(&self, words)), })
 }
 
 /// What stands before the help text of a command: `cache_store <key> <value>`.

@@ -42,6 +42,8 @@ pub fn rpc_interface(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// * Parameters are the words of the command line: `String` or a number is one word, `Option` at the end may be left out,
 ///   `Vec` at the end takes all further words.
 /// * `#[ctl(complete = "processes")]`, `"groups"` or `"actions"` says what the tabulator key offers.
+/// * `#[ctl(complete_with = "keys")]` names a function of the block that says it: `fn keys(&self, words: &[String]) ->
+///   Vec<String>`, or a `Result` of that. It is given the words before the one at the cursor.
 #[proc_macro_attribute]
 pub fn ctl_plugin(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let block = parse_macro_input!(item as syn::Item);

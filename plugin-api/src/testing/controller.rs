@@ -68,6 +68,7 @@ struct Inner {
     script: Script,
     output: Mutex<Vec<String>>,
     prompts: Mutex<Vec<String>>,
+    progress: Mutex<Vec<String>>,
     exit_status: AtomicI32,
     interactive: AtomicBool,
     consent: AtomicBool,
@@ -83,6 +84,7 @@ impl FakeController {
             script: Script::default(),
             output: Mutex::default(),
             prompts: Mutex::default(),
+            progress: Mutex::default(),
             exit_status: AtomicI32::new(0),
             interactive: AtomicBool::new(false),
             consent: AtomicBool::new(true),
@@ -128,6 +130,11 @@ impl FakeController {
         lock(&self.0.prompts).clone()
     }
 
+    /// What the plugin said of its progress so far: `copying 3/10`, and `end` where the bar went away.
+    pub fn progress(&self) -> Vec<String> {
+        lock(&self.0.progress).clone()
+    }
+
     /// The exit status that the plugin set; 0 until then.
     pub fn exit_status(&self) -> i32 {
         self.0.exit_status.load(SeqCst)
@@ -169,6 +176,14 @@ impl Line {
         is_there
     }
 
+    pub fn progress(&self, what: String, done: i64, total: i64) {
+        lock(&self.0.progress).push(format!("{what} {done}/{total}"));
+    }
+
+    pub fn end_progress(&self) {
+        lock(&self.0.progress).push("end".to_owned());
+    }
+
     pub fn confirm(&self, prompt: String) -> bool {
         if !self.0.interactive.load(SeqCst) {
             return true;
@@ -191,7 +206,9 @@ mod tests {
             if !self.0.upcheck() || !self.0.confirm("Sure? y/N? ") {
                 return Ok(());
             }
+            let mut progress = self.0.progress("sweeping", 1);
             let swept: bool = self.0.call("house.sweep", (rooms,))?;
+            progress.advance(1);
             self.0.set_exit_status(i32::from(!swept));
             Ok(())
         }
@@ -208,6 +225,7 @@ mod tests {
         assert_eq!(sweep(&ctl), Ok(()));
         assert_eq!(ctl.calls(), ["house.sweep(['kitchen', 'hall'])"]);
         assert_eq!(ctl.exit_status(), 1);
+        assert_eq!(ctl.progress(), ["sweeping 0/1", "sweeping 1/1", "end"]);
         assert!(ctl.prompts().is_empty());
     }
 

@@ -63,6 +63,14 @@ impl Published {
         Answer { method: method.to_owned(), progress }
     }
 
+    /// What the plugin completes the next word of a command with, after these.
+    ///
+    /// The fault is `UNKNOWN_METHOD` where the command has no `complete_with`.
+    pub fn complete(&self, command: &str, words: &[&str]) -> Result<Vec<String>, Fault> {
+        let words: Vec<Value> = words.iter().map(|&word| word.into()).collect();
+        self.call("_complete", (command, words))
+    }
+
     /// What is published, with help texts, signatures and usages, as `system.methodHelp` and `help` are made from it.
     pub fn methods(&self) -> Vec<MethodInfo> {
         self.0.methods()

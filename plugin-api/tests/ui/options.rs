@@ -30,6 +30,19 @@ impl Commands {
 
     #[rpc(name = "put")]
     pub fn shelf_put(&self, key: String) {}
+
+    #[ctl(complete_with = "a b")]
+    pub fn shelf_take(&self, key: String) {}
+
+    #[ctl(complete_with = "nothing")]
+    pub fn shelf_look(&self, key: String) {}
+
+    #[ctl(complete = "groups", complete_with = "keys")]
+    pub fn shelf_drop(&self, key: String) {}
+
+    fn keys(&self, words: &[String]) -> Vec<String> {
+        words.to_vec()
+    }
 }
 
 fn main() {}

@@ -7,6 +7,7 @@
 mod config;
 mod daemon;
 mod logs;
+mod plugins;
 pub(super) mod reply;
 mod start_stop;
 mod status;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 use plugin_api::{Fault, ctl_plugin};
 
+pub(super) use self::plugins::FurtherControllerPlugin;
 use super::session::{self, Session};
 
 /// The commands that every `supervisorctl` has.

@@ -1,0 +1,66 @@
+//! `plugins`: what the server has loaded beside what Supervisor has.
+//!
+//! It is no command of Supervisor's, so it is a group of its own: `help` shows the default commands as they have always
+//! been, and a plugin with a command of this name keeps it.
+
+use std::sync::Arc;
+
+use plugin_api::{Fault, Value, ctl_plugin, fault::Code};
+
+use super::{
+    super::session::{Session, status},
+    refuses_words,
+    reply::{items, number, text},
+};
+use crate::xmlrpc::ClientError;
+
+/// The commands that Supervisor does not have.
+pub(in crate::ctl) struct FurtherControllerPlugin {
+    ctl: Arc<Session>,
+}
+
+impl FurtherControllerPlugin {
+    /// The commands of this session.
+    pub(in crate::ctl) fn new(ctl: Arc<Session>) -> Self {
+        Self { ctl }
+    }
+}
+
+#[ctl_plugin]
+impl FurtherControllerPlugin {
+    #[doc = "plugins\t\t\tList the plugins of supervisord, and how they have been used"]
+    pub fn plugins(&self, words: Vec<String>) -> Result<(), Fault> {
+        if refuses_words(&self.ctl, "plugins", &words) || !self.ctl.upcheck()? {
+            return Ok(());
+        }
+        match self.ctl.call("plugins.getAllPluginInfo", &[]) {
+            Ok(infos) if items(&infos).is_empty() => self.ctl.output("No plugins are loaded"),
+            Ok(infos) => items(&infos).iter().for_each(|info| self.ctl.output(&describe(info))),
+            Err(ClientError::Fault(fault)) if fault.is(Code::UnknownMethod) => {
+                self.ctl.output("ERROR: this supervisord does not tell of its plugins");
+                self.ctl.set_exit_status(status::UNIMPLEMENTED_FEATURE);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+}
+
+fn describe(info: &Value) -> String {
+    let mut lines = vec![
+        format!("{} {} (plugin API {})", text(info, "name"), text(info, "version"), text(info, "api_version")),
+        format!("    {}", text(info, "path")),
+    ];
+    let namespaces = info.get("namespaces").map(items).unwrap_or_default();
+    lines.extend(namespaces.iter().map(|namespace| format!("    {}: {}", text(namespace, "name"), used(namespace))));
+    lines.join("\n")
+}
+
+fn used(info: &Value) -> String {
+    let seconds = match info.get("seconds") {
+        Some(&Value::Double(seconds)) => seconds,
+        _ => 0.0,
+    };
+    let [calls, faults, panics] = ["calls", "faults", "panics"].map(|member| number(info, member));
+    format!("calls {calls}, faults {faults}, panics {panics}, {seconds:.3} seconds")
+}

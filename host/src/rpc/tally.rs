@@ -1,0 +1,78 @@
+//! How a namespace has been used: what `plugins.getAllPluginInfo` tells of it.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+/// Counts the calls of one namespace. All of it is only ever added to.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    calls: AtomicU64,
+    faults: AtomicU64,
+    panics: AtomicU64,
+    nanoseconds: AtomicU64,
+}
+
+/// What was counted until now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Count {
+    /// Calls that were begun, from clients and from plugins.
+    pub(super) calls: u64,
+    /// Those that ended in a fault; panics too.
+    pub(super) faults: u64,
+    /// Those that ended in a panic.
+    pub(super) panics: u64,
+    /// From the call to its answer, or until nobody waited for it any more; together, of calls that were at once too.
+    pub(super) time: Duration,
+}
+
+impl Tally {
+    /// Counts a call; its time, when the answer is dropped.
+    pub(super) fn begin(&self) -> Call<'_> {
+        self.calls.fetch_add(1, Relaxed);
+        Call { tally: self, begun: Instant::now() }
+    }
+
+    /// Counts a call that ended in a fault.
+    pub(super) fn fault(&self, panicked: bool) {
+        self.faults.fetch_add(1, Relaxed);
+        self.panics.fetch_add(panicked.into(), Relaxed);
+    }
+
+    pub(super) fn count(&self) -> Count {
+        Count {
+            calls: self.calls.load(Relaxed),
+            faults: self.faults.load(Relaxed),
+            panics: self.panics.load(Relaxed),
+            time: Duration::from_nanos(self.nanoseconds.load(Relaxed)),
+        }
+    }
+}
+
+/// A call that is under way.
+#[derive(Debug)]
+pub(super) struct Call<'a> {
+    tally: &'a Tally,
+    begun: Instant,
+}
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        let nanoseconds = u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.tally.nanoseconds.fetch_add(nanoseconds, Relaxed);
+    }
+}
+
+impl std::ops::Add for Count {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            calls: self.calls + other.calls,
+            faults: self.faults + other.faults,
+            panics: self.panics + other.panics,
+            time: self.time + other.time,
+        }
+    }
+}
