@@ -64,14 +64,14 @@ fn calls(c: &mut Criterion) {
     ];
     for (name, (method, params)) in cases {
         let mut text = Vec::new();
-        encode_call(method, &params, &mut text);
+        encode_call(method, &params, &mut text).expect("it is not deep");
         let mut group = c.benchmark_group(format!("call: {name}"));
         group.throughput(Throughput::Bytes(text.len() as u64));
         group.bench_function("decode", |b| b.iter(|| decode_call(black_box(&text)).unwrap()));
         group.bench_function("encode", |b| {
             b.iter(|| {
                 let mut out = Vec::new();
-                encode_call(black_box(method), &params, &mut out);
+                encode_call(black_box(method), &params, &mut out).expect("it is not deep");
                 out
             });
         });

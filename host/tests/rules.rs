@@ -4,7 +4,8 @@ mod common;
 
 use std::{
     fs::{self, File},
-    io::Write,
+    io::{Read as _, Write},
+    net::TcpStream,
     os::unix::{net::UnixStream, process::ExitStatusExt as _},
     time::{Duration, Instant},
 };
@@ -219,4 +220,30 @@ fn while_nobody_reads_the_logs() {
     assert_eq!(supervisord.wait().code(), Some(0));
     assert!(start.elapsed() < Duration::from_secs(10), "the shutdown took {:?}", start.elapsed());
     drop(pipes);
+}
+
+#[test]
+fn the_memory_of_a_crowd_goes_back_when_it_has_left() {
+    let supervisord = Supervisord::start(&Config::new());
+    let request = {
+        let body = http::call("cache.fetch", &[&"x".repeat(4000)]);
+        format!("POST /RPC2 HTTP/1.1\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    };
+    let crowd = |size: usize| -> Vec<_> {
+        let connect = |_| {
+            let mut client = TcpStream::connect(("127.0.0.1", supervisord.port)).expect("it accepts");
+            client.write_all(request.as_bytes()).expect("it reads");
+            assert!(client.read(&mut [0; 4096]).expect("it answers") > 0);
+            client
+        };
+        (0..size).map(connect).collect()
+    };
+    // The code that it takes is in memory from now on.
+    drop(crowd(3));
+    let idle = supervisord.resident();
+    let crowd = crowd(200);
+    let busy = supervisord.resident();
+    assert!(busy > idle + (1 << 20), "{idle} {busy}");
+    drop(crowd);
+    wait_until("most of it has been given back", || supervisord.resident() < idle + (busy - idle) / 2);
 }

@@ -150,7 +150,7 @@ fn serve(
     }
     let pidfile = Pidfile::write(&supervisord.pidfile, logger);
     let servers = listeners
-        .serve(registry, log_files(supervisor), logger.clone(), Limits::of_this_process())
+        .serve(registry, log_files(supervisor), logger.clone(), Limits::of_this_process(config.servers.len()))
         .map_err(in_words)?;
     if let Some(birth) = birth {
         birth.announce();

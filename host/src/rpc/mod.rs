@@ -2,6 +2,7 @@
 
 mod guest;
 mod load;
+mod places;
 pub mod plugin_host;
 pub mod plugins;
 mod registry;

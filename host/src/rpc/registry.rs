@@ -129,7 +129,7 @@ impl Registry {
         self.namespaces.push(Namespace {
             object,
             origin,
-            workers: Workers::new(name, self.pool.clone()),
+            workers: Workers::new(name, self.pool.clone(), self.logger.clone()),
             name: name.to_owned(),
             tally: Tally::default(),
         });
@@ -218,7 +218,7 @@ impl Registry {
     /// How many threads the blocking pool needs so that no namespace ever waits for another's.
     pub fn most_threads(&self) -> usize {
         // And one more lot for the host's own futures.
-        super::workers::PLACES * (2 * self.namespaces.len() + 1)
+        super::places::PLACES * (2 * self.namespaces.len() + 1)
     }
 }
 

@@ -27,10 +27,11 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::guest::Guest;
-
-/// How many blocking calls of one namespace run at once; further ones wait.
-pub(super) const PLACES: usize = 32;
+use super::{
+    guest::Guest,
+    places::{PLACES, Places},
+};
+use crate::logger::Logger;
 
 /// How deep calls may be nested on one thread.
 const DEPTH_LIMIT: u32 = 16;
@@ -58,7 +59,7 @@ pub(super) struct Workers {
     namespace: String,
     /// Whose blocking pool it is; there once the server runs.
     pool: Arc<OnceLock<Handle>>,
-    places: Arc<Semaphore>,
+    places: Places,
     /// For calls that come from other calls.
     inner_places: Arc<Semaphore>,
     /// The thread that polls this namespace's futures.
@@ -66,11 +67,11 @@ pub(super) struct Workers {
 }
 
 impl Workers {
-    pub(super) fn new(namespace: &str, pool: Arc<OnceLock<Handle>>) -> Self {
+    pub(super) fn new(namespace: &str, pool: Arc<OnceLock<Handle>>, logger: Logger) -> Self {
         Self {
             namespace: namespace.to_owned(),
             pool,
-            places: Arc::new(Semaphore::new(PLACES)),
+            places: Places::new(namespace, logger),
             inner_places: Arc::new(Semaphore::new(PLACES)),
             lane: Mutex::new(None),
         }
@@ -95,11 +96,12 @@ impl Workers {
             return Err(Fault::failed_with("the server has not started yet"));
         };
         let place = match caller {
-            Caller::Client => self.places.clone().acquire_owned().await.ok(),
-            Caller::Plugin => self.inner_places.clone().try_acquire_owned().ok(),
-        };
-        let Some(place) = place else {
-            return Err(Fault::failed_with(format_args!("too many calls of {} at once", self.namespace)));
+            Caller::Client => self.places.take().await?,
+            Caller::Plugin => self
+                .inner_places
+                .clone()
+                .try_acquire_owned()
+                .map_err(|_| Fault::failed_with(format_args!("too many calls of {} at once", self.namespace)))?,
         };
         let call = pool.spawn_blocking(move || {
             // Given back when the call ends, not when its client stops waiting.

@@ -141,10 +141,11 @@ impl AsyncRead for Link {
         let poll = Pin::new(&mut this.stream).poll_read(cx, buffer);
         if matches!(poll, Poll::Ready(Ok(()))) {
             let phase = this.watch.phase();
-            if buffer.filled().len() > before {
+            let count = buffer.filled().len() - before;
+            if count > 0 {
                 match phase {
                     Phase::Idle => this.watch.enter(Phase::Head),
-                    Phase::Body => this.watch.moved(),
+                    Phase::Body => this.watch.came(count),
                     _ => {}
                 }
             } else {

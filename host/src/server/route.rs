@@ -1,12 +1,15 @@
 //! What each path leads to.
 
 use std::{
-    borrow::Cow,
     convert::Infallible,
     sync::{Arc, atomic::Ordering::Relaxed},
 };
 
-use hyper::{Method, Request, Response, StatusCode, body::Incoming, header::WWW_AUTHENTICATE};
+use hyper::{
+    HeaderMap, Method, Request, Response, StatusCode, Version,
+    body::Incoming,
+    header::{CONNECTION, HeaderValue, WWW_AUTHENTICATE},
+};
 
 use super::{
     Endpoint,
@@ -16,6 +19,7 @@ use super::{
     rpc2,
     watch::Phase,
 };
+use crate::text::percent::decoded;
 
 /// Answers a request.
 pub(super) async fn answer(
@@ -23,13 +27,14 @@ pub(super) async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Answer>, Infallible> {
     let (head, body) = request.into_parts();
-    let response = match auth::check(endpoint.site.credentials.as_ref(), &head.headers) {
+    let stays = head.version == Version::HTTP_10 && asks_to_stay(&head.headers);
+    let mut response = match auth::check(endpoint.site.credentials.as_ref(), &head.headers) {
         Verdict::Granted => {
             let path = decoded(head.uri.path());
             match (route(&path), &head.method) {
-                (Route::Rpc, &Method::POST) => rpc2::call(&endpoint, &head.headers, body).await,
+                (Route::Rpc, &Method::POST) => rpc2::call(&endpoint, head.headers, body).await,
                 (Route::Elsewhere, &Method::POST) if endpoint.site.any_path => {
-                    rpc2::call(&endpoint, &head.headers, body).await
+                    rpc2::call(&endpoint, head.headers, body).await
                 }
                 (Route::Logtail, &Method::GET) => logtail::answer(&endpoint.server, Log::of_path(&path)).await,
                 (Route::MainLogtail, &Method::GET) => logtail::answer(&endpoint.server, Some(Log::Main)).await,
@@ -49,8 +54,17 @@ pub(super) async fn answer(
         Verdict::Malformed => rpc2::refuse(&endpoint, &head.headers, body, StatusCode::BAD_REQUEST).await,
     };
     let whole = matches!(response.body(), Answer::Whole(_));
+    if stays && whole && !response.headers().contains_key(CONNECTION) {
+        // As Supervisor spells it; hyper would write it in lower case.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("Keep-Alive"));
+    }
     endpoint.watch.enter(if whole { Phase::Answer } else { Phase::Stream });
     Ok(response)
+}
+
+/// Whether a client that does not do so by itself wants to keep its connection.
+fn asks_to_stay(headers: &HeaderMap) -> bool {
+    headers.get(CONNECTION).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"keep-alive"))
 }
 
 /// What a path leads to.
@@ -79,24 +93,6 @@ fn route(path: &str) -> Route {
         _ if path.starts_with("/stylesheets") || path.starts_with("/images") => Route::Static,
         _ => Route::Elsewhere,
     }
-}
-
-/// A path without its percent signs. What is no UTF-8 then leads nowhere.
-fn decoded(path: &str) -> Cow<'_, str> {
-    if !path.contains('%') {
-        return Cow::Borrowed(path);
-    }
-    let mut bytes = Vec::with_capacity(path.len());
-    let mut rest = path.as_bytes();
-    while let Some((&byte, tail)) = rest.split_first() {
-        let escaped = (byte == b'%')
-            .then(|| tail.get(..2))
-            .flatten()
-            .and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
-        bytes.push(escaped.unwrap_or(byte));
-        rest = if escaped.is_some() { &tail[2..] } else { tail };
-    }
-    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[cfg(test)]

@@ -7,14 +7,14 @@ use http_body_util::BodyExt as _;
 use hyper::{
     HeaderMap, Response, StatusCode,
     body::{Body as _, Incoming},
-    header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING},
+    header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderValue},
 };
 use plugin_api::{Fault, Value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
     Endpoint,
-    answer::{Answer, last, refusal, whole},
+    answer::{Answer, last, refusal},
     watch::Phase,
 };
 use crate::xmlrpc::{self, ANSWER_LIMIT};
@@ -29,14 +29,16 @@ const SMALL: usize = 256 << 10;
 const LARGE: usize = 2 << 20;
 
 /// Answers a call.
-pub(super) async fn call(endpoint: &Endpoint, headers: &HeaderMap, body: Incoming) -> Response<Answer> {
+pub(super) async fn call(endpoint: &Endpoint, mut headers: HeaderMap, body: Incoming) -> Response<Answer> {
     // Of a body in chunks nobody knows how large it will become; Supervisor's clients all say it beforehand.
-    if headers.contains_key(TRANSFER_ENCODING) || !headers.contains_key(CONTENT_LENGTH) {
-        return refuse(endpoint, headers, body, StatusCode::LENGTH_REQUIRED).await;
-    }
-    let limit = endpoint.server.watchlist.limits().body;
-    if body.size_hint().exact().is_none_or(|length| length > limit as u64) {
-        return refuse(endpoint, headers, body, StatusCode::PAYLOAD_TOO_LARGE).await;
+    let refused = match body.size_hint().exact() {
+        None => Some(StatusCode::LENGTH_REQUIRED),
+        Some(0) if !headers.contains_key(CONTENT_LENGTH) => Some(StatusCode::LENGTH_REQUIRED),
+        Some(length) if length > endpoint.server.limits.body as u64 => Some(StatusCode::PAYLOAD_TOO_LARGE),
+        Some(_) => None,
+    };
+    if let Some(status) = refused {
+        return refuse(endpoint, &headers, body, status).await;
     }
     let (body, _memory) = match collect(&endpoint.server.requests, body).await {
         Ok(collected) => collected,
@@ -59,10 +61,16 @@ pub(super) async fn call(endpoint: &Endpoint, headers: &HeaderMap, body: Incomin
         Err(error) => return invalid(endpoint, &error),
     };
     let result = endpoint.server.registry.call(&request.name, request.params).await;
-    match &result {
-        Ok(value) if xmlrpc::size_up_to(value, LARGE) > LARGE => whole("text/xml", large(endpoint, result).await),
-        _ => whole("text/xml", encode(&result).into()),
-    }
+    let bytes = match &result {
+        Ok(value) if xmlrpc::size_up_to(value, LARGE) > LARGE => large(endpoint, result).await,
+        _ => encode(&result).into(),
+    };
+    // The answer's headers go where the request's were, and hyper keeps the map for the next request: none is allocated.
+    headers.clear();
+    let mut response = Response::new(Answer::Whole(bytes));
+    *response.headers_mut() = headers;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+    response
 }
 
 fn encode(result: &Result<Value, Fault>) -> Vec<u8> {
@@ -83,7 +91,7 @@ async fn large(endpoint: &Endpoint, result: Result<Value, Fault>) -> Bytes {
     };
     let size = result.as_ref().map_or(0, |value| xmlrpc::size_up_to(value, ANSWER_LIMIT));
     let answers = endpoint.server.answers.clone().acquire_many_owned(kib(size));
-    let Ok(memory) = tokio::time::timeout(endpoint.server.watchlist.limits().request, answers).await else {
+    let Ok(memory) = tokio::time::timeout(endpoint.server.limits.request, answers).await else {
         return encode(&Err(Fault::failed_with("too many large answers are on their way; try again later"))).into();
     };
     let bytes = endpoint.server.apart(move || encode(&result)).await;

@@ -8,7 +8,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering::Relaxed},
     },
     task::Waker,
     time::Duration,
@@ -17,6 +17,11 @@ use std::{
 use nix::sys::resource::{Resource, getrlimit};
 use parking_lot::Mutex;
 
+use crate::xmlrpc::ANSWER_LIMIT;
+
+/// So many bytes of a body have to come within the time that a request has.
+const PROGRESS: usize = 64 << 10;
+
 /// What clients may do, and for how long.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -24,12 +29,16 @@ pub struct Limits {
     pub body: usize,
     /// Of all larger requests' bodies together, in bytes; what comes when they are this many is answered with 503.
     pub requests: usize,
+    /// Of all larger answers together that clients have not yet read, in bytes; further ones wait as long as a request may
+    /// take, and then become a fault. At least one answer of the largest size must fit.
+    pub answers: usize,
     /// Of a request's line and headers together, in bytes; larger ones are answered with 431.
     pub head: usize,
-    /// How many connections may be open. At the limit one that was refused already is closed, or the one that has waited
+    /// How many connections may be open to each server. At the limit one that was refused already is closed, or the one that has waited
     /// longest for its next request; if there is none, the new one is answered with 503.
     pub connections: usize,
-    /// How long a request's headers may take, and how long its body may stand still, before the answer is 408.
+    /// How long a request's headers may take, and how long its body may bring less than 64 KiB, before the answer is
+    /// 408.
     pub request: Duration,
     /// How long a client may not read its answer before it is given up.
     pub answer: Duration,
@@ -50,6 +59,7 @@ impl Default for Limits {
         Self {
             body: 64 << 20,
             requests: 256 << 20,
+            answers: 2 * ANSWER_LIMIT,
             head: 64 << 10,
             connections: 4096,
             request: Duration::from_secs(30),
@@ -63,12 +73,13 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The usual ones, but no more connections than leave half of the files that may be open to everything else.
-    pub fn of_this_process() -> Self {
+    /// The usual ones, but to so many servers together no more connections than leave half of the files that may be open
+    /// to everything else.
+    pub fn of_this_process(servers: usize) -> Self {
         let usual = Self::default();
         let files = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft);
         let half = usize::try_from(files / 2).unwrap_or(usize::MAX);
-        Self { connections: usual.connections.min(half), ..usual }
+        Self { connections: usual.connections.min(half / servers.max(1)), ..usual }
     }
 }
 
@@ -112,6 +123,8 @@ pub(super) struct Watch {
     phase: AtomicU8,
     /// The tick at which the phase began or, for a body or an answer, last moved.
     since: AtomicU32,
+    /// Bytes of a body that have come since then.
+    arrived: AtomicUsize,
     order: AtomicU8,
     /// The client does not take what is written.
     pub(super) blocked: AtomicBool,
@@ -129,6 +142,7 @@ impl Watch {
         Self {
             phase: AtomicU8::new(Phase::Idle as u8),
             since: AtomicU32::new(now),
+            arrived: AtomicUsize::new(0),
             order: AtomicU8::new(Order::None as u8),
             blocked: AtomicBool::new(false),
             ended: AtomicBool::new(false),
@@ -152,7 +166,20 @@ impl Watch {
 
     pub(super) fn enter(&self, phase: Phase) {
         self.phase.store(phase as u8, Relaxed);
+        self.arrived.store(0, Relaxed);
         self.moved();
+    }
+
+    /// So many bytes of a body came. They have to be some before they count, lest a client send one every few seconds for
+    /// ever.
+    pub(super) fn came(&self, count: usize) {
+        let arrived = self.arrived.load(Relaxed) + count;
+        if arrived < PROGRESS {
+            self.arrived.store(arrived, Relaxed);
+        } else {
+            self.arrived.store(0, Relaxed);
+            self.moved();
+        }
     }
 
     /// Something came or went.
@@ -195,16 +222,14 @@ pub(super) struct Watchlist {
 struct Connections {
     next: u64,
     open: HashMap<u64, Arc<Watch>>,
+    /// The most that were open since the last sweep.
+    most: usize,
     ending: bool,
 }
 
 impl Watchlist {
     pub(super) fn new(limits: Limits) -> Arc<Self> {
         Arc::new(Self { limits, clock: Arc::default(), connections: Mutex::default() })
-    }
-
-    pub(super) fn limits(&self) -> &Limits {
-        &self.limits
     }
 
     /// A place for one more connection; where there is none, `Err` with the number of those that are open.
@@ -237,13 +262,15 @@ impl Watchlist {
         connections.next += 1;
         let watch = Arc::new(Watch::new(self.clock.clone()));
         connections.open.insert(id, watch.clone());
+        connections.most = connections.most.max(connections.open.len());
         Ok(Admission { id, watch, list: self.clone() })
     }
 
-    /// One tick of the clock: ends what took too long. Says whether any connection is left to be watched.
-    pub(super) fn sweep(&self) -> bool {
+    /// One tick of the clock: ends what took too long. Says how many connections are left to be watched,
+    /// and how many there were at most since the tick before.
+    pub(super) fn sweep(&self) -> (usize, usize) {
         let now = self.clock.fetch_add(1, Relaxed).wrapping_add(1);
-        let connections = self.connections.lock();
+        let mut connections = self.connections.lock();
         for watch in connections.open.values() {
             if watch.order() != Order::None {
                 continue;
@@ -263,7 +290,8 @@ impl Watchlist {
                 _ => {}
             }
         }
-        !connections.open.is_empty()
+        let open = connections.open.len();
+        (open, std::mem::replace(&mut connections.most, open))
     }
 
     /// Admits no more, closes what waits and lets the others finish.
@@ -328,6 +356,23 @@ mod tests {
         assert_eq!(ticks_until_order(Phase::Call), None);
         assert_eq!(ticks_until_order(Phase::Answer), Some((6, Order::Close)));
         assert_eq!(ticks_until_order(Phase::Idle), Some((9, Order::Close)));
+    }
+
+    #[test]
+    fn a_body_that_trickles_has_no_more_time_than_one_that_stands_still() {
+        let patience = |bytes_per_tick| {
+            let list = list(4);
+            let place = list.admit().unwrap();
+            place.watch.enter(Phase::Body);
+            (1..20).find(|_| {
+                place.watch.came(bytes_per_tick);
+                list.sweep();
+                place.watch.order() != Order::None
+            })
+        };
+        assert_eq!(patience(0), Some(4));
+        assert_eq!(patience(1), Some(4));
+        assert_eq!(patience(PROGRESS / 2), None);
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! Small text mechanics that several floors share: words as a shell splits them, Python's way of reading a command line
 //! and of reading and showing a string, names of processes and signals, the nearest of several names, columns,
-//! complaints.
+//! percent signs in URLs, complaints.
 
 pub mod complain;
 pub mod getopt;
 pub mod namespec;
 pub mod nearest;
 pub mod pad;
+pub mod percent;
 pub mod python;
 pub mod repr;
 pub mod shlex;

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use plugin_api::abi::{Fault, Value};
 
-use super::transport::{Connection, Endpoint, Stream};
+use super::transport::{Connection, Endpoint, Stream, credentials_in};
 use super::{decode_response, encode_call};
 
 /// Why a call failed. Each message is one line for a person.
@@ -89,16 +89,18 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the server at an `http://host:port` or `unix:///path` URL. Nothing is sent yet.
+    /// A client of the server at an `http://[user:password@]host[:port]` or `unix:///path` URL. Nothing is sent yet.
     ///
-    /// Credentials are sent if both a user name and a password are given.
+    /// Credentials are sent if both a user name and a password are given; these come before those in the URL.
     pub fn new(url: &str, username: Option<&str>, password: Option<&str>) -> Result<Self, ClientError> {
         let endpoint = Endpoint::parse(url).map_err(|what| ClientError::BadUrl { url: url.to_owned(), what })?;
-        let authorization = match (username, password) {
-            (Some(username), Some(password)) => {
+        let in_url = credentials_in(url);
+        let given = username.zip(password);
+        let authorization = match given.or(in_url.as_ref().map(|(username, password)| (&**username, &**password))) {
+            Some((username, password)) => {
                 format!("Authorization: Basic {}\r\n", STANDARD.encode(format!("{username}:{password}")))
             }
-            _ => String::new(),
+            None => String::new(),
         };
         Ok(Self { url: url.to_owned(), endpoint, authorization, connection: None })
     }
@@ -110,7 +112,7 @@ impl Client {
 
     /// Calls a method and waits for its result, however long that takes.
     pub fn call(&mut self, method: &str, params: &[Value]) -> Result<Value, ClientError> {
-        let request = self.request(method, params);
+        let request = self.request(method, params)?;
         let mut connection = self.send(&request)?;
         let head = connection.head().map_err(|error| self.error(error))?;
         if head.code != 200 {
@@ -139,9 +141,9 @@ impl Client {
         if head.code == 200 { Ok(Stream::new(connection, head)) } else { Err(self.status(head.code, head.reason)) }
     }
 
-    fn request(&self, method: &str, params: &[Value]) -> Vec<u8> {
+    fn request(&self, method: &str, params: &[Value]) -> Result<Vec<u8>, Fault> {
         let mut body = Vec::new();
-        encode_call(method, params, &mut body);
+        encode_call(method, params, &mut body)?;
         let head = format!(
             "POST /RPC2 HTTP/1.1\r\nHost: {}\r\nUser-Agent: supervisorctl\r\nContent-Type: text/xml\r\n\
              Accept: text/xml\r\n{}Content-Length: {}\r\n\r\n",
@@ -149,7 +151,7 @@ impl Client {
             self.authorization,
             body.len()
         );
-        [head.as_bytes(), &body].concat()
+        Ok([head.as_bytes(), &body].concat())
     }
 
     /// Sends a request over the connection of the last call, or a new one.
@@ -268,6 +270,18 @@ mod tests {
         assert!(requests[0].starts_with("POST /RPC2 HTTP/1.1\r\nHost: 127.0.0.1:"), "{}", requests[0]);
         assert!(requests[1].contains("\r\nAuthorization: Basic dXNlcjpwOnc=\r\n"), "{}", requests[1]);
         assert!(requests[1].contains("<methodName>ns.method</methodName>"), "{}", requests[1]);
+    }
+
+    #[test]
+    fn credentials_may_stand_in_the_url() {
+        let (url, server) = server([vec![plain()], vec![plain()]]);
+        let url = url.replace("http://", "http://us%65r:p%3Aw@");
+        assert_eq!(call(&mut Client::new(&url, None, None).unwrap()), "yes");
+        assert_eq!(call(&mut Client::new(&url, Some("u"), Some("p")).unwrap()), "yes");
+        let requests = server.join().unwrap();
+        assert!(requests[0].starts_with("POST /RPC2 HTTP/1.1\r\nHost: 127.0.0.1:"), "{}", requests[0]);
+        assert!(requests[0].contains("\r\nAuthorization: Basic dXNlcjpwOnc=\r\n"), "{}", requests[0]);
+        assert!(requests[1].contains("\r\nAuthorization: Basic dTpw\r\n"), "{}", requests[1]);
     }
 
     #[test]

@@ -133,6 +133,8 @@ impl<'a> Decoder<'a> {
     /// The next element inside the present one, `None` at its end. Text between elements means nothing.
     #[inline]
     fn child(&mut self) -> Result<Option<Tag>, Problem> {
+        // As good as always it is no more than a line feed.
+        self.reader.blanks();
         loop {
             match self.reader.next()? {
                 Piece::Start => return Ok(Some(Tag::named(self.reader.piece()))),
@@ -146,6 +148,7 @@ impl<'a> Decoder<'a> {
 
     /// Reads to the end of the present element.
     fn skip(&mut self) -> Result<(), Problem> {
+        self.reader.blanks();
         let mut depth = 0_usize;
         loop {
             match self.reader.next()? {

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use plugin_api::abi::{Fault, Value};
 
-use super::{ANSWER_NESTING_LIMIT, scalar::encode_base64, size::too_large, xml::run_length};
+use super::{ANSWER_NESTING_LIMIT, NESTING_LIMIT, scalar::encode_base64, size::too_large, xml::run_length};
 
 const HEADER: &[u8] = b"<?xml version='1.0'?>\n";
 
@@ -48,18 +48,25 @@ pub fn encode_fault(fault: &Fault, out: &mut Vec<u8>) {
     out.extend_from_slice(b"</string></value>\n</member>\n</struct></value>\n</fault>\n</methodResponse>\n");
 }
 
-/// Appends a call, which is as large and as deep as the caller makes it.
-pub fn encode_call(name: &str, params: &[Value], out: &mut Vec<u8>) {
+/// Appends a call, which is as large as the caller makes it.
+///
+/// # Errors
+/// A fault if the parameters are nested deeper than any server of ours would read.
+pub fn encode_call(name: &str, params: &[Value], out: &mut Vec<u8>) -> Result<(), Fault> {
     out.extend_from_slice(HEADER);
     out.extend_from_slice(b"<methodCall>\n<methodName>");
     encode_text(name, out);
     out.extend_from_slice(b"</methodName>\n<params>\n");
+    let room = Room { levels: NESTING_LIMIT, end: usize::MAX };
     for param in params {
         out.extend_from_slice(b"<param>\n");
-        encode_value(param, Room { levels: usize::MAX, end: usize::MAX }, out).expect("there is room for everything");
+        encode_value(param, room, out).map_err(|_| {
+            Fault::bad_arguments_with(format_args!("the call is nested more than {NESTING_LIMIT} deep"))
+        })?;
         out.extend_from_slice(b"</param>\n");
     }
     out.extend_from_slice(b"</params>\n</methodCall>\n");
+    Ok(())
 }
 
 fn encode_value(value: &Value, room: Room, out: &mut Vec<u8>) -> Result<(), Fault> {
@@ -261,11 +268,22 @@ mod tests {
     #[test]
     fn a_call_is_what_python_writes() {
         let mut out = Vec::new();
-        encode_call("cache.store", &["a".into(), Value::Int(1)], &mut out);
+        encode_call("cache.store", &["a".into(), Value::Int(1)], &mut out).unwrap();
         let expected = "<?xml version='1.0'?>\n<methodCall>\n<methodName>cache.store</methodName>\n<params>\n\
             <param>\n<value><string>a</string></value>\n</param>\n\
             <param>\n<value><int>1</int></value>\n</param>\n</params>\n</methodCall>\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_call_that_is_nested_too_deep_is_not_made() {
+        let nested = |levels: usize| (0..levels).fold(Value::Int(1), |value, _| Value::array([value]));
+        let call = |levels| encode_call("a.b", &[nested(levels)], &mut Vec::new());
+        assert_eq!(call(NESTING_LIMIT), Ok(()));
+        for levels in [NESTING_LIMIT + 1, 2000] {
+            let fault = call(levels).unwrap_err();
+            assert_eq!(fault.text, "BAD_ARGUMENTS: the call is nested more than 64 deep", "{levels}");
+        }
     }
 
     #[test]

@@ -128,7 +128,7 @@ mod tests {
             let call =
                 MethodCall { name: format!("a{}", random.text()), params: (0..3).map(|_| random.value(2)).collect() };
             let mut out = Vec::new();
-            encode_call(&call.name, &call.params, &mut out);
+            encode_call(&call.name, &call.params, &mut out).unwrap();
             assert_eq!(decode_call(&out), Ok(call));
             let fault = Fault::new(random.int(), random.text());
             out.clear();

@@ -9,6 +9,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
+use crate::text::percent::decoded;
+
 /// Bytes of a status line with its headers, and of any other line, that a server may send.
 const HEAD_LIMIT: u64 = 64 * 1024;
 /// Bytes of an answer that is read as a whole. The largest real ones are logs, 50 MB unless configured otherwise.
@@ -24,7 +26,8 @@ pub(super) enum Endpoint {
 }
 
 impl Endpoint {
-    /// Reads `http://host[:port]` or `unix:///path`; the path of an `http` URL means nothing, as with Supervisor.
+    /// Reads `http://[user:password@]host[:port]` or `unix:///path`; the path of an `http` URL means nothing, as with
+    /// Supervisor.
     pub(super) fn parse(url: &str) -> Result<Self, &'static str> {
         if let Some(path) = url.strip_prefix("unix://") {
             return if path.is_empty() { Err("a path is missing") } else { Ok(Self::Unix(path.into())) };
@@ -32,10 +35,7 @@ impl Endpoint {
         let Some(rest) = url.strip_prefix("http://") else {
             return Err("it must begin with http:// or unix://");
         };
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        if authority.contains('@') {
-            return Err("user name and password have options of their own");
-        }
+        let (_, authority) = authority_of(rest);
         let (host, port) = match authority.strip_prefix('[') {
             Some(rest) => rest.split_once(']').ok_or("a `]` is missing")?,
             None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
@@ -65,6 +65,19 @@ impl Endpoint {
         };
         Ok(Connection(BufReader::new(socket)))
     }
+}
+
+/// What stands before the last `@` of an authority, if there is one, and what stands after it.
+fn authority_of(rest: &str) -> (Option<&str>, &str) {
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host))
+}
+
+/// User name and password of an `http` URL that has both.
+pub(super) fn credentials_in(url: &str) -> Option<(String, String)> {
+    let (user, _) = authority_of(url.strip_prefix("http://")?);
+    let (username, password) = user?.split_once(':')?;
+    Some((decoded(username).into_owned(), decoded(password).into_owned()))
 }
 
 /// As it stands in the `Host` header.
@@ -337,6 +350,7 @@ mod tests {
         assert_eq!(Endpoint::parse("http://[::1]:9001/"), inet("::1", 9001));
         assert_eq!(Endpoint::parse("http://[::1]"), inet("::1", 80));
         assert_eq!(Endpoint::parse("http://h:"), inet("h", 80));
+        assert_eq!(Endpoint::parse("http://u:p@w@h:9001"), inet("h", 9001));
         assert_eq!(Endpoint::parse("unix:///run/s.sock"), Ok(Endpoint::Unix("/run/s.sock".into())));
         assert_eq!(Endpoint::parse("unix://s.sock"), Ok(Endpoint::Unix("s.sock".into())));
     }
@@ -344,7 +358,7 @@ mod tests {
     #[test]
     fn other_urls_are_refused() {
         let bad = ["", "localhost:9001", "https://h", "http://", "http://:9001", "http://h:x", "http://h:70000"];
-        for url in bad.into_iter().chain(["http://[::1", "http://[::1]x", "http://u:p@h:9001", "unix://"]) {
+        for url in bad.into_iter().chain(["http://[::1", "http://[::1]x", "unix://"]) {
             assert!(Endpoint::parse(url).is_err(), "{url}");
         }
     }

@@ -161,8 +161,16 @@ impl Server {
         };
         let main_log = directory.path().join("main.log");
         let cat_log = directory.path().join("cat.log");
+        let looking = events.clone();
         let log_files = Arc::new(move |log: &Log| match log {
             Log::Main => Some(main_log.clone()),
+            // A disk that does not answer.
+            Log::Process { namespec, .. } if namespec == "stuck" => {
+                looking.waiting.fetch_add(1, SeqCst);
+                loop {
+                    thread::park();
+                }
+            }
             Log::Process { namespec, channel } => (namespec == "cat" && channel == "stdout").then(|| cat_log.clone()),
         });
         let logger = Logger::new(Level::Critical, |_| {});
@@ -373,7 +381,7 @@ pub(crate) fn post(path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
 
 pub(crate) fn call_body(method: &str, params: &[Value]) -> Vec<u8> {
     let mut body = Vec::new();
-    encode_call(method, params, &mut body);
+    encode_call(method, params, &mut body).unwrap();
     body
 }
 

@@ -1,6 +1,6 @@
 //! Clients that want too much, take too long, are too many, or leave.
 
-use std::{sync::atomic::Ordering::SeqCst, thread, time::Duration};
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
 use plugin_api::Value;
 use supervisor_host::server::Limits;
@@ -59,20 +59,36 @@ fn large_requests_share_what_memory_there_is() {
 }
 
 #[test]
+fn large_answers_share_what_memory_there_is() {
+    let server = Server::with(None, Limits { answers: 4 << 20, answer: Duration::from_secs(30), ..quick() });
+    let text = Value::from("x".repeat(5 << 19));
+    let mut client = server.connect();
+    for _ in 0..3 {
+        assert_eq!(
+            client.call("host.echo", std::slice::from_ref(&text)),
+            Ok(text.clone()),
+            "what is read takes nothing"
+        );
+    }
+    let mut unread = server.connect_unix();
+    unread.send(call("host.echo", std::slice::from_ref(&text)));
+    until("its answer counts", || match client.call("host.echo", std::slice::from_ref(&text)) {
+        Ok(_) => false,
+        Err(fault) => fault.text == "FAILED: too many large answers are on their way; try again later",
+    });
+    assert_eq!(server.status(echo()), 200, "small ones have nothing to do with it");
+    drop(unread);
+    until("it is given back", || client.call("host.echo", std::slice::from_ref(&text)).is_ok());
+}
+
+#[test]
 fn a_request_that_does_not_end_is_answered_with_408() {
     let server = Server::with(None, quick());
     let mut silent_head = server.connect();
     silent_head.send("POST /RPC2 HTTP/1.1\r\nX: ");
     let mut body = server.connect();
     body.send(&echo()[..echo().len() - 5]);
-    let mut trickle = server.connect();
-    trickle.send("POST /RPC2 HTTP/1.1\r\n");
-    for _ in 0..40 {
-        // One header after the other, without end.
-        trickle.send("X: y\r\n");
-        thread::sleep(Duration::from_millis(10));
-    }
-    for mut client in [silent_head, body, trickle] {
+    for mut client in [silent_head, body] {
         let response = client.receive().unwrap();
         assert_eq!(response.status, 408);
         assert!(client.is_closed());
@@ -108,25 +124,56 @@ fn a_client_that_does_not_read_is_given_up() {
 }
 
 #[test]
-fn at_the_limit_the_longest_idle_one_makes_room_and_then_nobody() {
+fn at_the_limit_an_idle_one_makes_room_and_then_nobody() {
     let server = Server::with(None, Limits { connections: 3, ..quick() });
-    let mut first = server.connect();
-    first.call("host.echo", &[Value::Int(1)]).unwrap();
-    thread::sleep(Duration::from_millis(50));
-    let mut others = [server.connect(), server.connect(), server.connect()];
-    for client in &mut others {
-        client.call("host.echo", &[Value::Int(1)]).unwrap();
-    }
-    assert!(first.is_closed());
-    for client in &mut others {
+    let mut idle = server.connect();
+    idle.call("host.echo", &[Value::Int(1)]).unwrap();
+    let mut busy = [server.connect(), server.connect()];
+    for client in &mut busy {
         client.send(call("host.wait", &[]));
     }
+    until("two are busy", || server.events.waiting.load(SeqCst) == 2);
+    let mut last = server.connect();
+    last.call("host.echo", &[Value::Int(1)]).unwrap();
+    assert!(idle.is_closed());
+    last.send(call("host.wait", &[]));
     until("all are busy", || server.events.waiting.load(SeqCst) == 3);
     let response = server.connect().ask(echo());
     assert_eq!((response.status, response.header("Retry-After")), (503, Some("1")));
-    let [_, _, last] = others;
     drop(last);
     until("the one that left has made room", || server.status(echo()) == 200);
+}
+
+#[test]
+fn a_crowd_at_one_server_takes_no_place_from_another() {
+    let server = Server::with(None, Limits { connections: 3, ..quick() });
+    let mut crowd: Vec<_> = (0..3).map(|_| server.connect()).collect();
+    for client in &mut crowd {
+        client.send(call("host.wait", &[]));
+    }
+    until("all are busy", || server.events.waiting.load(SeqCst) == 3);
+    assert_eq!(server.connect().ask(echo()).status, 503);
+    assert_eq!(server.connect_unix().call("host.echo", &[Value::Int(1)]), Ok(Value::Int(1)));
+}
+
+#[test]
+fn a_request_that_trickles_is_answered_with_408() {
+    let server = Server::with(None, quick());
+    for (begin, trickle) in [
+        // One header after the other, without end.
+        ("POST /RPC2 HTTP/1.1\r\n", "X: y\r\n"),
+        ("POST /RPC2 HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n", "x"),
+    ] {
+        let mut client = server.connect();
+        client.send(begin);
+        until("it is answered", || {
+            client.send(trickle);
+            !client.is_silent(Duration::from_millis(5))
+        });
+        // The first byte of it was read to see that there is one.
+        let answer = client.read_to_end();
+        assert!(answer.starts_with(b"TTP/1.1 408 "), "{}", String::from_utf8_lossy(&answer));
+    }
 }
 
 #[test]

@@ -3,12 +3,17 @@
 use std::{
     fs::{self, OpenOptions},
     io::Write as _,
+    sync::atomic::Ordering::SeqCst,
     time::Duration,
 };
 
+use plugin_api::Value;
 use supervisor_host::server::Limits;
 
 use crate::harness::{Server, echo, until};
+
+/// How many threads may read logs at once.
+const THREADS: usize = 32;
 
 fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: here\r\n\r\n")
@@ -65,4 +70,34 @@ fn a_reader_that_goes_leaves_nothing_behind() {
     assert_eq!(server.status(echo()), 503, "one that follows a log is not idle");
     drop(client);
     until("its place is free", || server.status(echo()) == 200);
+}
+
+#[test]
+fn more_may_read_logs_than_there_are_threads_for_that() {
+    let server = Server::start();
+    fs::write(server.file("main.log"), "line\n").unwrap();
+    let mut readers: Vec<_> = (0..3 * THREADS).map(|_| server.connect()).collect();
+    for reader in &mut readers {
+        reader.send(get("/mainlogtail"));
+        reader.read_until("line");
+    }
+    OpenOptions::new().append(true).open(server.file("main.log")).unwrap().write_all(b"next").unwrap();
+    for reader in &mut readers {
+        reader.read_until("next");
+    }
+}
+
+#[test]
+fn a_disk_that_does_not_answer_takes_no_more_threads_than_there_are_for_logs() {
+    let mut server = Server::start();
+    let mut readers: Vec<_> = (0..THREADS + 8).map(|_| server.connect()).collect();
+    for reader in &mut readers {
+        reader.send(get("/logtail/stuck"));
+    }
+    until("all threads hang", || server.events.waiting.load(SeqCst) == THREADS);
+    // Whoever is not concerned is answered: by the server's thread, and by one of a plugin's.
+    assert_eq!(server.status(echo()), 200);
+    assert_eq!(server.call("plugin.add", &[Value::Int(1), Value::Int(2)]), Ok(Value::Int(3)));
+    assert_eq!(server.events.waiting.load(SeqCst), THREADS);
+    assert!(server.stop() < Duration::from_secs(1));
 }

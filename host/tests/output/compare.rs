@@ -144,6 +144,17 @@ fn files_that_were_moved_are_left_on_request() {
 }
 
 #[test]
+fn the_activity_log_on_stdout_comes_once() {
+    for logfile in ["/dev/stdout", "/dev/fd/1"] {
+        let config = Config::new().section("supervisord", &format!("logfile={logfile}\nlogfile_maxbytes=0"));
+        let supervisord = Supervisord::start(&config);
+        let lines = || supervisord.sandbox.read("stdout.txt").matches("supervisord started with pid").count();
+        wait_until("it says that it has started", || lines() > 0);
+        assert_eq!(lines(), 1, "{logfile}");
+    }
+}
+
+#[test]
 fn a_log_on_our_own_stdout_is_written_and_never_rotated() {
     let config = Config::new().program(
         "loud",

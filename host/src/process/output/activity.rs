@@ -1,11 +1,13 @@
 //! The activity log itself: a file, or syslog, and a copy on stdout in the foreground.
 
-use std::{io, path::Path, time::SystemTime};
+use std::{fs, io, os::unix::fs::MetadataExt as _, path::Path, time::SystemTime};
 
 use crate::{
     config::{self, Logfile},
     logger::{Formatter, Level, Line, LogFile, Syslog},
 };
+
+const STDOUT: &str = "/dev/stdout";
 
 pub(super) struct Activity {
     level: Level,
@@ -22,11 +24,13 @@ impl Activity {
             Logfile::Path(path) => Some(LogFile::open(path, config.logfile_maxbytes, config.logfile_backups)?),
             Logfile::None | Logfile::Auto | Logfile::Syslog => None,
         };
-        let in_foreground = config.nodaemon && !config.silent;
+        // Lines for a log that is our stdout come once.
+        let is_stdout = config.logfile.path().is_some_and(|path| is_same(path, Path::new(STDOUT)));
+        let copies = config.nodaemon && !config.silent && !is_stdout;
         Ok(Self {
             level: config.loglevel,
             formatter: Formatter::default(),
-            stdout: in_foreground.then(|| LogFile::open(Path::new("/dev/stdout"), 0, 0)).transpose()?,
+            stdout: copies.then(|| LogFile::open(Path::new(STDOUT), 0, 0)).transpose()?,
             file,
             syslog: (config.logfile == Logfile::Syslog).then(Syslog::default),
             buffer: Vec::new(),
@@ -81,4 +85,10 @@ impl Activity {
         self.log(Level::Info, "reopening log file".to_owned());
         self.file.as_mut().map_or(Ok(()), LogFile::clear)
     }
+}
+
+/// Whether both are there and are one file, pipe or terminal, whatever they are called.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let identity = |path| fs::metadata(path).map(|found| (found.dev(), found.ino()));
+    matches!((identity(one), identity(other)), (Ok(one), Ok(other)) if one == other)
 }

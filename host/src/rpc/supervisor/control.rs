@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use super::shape;
 use crate::{
     process::command::CommandError,
-    rpc::workers::PLACES,
+    rpc::places::PLACES,
     states::ProcessState,
     supervisor::{ProcessId, ProcessInfo, Refused, Supervisor, make_namespec},
 };

@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{self, Read as _, Seek as _, SeekFrom},
+    os::unix::fs::OpenOptionsExt as _,
     path::Path,
 };
 
@@ -16,7 +17,7 @@ const MOST: u64 = (ANSWER_LIMIT - 1024) as u64;
 /// `length` bytes from `offset`; length 0 is to the end, a negative offset with length 0 the last so many bytes.
 pub(super) fn read(path: &Path, offset: i64, length: i64) -> Result<String, Fault> {
     let (from_end, start) = (offset < 0, offset.unsigned_abs());
-    let mut file = File::open(path).map_err(failed)?;
+    let mut file = open(path).map_err(failed)?;
     if from_end && length != 0 || length < 0 {
         return Err(Code::BadArguments.into());
     }
@@ -26,17 +27,19 @@ pub(super) fn read(path: &Path, offset: i64, length: i64) -> Result<String, Faul
     } else {
         (start, if length == 0 { u64::MAX } else { length.unsigned_abs() })
     };
-    if size.saturating_sub(start).min(most) > MOST {
+    // What is no file may have no end; and what comes while this is read is for the next call.
+    let most = most.min(size.saturating_sub(start));
+    if most > MOST {
         let text = "that is more than 256 MiB; read it in pieces, with an offset and a length for each";
         return Err(Fault::failed_with(text));
     }
-    part(&mut file, start, most.min(MOST)).map_err(failed)
+    part(&mut file, start, most).map_err(failed)
 }
 
 /// The last `length` bytes as a client that follows the log asks for them: text, the size of the log, and whether more
 /// was written than it asked for.
 pub(super) fn tail(path: &Path, offset: i64, length: i64) -> (String, i64, bool) {
-    let Ok(mut file) = File::open(path) else { return (String::new(), offset, false) };
+    let Ok(mut file) = open(path) else { return (String::new(), offset, false) };
     let Ok(size) = file.seek(SeekFrom::End(0)) else { return (String::new(), offset, false) };
     let size = i64::try_from(size).unwrap_or(i64::MAX);
     let end = offset.saturating_add(length);
@@ -52,6 +55,11 @@ pub(super) fn tail(path: &Path, offset: i64, length: i64) -> (String, i64, bool)
     // Of more than fits into an answer, the end.
     let text = part(&mut file, start + length.saturating_sub(MOST), length.min(MOST));
     (text.unwrap_or_default(), size, overflow)
+}
+
+/// Without waiting for who might write to a FIFO.
+fn open(path: &Path) -> io::Result<File> {
+    File::options().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
 }
 
 fn part(file: &mut File, start: u64, most: u64) -> io::Result<String> {
@@ -128,6 +136,21 @@ mod tests {
             assert_eq!(end, size);
         }
         assert_eq!(tail(Path::new("/nonexistent"), 7, 1), (String::new(), 7, false));
+    }
+
+    #[test]
+    fn what_is_no_file_gives_nothing_and_takes_no_time() {
+        for device in ["/dev/zero", "/dev/null"] {
+            for (offset, length) in [(0, 0), (0, 1 << 40), (-1000, 0), (5, 5)] {
+                assert_eq!(read(Path::new(device), offset, length), Ok(String::new()), "{device} {offset} {length}");
+            }
+            assert_eq!(tail(Path::new(device), 0, 1 << 40).0, "", "{device}");
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let fifo = directory.path().join("fifo");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert_eq!(read(&fifo, 0, 0), Err(Code::Failed.into()));
+        assert_eq!(tail(&fifo, 7, 100), (String::new(), 7, false));
     }
 
     #[test]

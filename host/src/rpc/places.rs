@@ -1,0 +1,203 @@
+//! The places of one namespace: how many of its calls that may block run at once, and what becomes of further ones.
+//!
+//! They wait, for that is all that a burst needs. But where no place becomes free because the calls that have them hang,
+//! the log says so once, and those who wait are told in the end.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use plugin_api::Fault;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+
+use crate::logger::Logger;
+
+/// How many there are.
+pub(super) const PLACES: usize = 32;
+
+/// How many calls may wait for one.
+const QUEUE: usize = 512;
+
+/// How long a call waits for a place.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    /// Before the log speaks of it.
+    notice: Duration,
+    /// From then on, before it fails.
+    rest: Duration,
+}
+
+const PATIENCE: Patience = Patience { notice: Duration::from_secs(5), rest: Duration::from_secs(25) };
+
+/// The places that calls of clients take.
+#[derive(Debug)]
+pub(super) struct Places {
+    namespace: String,
+    free: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    patience: Patience,
+    /// The log was told that none becomes free, and not yet that one did.
+    stuck: AtomicBool,
+    logger: Logger,
+}
+
+impl Places {
+    pub(super) fn new(namespace: &str, logger: Logger) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            free: Arc::new(Semaphore::new(PLACES)),
+            waiting: AtomicUsize::new(0),
+            patience: PATIENCE,
+            stuck: AtomicBool::new(false),
+            logger,
+        }
+    }
+
+    /// A place, given back when dropped. It is waited for, but not for ever and not by everybody.
+    pub(super) async fn take(&self) -> Result<OwnedSemaphorePermit, Fault> {
+        if let Ok(place) = self.free.clone().try_acquire_owned() {
+            self.note_free();
+            return Ok(place);
+        }
+        let _waiting = Waiting::begin(&self.waiting);
+        if self.waiting.load(Relaxed) > QUEUE {
+            self.note_stuck();
+            return Err(self.busy());
+        }
+        if let Ok(place) = timeout(self.patience.notice, self.next()).await {
+            return place;
+        }
+        self.note_stuck();
+        timeout(self.patience.rest, self.next()).await.unwrap_or_else(|_| Err(self.busy()))
+    }
+
+    async fn next(&self) -> Result<OwnedSemaphorePermit, Fault> {
+        self.free.clone().acquire_owned().await.map_err(|_| self.busy())
+    }
+
+    fn busy(&self) -> Fault {
+        let namespace = &self.namespace;
+        Fault::failed_with(format_args!("{namespace} is busy: {PLACES} calls of {namespace}.* have not ended yet"))
+    }
+
+    #[cold]
+    fn note_stuck(&self) {
+        if !self.stuck.swap(true, Relaxed) {
+            let namespace = &self.namespace;
+            self.logger.warn(format_args!(
+                "RPC interface '{namespace}' is stuck: {PLACES} calls of {namespace}.* are being worked on and do not \
+                 end; further ones wait, and fail after {} seconds",
+                (self.patience.notice + self.patience.rest).as_secs()
+            ));
+        }
+    }
+
+    fn note_free(&self) {
+        if self.stuck.load(Relaxed) && self.stuck.swap(false, Relaxed) {
+            self.logger.info(format_args!("RPC interface '{}' answers again", self.namespace));
+        }
+    }
+}
+
+/// One that waits.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parking_lot::Mutex;
+
+    use super::*;
+    use crate::logger::Level;
+
+    fn places(patience: Patience) -> (Arc<Places>, Arc<Mutex<Vec<String>>>) {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let log = lines.clone();
+        let logger = Logger::new(Level::Info, move |line| log.lock().push(line.message));
+        (Arc::new(Places { patience, ..Places::new("sick", logger) }), lines)
+    }
+
+    const SHORT: Patience = Patience { notice: Duration::from_millis(5), rest: Duration::from_millis(5) };
+
+    /// Longer than any test takes.
+    const LONG: Patience = Patience { notice: Duration::from_hours(1), rest: Duration::from_hours(1) };
+
+    async fn take_all(places: &Places) -> Vec<OwnedSemaphorePermit> {
+        let mut taken = Vec::new();
+        for _ in 0..PLACES {
+            taken.push(places.take().await.unwrap());
+        }
+        taken
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_calls_that_hang_is_told_and_so_is_the_log() {
+        let (places, lines) = places(SHORT);
+        let hanging = take_all(&places).await;
+        for _ in 0..2 {
+            let fault = places.take().await.unwrap_err();
+            assert_eq!(fault.text, "FAILED: sick is busy: 32 calls of sick.* have not ended yet");
+        }
+        assert_eq!(lines.lock().len(), 1, "said once: {:?}", lines.lock());
+        assert!(lines.lock()[0].starts_with("RPC interface 'sick' is stuck"), "{:?}", lines.lock());
+        drop(hanging);
+        for _ in 0..2 {
+            drop(places.take().await.unwrap());
+        }
+        assert_eq!(lines.lock()[1..], ["RPC interface 'sick' answers again"]);
+    }
+
+    #[tokio::test]
+    async fn a_burst_waits_and_is_no_news() {
+        let (places, lines) = places(LONG);
+        let mut taken = take_all(&places).await;
+        let waiting = tokio::spawn({
+            let places = places.clone();
+            async move { places.take().await.map(drop) }
+        });
+        while places.waiting.load(Relaxed) == 0 {
+            tokio::task::yield_now().await;
+        }
+        taken.pop();
+        assert_eq!(waiting.await.unwrap(), Ok(()));
+        assert!(lines.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_is_told_at_once() {
+        let (places, lines) = places(LONG);
+        let _hanging = take_all(&places).await;
+        let mut queue = tokio::task::JoinSet::new();
+        for _ in 0..QUEUE {
+            let places = places.clone();
+            queue.spawn(async move { places.take().await.map(drop) });
+        }
+        while places.waiting.load(Relaxed) < QUEUE {
+            tokio::task::yield_now().await;
+        }
+        assert!(places.take().await.is_err());
+        assert_eq!(lines.lock().len(), 1);
+        // Who gives up waiting makes room.
+        queue.shutdown().await;
+        assert_eq!(places.waiting.load(Relaxed), 0);
+    }
+}
