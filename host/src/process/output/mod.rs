@@ -41,7 +41,7 @@ use crate::{
     logger::{Line, Logger},
 };
 
-/// How many bytes of log lines and events may wait for their turn. What is past that is dropped and counted.
+/// How many bytes of log lines, and of events, may wait for their turn. What is past that is dropped and counted.
 const MOST_WAITING: usize = 8 * 1024 * 1024;
 /// What a line or an event costs besides its text.
 const OVERHEAD: usize = 64;
@@ -94,7 +94,10 @@ enum Command {
 #[derive(Default)]
 struct Queue {
     commands: VecDeque<Command>,
+    /// Bytes of lines.
     waiting: usize,
+    /// Bytes of events: lines, however many, crowd out none.
+    waiting_events: usize,
     dropped: u64,
     dropped_events: u64,
     /// The runs whose pipes are in `commands`.
@@ -124,26 +127,16 @@ impl Queue {
         std::mem::replace(self, Self { most_unread: self.most_unread, closed: self.closed, ..Self::default() })
     }
 
-    /// Takes room for a line or an event of that length, if there is any.
-    fn has_room(&mut self, len: usize) -> bool {
-        let waiting = self.waiting + len + OVERHEAD;
-        let has_room = waiting <= MOST_WAITING;
-        if has_room {
-            self.waiting = waiting;
-        }
-        has_room
-    }
-
     /// Whether to keep a command. While a disk does not answer, nothing may pile up: neither memory nor descriptors.
     fn admits(&mut self, command: &Command) -> bool {
         match command {
             Command::Line(line) => {
-                let has_room = self.has_room(line.message.len());
+                let has_room = takes_room(&mut self.waiting, line.message.len());
                 self.dropped += u64::from(!has_room);
                 has_room
             }
             Command::Publish(untold) => {
-                let has_room = self.has_room(untold.event.payload().len());
+                let has_room = takes_room(&mut self.waiting_events, untold.event.payload().len());
                 self.dropped_events += u64::from(!has_room);
                 has_room
             }
@@ -168,6 +161,16 @@ impl Queue {
             _ => true,
         }
     }
+}
+
+/// Takes room for a line or an event of that length among those that wait, if there is any. There is where none waits.
+fn takes_room(waiting: &mut usize, len: usize) -> bool {
+    let with_it = *waiting + len + OVERHEAD;
+    let has_room = *waiting == 0 || with_it <= MOST_WAITING;
+    if has_room {
+        *waiting = with_it;
+    }
+    has_room
 }
 
 impl Command {

@@ -200,6 +200,21 @@ fn what_happens_to_a_process_is_told_after_its_last_words() {
 }
 
 #[test]
+fn lines_that_wait_crowd_out_no_event() {
+    let setup = Setup::new(|_| {});
+    let mut events = setup.output.bus().subscribe();
+    let release = setup.hold();
+    let text = "x".repeat(1024 * 1024);
+    for _ in 0..20 {
+        setup.logger.info(&text);
+    }
+    setup.output.bus().publish(Event::RemoteCommunication { kind: String::new(), data: text.repeat(10) });
+    release.send(()).unwrap();
+    setup.output.flush(PATIENCE).unwrap();
+    assert_eq!(events.try_recv().unwrap().name(), "REMOTE_COMMUNICATION", "not even where it is large");
+}
+
+#[test]
 fn events_that_nobody_can_tell_are_dropped_and_counted() {
     let setup = Setup::new(|_| {});
     let _subscriber = setup.output.bus().subscribe();
