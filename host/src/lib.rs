@@ -24,4 +24,8 @@ pub mod server;
 pub mod daemon;
 pub mod server_options;
 
+pub mod check_config;
+
+pub mod pidproxy;
+
 pub mod ctl;

@@ -37,6 +37,7 @@ Options:
 -a/--minfds NUM -- file descriptors that must be available (minfds=)
 -t/--strip_ansi -- take ANSI escape sequences out of programs' logs (strip_ansi=true)
 --minprocs NUM -- processes that must be available (minprocs=)
+--check-config FORMAT -- print the resolved config, or all that is wrong in it, and end: text or json
 --profile_options OPTIONS -- not supported: there is no Python to profile
 
 An option stands above the key of [supervisord] that is named behind it.
@@ -50,6 +51,15 @@ pub enum Command {
     Help,
     /// `-v`: print [`version::SUPERVISOR`](crate::version::SUPERVISOR).
     Version,
+    /// `--check-config`: look at the config and start nothing.
+    Check {
+        /// `-c`.
+        configuration: Option<PathBuf>,
+        /// All that stands above the config.
+        overrides: Box<Overrides>,
+        /// How to print it.
+        format: Format,
+    },
     /// Supervise.
     Run {
         /// `-c`.
@@ -59,12 +69,33 @@ pub enum Command {
     },
 }
 
+/// How the outcome of `--check-config` is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+impl Format {
+    /// The format of that name. The error is in the words of a command line.
+    pub fn from_name(spelling: &str, name: &str) -> Result<Self, String> {
+        match name {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err(format!("invalid value for {spelling} '{name}': it is text or json")),
+        }
+    }
+}
+
 /// Where the options that are only the command line's stand among the known ones; those of [`Overrides`] follow.
-const OWN: [Known; 4] = [
+const OWN: [Known; 5] = [
     Known { short: Some('h'), long: Some("help"), takes_value: false },
     Known { short: Some('?'), long: None, takes_value: false },
     Known { short: Some('c'), long: Some("configuration"), takes_value: true },
     Known { short: Some('v'), long: Some("version"), takes_value: false },
+    Known { short: None, long: Some("check-config"), takes_value: true },
 ];
 
 impl Command {
@@ -82,6 +113,7 @@ impl Command {
             return Err(format!("positional arguments are not supported: [{}]", list.join(", ")));
         }
         let mut configuration = None;
+        let mut check = None;
         let mut overrides = Box::<Overrides>::default();
         for option in given {
             match option.index {
@@ -91,28 +123,36 @@ impl Command {
                 }
                 2 => configuration = Some(option.value.into()),
                 3 => return Ok(Self::Version),
+                4 => check = Some(Format::from_name(&option.spelling, &option.value)?),
                 index => {
                     let value = known[index].takes_value.then_some(option.value.as_str());
                     overrides.set(&option.spelling, value)?;
                 }
             }
         }
-        Ok(Self::Run { configuration, overrides })
+        Ok(match check {
+            Some(format) => Self::Check { configuration, overrides, format },
+            None => Self::Run { configuration, overrides },
+        })
     }
 }
 
 /// Loads the config that the command line names, or that is found where Supervisor looks. The error names all mistakes
 /// and their places.
 pub fn load(configuration: Option<PathBuf>, overrides: &Overrides) -> Result<Config, String> {
-    let file = if let Some(file) = configuration {
-        file
-    } else {
-        if nix::unistd::getuid().is_root() {
-            complain(format_args!("UserWarning: {SEARCHING_AS_ROOT}"));
-        }
-        Config::find().map_err(|error| error.to_string())?
-    };
+    let file = find(configuration)?;
     Config::load(&file, overrides).map_err(|errors| errors.report().trim_end().to_owned())
+}
+
+/// The config file that the command line names, or that is found where Supervisor looks.
+pub(crate) fn find(configuration: Option<PathBuf>) -> Result<PathBuf, String> {
+    if let Some(file) = configuration {
+        return Ok(file);
+    }
+    if nix::unistd::getuid().is_root() {
+        complain(format_args!("UserWarning: {SEARCHING_AS_ROOT}"));
+    }
+    Config::find().map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! `supervisord`: starts programs and keeps them running.
 
-use std::{io::Write as _, process::ExitCode, sync::Arc, time::Duration};
+use std::{io::Write as _, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use supervisor_host::{
+    check_config,
     config::{Config, Logfile, Overrides, Supervisord},
     daemon::{self, Birth, Pidfile, Restart},
     logger::Logger,
@@ -12,7 +13,7 @@ use supervisor_host::{
     },
     rpc::Registry,
     server::{Limits, Listeners, log_files},
-    server_options::{self, Command, HELP},
+    server_options::{self, Command, Format, HELP},
     supervisor::{Outcome, Supervisor},
     text::complain::complain,
     version,
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
             print(&format!("{}\n", version::SUPERVISOR));
             Ok(())
         }
+        Ok(Command::Check { configuration, overrides, format }) => return check(configuration, &overrides, format),
         Ok(Command::Run { configuration, overrides }) => {
             server_options::load(configuration, &overrides).and_then(|config| run(config, *overrides))
         }
@@ -51,6 +53,15 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn check(configuration: Option<PathBuf>, overrides: &Overrides, format: Format) -> ExitCode {
+    let report = check_config::check(configuration, overrides, format);
+    print(&report.stdout);
+    if !report.stderr.is_empty() {
+        complain(report.stderr);
+    }
+    if report.is_good { ExitCode::SUCCESS } else { ExitCode::from(2) }
 }
 
 fn print(text: &str) {

@@ -4,15 +4,16 @@
 
 mod accounts;
 mod added;
+mod check;
 mod client;
 pub mod datatypes;
 mod error;
 mod eventlistener;
 mod expand;
+mod fcgi_program;
 mod find;
 mod include;
 mod ini;
-mod listeners;
 mod options;
 mod overrides;
 mod paths;
@@ -20,6 +21,8 @@ mod plugins;
 mod programs;
 mod reader;
 mod resolve;
+mod resolved;
+mod sample;
 mod sections;
 mod servers;
 mod supervisord;
@@ -27,7 +30,6 @@ mod supervisord;
 mod testing;
 mod toml;
 mod unknown;
-mod unsupported;
 
 use std::{
     net::SocketAddr,
@@ -35,10 +37,12 @@ use std::{
     sync::Arc,
 };
 
+pub use check::Checked;
 pub use client::ClientOverrides;
 pub use error::{ConfigError, ConfigErrors, Place};
 pub use find::{NotFound, SEARCHING_AS_ROOT};
 pub use overrides::{CommandLineOption, Overrides};
+pub use sample::SAMPLE;
 
 pub use plugin_api::Level;
 use plugin_api::abi::Member;
@@ -210,7 +214,8 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
-/// A process group: from `[program:x]` or `[eventlistener:x]` (one of its own name), or from `[group:x]`.
+/// A process group: from `[program:x]`, `[eventlistener:x]` or `[fcgi-program:x]` (one of its own name), or from
+/// `[group:x]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
     /// Its name.
@@ -230,6 +235,66 @@ pub enum GroupKind {
     Programs,
     /// `[eventlistener:x]`: a pool whose processes are sent events.
     EventListener(EventListenerPool),
+    /// `[fcgi-program:x]`: its processes share a listening socket.
+    Fcgi(FcgiSocket),
+}
+
+/// What `[fcgi-program:x]` has besides the keys of a program. Its `Display` is its URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FcgiSocket {
+    /// `socket`, `socket_owner` and `socket_mode`.
+    pub address: FcgiAddress,
+    /// `socket_backlog`: how many connections may wait; as many as the system allows where `None`.
+    pub backlog: Option<i32>,
+}
+
+/// Where processes of `[fcgi-program:x]` are reached.
+#[derive(Clone, Debug)]
+pub enum FcgiAddress {
+    /// `unix:///path`.
+    Unix {
+        /// The socket file, absolute.
+        file: PathBuf,
+        /// Its owner and group, unchanged where `None`.
+        owner: Option<(u32, Option<u32>)>,
+        /// Its mode.
+        mode: u32,
+    },
+    /// `tcp://host:port`.
+    Tcp {
+        /// As the config gives it, in lower case.
+        host: String,
+        /// TCP port.
+        port: u16,
+        /// What to bind; the first that works.
+        addresses: Vec<SocketAddr>,
+    },
+}
+
+/// By what the config says: the addresses of a host may come in another order each time.
+impl PartialEq for FcgiAddress {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Unix { file, owner, mode }, Self::Unix { file: file2, owner: owner2, mode: mode2 }) => {
+                (file, owner, mode) == (file2, owner2, mode2)
+            }
+            (Self::Tcp { host, port, .. }, Self::Tcp { host: host2, port: port2, .. }) => {
+                (host, port) == (host2, port2)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Eq for FcgiAddress {}
+
+impl std::fmt::Display for FcgiSocket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.address {
+            FcgiAddress::Unix { file, .. } => write!(f, "unix://{}", file.display()),
+            FcgiAddress::Tcp { host, port, .. } => write!(f, "tcp://{host}:{port}"),
+        }
+    }
 }
 
 /// What `[eventlistener:x]` has besides the keys of a program.
@@ -287,6 +352,30 @@ pub struct Process {
     pub environment: Vec<(String, String)>,
     /// `SUPERVISOR_SERVER_URL` for this process; `None` is AUTO, an empty one is no variable at all.
     pub serverurl: Option<String>,
+    /// How its section came to make it.
+    pub numbering: Numbering,
+}
+
+/// `numprocs` and `numprocs_start` of the section that a process comes from. All are equal: a process is not another
+/// one because its section makes more of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Numbering {
+    /// How many processes the section makes.
+    pub numprocs: i64,
+    /// The number of the first.
+    pub numprocs_start: i64,
+}
+
+impl Default for Numbering {
+    fn default() -> Self {
+        Self { numprocs: 1, numprocs_start: 0 }
+    }
+}
+
+impl PartialEq for Numbering {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 /// `stdout_*` or `stderr_*` of a program.

@@ -28,7 +28,7 @@ pub(super) struct Takes {
     pub(super) only_strings: bool,
 }
 
-/// Makes a module of constants named as the keys are, and `KEYS` with all names.
+/// Makes a module of constants named as the keys are, `KEYS` with all names, and `DEFAULTS` with the defaults too.
 macro_rules! options {
     ($(#[$doc:meta])* $section:ident { $($key:ident: $type:ty = $convert:ident $(or $default:literal)?;)* }) => {
         $(#[$doc])*
@@ -42,6 +42,8 @@ macro_rules! options {
                 takes: takes::$convert,
             };)*
             pub(in crate::config) const KEYS: &[&str] = &[$(stringify!($key)),*];
+            #[cfg(test)]
+            pub(in crate::config) const DEFAULTS: &[(&str, Option<&str>)] = &[$((stringify!($key), $key.default)),*];
         }
     };
     (@default) => { None };

@@ -3,16 +3,15 @@
 use std::{cell::RefCell, collections::BTreeMap, ops::Range, sync::Arc};
 
 use super::{
-    Group, GroupKind, Level, Logfile, Message, Output, Process,
+    Group, GroupKind, Level, Logfile, Message, Numbering, Output, Process,
     datatypes::process_or_group_name,
     error::Collector,
     eventlistener,
     expand::Names,
-    listeners,
+    fcgi_program,
     options::{Opt, group as of_group, program as options},
     reader::Reader,
     sections::{Section, Sections},
-    unsupported,
 };
 
 /// More processes than this of one program are taken for a slip.
@@ -52,7 +51,7 @@ impl<'a> Programs<'a> {
         }
         let left = self.sections.with_prefix("fcgi-program:").filter(|(_, section)| !taken.contains(&&*section.name));
         for (name, section) in left {
-            listeners::fcgi_program(self, name, section);
+            groups.extend(fcgi_program::fcgi_program(self, name, section));
         }
         groups.sort_by(|a, b| (a.priority, &a.name).cmp(&(b.priority, &b.name)));
         for pair in groups.windows(2).filter(|pair| pair[0].name == pair[1].name) {
@@ -79,9 +78,8 @@ impl<'a> Programs<'a> {
         for program in programs {
             let of_program = self.sections.get(&format!("program:{program}"));
             let of_fcgi = self.sections.get(&format!("fcgi-program:{program}"));
-            let (program, is_fcgi) = match (of_program, of_fcgi) {
-                (Some(program), None) => (program, false),
-                (None, Some(program)) => (program, true),
+            let program = match (of_program, of_fcgi) {
+                (Some(program), None) | (None, Some(program)) => program,
                 (None, None) => {
                     let message = format!("[{}] names unknown program or fcgi-program {program}", section.name);
                     reader.fail(of_group::programs.key, message);
@@ -96,9 +94,6 @@ impl<'a> Programs<'a> {
             };
             taken.push(&program.name);
             processes.extend(self.processes(program, &name));
-            if is_fcgi {
-                unsupported::section(&self.reader(program));
-            }
         }
         Some(self.assemble(name, priority, GroupKind::Programs, processes))
     }
@@ -282,6 +277,7 @@ fn template(reader: &Reader<'_>) -> Option<(Process, Range<i64>)> {
         redirect_stderr,
         environment: Vec::new(),
         serverurl,
+        numbering: Numbering { numprocs, numprocs_start },
     };
     Some((template, numprocs_start..numprocs_start.saturating_add(numprocs)))
 }
@@ -377,6 +373,7 @@ mod tests {
             redirect_stderr: false,
             environment: vec![],
             serverurl: None,
+            numbering: Numbering::default(),
         };
         assert_eq!(program(""), expected);
     }

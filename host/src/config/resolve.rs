@@ -47,6 +47,16 @@ impl Config {
 
 /// [`Config::load`] with surroundings that a test can choose.
 pub(super) fn load(path: &Path, overrides: &Overrides, surroundings: Surroundings) -> Result<Config, ConfigErrors> {
+    let (config, errors) = resolve(path, overrides, surroundings)?;
+    errors.map(|()| config)
+}
+
+/// A config as far as it could be resolved, with what is wrong in it. The error is what hides all else.
+pub(super) fn resolve(
+    path: &Path,
+    overrides: &Overrides,
+    surroundings: Surroundings,
+) -> Result<(Config, Result<(), ConfigErrors>), ConfigErrors> {
     let given = path.to_string_lossy();
     let file = absolute(&given);
     let here = dirname(&file);
@@ -94,7 +104,7 @@ pub(super) fn load(path: &Path, overrides: &Overrides, surroundings: Surrounding
     in_order(&mut messages);
     let config =
         Config { file: (&file).into(), here: here.into(), supervisord, servers, groups, rpcinterfaces, messages };
-    errors.finish(config)
+    Ok((config, errors.finish(())))
 }
 
 /// The error of a file without its main section.

@@ -98,7 +98,7 @@ fn credentials(reader: &Reader<'_>, username: Option<String>, password: Option<S
 }
 
 /// Where to bind. IPv4 first: it is all that Supervisor knows.
-fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
+pub(super) fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
     if host.is_empty() {
         return Ok(vec![SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))]);
     }

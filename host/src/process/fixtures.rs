@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use crate::config::{AutoRestart, Group, GroupKind, Level, Logfile, Output, Process, Supervisord};
+use crate::config::{AutoRestart, Group, GroupKind, Level, Logfile, Numbering, Output, Process, Supervisord};
 
 /// `[supervisord]` with everything below `dir`, in the background as far as logs go.
 pub(crate) fn supervisord(dir: &Path) -> Supervisord {
@@ -61,6 +61,7 @@ pub(crate) fn process(name: &str) -> Process {
         redirect_stderr: false,
         environment: Vec::new(),
         serverurl: None,
+        numbering: Numbering::default(),
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod command;
 pub mod event_listener;
 pub mod event_pool;
+pub mod fcgi;
 pub mod launch;
 pub mod output;
 pub mod reap;

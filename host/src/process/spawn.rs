@@ -17,7 +17,7 @@
 use std::{
     ffi::{CStr, CString},
     fmt::{self, Write as _},
-    os::fd::{AsRawFd as _, OwnedFd, RawFd},
+    os::fd::{AsRawFd as _, BorrowedFd, OwnedFd, RawFd},
     ptr,
 };
 
@@ -86,10 +86,10 @@ impl Pipes {
     }
 }
 
-/// Starts the process.
+/// Starts the process. Its stdin is `stdin` where that is given, and then what is sent to the pipe reaches nobody.
 ///
 /// To be called on one thread only, the one that reaps.
-pub fn spawn(launch: &Launch, command: &Command) -> Result<Spawned, SpawnError> {
+pub fn spawn(launch: &Launch, command: &Command, stdin: Option<BorrowedFd<'_>>) -> Result<Spawned, SpawnError> {
     let name = &launch.name;
     let cannot_exec = |_| format!("can't parse command '{}': embedded null byte", command.argv.join(" "));
     let file = CString::new(command.file.as_str()).map_err(cannot_exec)?;
@@ -109,7 +109,7 @@ pub fn spawn(launch: &Launch, command: &Command) -> Result<Spawned, SpawnError> 
         argv: &argv,
         environment: &environment,
         launch,
-        stdin: pipes.child_stdin.as_raw_fd(),
+        stdin: stdin.map_or(pipes.child_stdin.as_raw_fd(), |stdin| stdin.as_raw_fd()),
         stdout: pipes.child_stdout.as_raw_fd(),
         stderr: pipes.stderr.as_ref().map_or(pipes.child_stdout.as_raw_fd(), |(_, fd)| fd.as_raw_fd()),
     };
@@ -320,7 +320,7 @@ mod tests {
         // SAFETY: the handler only touches a variable of the thread that forks.
         unsafe { libc::pthread_atfork(Some(before_fork), None, None) };
         let launch = Launch::new(&fixtures::process("cat"), "cat", &fixtures::supervisord(Path::new("/tmp")), &[]);
-        let child = spawn(&launch, &launch.command().unwrap()).unwrap();
+        let child = spawn(&launch, &launch.command().unwrap(), None).unwrap();
         assert_eq!(HANDLED.get(), 0);
         let Spawned { pid, stdin, .. } = child;
         drop(stdin);

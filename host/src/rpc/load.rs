@@ -16,12 +16,14 @@ use crate::{
     config::{Config, ConfigError, Library, PluginSection},
     events::EventType,
     logger::Logger,
-    plugin::{self, LibraryInfo, PluginError, SearchPath},
+    plugin::{self, Factory, LibraryInfo, PluginError, SearchPath},
     supervisor::Supervisor,
 };
 
 /// What stands after the colon for Supervisor's own interface.
 const MAIN: &str = "make_main_rpcinterface";
+/// The namespace of what every supervisord has.
+const RESERVED: &str = "system";
 
 /// The namespace under which plugins find Supervisor's own interface, whatever the config says.
 const SUPERVISOR: &str = "supervisor";
@@ -74,7 +76,7 @@ impl Registry {
         let mut loaded = Vec::new();
         for section in &config.rpcinterfaces {
             let PluginSection { name, place, factory, .. } = section;
-            if name == "system" {
+            if name == RESERVED {
                 return Err(BuildError::Reserved(place.clone()));
             }
             let (object, origin) = if factory.library == Library::BuiltIn {
@@ -105,7 +107,20 @@ impl Registry {
     }
 }
 
+/// Finds what would make the interface of a section, and makes nothing.
+pub fn look_up(section: &PluginSection, search: &SearchPath) -> Result<(), BuildError> {
+    if section.name == RESERVED {
+        return Err(BuildError::Reserved(section.place.clone()));
+    }
+    if section.factory.library == Library::BuiltIn { check_built_in(section) } else { find(section, search).map(drop) }
+}
+
 fn built_in(section: &PluginSection, supervisor: &Supervisor) -> Result<NamespaceObject, BuildError> {
+    check_built_in(section)?;
+    Ok(namespace(Arc::new(SupervisorInterface::new(supervisor.clone()))))
+}
+
+fn check_built_in(section: &PluginSection) -> Result<(), BuildError> {
     let PluginSection { name, place, factory, options } = section;
     if factory.factory != MAIN {
         return Err(BuildError::NotBuiltIn { spec: factory.text.clone(), place: place.clone() });
@@ -118,7 +133,12 @@ fn built_in(section: &PluginSection, supervisor: &Supervisor) -> Result<Namespac
             fault: Fault::bad_arguments_with(format_args!("it takes no options, and has '{}'", option.name)),
         });
     }
-    Ok(namespace(Arc::new(SupervisorInterface::new(supervisor.clone()))))
+    Ok(())
+}
+
+fn find(section: &PluginSection, search: &SearchPath) -> Result<Factory, BuildError> {
+    plugin::load(&section.factory, "rpcinterface", search)
+        .map_err(|error| BuildError::Plugin { place: section.place.clone(), error: error.into() })
 }
 
 fn load(
@@ -129,8 +149,7 @@ fn load(
     logger: &Logger,
 ) -> Result<(NamespaceObject, LibraryInfo, Vec<String>), BuildError> {
     let PluginSection { name, place, factory: spec, options } = section;
-    let factory = plugin::load(spec, "rpcinterface", search)
-        .map_err(|error| BuildError::Plugin { place: place.clone(), error: error.into() })?;
+    let factory = find(section, search)?;
     let refused =
         |fault| BuildError::Refused { name: name.clone(), place: place.clone(), factory: spec.text.clone(), fault };
     let events: Vec<String> = factory

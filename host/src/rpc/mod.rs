@@ -16,5 +16,5 @@ mod tally;
 mod workers;
 
 pub use guest::Farewell;
-pub use load::BuildError;
+pub use load::{BuildError, look_up};
 pub use registry::{Origin, Registry};

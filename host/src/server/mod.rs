@@ -1,4 +1,4 @@
-//! The HTTP servers: XML-RPC and logs as they grow, over TCP and unix sockets.
+//! The HTTP servers: XML-RPC, logs as they grow, and pages for a browser, over TCP and unix sockets.
 //!
 //! The sockets are bound first, by [`Listeners`]; then one thread, named `server`, serves them all with one runtime. It
 //! may hang without harm to the rest of supervisord: nobody waits for it, except for a moment at the end.
@@ -26,6 +26,7 @@ mod memory;
 mod route;
 mod rpc2;
 mod watch;
+mod web;
 
 use std::{
     io,

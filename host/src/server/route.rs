@@ -18,6 +18,7 @@ use super::{
     logtail::{self, Log},
     rpc2,
     watch::Phase,
+    web,
 };
 use crate::text::percent::decoded;
 
@@ -38,8 +39,9 @@ pub(super) async fn answer(
                 }
                 (Route::Logtail, &Method::GET) => logtail::answer(&endpoint.server, Log::of_path(&path)).await,
                 (Route::MainLogtail, &Method::GET) => logtail::answer(&endpoint.server, Some(Log::Main)).await,
-                (Route::Web, &Method::POST)
-                | (Route::Web | Route::Static | Route::Elsewhere, &Method::GET | &Method::HEAD) => {
+                (Route::Web, &Method::GET | &Method::POST) => web::page(&endpoint, &path, &head, body).await,
+                (Route::Static, &Method::GET | &Method::HEAD) => web::file(&path, &head.headers),
+                (Route::Web | Route::Elsewhere, &Method::GET | &Method::HEAD) => {
                     rpc2::refuse(&endpoint, &head.headers, body, StatusCode::NOT_FOUND).await
                 }
                 _ => rpc2::refuse(&endpoint, &head.headers, body, StatusCode::BAD_REQUEST).await,

@@ -198,6 +198,7 @@ impl Inner {
             // First, so that its last words stand in the log before the line about its end.
             self.output.child_exited(process.run);
             process.stdin = None;
+            process.listening = None;
             process.stopped = Some(SystemTime::now());
         }
         drop(state);

@@ -15,7 +15,9 @@ use super::drive::Refused;
 use crate::{
     config::{self, Config, GroupKind},
     events::Channel,
+    logger::Logger,
     process::{
+        fcgi::{Listening, SharedSocket},
         launch::Launch,
         output::{Target, auto},
         state::{Machine, Time},
@@ -54,6 +56,10 @@ pub(super) struct Process {
     /// Names the present run to the output thread.
     pub(super) run: u64,
     pub(super) stdin: Option<Arc<Stdin>>,
+    /// The socket that it shares with its group, if that is one of `[fcgi-program:x]`.
+    pub(super) socket: Option<Arc<SharedSocket>>,
+    /// That socket, kept open while it runs.
+    pub(super) listening: Option<Arc<Listening>>,
     /// Who asked for the start that goes on. Answered when it was spawned, or could not be.
     pub(super) starter: Option<oneshot::Sender<Result<Status, Refused>>>,
     /// The wall clock is for people only; decisions use the machine's monotonic time.
@@ -95,6 +101,8 @@ impl Process {
             stderr,
             run: 0,
             stdin: None,
+            socket: None,
+            listening: None,
             starter: None,
             started: None,
             stopped: None,
@@ -134,6 +142,7 @@ pub(super) struct NewGroup {
     pub(super) config: Arc<config::Group>,
     processes: Vec<Process>,
     made: Vec<PathBuf>,
+    socket: Option<Arc<SharedSocket>>,
 }
 
 impl Drop for NewGroup {
@@ -151,11 +160,22 @@ impl NewGroup {
         supervisord: &config::Supervisord,
         environment: &[(OsString, OsString)],
     ) -> io::Result<Self> {
-        let mut new = Self { config: Arc::clone(config), processes: Vec::new(), made: Vec::new() };
+        let mut new = Self { config: Arc::clone(config), processes: Vec::new(), made: Vec::new(), socket: None };
+        let socket = match &config.kind {
+            GroupKind::Fcgi(socket) => Some(Arc::new(SharedSocket::new(socket.clone()))),
+            GroupKind::Programs | GroupKind::EventListener(_) => None,
+        };
         for process in &config.processes {
-            new.processes.push(Process::new(process, config, supervisord, environment, &mut new.made)?);
+            let process = Process::new(process, config, supervisord, environment, &mut new.made)?;
+            new.processes.push(Process { socket: socket.clone(), ..process });
         }
+        new.socket = socket;
         Ok(new)
+    }
+
+    /// Opens the group's socket, if it has one, and closes it again: to fail early where it cannot be had.
+    pub(super) fn try_socket(&self, logger: &Logger) -> io::Result<()> {
+        self.socket.as_ref().map_or(Ok(()), |socket| socket.try_open(logger).map_err(io::Error::other))
     }
 }
 
@@ -318,13 +338,14 @@ impl State {
 }
 
 /// Makes every group of a config.
-pub(super) fn all(config: &Config, environment: &[(OsString, OsString)]) -> io::Result<State> {
+pub(super) fn all(config: &Config, environment: &[(OsString, OsString)], logger: &Logger) -> io::Result<State> {
     let mut state = State::default();
     for group in &config.groups {
         let mut new = NewGroup::new(group, &config.supervisord, environment).map_err(|error| {
             let dir: &Path = &config.supervisord.childlogdir;
             io::Error::new(error.kind(), format!("could not make a log file in {}: {error}", dir.display()))
         })?;
+        new.try_socket(logger)?;
         state.add(&mut new);
     }
     Ok(state)

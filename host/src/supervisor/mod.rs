@@ -173,7 +173,7 @@ impl Supervisor {
         look: Look,
     ) -> io::Result<Self> {
         let environment: Vec<_> = std::env::vars_os().collect();
-        let groups = groups::all(&config, &environment)?;
+        let groups = groups::all(&config, &environment, &logger)?;
         let extensions = Arc::default();
         for group in &groups.groups {
             listeners::added(&group.config, &output, &extensions);
@@ -307,6 +307,7 @@ impl Supervisor {
         }
         self.0.extensions.prepare(group).map_err(io::Error::other)?;
         let mut new = NewGroup::new(group, &self.config().supervisord, &self.0.environment)?;
+        new.try_socket(&self.0.logger)?;
         let complaint = {
             let mut state = self.0.groups.lock();
             // Said once, not again with each group that follows.

@@ -4,7 +4,7 @@
 //! tells everybody. So other threads are woken once for each turn and not for each process, and they sleep while this
 //! one forks: who writes to memory that a fork has just shared pays for a copy of it.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{os::fd::AsFd as _, sync::Arc, time::SystemTime};
 
 use super::{
     Inner,
@@ -12,6 +12,7 @@ use super::{
     lookup::{Found, Round},
 };
 use crate::process::{
+    fcgi::{Listening, SharedSocket},
     launch::Launch,
     output::ChildOutput,
     spawn::{SpawnError, Spawned, spawn},
@@ -20,6 +21,9 @@ use crate::process::{
 
 /// How many processes are spawned before signals and deaths are looked at again.
 const SPAWNS_PER_TURN: usize = 16;
+
+/// A process that has come to life, with the socket that it shares with its group, if it does.
+type Alive = (Spawned, Option<Arc<Listening>>);
 
 /// What waits for its turn.
 #[derive(Default)]
@@ -51,7 +55,8 @@ impl Inner {
     pub(super) fn spawn_all(&self) {
         let ToSpawn { wanted, mut found } = std::mem::take(&mut *self.to_spawn.lock());
         if !wanted.is_empty() {
-            let round = self.lookups.find(wanted.into_iter().filter_map(|id| Some((id, self.awaited(id)?))).collect());
+            let round =
+                self.lookups.find(wanted.into_iter().filter_map(|id| Some((id, self.awaited(id)?.0))).collect());
             let Round { found: soon, hindered } = round;
             found.extend(soon);
             for id in hindered {
@@ -59,7 +64,7 @@ impl Inner {
                 self.step(id, Input::SpawnHindered(why.to_owned()));
             }
         }
-        let mut spawned: Vec<(ProcessId, Result<Spawned, SpawnError>)> = Vec::with_capacity(found.len());
+        let mut spawned: Vec<(ProcessId, Result<Alive, SpawnError>)> = Vec::with_capacity(found.len());
         for (id, found) in found {
             // What was found late may have been found once more.
             if spawned.iter().all(|(other, _)| *other != id)
@@ -70,8 +75,11 @@ impl Inner {
         }
         for (id, result) in spawned {
             let input = match result {
-                Ok(spawned) => match self.groups.lock().processes.get_mut(&id) {
-                    Some(process) => self.spawned(process, spawned),
+                Ok((spawned, listening)) => match self.groups.lock().processes.get_mut(&id) {
+                    Some(process) => {
+                        process.listening = listening;
+                        self.spawned(process, spawned)
+                    }
                     // The group of a process that is starting is not removed.
                     None => continue,
                 },
@@ -84,20 +92,26 @@ impl Inner {
 
     /// How to start a process, if it is still to be started. It may have been stopped meanwhile, and started again, and
     /// be up already.
-    fn awaited(&self, id: ProcessId) -> Option<Arc<Launch>> {
+    fn awaited(&self, id: ProcessId) -> Option<(Arc<Launch>, Option<Arc<SharedSocket>>)> {
         let state = self.groups.lock();
         let process = state.processes.get(&id).filter(|process| process.machine.awaits_spawn())?;
-        (!self.is_stopping()).then(|| Arc::clone(&process.launch))
+        (!self.is_stopping()).then(|| (Arc::clone(&process.launch), process.socket.clone()))
     }
 
     /// Nobody waits for a fork: the lock is open.
-    fn spawn(&self, id: ProcessId, found: Found) -> Option<Result<Spawned, SpawnError>> {
-        let launch = self.awaited(id)?;
+    fn spawn(&self, id: ProcessId, found: Found) -> Option<Result<Alive, SpawnError>> {
+        let (launch, socket) = self.awaited(id)?;
         let command = match found {
             Ok(command) => command,
             Err(error) => return Some(Err(error.to_string().into())),
         };
-        Some(self.reserve.lock().with(|| spawn(&launch, &command), |error| error.no_descriptors))
+        let listening = match socket.map(|socket| socket.open(&self.logger)).transpose() {
+            Ok(listening) => listening,
+            Err(error) => return Some(Err(error.into())),
+        };
+        let stdin = listening.as_ref().map(|listening| listening.as_fd());
+        let spawned = self.reserve.lock().with(|| spawn(&launch, &command, stdin), |error| error.no_descriptors);
+        Some(spawned.map(|spawned| (spawned, listening)))
     }
 
     fn spawned(&self, process: &mut Process, spawned: Spawned) -> Input {

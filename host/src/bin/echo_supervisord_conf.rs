@@ -1,0 +1,19 @@
+//! `echo_supervisord_conf`: prints a configuration to start from.
+
+use std::{
+    io::{ErrorKind, Write as _},
+    process::ExitCode,
+};
+
+use supervisor_host::{config::SAMPLE, text::complain::complain};
+
+fn main() -> ExitCode {
+    match std::io::stdout().write_all(SAMPLE.as_bytes()) {
+        // A reader that has gone has read enough.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            complain(format_args!("echo_supervisord_conf: {error}"));
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}

@@ -1,0 +1,48 @@
+//! A config that is looked at and not run: all that can be said of it, right or wrong.
+
+use std::path::Path;
+
+use super::{ClientConfig, ClientOverrides, Config, ConfigError, Message, Overrides, include, resolve};
+
+/// What a config file says, with everything that is wrong in it.
+#[derive(Debug, Default)]
+pub struct Checked {
+    /// What supervisord takes from it, as far as it could be resolved; `None` where the file could not be read at all.
+    pub config: Option<Config>,
+    /// What supervisorctl takes from it; `None` where the file has no `[supervisorctl]`, which supervisord can do without,
+    /// or a wrong one.
+    pub client: Option<ClientConfig>,
+    /// What is wrong, in the order in which supervisord would have met it.
+    pub errors: Vec<ConfigError>,
+    /// What is worth saying all the same, each once.
+    pub messages: Vec<Message>,
+}
+
+impl Checked {
+    /// Reads the config file at `path` and its includes for supervisord, with its command line, and for supervisorctl.
+    pub fn load(path: &Path, overrides: &Overrides) -> Self {
+        let mut checked = Self::default();
+        match resolve::resolve(path, overrides, resolve::Surroundings::of_this_process()) {
+            Ok((config, errors)) => {
+                checked.errors.extend(errors.err().iter().flatten().cloned());
+                checked.messages.clone_from(&config.messages);
+                checked.config = Some(config);
+            }
+            Err(errors) => checked.errors.extend(errors.iter().cloned()),
+        }
+        let has_client_section =
+            include::read_main(&path.to_string_lossy()).is_ok_and(|sections| sections.get("supervisorctl").is_some());
+        if has_client_section {
+            match ClientConfig::load(Some(path), &ClientOverrides::default()) {
+                Ok(client) => {
+                    let said = |message: &Message| checked.messages.contains(message);
+                    let new: Vec<_> = client.messages.iter().filter(|message| !said(message)).cloned().collect();
+                    checked.messages.extend(new);
+                    checked.client = Some(client);
+                }
+                Err(errors) => checked.errors.extend(errors.iter().cloned()),
+            }
+        }
+        checked
+    }
+}

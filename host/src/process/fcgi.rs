@@ -1,0 +1,204 @@
+//! The listening socket that the processes of `[fcgi-program:x]` share: opened for the first that runs, closed after the
+//! last.
+//!
+//! Everything here is local and does not wait: names of hosts were looked up when the config was read.
+
+use std::{
+    fs, io,
+    net::{SocketAddr, TcpListener},
+    os::{
+        fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd},
+        unix::fs::{FileTypeExt as _, PermissionsExt as _, chown},
+    },
+    path::Path,
+    sync::{Arc, Weak},
+};
+
+use nix::{
+    errno::Errno,
+    sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, listen, socket},
+};
+use parking_lot::Mutex;
+
+use crate::{
+    config::{FcgiAddress, FcgiSocket},
+    logger::Logger,
+};
+
+/// The socket of a group, open or not.
+#[derive(Debug)]
+pub struct SharedSocket {
+    config: FcgiSocket,
+    open: Mutex<Weak<Listening>>,
+}
+
+/// The open socket. Whoever runs keeps it; it is closed when the last one lets it go.
+#[derive(Debug)]
+pub struct Listening {
+    socket: OwnedFd,
+    url: String,
+    logger: Logger,
+}
+
+impl SharedSocket {
+    /// That of a group; not open yet.
+    pub fn new(config: FcgiSocket) -> Self {
+        Self { config, open: Mutex::default() }
+    }
+
+    /// The socket, opened if nobody has it. The error is Supervisor's text.
+    pub fn open(&self, logger: &Logger) -> Result<Arc<Listening>, String> {
+        let mut open = self.open.lock();
+        if let Some(listening) = open.upgrade() {
+            return Ok(listening);
+        }
+        let url = self.config.to_string();
+        logger.info(format_args!("Creating socket {url}"));
+        let socket =
+            listen_on(&self.config).map_err(|error| format!("Could not create FastCGI socket {url}: {error}"))?;
+        let listening = Arc::new(Listening { socket, url, logger: logger.clone() });
+        *open = Arc::downgrade(&listening);
+        Ok(listening)
+    }
+
+    /// Opens and closes it, to fail early where it cannot be had. Where somebody listens already it is left alone: that
+    /// may be another supervisord of the same config, which this one is about to find out. If it does not, the first
+    /// process takes the place of what an earlier one has left behind.
+    pub fn try_open(&self, logger: &Logger) -> Result<(), String> {
+        match &self.config.address {
+            FcgiAddress::Unix { file, .. } if is_live(file) => Ok(()),
+            _ => self.open(logger).map(drop),
+        }
+    }
+}
+
+/// Whether somebody listens there. Does not wait.
+fn is_live(file: &Path) -> bool {
+    let connected = || {
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+        connect(socket.as_raw_fd(), &UnixAddr::new(file)?)
+    };
+    // With as many in its queue as it can have it is busy, and there.
+    matches!(connected(), Ok(()) | Err(Errno::EAGAIN))
+}
+
+impl AsFd for Listening {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        // The file of a socket stays, as Supervisor leaves it: the next one takes its place.
+        self.logger.info(format_args!("Closing socket {}", self.url));
+    }
+}
+
+fn listen_on(config: &FcgiSocket) -> io::Result<OwnedFd> {
+    let socket = match &config.address {
+        FcgiAddress::Unix { file, owner, mode } => unix(file, *owner, *mode)?,
+        FcgiAddress::Tcp { addresses, .. } => inet(addresses)?,
+    };
+    let backlog = config.backlog.map_or(Ok(Backlog::MAXALLOWABLE), |backlog| {
+        // The kernel cuts what is above its own limit; nix refuses it.
+        Backlog::new(backlog).or(Ok::<_, nix::Error>(Backlog::MAXCONN))
+    })?;
+    listen(&socket, backlog)?;
+    Ok(socket)
+}
+
+/// Nobody can connect before it listens, and then its file has its owner and mode.
+fn unix(file: &Path, owner: Option<(u32, Option<u32>)>, mode: u32) -> io::Result<OwnedFd> {
+    let address = UnixAddr::new(file)?;
+    // Only a socket is in the way of nothing: any other file is somebody's.
+    if fs::symlink_metadata(file).is_ok_and(|found| found.file_type().is_socket()) {
+        fs::remove_file(file)?;
+    }
+    let socket = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    bind(socket.as_raw_fd(), &address)?;
+    let prepared = owner
+        .map_or(Ok(()), |(uid, gid)| chown(file, Some(uid), gid))
+        .map_err(|error| in_words("Could not change ownership of socket file", &error))
+        .and_then(|()| {
+            fs::set_permissions(file, fs::Permissions::from_mode(mode))
+                .map_err(|error| in_words("Could not change permissions of socket file", &error))
+        });
+    if let Err(error) = prepared {
+        let _ = fs::remove_file(file);
+        return Err(error);
+    }
+    Ok(socket)
+}
+
+fn in_words(what: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{what}: {error}"))
+}
+
+/// The first that works. It listens already; to listen again changes how many may wait.
+fn inet(addresses: &[SocketAddr]) -> io::Result<OwnedFd> {
+    TcpListener::bind(addresses).map(OwnedFd::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::{fs::MetadataExt as _, net::UnixStream};
+
+    use super::*;
+    use crate::process::{fixtures, output};
+
+    fn at(file: &Path) -> SharedSocket {
+        let address = FcgiAddress::Unix { file: file.to_owned(), owner: None, mode: 0o640 };
+        SharedSocket::new(FcgiSocket { address, backlog: Some(60_000) })
+    }
+
+    #[test]
+    fn it_is_open_as_long_as_somebody_has_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (output, logger) = output::start(&fixtures::supervisord(dir.path())).unwrap();
+        let file = dir.path().join("s");
+        let shared = at(&file);
+        let first = shared.open(&logger).unwrap();
+        let second = shared.open(&logger).unwrap();
+        assert!(Arc::ptr_eq(&first, &second));
+        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o640);
+        drop(first);
+        UnixStream::connect(&file).unwrap();
+        drop(second);
+        assert!(UnixStream::connect(&file).is_err());
+        drop(shared.open(&logger).unwrap());
+        output.stop(std::time::Duration::from_secs(5));
+        let log = fs::read_to_string(dir.path().join("supervisord.log")).unwrap();
+        let url = format!("unix://{}", file.display());
+        let said: Vec<_> = log.lines().map(|line| line[24..].replace(&url, "URL")).collect();
+        assert_eq!(said, ["INFO Creating socket URL", "INFO Closing socket URL"].repeat(2));
+    }
+
+    #[test]
+    fn who_listens_already_is_not_disturbed_by_a_try() {
+        let dir = tempfile::tempdir().unwrap();
+        let (output, logger) = output::start(&fixtures::supervisord(dir.path())).unwrap();
+        let file = dir.path().join("s");
+        let other = at(&file).open(&logger).unwrap();
+        at(&file).try_open(&logger).unwrap();
+        UnixStream::connect(&file).unwrap();
+        drop(other);
+        at(&file).try_open(&logger).unwrap();
+        output.stop(std::time::Duration::from_secs(5));
+        let log = fs::read_to_string(dir.path().join("supervisord.log")).unwrap();
+        assert_eq!(log.matches("Creating").count(), 2);
+    }
+
+    #[test]
+    fn a_file_that_is_no_socket_is_not_taken_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let (output, logger) = output::start(&fixtures::supervisord(dir.path())).unwrap();
+        let file = dir.path().join("s");
+        fs::write(&file, "precious").unwrap();
+        let error = at(&file).open(&logger).unwrap_err();
+        assert!(error.starts_with("Could not create FastCGI socket unix:///"), "{error}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "precious");
+        output.stop(std::time::Duration::from_secs(5));
+    }
+}
