@@ -145,11 +145,7 @@ impl Workshop {
             "                        factories,\n                        later: 7,\n",
         );
         let version = "plugin.api_version().to_string()";
-        edit(
-            &api.join("loader/src/load.rs"),
-            version,
-            "format!(\"{} and {}\", plugin.api_version(), plugin.later())",
-        );
+        edit(&api.join("loader/src/load.rs"), version, "format!(\"{} and {}\", plugin.api_version(), plugin.later())");
         api
     }
 
