@@ -2,6 +2,7 @@
 
 mod data_dir;
 mod guest;
+mod held;
 mod hooks;
 mod load;
 mod places;

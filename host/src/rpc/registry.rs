@@ -15,6 +15,7 @@ use tokio::runtime::Handle;
 
 use super::{
     guest::{Farewell, Guest},
+    held,
     hooks::Ear,
     system::System,
     tally::{Count, Tally},
@@ -228,11 +229,15 @@ impl Registry {
         let Namespace { object, origin, workers, tally, .. } = &self.namespaces[*namespace];
         let _call = tally.begin();
         let reply = match start {
+            Start::Here if *origin == Origin::Plugin => {
+                held::here(&self.logger, method, || object.call(info.name.as_rstr(), params))
+            }
             Start::Here => object.call(info.name.as_rstr(), params),
             Start::Pool => workers.call(caller, object.clone(), info.name.to_string(), params).await?,
             Start::Lane => {
                 let (object, name) = (object.clone(), info.name.clone());
-                return workers.run(async move { object.call(name.as_rstr(), params).answer().await }).await;
+                let answer = async move { object.call(name.as_rstr(), params).answer().await };
+                return workers.run(held::polling(self.logger.clone(), method.to_owned(), answer)).await;
             }
         };
         match (reply, origin) {
@@ -242,7 +247,10 @@ impl Registry {
                 workers.run_on_server(async move { future.await.into() }).await
             }
             (Reply::Later(future), Origin::Host | Origin::Private) => future.await.into(),
-            (Reply::Later(future), Origin::Plugin) => workers.run(async move { future.await.into() }).await,
+            (Reply::Later(future), Origin::Plugin) => {
+                let answer = async move { future.await.into() };
+                workers.run(held::polling(self.logger.clone(), method.to_owned(), answer)).await
+            }
         }
     }
 
