@@ -11,6 +11,17 @@ use crate::{
 const GENERIC: &str = "a published method cannot be generic, since clients send values and not types: \
                        name the type, or take a `plugin_api::Value` for any";
 
+/// An `async fn` never waits on the thread that calls it, so there is nothing to promise.
+pub(crate) fn waiting(nonblocking: bool, signature: &Signature) -> Result<()> {
+    match &signature.asyncness {
+        Some(keyword) if nonblocking => Err(Error::new(
+            keyword.span(),
+            "an `async fn` holds no thread while it waits: take `nonblocking` away, or `async` if it never waits",
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// A published function has `&self`, no type parameters, and is neither `unsafe` nor `extern`.
 pub(crate) fn signature(signature: &Signature) -> Result<()> {
     if let Some(parameter) = signature.generics.params.first() {

@@ -147,6 +147,7 @@ fn read_method(kind: Kind, function: &mut ImplItemFn) -> Result<Option<Method>> 
     let (options, params) = (options?, params?);
     check::signature(&function.sig)?;
     check::order(&params)?;
+    check::waiting(options.nonblocking, &function.sig)?;
     if let Some((hook, place)) = &options.hook {
         check::hook(hook, *place, is_public, &options, params.len())?;
     }

@@ -12,6 +12,9 @@ impl Shelf {
     #[rpc(nonblocking = true)]
     pub fn get_keys(&self) {}
 
+    #[rpc(nonblocking)]
+    pub async fn later(&self) {}
+
     #[rpc(name = get_all)]
     pub fn all(&self) {}
 
