@@ -51,6 +51,18 @@ fn a_handler_passes_on_what_follows_stdin() {
 }
 
 #[test]
+fn the_library_has_the_result_handler() {
+    let (library, host) = (plugin_loader::built(), FakeHost::new());
+    host.answers("supervisor.sendProcessStdin", true);
+    let event = Event::new("PROCESS_COMMUNICATION_STDOUT", "processname:cat groupname:pets pid:5\nhello");
+    assert_eq!(library.result_handler("stdin_write_handler", &host, &event, b"STDIN:meow"), Ok(Verdict::Accept));
+    assert_eq!(library.result_handler("stdin_write_handler", &host, &event, b"unexpected"), Ok(Verdict::Reject));
+    assert_eq!(host.calls(), ["supervisor.sendProcessStdin('pets:cat', b'meow')"]);
+    let fault = library.result_handler("handler", &host, &event, b"OK").unwrap_err();
+    assert!(fault.text.ends_with("for `result_handler` of [eventlistener:x] sections; it has stdin_write_handler"));
+}
+
+#[test]
 fn the_library_has_the_whitelist_of_its_section() {
     let library = plugin_loader::built();
     let make = |options: &[(&'static str, Value)]| {

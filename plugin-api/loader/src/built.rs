@@ -7,7 +7,7 @@ use std::{
 };
 
 use plugin_api::{
-    Fault, Value,
+    Event, Fault, Value, Verdict,
     testing::{FakeController, FakeHost, Published},
 };
 
@@ -39,6 +39,7 @@ pub struct Built(Library);
 /// # Panics
 ///
 /// If the library cannot be built or loaded; the message is what supervisord would say.
+#[track_caller]
 pub fn built() -> Built {
     let path = build();
     match Library::open(&path) {
@@ -48,6 +49,7 @@ pub fn built() -> Built {
 }
 
 /// Has Cargo build the package, and answers which file its `cdylib` is.
+#[track_caller]
 fn build() -> PathBuf {
     let variable =
         |name: &str| env::var_os(name).unwrap_or_else(|| panic!("{name} is not set: run this by `cargo test`"));
@@ -105,5 +107,20 @@ impl Built {
     ) -> Result<Published, Fault> {
         let factory = self.0.factory(factory, "ctl").map_err(Fault::failed_with)?;
         controller.make_object(|controller, options| factory.make(controller, options), options)
+    }
+
+    /// Has a result handler judge what an event listener answered after `RESULT`, as supervisord does.
+    ///
+    /// The fault is what supervisord would log: that of the handler, its panic, or that there is no such handler.
+    pub fn result_handler(
+        &self,
+        handler: &str,
+        host: &FakeHost,
+        event: &Event,
+        result: &[u8],
+    ) -> Result<Verdict, Fault> {
+        let handler = self.0.factory(handler, "result_handler").map_err(Fault::failed_with)?;
+        let handler = host.make_object(|host, options| handler.make(host, options), [])?;
+        handler.call("handleResult", (event.clone(), Value::Base64(result.to_vec().into())))
     }
 }

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 pub enum PluginError {
     /// No directory has it.
     #[error(
-        "no file {file} for the plugin '{spec}'\nlooked in {}; `plugin_path` in the config adds a directory",
+        "no file {file} for the plugin '{spec}'{}\nlooked in {}; \
+         `plugin_path` in [supervisord], and in [supervisorctl] for ctl plugins, adds a directory",
+        meant(near.as_ref()),
         list(searched)
     )]
     Missing {
@@ -15,6 +17,8 @@ pub enum PluginError {
         spec: String,
         /// What was looked for.
         file: String,
+        /// The name of a library that is there and that was probably meant.
+        near: Option<String>,
         /// Where.
         searched: Vec<PathBuf>,
     },
@@ -112,6 +116,10 @@ pub enum PluginError {
     },
 }
 
+fn meant(near: Option<&String>) -> String {
+    near.map(|name| format!("; did you mean '{name}'?")).unwrap_or_default()
+}
+
 fn list(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
@@ -121,6 +129,7 @@ fn purpose(kind: &str) -> String {
     match kind {
         "rpcinterface" => "[rpcinterface:x] sections".to_owned(),
         "ctl" => "[ctlplugin:x] sections".to_owned(),
+        "result_handler" => "`result_handler` of [eventlistener:x] sections".to_owned(),
         other => format!("the kind '{other}'"),
     }
 }
