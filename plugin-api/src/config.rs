@@ -175,7 +175,7 @@ mod tests {
             fault([("max_items", "1".into()), ("mode", "brisk".into())]),
             "BAD_ARGUMENTS: mode: unknown variant `brisk`, expected `slow` or `fast`"
         );
-        assert_eq!(fault([]), "BAD_ARGUMENTS: missing field `max_items`");
+        assert_eq!(fault([]), "BAD_ARGUMENTS: 'max_items' is missing");
         assert_eq!(
             fault([("max_items", Value::array([]))]),
             "BAD_ARGUMENTS: max_items: invalid type: sequence, expected usize"

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     abi::{Fault, NamespaceObject},
-    host::{Line, read},
+    host::{Line, answer},
     params::IntoParams,
     value::convert::FromValue,
 };
@@ -37,7 +37,7 @@ impl Controller {
     /// The method's own fault; `FAILED` if the answer cannot be read into `T`; a fault with the number -32300 and a text for
     /// people if the server cannot be reached. Returned from a command, each is printed and gives the exit status 1.
     pub fn call<T: FromValue>(&self, method: &str, params: impl IntoParams) -> Result<T, Fault> {
-        read(method, self.0.ask("call", (method, params.into_params())).wait()?)
+        answer(method, self.0.ask("call", (method, params.into_params())).wait())
     }
 
     /// Sets the status with which supervisorctl exits, unless it is used as a shell: a byte, 0 for success.

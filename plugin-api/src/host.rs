@@ -158,7 +158,7 @@ impl Host {
     /// The method's own fault; `UNKNOWN_METHOD` if there is none of that name; `FAILED` if the answer cannot be read into
     /// `T`, if supervisord is still starting, as it is while a factory runs, or if plugins call each other too deeply.
     pub fn call<T: FromValue>(&self, method: &str, params: impl IntoParams) -> Result<T, Fault> {
-        read(method, self.0.ask("call", (method, params.into_params())).wait()?)
+        answer(method, self.0.ask("call", (method, params.into_params())).wait())
     }
 
     /// Calls a published method from an `async fn`. Dropping the future cancels a call that has not been answered.
@@ -168,7 +168,7 @@ impl Host {
     /// As of [`call`](Self::call).
     pub async fn call_async<T: FromValue>(&self, method: &str, params: impl IntoParams) -> Result<T, Fault> {
         let reply = self.0.ask("call", (method, params.into_params()));
-        read(method, reply.answer().await?)
+        answer(method, reply.answer().await)
     }
 
     /// Writes a line to the activity log, if its level is at least the `loglevel` of `[supervisord]`. It never waits.
@@ -232,6 +232,15 @@ impl Line {
     }
 }
 
+/// The answer of a method that a plugin called by its name. Who reads of a method that is not there reads which one.
+pub(crate) fn answer<T: FromValue>(method: &str, answer: Result<Value, Fault>) -> Result<T, Fault> {
+    match answer {
+        Ok(value) => read(method, value),
+        Err(fault) if fault == Fault::unknown_method() => Err(Fault::unknown_method_with(method)),
+        Err(fault) => Err(fault),
+    }
+}
+
 /// An answer that does not fit is the failure of `method`, not a fault of who calls the plugin.
 pub(crate) fn read<T: FromValue>(method: &str, answer: Value) -> Result<T, Fault> {
     T::from_value(answer)
@@ -265,7 +274,7 @@ mod tests {
         let host = Host::new(namespace(Arc::new(FakeHost)));
         assert_eq!(host.state(), Ok(SupervisorState::Shutdown));
         assert_eq!(host.call("a.b", ("x", true)), Ok(Value::array(["x".into(), true.into()])));
-        assert_eq!(host.call::<Value>("supervisor.nope", ()), Err(Fault::unknown_method()));
+        assert_eq!(host.call::<Value>("supervisor.nope", ()), Err(Fault::unknown_method_with("supervisor.nope")));
         let fault = host.call::<String>("a.b", ()).unwrap_err();
         assert_eq!(fault.text, "FAILED: answer of a.b: expected a string, not an array");
         assert_eq!(crate::block_on(host.call_async("a.b", ("x",))), Ok(vec!["x".to_owned()]));

@@ -3,12 +3,16 @@
 use std::{
     env,
     env::consts::{DLL_PREFIX, DLL_SUFFIX},
+    fs,
     path::{Path, PathBuf},
 };
 
 use plugin_loader::PluginError;
 
-use crate::config::{FactorySpec, Library};
+use crate::{
+    config::{FactorySpec, Library},
+    text::nearest::nearest,
+};
 
 /// The directories that are searched for plugins, in order.
 #[derive(Clone, Debug)]
@@ -44,18 +48,31 @@ impl SearchPath {
                 candidates.into_iter().find(|path| path.exists()).ok_or_else(|| PluginError::Missing {
                     spec: spec.text.clone(),
                     file,
+                    near: self.near(name),
                     searched: self.directories.clone(),
                 })?
             }
         };
         found.canonicalize().map_err(|error| PluginError::Unreachable { path: found, reason: error.to_string() })
     }
+
+    /// The library that is there and that `name` is probably a slip of: Cargo's name of the package, with its hyphens; the
+    /// name of the file; or one with a letter wrong.
+    fn near(&self, name: &str) -> Option<String> {
+        let files = self.directories.iter().filter_map(|directory| fs::read_dir(directory).ok()).flatten().flatten();
+        let names: Vec<String> = files
+            .filter_map(|file| {
+                let file = file.file_name().into_string().ok()?;
+                Some(file.strip_prefix(DLL_PREFIX)?.strip_suffix(DLL_SUFFIX)?.to_owned())
+            })
+            .collect();
+        let plain = name.strip_prefix(DLL_PREFIX).unwrap_or(name).replace('-', "_");
+        nearest(&plain, names.iter().map(String::as_str)).map(str::to_owned)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     fn spec(library: Library) -> FactorySpec {
@@ -75,13 +92,28 @@ mod tests {
     }
 
     #[test]
+    fn what_was_meant_is_said() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join(format!("{DLL_PREFIX}my_shelf{DLL_SUFFIX}")), "").unwrap();
+        let search = SearchPath { directories: vec![directory.path().to_owned()] };
+        for slip in ["my-shelf", "libmy_shelf", "my_shelv"] {
+            let error = search.find(&spec(Library::Named(slip.into()))).unwrap_err().to_string();
+            let first = format!("no file {DLL_PREFIX}{slip}{DLL_SUFFIX} for the plugin 'shelf:make_shelf'");
+            assert_eq!(error.lines().next(), Some(&*format!("{first}; did you mean 'my_shelf'?")));
+        }
+        let error = search.find(&spec(Library::Named("board".into()))).unwrap_err().to_string();
+        assert!(!error.contains("did you mean"), "{error}");
+    }
+
+    #[test]
     fn what_is_missing_is_named() {
         let search = SearchPath { directories: vec!["/nonexistent/a".into(), "/nonexistent/b".into()] };
         let error = search.find(&spec(Library::Named("shelf".into()))).unwrap_err().to_string();
         assert_eq!(
             error,
             "no file libshelf.so for the plugin 'shelf:make_shelf'\n\
-             looked in /nonexistent/a, /nonexistent/b; `plugin_path` in the config adds a directory"
+             looked in /nonexistent/a, /nonexistent/b; \
+             `plugin_path` in [supervisord], and in [supervisorctl] for ctl plugins, adds a directory"
         );
         let error = search.find(&spec(Library::Path("/nonexistent/x.so".into()))).unwrap_err().to_string();
         assert_eq!(error, "cannot open the plugin /nonexistent/x.so: No such file or directory (os error 2)");

@@ -336,7 +336,7 @@ mod tests {
 
         let host = FakeHost::new();
         let fault = host.make(make_nurse, []).unwrap_err();
-        assert_eq!(fault.text, "BAD_ARGUMENTS: missing field `patient`");
+        assert_eq!(fault.text, "BAD_ARGUMENTS: 'patient' is missing");
         let fault = host.make(|host, _| Ok(Nurse { host, patient: String::new() }), [("age", "7".into())]).unwrap_err();
         assert_eq!(fault.text, "BAD_ARGUMENTS: unknown key 'age': this plugin has no options");
         host.answers("supervisor.getIdentification", "supervisor");

@@ -54,6 +54,10 @@ impl de::Error for Error {
     fn custom<T: Display>(message: T) -> Self {
         Self(message.to_string())
     }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self(format!("'{field}' is missing"))
+    }
 }
 
 impl ser::Error for Error {
@@ -338,7 +342,7 @@ mod tests {
             assert_eq!(order([change]).unwrap_err(), format!("INCORRECT_PARAMETERS: {text}"));
         }
         let fault = from_value::<Order>(Value::structure([("name", "cup".into())])).unwrap_err();
-        assert_eq!(fault.text, "INCORRECT_PARAMETERS: missing field `count`");
+        assert_eq!(fault.text, "INCORRECT_PARAMETERS: 'count' is missing");
         assert_eq!(
             from_value::<Order>(Value::Nil).unwrap_err().text,
             "INCORRECT_PARAMETERS: expected a struct, not nil"
