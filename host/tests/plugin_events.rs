@@ -41,8 +41,8 @@ fn a_plugin_hears_of_start_events_and_end() {
     supervisord.wait_for_log("INFO witness: it has begun, RUNNING");
     supervisord.wait_for_log("INFO witness: SUPERVISOR_STATE_CHANGE_RUNNING");
     supervisord.call("supervisor.startProcess", &["short"]);
-    supervisord.wait_for_log("INFO witness: PROCESS_STATE_EXITED short:short");
-    supervisord.wait_for_log("INFO witness: it said process:short:short");
+    supervisord.wait_for_log("INFO witness: PROCESS_STATE_EXITED short");
+    supervisord.wait_for_log("INFO witness: it said process:short");
     supervisord.doctest(
         "
         >>> who = s.witness.who()

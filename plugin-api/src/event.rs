@@ -11,6 +11,7 @@ use crate::{FromValue, IntoValue};
 ///
 /// let event = Event::new("PROCESS_STATE_EXITED", "processname:cat groupname:cat from_state:RUNNING expected:0 pid:5");
 /// assert_eq!(event.get("processname"), Some("cat"));
+/// assert_eq!(event.namespec().as_deref(), Some("cat"));
 /// assert!(event.is_a("PROCESS_STATE") && event.is_a("EVENT") && !event.is_a("PROCESS_LOG"));
 /// let event = Event::new("PROCESS_LOG_STDOUT", "processname:cat groupname:cat pid:5 channel:stdout\nmeow\n");
 /// assert_eq!(event.data(), "meow\n");
@@ -61,8 +62,10 @@ impl Event {
         self.payload.split_once('\n').map_or("", |(_, data)| data)
     }
 
-    /// The process that it is about, as the supervisor's methods take it: `group:name`.
+    /// The process that it is about, as the supervisor's methods take it and `supervisorctl` shows it: `group:name`, or
+    /// `name` where its group has the same one.
     pub fn namespec(&self) -> Option<String> {
-        Some(format!("{}:{}", self.get("groupname")?, self.get("processname")?))
+        let (group, process) = (self.get("groupname")?, self.get("processname")?);
+        Some(if group == process { process.to_owned() } else { format!("{group}:{process}") })
     }
 }
