@@ -11,7 +11,7 @@ use std::{
 use abi_stable::std_types::RString;
 use serde::{
     Deserializer, de,
-    de::{DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor},
+    de::{DeserializeOwned, DeserializeSeed, Expected, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor},
     forward_to_deserialize_any, ser,
 };
 
@@ -57,6 +57,14 @@ impl de::Error for Error {
 
     fn missing_field(field: &'static str) -> Self {
         Self(format!("'{field}' is missing"))
+    }
+
+    fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        match unexpected {
+            Unexpected::Signed(number) => Self(format!("{number} is out of range")),
+            Unexpected::Unsigned(number) => Self(format!("{number} is out of range")),
+            other => Self(format!("expected {expected}, not {other}")),
+        }
     }
 }
 
@@ -333,7 +341,7 @@ mod tests {
     fn what_does_not_fit_is_named() {
         for (change, text) in [
             (("count", "many".into()), "count: expected an int, not 'many'"),
-            (("count", 300.into()), "count: invalid value: integer `300`, expected u8"),
+            (("count", 300.into()), "count: 300 is out of range"),
             (("name", 1.into()), "name: expected a string, not an int"),
             (("sizes", "small".into()), "sizes: expected an array, not a string"),
             (("sizes", Value::array([1.into()])), "sizes: item 0: expected one of small, exactly, between, not an int"),
