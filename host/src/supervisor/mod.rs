@@ -3,7 +3,8 @@
 //! [`Supervisor::run`] is the whole of the main thread. It alone spawns, signals and reaps, and it never waits for
 //! anything but its own poll: log lines and output go to the output thread through a queue, clients leave requests
 //! in another and are answered through channels, and the lock around what is known is held by anybody for one unit of
-//! work. For the executable of a program, right before it is started, threads of their own look at the disk.
+//! work. For the executable of a program and the socket of its group, right before it is started, threads of their own
+//! look at the disk.
 //!
 //! All decisions use a monotonic clock; the wall clock is only reported.
 
@@ -186,7 +187,8 @@ impl Supervisor {
         let requests = Arc::new(Requests::new(Waker::new(reactor.registry(), run::WAKER)?));
         let lookups = {
             let requests = Arc::clone(&requests);
-            Lookups::new(look, Box::new(move |id, found| requests.push(Request::Found(id, found))))
+            let late = Box::new(move |id, found| requests.push(Request::Found(id, found)));
+            Lookups::new(look, late, logger.clone())
         };
         Ok(Self(Arc::new(Inner {
             config: Mutex::new(Arc::new(config)),
