@@ -317,29 +317,25 @@ impl Supervisor {
             if !state.add(&mut new) {
                 return Ok(false);
             }
-            // Under the same lock: before one of its processes starts.
+            // Under the same lock: before one of its processes starts, or the group is removed again.
             listeners::added(group, &self.0.output, &self.0.extensions);
+            self.bus().publish(Event::ProcessGroupAdded { group: group.name.clone() });
             state.complain_of_limit().filter(|_| !is_known)
         };
         if let Some((level, text)) = complaint {
             self.0.logger.log(level, text);
         }
-        self.bus().publish(Event::ProcessGroupAdded { group: group.name.clone() });
         self.0.requests.wake();
         Ok(true)
     }
 
     /// Forgets a group. `None` where there is none of that name, `Some(false)` where some of its processes still run.
     pub fn remove_group(&self, name: &str) -> Option<bool> {
-        let removed = {
-            let mut state = self.0.groups.lock();
-            let removed = state.remove(name);
-            if removed == Some(true) {
-                self.0.output.remove_pool(name);
-            }
-            removed
-        };
+        let mut state = self.0.groups.lock();
+        let removed = state.remove(name);
         if removed == Some(true) {
+            // Under the same lock: before a group of that name is added again.
+            self.0.output.remove_pool(name);
             self.bus().publish(Event::ProcessGroupRemoved { group: name.to_owned() });
         }
         removed
