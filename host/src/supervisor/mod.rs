@@ -143,25 +143,13 @@ impl Inner {
     }
 }
 
-impl Drop for Inner {
-    fn drop(&mut self) {
-        // Who never ran leaves nothing behind.
-        if self.reactor.get_mut().is_some() {
-            for path in self.groups.get_mut().auto_logs() {
-                // The next one cleans up what is left.
-                let _ = std::fs::remove_file(path);
-            }
-        }
-    }
-}
-
 impl Supervisor {
     /// Makes the groups of `config` and begins to catch signals. Nothing is started before [`run`](Self::run).
     /// `overrides` are what `config` was loaded with.
     ///
     /// To be called in the process that will run: after it has become a daemon and has changed its user, and before it
-    /// leaves its directory. Makes the `AUTO` logs; fails where it cannot. Those that it made are removed again if it is
-    /// dropped without having run.
+    /// leaves its directory. Makes the `AUTO` logs; fails where it cannot. They are removed again by
+    /// [`discard`](Self::discard).
     pub fn new(config: Config, overrides: Overrides, logger: Logger, output: OutputHandle) -> io::Result<Self> {
         Self::with_look(config, overrides, logger, output, Box::new(Launch::command))
     }
@@ -223,6 +211,17 @@ impl Supervisor {
         let own: HashSet<_> = self.0.groups.lock().auto_logs().into_iter().collect();
         for warning in auto::clean(&supervisord.childlogdir, &supervisord.identifier, |path| own.contains(path)) {
             self.0.logger.warn(warning);
+        }
+    }
+
+    /// Removes the `AUTO` logs that it made if it never ran: what does not begin leaves nothing behind. Plugins may keep it
+    /// for as long as the process lives, so that this cannot wait until it is dropped.
+    pub fn discard(&self) {
+        if self.0.reactor.lock().is_some() {
+            for path in self.0.groups.lock().auto_logs() {
+                // The next one cleans up what is left.
+                let _ = std::fs::remove_file(path);
+            }
         }
     }
 
