@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")"
 # Whose machine it was is nobody's business.
-RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo --remap-path-prefix=$(cd ../../.. && pwd)=supervisor"
+RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo --remap-path-prefix=$(cd ../../../.. && pwd)=supervisor"
 RUSTFLAGS="$RUSTFLAGS --remap-path-prefix=$HOME=home"
 export RUSTFLAGS
 target=${CARGO_TARGET_DIR:-$(mktemp -d)}

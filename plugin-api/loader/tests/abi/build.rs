@@ -79,7 +79,7 @@ impl Workshop {
         let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/elder");
         let manifest = fs::read_to_string(from.join("Cargo.toml")).unwrap();
         let manifest = manifest
-            .replace("../../../plugin-api", &api.canonicalize().unwrap().display().to_string())
+            .replace("../../..", &api.canonicalize().unwrap().display().to_string())
             .replace("[profile.release]", "[profile.small]\ninherits = \"release\"");
         write(&self.0.join("elder/Cargo.toml"), &manifest);
         let source = fs::read_to_string(from.join("src/lib.rs")).unwrap();
@@ -145,11 +145,7 @@ impl Workshop {
             "                        factories,\n                        later: 7,\n",
         );
         let version = "plugin.api_version().to_string()";
-        edit(
-            &api.join("../plugin-loader/src/load.rs"),
-            version,
-            "format!(\"{} and {}\", plugin.api_version(), plugin.later())",
-        );
+        edit(&api.join("loader/src/load.rs"), version, "format!(\"{} and {}\", plugin.api_version(), plugin.later())");
         api
     }
 
@@ -164,18 +160,16 @@ impl Workshop {
 
     /// A copy of the plugin API with another `abi.rs`.
     fn api(&self, version: &str, change: impl FnOnce(&str) -> String) -> PathBuf {
-        let from = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let workspace = fs::read_to_string(from.join("Cargo.toml")).unwrap();
         let (_, rest) = workspace.split_once("[workspace.package]").unwrap();
         let later = self.0.join("api");
         let members =
-            "[workspace]\nresolver = \"3\"\nmembers = [\"plugin-api\", \"plugin-api/macros\", \"plugin-loader\"]\n";
+            "[workspace]\nresolver = \"3\"\nmembers = [\"plugin-api\", \"plugin-api/macros\", \"plugin-api/loader\"]\n";
         let rest = rest.replacen("version = \"1.0.0\"", &format!("version = \"{version}\""), 1);
         write(&later.join("Cargo.toml"), &format!("{members}\n[workspace.package]{rest}"));
         write(&later.join("Cargo.lock"), &fs::read_to_string(from.join("Cargo.lock")).unwrap());
-        for package in ["plugin-api", "plugin-loader"] {
-            copy(&from.join(package), &later.join(package), &|path| !path.ends_with("tests"));
-        }
+        copy(&from.join("plugin-api"), &later.join("plugin-api"), &|path| !path.ends_with("tests"));
         let path = later.join("plugin-api/src/abi.rs");
         write(&path, &change(&fs::read_to_string(from.join("plugin-api/src/abi.rs")).unwrap()));
         later.join("plugin-api")
@@ -184,11 +178,11 @@ impl Workshop {
     /// Loads a library into a host that has the later API, and gives what it says.
     pub(crate) fn run_later_host(&self, api: &Path, library: &Path) -> String {
         let later = api.parent().unwrap();
-        write(&later.join("plugin-loader/examples/later.rs"), LATER_HOST);
+        write(&later.join("plugin-api/loader/examples/later.rs"), LATER_HOST);
         let own = &toolchains()[0];
         let target = target(own);
         let _one_at_a_time = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
-        let built = self.cargo(own, "api/plugin-loader", &target, &["build", "--example=later"]);
+        let built = self.cargo(own, "api/plugin-api/loader", &target, &["build", "--example=later"]);
         built.unwrap_or_else(|error| panic!("{error}"));
         let output = Command::new(target.join("debug/examples/later")).arg(library).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
