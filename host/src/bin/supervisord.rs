@@ -186,6 +186,8 @@ fn serve(
 
     signals::listen();
     let outcome = supervisor.run();
+    // What has happened is on its way to the plugins there.
+    let _ = supervisor.output().flush(LAST_WORDS);
     registry.stop_plugins(PLUGINS_FAREWELL);
     servers.stop();
     // Plugins end when nobody holds them any more.

@@ -16,6 +16,7 @@ use tokio::{
     sync::{
         broadcast::{Receiver, error::RecvError},
         mpsc::channel,
+        watch,
     },
 };
 
@@ -39,6 +40,14 @@ pub(super) struct Ear {
     events: Receiver<Arc<Event>>,
 }
 
+/// The plugins that hear of events.
+pub(super) struct Hearing {
+    /// When it is dropped they hear what there still is, and no more.
+    goes_on: watch::Sender<()>,
+    /// Nothing is ever sent: that nobody is left to do so says that they have.
+    over: mpsc::Receiver<()>,
+}
+
 /// How many events may wait for a plugin that is busy with one.
 const WAITING_EVENTS: usize = 1024;
 
@@ -47,9 +56,15 @@ const SHUTDOWN: &str = "_shutdown";
 
 impl Registry {
     pub(super) fn start_plugins(self: &Arc<Self>, runtime: &Handle, ears: Vec<Ear>) {
+        let ((goes_on, going_on), (hears, over)) = (watch::channel(()), mpsc::channel());
         for ear in ears {
-            runtime.spawn(self.clone().tell_of(ear));
+            let (telling, hears) = (self.clone().tell_of(ear, going_on.clone()), hears.clone());
+            runtime.spawn(async move {
+                telling.await;
+                drop(hears);
+            });
         }
+        self.note_hearing(Hearing { goes_on, over });
         for name in self.named(START) {
             let registry = self.clone();
             runtime.spawn(async move { registry.tell(&name, RVec::new()).await });
@@ -70,8 +85,8 @@ impl Registry {
     }
 
     /// Tells a plugin of events, one at a time. One that does not keep up misses some, and that is logged; nobody else
-    /// waits for it.
-    async fn tell_of(self: Arc<Self>, ear: Ear) {
+    /// waits for it. Ends when it has heard all that there is and nothing is to go on.
+    async fn tell_of(self: Arc<Self>, ear: Ear, mut going_on: watch::Receiver<()>) {
         let Ear { name, types, mut events } = ear;
         let (sender, mut wanted) = channel::<Arc<Event>>(WAITING_EVENTS);
         let teller = {
@@ -86,7 +101,12 @@ impl Registry {
         let sorter = async move {
             let mut missed = 0;
             loop {
-                match events.recv().await {
+                let event = tokio::select! {
+                    biased;
+                    event = events.recv() => event,
+                    _ = going_on.changed() => return drop(sender),
+                };
+                match event {
                     Ok(event) if types.iter().any(|it| it.includes(event.name())) => match sender.try_send(event) {
                         Ok(()) if missed > 0 => {
                             self.logger().warn(format_args!("{name} was too slow for its events: it missed {missed}"));
@@ -109,10 +129,15 @@ impl Registry {
         tokio::join!(teller, sorter);
     }
 
-    /// Tells the plugins that this is the end, and waits until they have answered, or for so long. Nothing is supervised
-    /// any more when this is called.
+    /// Tells the plugins that this is the end once they have heard of all that has happened, and waits until they have
+    /// answered, or for so long. Nothing is supervised any more when this is called.
     pub fn stop_plugins(self: &Arc<Self>, patience: Duration) {
         let end = Instant::now() + patience;
+        if let Some(Hearing { goes_on, over }) = self.take_hearing() {
+            drop(goes_on);
+            // One that hangs must leave the others some of the time.
+            let _ = over.recv_timeout(patience / 2);
+        }
         let mut waiting = BTreeSet::from_iter(self.named(SHUTDOWN));
         let Some(runtime) = self.runtime() else { return };
         let (told, answers) = mpsc::channel();
@@ -232,5 +257,40 @@ mod tests {
         let outside = plugin_api::block_on(registry.call("hooked._shutdown", RVec::new()));
         assert_eq!(outside, Err(Fault::unknown_method()));
         assert!(registry.info("hooked._start").is_none());
+    }
+
+    struct Listening(Story);
+
+    #[rpc_interface]
+    impl Listening {
+        #[rpc(on_event = "EVENT")]
+        fn hear(&self, event: plugin_api::Event) {
+            self.0.lock().push(event.payload().to_owned());
+        }
+
+        #[rpc(on_shutdown)]
+        fn end(&self) {
+            self.0.lock().push("end".to_owned());
+        }
+    }
+
+    #[test]
+    fn the_end_comes_after_all_that_has_happened() {
+        let story = Story::default();
+        let namespace = namespace(Arc::new(Listening(story.clone())));
+        let registry = Registry::of(vec![("ear".to_owned(), namespace, Origin::Plugin)]);
+        let bus = Bus::new();
+        registry.hear(&bus);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        registry.run_on(runtime.handle());
+        std::thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
+        let told: Vec<_> = (0..500).map(|number| number.to_string()).collect();
+        for data in &told {
+            bus.publish(Event::Custom { name: "TOLD".to_owned(), payload: data.clone() });
+        }
+        registry.stop_plugins(Duration::from_secs(20));
+        let heard = story.lock().clone();
+        assert_eq!(heard[..heard.len() - 1], told);
+        assert_eq!(heard.last().map(String::as_str), Some("end"));
     }
 }
