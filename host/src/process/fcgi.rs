@@ -15,14 +15,12 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use nix::{
-    errno::Errno,
-    sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, listen, socket},
-};
+use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket};
 use parking_lot::Mutex;
 
 use crate::{
     config::{FcgiAddress, FcgiSocket},
+    live_socket::somebody_listens,
     logger::Logger,
 };
 
@@ -67,7 +65,7 @@ impl SharedSocket {
     /// process takes the place of what an earlier one has left behind. Blocks on the file system.
     pub fn try_open(&self, logger: &Logger) -> Result<(), String> {
         match &self.config.address {
-            FcgiAddress::Unix { file, .. } if is_live(file) => Ok(()),
+            FcgiAddress::Unix { file, .. } if somebody_listens(file) => Ok(()),
             _ => self.open(logger).map(drop),
         }
     }
@@ -77,17 +75,6 @@ impl SharedSocket {
     pub(crate) fn hold(&self) -> impl Drop + '_ {
         self.open.lock()
     }
-}
-
-/// Whether somebody listens there. Does not wait for who does.
-fn is_live(file: &Path) -> bool {
-    let connected = || {
-        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-        let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
-        connect(socket.as_raw_fd(), &UnixAddr::new(file)?)
-    };
-    // With as many in its queue as it can have it is busy, and there.
-    matches!(connected(), Ok(()) | Err(Errno::EAGAIN))
 }
 
 impl AsFd for Listening {

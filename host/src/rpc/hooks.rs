@@ -106,7 +106,7 @@ impl Registry {
                     event = events.recv() => event,
                     _ = going_on.changed() => return drop(sender),
                 };
-                let misses = match event {
+                let lost_now = match event {
                     Ok(event) if types.iter().any(|it| it.includes(event.name())) => match sender.try_send(event) {
                         Ok(()) => 0,
                         Err(_) => 1,
@@ -116,13 +116,13 @@ impl Registry {
                     Err(RecvError::Lagged(lost)) => lost,
                     Err(RecvError::Closed) => return,
                 };
-                if misses > 0 && missed == 0 {
+                if lost_now > 0 && missed == 0 {
                     self.logger().warn(format_args!("{name} is too slow for its events: it misses some"));
-                } else if misses == 0 && missed > 0 {
+                } else if lost_now == 0 && missed > 0 {
                     self.logger().warn(format_args!("{name} was too slow for its events: it missed {missed}"));
                     missed = 0;
                 }
-                missed += misses;
+                missed += lost_now;
             }
         };
         tokio::join!(teller, sorter);

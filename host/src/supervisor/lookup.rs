@@ -1,4 +1,5 @@
-//! Looks for what a spawn needs, on threads of its own: the executable, and the socket that the processes of a group share.
+//! Looks for what a spawn needs, on threads of its own: the executable, and the socket that the processes of a group
+//! share.
 //!
 //! A look at a file system may take for ever: a network mount whose server is gone. The supervisor thread waits for it
 //! for a moment, which is far more than a disk takes, and only while no other look is known to hang. After that the
