@@ -51,6 +51,9 @@ pub(super) struct Hearing {
 /// How many events may wait for a plugin that is busy with one.
 const WAITING_EVENTS: usize = 1024;
 
+/// How long the end may wait for plugins to hear of all that has happened: one that hangs leaves time to the others.
+const HEARING_OUT: Duration = Duration::from_secs(1);
+
 const START: &str = "_start";
 const SHUTDOWN: &str = "_shutdown";
 
@@ -134,8 +137,7 @@ impl Registry {
         let end = Instant::now() + patience;
         if let Some(Hearing { goes_on, over }) = self.take_hearing() {
             drop(goes_on);
-            // One that hangs must leave the others some of the time.
-            let _ = over.recv_timeout(patience / 2);
+            let _ = over.recv_timeout(HEARING_OUT.min(patience));
         }
         let mut waiting = BTreeSet::from_iter(self.named(SHUTDOWN));
         let Some(runtime) = self.runtime() else { return };
@@ -284,7 +286,7 @@ mod tests {
         let story = Story::default();
         let bus = Bus::new();
         let registry = at_work("ear", namespace(Arc::new(Listening(story.clone()))), &story, &bus);
-        let told: Vec<_> = (0..500).map(|number| number.to_string()).collect();
+        let told: Vec<_> = (0..100).map(|number| number.to_string()).collect();
         for data in &told {
             bus.publish(Event::Custom { name: "TOLD".to_owned(), payload: data.clone() });
         }
