@@ -36,6 +36,8 @@ pub(super) struct Start {
     pub(super) launch: Arc<Launch>,
     /// What it shares with its group, if that is one of `[fcgi-program:x]`.
     pub(super) socket: Option<Arc<SharedSocket>>,
+    /// How many of ours it takes while it runs.
+    pub(super) descriptors: u64,
 }
 
 /// What a spawn needs besides.

@@ -43,14 +43,8 @@ use mio::Waker;
 use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
-pub use self::{
-    drive::Refused,
-    extensions::MakeHandler,
-    groups::{Found, ProcessId, Status, make_namespec, split_namespec},
-    info::{ProcessConfig, ProcessInfo},
-    members::{ActiveGroup, NotAdded, NotRemoved},
-};
 use self::{
+    descriptors::Budget,
     drive::Request,
     extensions::Extensions,
     groups::{NewGroup, State},
@@ -58,6 +52,13 @@ use self::{
     requests::Requests,
     run::Reactor,
     spawns::ToSpawn,
+};
+pub use self::{
+    drive::Refused,
+    extensions::MakeHandler,
+    groups::{Found, ProcessId, Status, make_namespec, split_namespec},
+    info::{ProcessConfig, ProcessInfo},
+    members::{ActiveGroup, NotAdded, NotRemoved},
 };
 use crate::{
     config::{self, Config, ConfigErrors, Overrides},
@@ -195,7 +196,7 @@ impl Supervisor {
             lookups,
             reactor: Mutex::new(Some(reactor)),
             last_run: AtomicU64::new(1),
-            reserve: Mutex::new(Reserve::new()),
+            reserve: Mutex::new(Reserve::new(Budget::new().left() / 4)),
             to_spawn: Mutex::default(),
         })))
     }

@@ -8,6 +8,7 @@ use std::{os::fd::AsFd as _, sync::Arc, time::SystemTime};
 
 use super::{
     Inner,
+    descriptors::Budget,
     groups::{Process, ProcessId},
     lookup::{Found, Ready, Round, Start},
 };
@@ -63,10 +64,11 @@ impl Inner {
             }
         }
         let mut spawned: Vec<(ProcessId, Result<Alive, SpawnError>)> = Vec::with_capacity(found.len());
+        let mut budget = self.groups.lock().budget();
         for (id, found) in found {
             // What was found late may have been found once more.
             if spawned.iter().all(|(other, _)| *other != id)
-                && let Some(result) = self.spawn(id, found)
+                && let Some(result) = self.spawn(id, found, &mut budget)
             {
                 spawned.push((id, result));
             }
@@ -93,18 +95,27 @@ impl Inner {
     fn awaited(&self, id: ProcessId) -> Option<Start> {
         let state = self.groups.lock();
         let process = state.processes.get(&id).filter(|process| process.machine.awaits_spawn())?;
-        (!self.is_stopping()).then(|| Start { launch: Arc::clone(&process.launch), socket: process.socket.clone() })
+        (!self.is_stopping()).then(|| Start {
+            launch: Arc::clone(&process.launch),
+            socket: process.socket.clone(),
+            descriptors: process.descriptors(),
+        })
     }
 
     /// Nobody waits for a fork: the lock is open.
-    fn spawn(&self, id: ProcessId, found: Found) -> Option<Result<Alive, SpawnError>> {
-        let Start { launch, .. } = self.awaited(id)?;
+    fn spawn(&self, id: ProcessId, found: Found, budget: &mut Budget) -> Option<Result<Alive, SpawnError>> {
+        let Start { launch, descriptors, .. } = self.awaited(id)?;
         let Ready { command, listening } = match found {
             Ok(ready) => ready,
             Err(error) => return Some(Err(error.into())),
         };
         let stdin = listening.as_ref().map(|listening| listening.as_fd());
-        let spawned = self.reserve.lock().with(|| spawn(&launch, &command, stdin), |error| error.no_descriptors);
+        if !budget.take(descriptors) {
+            return Some(Err(SpawnError::too_many_open_files(launch.name())));
+        }
+        let mut reserve = self.reserve.lock();
+        reserve.resize(budget.left());
+        let spawned = reserve.with(|| spawn(&launch, &command, stdin), |error| error.no_descriptors);
         Some(spawned.map(|spawned| (spawned, listening)))
     }
 
