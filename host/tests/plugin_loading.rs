@@ -272,7 +272,10 @@ async fn panics_are_faults_with_message_and_place() {
 
     let through = Ok(Value::array(["through".into(), 1.into()]));
     assert_eq!(call("relay", ("a.b",).into_params()).await, through);
-    assert_eq!(call("relay", ("supervisor.nope",).into_params()).await, Err(Fault::unknown_method()));
+    assert_eq!(
+        call("relay", ("supervisor.nope",).into_params()).await,
+        Err(Fault::unknown_method_with("supervisor.nope"))
+    );
     // A call that is not waited for is cancelled, and nothing else happens.
     drop(object.call("relay".into(), ("a.b",).into_params()));
     drop(object);
