@@ -43,7 +43,7 @@ pub(super) async fn polling<F: Future>(logger: Logger, method: String, future: F
 
 fn too_long(begun: Instant) -> Option<f64> {
     let time = begun.elapsed();
-    (time >= LIMIT).then(|| time.as_secs_f64())
+    (time >= LIMIT).then_some(time.as_secs_f64())
 }
 
 #[cfg(test)]
