@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    config::{Checked, Config, ConfigError, Overrides, PluginSection},
+    config::{Checked, Config, ConfigError, Library, Overrides, PluginSection},
     plugin::{self, SearchPath},
     rpc,
     server_options::{Format, find},
@@ -44,8 +44,24 @@ fn look_at(file: &Path, overrides: &Overrides) -> Checked {
     let mut errors = Vec::new();
     if let Some(config) = &checked.config {
         let search = SearchPath::new(&config.supervisord.plugin_path);
+        let mut event_types = Vec::new();
         for section in &config.rpcinterfaces {
-            errors.extend(rpc::look_up(section, &search).err().map(|error| about("rpcinterface", section, &error)));
+            match rpc::look_up(section, &search) {
+                Ok(types) => event_types.extend(types),
+                Err(error) => errors.push(about("rpcinterface", section, &error)),
+            }
+        }
+        // One that cannot be loaded may be the one that has the types.
+        let all_loaded = errors.is_empty();
+        for (name, pool) in config.pools() {
+            if all_loaded {
+                errors.extend(pool.check_types(name, &event_types).err());
+            }
+            let spec = &pool.result_handler;
+            if spec.library != Library::BuiltIn {
+                let found = plugin::load(spec, "result_handler", &search);
+                errors.extend(found.err().map(|error| pool.no_handler(name, error)));
+            }
         }
     }
     if let Some(client) = &checked.client {

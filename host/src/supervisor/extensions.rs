@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use super::Supervisor;
 use crate::{
     config::{Config, ConfigError, FactorySpec, Group, GroupKind, Library},
-    events::{Event, EventType},
+    events::Event,
     process::{
         event_listener::Verdict,
         event_pool::{Answer, DefaultHandler, ResultHandler},
@@ -45,21 +45,13 @@ impl Extensions {
     /// Sees to it that all that a group names is there.
     pub(super) fn prepare(&self, group: &Group) -> Result<(), ConfigError> {
         let GroupKind::EventListener(pool) = &group.kind else { return Ok(()) };
-        let declared = self.event_types.get().map_or(&[][..], Vec::as_slice);
-        let is_known = |it: &&EventType| it.is_built_in() || declared.iter().any(|name| it.includes(name));
-        if let Some(unknown) = pool.events.iter().find(|it| !is_known(it)) {
-            let message = format!("Unknown event type {unknown} in [eventlistener:{}] events", group.name);
-            return Err(ConfigError::new(message));
-        }
+        pool.check_types(&group.name, self.event_types.get().map_or(&[], Vec::as_slice))?;
         let spec = &pool.result_handler;
         if spec.library == Library::BuiltIn || self.handlers.lock().contains_key(&spec.text) {
             return Ok(());
         }
         let Some(make) = self.make_handler.get() else { return Ok(()) };
-        let handler = make(spec).map_err(|error| {
-            let text = &spec.text;
-            ConfigError::new(format!("{text} cannot be resolved within [eventlistener:{}]: {error}", group.name))
-        })?;
+        let handler = make(spec).map_err(|error| pool.no_handler(&group.name, error))?;
         self.handlers.lock().insert(spec.text.clone(), handler);
         Ok(())
     }

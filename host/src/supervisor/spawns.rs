@@ -1,6 +1,6 @@
 //! Spawns what is to be spawned, many at once.
 //!
-//! A turn of the supervisor thread first collects them, then looks for all their executables, then forks, and at last
+//! A turn of the supervisor thread first collects them, then looks for what all of them need, then forks, and at last
 //! tells everybody. So other threads are woken once for each turn and not for each process, and they sleep while this
 //! one forks: who writes to memory that a fork has just shared pays for a copy of it.
 
@@ -10,11 +10,10 @@ use super::{
     Inner,
     descriptors::Budget,
     groups::{Process, ProcessId},
-    lookup::{Found, Round},
+    lookup::{Found, Ready, Round, Start},
 };
 use crate::process::{
-    fcgi::{Listening, SharedSocket},
-    launch::Launch,
+    fcgi::Listening,
     output::ChildOutput,
     spawn::{SpawnError, Spawned, spawn},
     state::Input,
@@ -30,7 +29,7 @@ type Alive = (Spawned, Option<Arc<Listening>>);
 #[derive(Default)]
 pub(super) struct ToSpawn {
     wanted: Vec<ProcessId>,
-    /// Those whose executable was looked for already.
+    /// Those for which everything was looked for already.
     found: Vec<(ProcessId, Found)>,
 }
 
@@ -52,12 +51,11 @@ impl ToSpawn {
 }
 
 impl Inner {
-    /// Spawns all that wait for it, but for those whose executable cannot be found soon.
+    /// Spawns all that wait for it, but for those for which not everything can be found soon.
     pub(super) fn spawn_all(&self) {
         let ToSpawn { wanted, mut found } = std::mem::take(&mut *self.to_spawn.lock());
         if !wanted.is_empty() {
-            let round =
-                self.lookups.find(wanted.into_iter().filter_map(|id| Some((id, self.awaited(id)?.0))).collect());
+            let round = self.lookups.find(wanted.into_iter().filter_map(|id| Some((id, self.awaited(id)?))).collect());
             let Round { found: soon, hindered } = round;
             found.extend(soon);
             for id in hindered {
@@ -92,23 +90,23 @@ impl Inner {
         }
     }
 
-    /// How to start a process, and how many descriptors it takes, if it is still to be started. It may have been stopped meanwhile, and started again, and
+    /// How to start a process, if it is still to be started. It may have been stopped meanwhile, and started again, and
     /// be up already.
-    fn awaited(&self, id: ProcessId) -> Option<(Arc<Launch>, Option<Arc<SharedSocket>>, u64)> {
+    fn awaited(&self, id: ProcessId) -> Option<Start> {
         let state = self.groups.lock();
         let process = state.processes.get(&id).filter(|process| process.machine.awaits_spawn())?;
-        (!self.is_stopping()).then(|| (Arc::clone(&process.launch), process.socket.clone(), process.descriptors()))
+        (!self.is_stopping()).then(|| Start {
+            launch: Arc::clone(&process.launch),
+            socket: process.socket.clone(),
+            descriptors: process.descriptors(),
+        })
     }
 
     /// Nobody waits for a fork: the lock is open.
     fn spawn(&self, id: ProcessId, found: Found, budget: &mut Budget) -> Option<Result<Alive, SpawnError>> {
-        let (launch, socket, descriptors) = self.awaited(id)?;
-        let command = match found {
-            Ok(command) => command,
-            Err(error) => return Some(Err(error.to_string().into())),
-        };
-        let listening = match socket.map(|socket| socket.open(&self.logger)).transpose() {
-            Ok(listening) => listening,
+        let Start { launch, descriptors, .. } = self.awaited(id)?;
+        let Ready { command, listening } = match found {
+            Ok(ready) => ready,
             Err(error) => return Some(Err(error.into())),
         };
         let stdin = listening.as_ref().map(|listening| listening.as_fd());
