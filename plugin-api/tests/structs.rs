@@ -134,7 +134,7 @@ fn maps_and_options_are_results() {
     assert_eq!(board.call("find", ("dog",)), Ok(Value::Nil));
     host.answers("supervisor.getProcessInfo", Value::structure([("name", "cat".into())]));
     let fault = board.call::<Value>("find", ("cat",)).unwrap_err();
-    assert_eq!(fault.text, "FAILED: answer of supervisor.getProcessInfo: missing field `pid`");
+    assert_eq!(fault.text, "FAILED: answer of supervisor.getProcessInfo: 'pid' is missing");
 }
 
 #[test]
