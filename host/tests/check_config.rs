@@ -134,6 +134,28 @@ fn what_is_no_config_and_what_is_no_format() {
 }
 
 #[test]
+fn what_listeners_name_of_plugins_is_looked_up() {
+    let witness = "[rpcinterface:witness]\nsupervisor.rpcinterface_factory=witness_plugin:make_witness\n";
+    let with = |events: &str, more: &str| {
+        let text = GOOD.replace("events=TICK_5,PROCESS_LOG", &format!("events=TICK_5,{events}\n{more}"));
+        check(&Sandbox::new(), &format!("{text}{witness}"), "json")
+    };
+    for events in ["WITNESS_SAW", "witness_said", "WITNESS"] {
+        let output = with(events, "result_handler=supervisor_twiddler.resulthandler:stdin_write_handler");
+        assert_eq!(output.status, 0, "{events}: {output:?}");
+    }
+    let output = with("WITNESS_SLEPT", "result_handler=supervisor_twiddler.resulthandler:nope");
+    assert_eq!(output.status, 2);
+    let all = json(&output);
+    let errors: Vec<_> = all["errors"].as_array().into_iter().flatten().collect();
+    let [event, handler] = errors[..] else { panic!("{all}") };
+    assert_eq!(event["message"], "Unknown event type WITNESS_SLEPT in [eventlistener:ear] events");
+    assert_eq!((&event["section"], &event["key"]), (&"eventlistener:ear".into(), &"events".into()));
+    assert_eq!(handler["key"], "result_handler");
+    assert!(handler["message"].to_string().contains("nope cannot be resolved within [eventlistener:ear]: "), "{handler}");
+}
+
+#[test]
 fn slips_are_warnings() {
     let text = GOOD.replace("[program:web]", "[program:web]\ncomand=x");
     let output = check(&Sandbox::new(), &text, "json");

@@ -107,12 +107,16 @@ impl Registry {
     }
 }
 
-/// Finds what would make the interface of a section, and makes nothing.
-pub fn look_up(section: &PluginSection, search: &SearchPath) -> Result<(), BuildError> {
+/// Finds what would make the interface of a section, and makes nothing. Answers the types of events that come with it.
+pub fn look_up(section: &PluginSection, search: &SearchPath) -> Result<Vec<String>, BuildError> {
     if section.name == RESERVED {
         return Err(BuildError::Reserved(section.place.clone()));
     }
-    if section.factory.library == Library::BuiltIn { check_built_in(section) } else { find(section, search).map(drop) }
+    if section.factory.library == Library::BuiltIn {
+        check_built_in(section).map(|()| Vec::new())
+    } else {
+        declared_events(section, &find(section, search)?)
+    }
 }
 
 fn built_in(section: &PluginSection, supervisor: &Supervisor) -> Result<NamespaceObject, BuildError> {
@@ -121,19 +125,22 @@ fn built_in(section: &PluginSection, supervisor: &Supervisor) -> Result<Namespac
 }
 
 fn check_built_in(section: &PluginSection) -> Result<(), BuildError> {
-    let PluginSection { name, place, factory, options } = section;
+    let PluginSection { place, factory, options, .. } = section;
     if factory.factory != MAIN {
         return Err(BuildError::NotBuiltIn { spec: factory.text.clone(), place: place.clone() });
     }
-    if let Some(option) = options.first() {
-        return Err(BuildError::Refused {
-            name: name.clone(),
-            place: place.clone(),
-            factory: factory.text.clone(),
-            fault: Fault::bad_arguments_with(format_args!("it takes no options, and has '{}'", option.name)),
-        });
+    match options.first() {
+        Some(option) => Err(refused(
+            section,
+            Fault::bad_arguments_with(format_args!("it takes no options, and has '{}'", option.name)),
+        )),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+fn refused(section: &PluginSection, fault: Fault) -> BuildError {
+    let PluginSection { name, place, factory, .. } = section;
+    BuildError::Refused { name: name.clone(), place: place.clone(), factory: factory.text.clone(), fault }
 }
 
 fn find(section: &PluginSection, search: &SearchPath) -> Result<Factory, BuildError> {
@@ -148,22 +155,25 @@ fn load(
     supervisor: &Supervisor,
     logger: &Logger,
 ) -> Result<(NamespaceObject, LibraryInfo, Vec<String>), BuildError> {
-    let PluginSection { name, place, factory: spec, options } = section;
     let factory = find(section, search)?;
-    let refused =
-        |fault| BuildError::Refused { name: name.clone(), place: place.clone(), factory: spec.text.clone(), fault };
-    let events: Vec<String> = factory
-        .property("events")
-        .and_then(Value::as_array)
-        .map_or_else(Vec::new, |events| events.iter().filter_map(Value::as_str).map(str::to_owned).collect());
-    if let Some(bad) = events.iter().find(|name| EventType::of_a_plugin(name).is_none_or(|it| it.to_string() != **name))
-    {
-        let what = "is not a type of events that a plugin can have: capitals, and none of Supervisor's";
-        return Err(refused(Fault::bad_arguments_with(format_args!("{bad:?} {what}"))));
-    }
-    let host = host_for(name, events.clone(), supervisor, logger, registry_ref);
-    let object = factory.make(host, options.clone().into()).map_err(refused)?;
+    let events = declared_events(section, &factory)?;
+    let host = host_for(&section.name, events.clone(), supervisor, logger, registry_ref);
+    let object = factory.make(host, section.options.clone().into()).map_err(|fault| refused(section, fault))?;
     Ok((object, factory.library().clone(), events))
+}
+
+/// The types of events that are listed with a factory: they are data, so that they are known before it is called.
+fn declared_events(section: &PluginSection, factory: &Factory) -> Result<Vec<String>, BuildError> {
+    let events = factory.property("events").and_then(Value::as_array);
+    let events: Vec<String> = events.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+    let is_bad = |name: &&String| EventType::of_a_plugin(name).is_none_or(|it| it.to_string() != **name);
+    match events.iter().find(is_bad) {
+        Some(bad) => {
+            let what = "is not a type of events that a plugin can have: capitals, and none of Supervisor's";
+            Err(refused(section, Fault::bad_arguments_with(format_args!("{bad:?} {what}"))))
+        }
+        None => Ok(events),
+    }
 }
 
 /// The host as the plugin of that name sees it, which publishes events of these types.

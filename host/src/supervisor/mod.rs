@@ -42,6 +42,7 @@ use mio::Waker;
 use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
+pub(crate) use self::extensions::{check_events, no_handler};
 pub use self::{
     drive::Refused,
     extensions::MakeHandler,
