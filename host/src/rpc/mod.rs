@@ -3,6 +3,7 @@
 mod data_dir;
 mod guest;
 mod hooks;
+mod lane;
 mod load;
 mod places;
 pub mod plugin_host;
