@@ -34,9 +34,9 @@ impl Heard {
         Self { bus, waiting: VecDeque::new(), bytes: 0, sweep_at: SWEEP_AT, losses: Losses::default() }
     }
 
-    /// Whether anybody listens.
-    pub(super) fn is_heard(&self) -> bool {
-        self.bus.is_heard()
+    /// Whether anybody asks for events of that name.
+    pub(super) fn asks_for(&self, name: &str) -> bool {
+        self.bus.asks_for(name)
     }
 
     /// Publishes an event that holds no output.
@@ -46,7 +46,7 @@ impl Heard {
 
     /// Publishes an event that holds so many bytes, unless too many wait. Answers what an operator should know.
     pub(super) fn publish(&mut self, event: Event, bytes: usize) -> Option<String> {
-        if !self.bus.is_heard() {
+        if !self.bus.asks_for(event.name()) {
             return None;
         }
         let cost = bytes + OVERHEAD;
@@ -76,7 +76,7 @@ impl Heard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::Channel;
+    use crate::events::{Channel, EventType};
 
     const SIZE: usize = 256 * 1024;
 
@@ -94,6 +94,10 @@ mod tests {
         let bus = Bus::new();
         let mut heard = Heard::new(bus.clone());
         assert_eq!(publish(&mut heard, 1000), [""; 0], "nobody listens");
+        let mut ticks = bus.subscribe_to(EventType::built_in("TICK"));
+        assert_eq!(publish(&mut heard, 1000), [""; 0], "nobody asks for output");
+        assert!(ticks.try_recv().is_err());
+        drop(ticks);
         let mut listener = bus.subscribe();
         let news = publish(&mut heard, 1000);
         assert_eq!(news, ["output comes faster than plugins take it; events with it are lost to them"]);
