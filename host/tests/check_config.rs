@@ -152,7 +152,10 @@ fn what_listeners_name_of_plugins_is_looked_up() {
     assert_eq!(event["message"], "Unknown event type WITNESS_SLEPT in [eventlistener:ear] events");
     assert_eq!((&event["section"], &event["key"]), (&"eventlistener:ear".into(), &"events".into()));
     assert_eq!(handler["key"], "result_handler");
-    assert!(handler["message"].to_string().contains("nope cannot be resolved within [eventlistener:ear]: "), "{handler}");
+    assert!(
+        handler["message"].to_string().contains("nope cannot be resolved within [eventlistener:ear]: "),
+        "{handler}"
+    );
 }
 
 #[test]

@@ -122,7 +122,10 @@ fn the_twiddlers_handler_answers_what_a_program_tells() {
     );
     let listed = supervisord.ctl(&["plugins"]);
     let listed = listed.text();
-    assert!(listed.contains("    supervisor_twiddler.resulthandler:stdin_write_handler: calls 1, faults 0, "), "{listed}");
+    assert!(
+        listed.contains("    supervisor_twiddler.resulthandler:stdin_write_handler: calls 1, faults 0, "),
+        "{listed}"
+    );
 }
 
 #[test]

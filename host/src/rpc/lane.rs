@@ -57,10 +57,10 @@ impl Lane {
                 return Some(Err(Fault::failed_with(format_args!("cannot make a thread for {}: {error}", self.name))));
             }
         };
-        let (begin, begun) = oneshot::channel();
+        let (tell, begun) = oneshot::channel();
         let mut task = Task(thread.spawn(async move {
             // Who gave up waiting for this has dropped the task, too.
-            let _ = begin.send(());
+            let _ = tell.send(());
             future.await
         }));
         if let Some(server) = server
@@ -110,8 +110,8 @@ impl Lane {
         let (sender, receiver) = mpsc::sync_channel(1);
         let id = self.id();
         // It ends with the process: nobody waits for a plugin's code.
-        std::thread::Builder::new().name(self.name.clone()).spawn(move || {
-            match runtime::Builder::new_current_thread().enable_time().build() {
+        std::thread::Builder::new().name(self.name.clone()).spawn(
+            move || match runtime::Builder::new_current_thread().enable_time().build() {
                 Ok(runtime) => {
                     LANE.set((id, 0));
                     let _ = sender.send(Ok(runtime.handle().clone()));
@@ -120,8 +120,8 @@ impl Lane {
                 Err(error) => {
                     let _ = sender.send(Err(error));
                 }
-            }
-        })?;
+            },
+        )?;
         let handle = receiver.recv().map_err(io::Error::other)??;
         *thread = Some(handle.clone());
         Ok(handle)
@@ -187,12 +187,12 @@ mod tests {
             async move { lane.run(Some(&server), std::future::pending()).await }
         });
         let (release, held) = mpsc::channel::<()>();
-        let (begin, begun) = oneshot::channel();
+        let (tell, begun) = oneshot::channel();
         let spinning = tokio::spawn({
             let (lane, server) = (lane.clone(), server.clone());
             async move {
                 let blocks = async move {
-                    let _ = begin.send(());
+                    let _ = tell.send(());
                     let _ = held.recv();
                     Ok(Value::Bool(true))
                 };

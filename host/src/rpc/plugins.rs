@@ -64,9 +64,8 @@ impl Plugins {
 fn info(library: &LibraryInfo, namespaces: &[(&str, Count)], handlers: &[(&str, Count)]) -> Value {
     let each = namespaces.iter().chain(handlers).map(|&(_, count)| count);
     let all = each.fold(Count::default(), |all, count| all + count);
-    let parts = |parts: &[(&str, Count)]| {
-        Value::array(parts.iter().map(|&(name, count)| used([("name", name.into())], count)))
-    };
+    let parts =
+        |parts: &[(&str, Count)]| Value::array(parts.iter().map(|&(name, count)| used([("name", name.into())], count)));
     let members = [
         ("name", library.name.as_str().into()),
         ("version", library.version.as_str().into()),

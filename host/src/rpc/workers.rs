@@ -138,7 +138,6 @@ impl Workers {
     fn broken_off(&self) -> Fault {
         Fault::failed_with(format_args!("a call of {} was broken off", self.name))
     }
-
 }
 
 /// What is said to a plugin that goes round in circles.

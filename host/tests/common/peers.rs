@@ -12,8 +12,13 @@ use std::{
 };
 
 /// `pkg_resources`, which the extensions need, has left later versions of setuptools.
-const REQUIREMENTS: [&str; 5] =
-    ["supervisor==4.3.0", "supervisor_cache==1.1.0", "supervisor_twiddler==1.0.0", "superlance==2.0.0", "setuptools<81"];
+const REQUIREMENTS: [&str; 5] = [
+    "supervisor==4.3.0",
+    "supervisor_cache==1.1.0",
+    "supervisor_twiddler==1.0.0",
+    "superlance==2.0.0",
+    "setuptools<81",
+];
 
 /// The virtual environment.
 #[derive(Debug)]
@@ -63,8 +68,10 @@ fn make(root: &Path) {
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "5"];
     run(Command::new(root.join("bin/python")).args(pip).args(REQUIREMENTS), hint);
     run(
-        Command::new(root.join("bin/python"))
-            .args(["-c", "import supervisor.supervisord, supervisor_cache.rpcinterface, supervisor_twiddler.rpcinterface"]),
+        Command::new(root.join("bin/python")).args([
+            "-c",
+            "import supervisor.supervisord, supervisor_cache.rpcinterface, supervisor_twiddler.rpcinterface",
+        ]),
         hint,
     );
 }

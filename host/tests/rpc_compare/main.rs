@@ -63,7 +63,12 @@ const ON_PURPOSE: &[(&str, &str, &str, &str)] = &[
         "[{'description': 'OK', 'group': 'kéy', 'name': 'kéy', 'status': 80}]",
         CUT_OFF,
     ),
-    ("twiddler.getGroupNames()", "fault 230 UNKNOWN: getGroupNames", "fault 230 NOT_IN_WHITELIST: getGroupNames", NAMED),
+    (
+        "twiddler.getGroupNames()",
+        "fault 230 UNKNOWN: getGroupNames",
+        "fault 230 NOT_IN_WHITELIST: getGroupNames",
+        NAMED,
+    ),
     (
         "twiddler.addProgramToGroup('nope', 'x', {})",
         "fault 230 UNKNOWN: addProgramToGroup",
@@ -109,7 +114,7 @@ fn config() -> Config {
         .section("group:empty", "programs=")
 }
 
-/// The same, and the extension supervisor_twiddler, or `examples/twiddler`, by the same lines.
+/// The same, and the extension `supervisor_twiddler`, or `examples/twiddler`, by the same lines.
 fn twiddler(options: &str) -> Config {
     let factory = "supervisor.rpcinterface_factory=supervisor_twiddler.rpcinterface:make_twiddler_rpcinterface";
     config().section("rpcinterface:twiddler", factory).section("rpcinterface:twiddler", options)

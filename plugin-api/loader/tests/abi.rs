@@ -54,7 +54,10 @@ fn plugins_of_other_compilers_and_settings_load() {
         }
     }
     eprintln!("played: {}", played.join(", "));
-    assert!(played.first().is_some_and(|first| first.starts_with("own ")), "at least the compiler of this test builds it");
+    assert!(
+        played.first().is_some_and(|first| first.starts_with("own ")),
+        "at least the compiler of this test builds it"
+    );
 }
 
 #[test]

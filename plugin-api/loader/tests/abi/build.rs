@@ -79,7 +79,8 @@ pub(crate) fn others() -> Vec<Toolchain> {
     });
     let found: Vec<_> = found.filter(|(_, version)| *version != own).collect();
     let is_nightly = |it: &&(&str, String)| it.1.contains("nightly");
-    for (kind, one) in [("nightly", found.iter().find(is_nightly)), ("stable", found.iter().find(|it| !is_nightly(it)))] {
+    for (kind, one) in [("nightly", found.iter().find(is_nightly)), ("stable", found.iter().find(|it| !is_nightly(it)))]
+    {
         if let Some((name, version)) = one {
             let cargo = vec!["cargo".into(), format!("+{name}")];
             all.push(Toolchain { name: kind.into(), version: version.clone(), cargo, rustc: None });
@@ -241,8 +242,7 @@ impl Workshop {
         let own = &own();
         let target = target(own);
         let _one_at_a_time = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
-        let built =
-            self.cargo(own, "api/plugin-api/loader", &target, Settings::Debug, &["build", "--bin=elders_host"]);
+        let built = self.cargo(own, "api/plugin-api/loader", &target, Settings::Debug, &["build", "--bin=elders_host"]);
         built.unwrap_or_else(|error| panic!("{error}"));
         let output = Command::new(target.join("debug/elders_host")).arg(library).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
