@@ -9,11 +9,10 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    config::{Checked, Config, ConfigError, Group, GroupKind, Library, Overrides, PluginSection},
+    config::{Checked, Config, ConfigError, Library, Overrides, PluginSection},
     plugin::{self, SearchPath},
     rpc,
     server_options::{Format, find},
-    supervisor::{check_events, no_handler},
 };
 
 /// What a check found, ready to be printed.
@@ -45,20 +44,24 @@ fn look_at(file: &Path, overrides: &Overrides) -> Checked {
     let mut errors = Vec::new();
     if let Some(config) = &checked.config {
         let search = SearchPath::new(&config.supervisord.plugin_path);
-        let mut declared = Some(Vec::new());
+        let mut event_types = Vec::new();
         for section in &config.rpcinterfaces {
-            match (rpc::look_up(section, &search), &mut declared) {
-                (Ok(events), Some(declared)) => declared.extend(events),
-                (Ok(_), None) => {}
-                (Err(error), declared) => {
-                    // What this one would have brought is not known, and so is not missed either.
-                    *declared = None;
-                    errors.push(about("rpcinterface", section, &error));
-                }
+            match rpc::look_up(section, &search) {
+                Ok(types) => event_types.extend(types),
+                Err(error) => errors.push(about("rpcinterface", section, &error)),
             }
         }
-        for group in &config.groups {
-            errors.extend(look_at_listeners(group, declared.as_deref(), &search));
+        // One that cannot be loaded may be the one that has the types.
+        let all_loaded = errors.is_empty();
+        for (name, pool) in config.pools() {
+            if all_loaded {
+                errors.extend(pool.check_types(name, &event_types).err());
+            }
+            let spec = &pool.result_handler;
+            if spec.library != Library::BuiltIn {
+                let found = plugin::load(spec, "result_handler", &search);
+                errors.extend(found.err().map(|error| pool.no_handler(name, error)));
+            }
         }
     }
     if let Some(client) = &checked.client {
@@ -71,24 +74,6 @@ fn look_at(file: &Path, overrides: &Overrides) -> Checked {
     }
     checked.errors.extend(errors);
     checked
-}
-
-/// What is wrong with that which a pool of event listeners names of plugins, whose types of events are `declared`.
-fn look_at_listeners(group: &Group, declared: Option<&[String]>, search: &SearchPath) -> Vec<ConfigError> {
-    let GroupKind::EventListener(pool) = &group.kind else { return Vec::new() };
-    let at = |key: &str, error: ConfigError| {
-        let section = Some(format!("eventlistener:{}", group.name));
-        ConfigError { section, key: Some(key.to_owned()), ..error }
-    };
-    let events = declared.and_then(|declared| check_events(group, pool, declared).err());
-    let mut errors: Vec<_> = events.into_iter().map(|error| at("events", error)).collect();
-    let spec = &pool.result_handler;
-    if spec.library != Library::BuiltIn
-        && let Err(error) = plugin::load(spec, "result_handler", search)
-    {
-        errors.push(at("result_handler", no_handler(group, spec, &error)));
-    }
-    errors
 }
 
 fn about(kind: &str, section: &PluginSection, error: &dyn std::fmt::Display) -> ConfigError {

@@ -8,6 +8,7 @@ pub mod version;
 
 pub mod config;
 pub mod events;
+mod live_socket;
 pub mod logger;
 pub mod plugin;
 pub mod states;

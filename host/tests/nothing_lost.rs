@@ -74,6 +74,10 @@ fn a_restart_with_a_broken_config_is_refused() {
     fs::write(supervisord.config_file(), without_library).expect("the config can be written");
     supervisord.signal(Signal::SIGHUP);
     supervisord.wait_for_log("CRIT will not restart: [rpcinterface:x]");
+    let listener = "command=/bin/cat\nevents=TICK_5\nresult_handler=nowhere:judge";
+    fs::write(supervisord.config_file(), format!("{good}[eventlistener:x]\n{listener}\n")).expect("a config");
+    supervisord.signal(Signal::SIGHUP);
+    supervisord.wait_for_log("CRIT will not restart: nowhere:judge cannot be resolved within [eventlistener:x]");
     assert_eq!((supervisord.statename("cat"), supervisord.pid_of("cat")), ("RUNNING".into(), pid));
 
     fs::write(supervisord.config_file(), good).expect("the config can be written");

@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use common::{Config, Sandbox, Supervisord, plugin_path, wait_until};
 use nix::sys::{
@@ -44,10 +44,9 @@ fn a_thousand_programs_start_run_are_listed_and_stop() {
     assert!(supervisord.sandbox.processes().is_empty());
 }
 
-#[test]
-fn a_limit_that_is_too_low_is_named_with_what_it_would_have_to_be() {
-    let sandbox = Sandbox::new();
-    let config = sleepers(40).section("supervisord", "minfds=100").without("inet_http_server");
+/// Starts a supervisord that may open a hundred files.
+fn with_a_hundred_descriptors(sandbox: &Sandbox, config: &Config) -> Child {
+    let config = config.clone().section("supervisord", "minfds=100").without("inet_http_server");
     let file = sandbox.write("supervisord.conf", config.render(sandbox.here(), 0));
     let script = format!(
         "ulimit -n 100; exec {} -n -c {} >/dev/null 2>stderr.txt",
@@ -55,12 +54,48 @@ fn a_limit_that_is_too_low_is_named_with_what_it_would_have_to_be() {
         file.display()
     );
     let mut shell: Command = sandbox.command("/bin/sh");
-    let mut child = shell
+    shell
         .args(["-c", &script])
         .env("SUPERVISOR_PLUGIN_PATH", plugin_path())
         .stdin(Stdio::null())
         .spawn()
-        .expect("a shell");
+        .expect("a shell")
+}
+
+/// Sends SIGTERM and waits for a good end.
+fn shut_down(child: &mut Child) {
+    assert!(child.try_wait().expect("a child of ours").is_none(), "it is still there");
+    let pid = nix::unistd::Pid::from_raw(child.id().cast_signed());
+    nix::sys::signal::kill(pid, Signal::SIGTERM).expect("it is still there");
+    assert_eq!(child.wait().expect("a child of ours").code(), Some(0), "and it ends as it should");
+}
+
+#[test]
+fn what_runs_for_want_of_nothing_has_its_logs_and_the_server_answers() {
+    let sandbox = Sandbox::new();
+    let lines = "command=/bin/sh -c 'echo here; exec sleep 1000'\nstartsecs=0\nnumprocs=40\n\
+                 process_name=%(process_num)04d\nstdout_logfile=%(here)s/%(process_num)d.out";
+    let mut child = with_a_hundred_descriptors(&sandbox, &Config::new().section("program:writer", lines));
+    let log = || sandbox.read("supervisord.log");
+    wait_until("some have found no descriptors", || log().contains("spawnerr: too many open files to spawn '00"));
+    let status = || {
+        let mut supervisorctl = sandbox.command(env!("CARGO_BIN_EXE_supervisorctl"));
+        let output = supervisorctl.args(["-c", "supervisord.conf", "status"]).output().expect("an answer");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let running = status().lines().filter(|line| line.contains("RUNNING")).count();
+    assert!(running >= 8, "{}", status());
+    let written = || (0..40).filter(|number| sandbox.join(format!("{number}.out")).exists()).count();
+    wait_until("each that runs has written", || written() == running);
+    assert!(!log().contains("output is lost"), "{}", log());
+    assert!(!log().contains("cannot accept"), "{}", log());
+    shut_down(&mut child);
+}
+
+#[test]
+fn a_limit_that_is_too_low_is_named_with_what_it_would_have_to_be() {
+    let sandbox = Sandbox::new();
+    let mut child = with_a_hundred_descriptors(&sandbox, &sleepers(40));
     let log = || sandbox.read("supervisord.log");
     wait_until("some have found no descriptors", || log().contains("spawnerr: too many open files to spawn '00"));
     let log = log();
@@ -68,9 +103,6 @@ fn a_limit_that_is_too_low_is_named_with_what_it_would_have_to_be() {
                      them will start.  Set minfds=184 in the [supervisord] section, or more.";
     assert_eq!(log.matches(complaint).count(), 1, "{log}");
     assert!(log.matches("success: ").count() >= 8, "{log}");
-    assert!(child.try_wait().expect("a child of ours").is_none(), "it is still there");
-    let pid = nix::unistd::Pid::from_raw(child.id().cast_signed());
-    nix::sys::signal::kill(pid, Signal::SIGTERM).expect("it is still there");
-    assert_eq!(child.wait().expect("a child of ours").code(), Some(0), "and it ends as it should");
+    shut_down(&mut child);
     assert!(!sandbox.read("supervisord.log").contains("FATAL"), "what others hinder does not count as a try");
 }

@@ -111,7 +111,7 @@ fn run(config: Config, overrides: Overrides) -> Result<(), String> {
     Err(error)
 }
 
-/// Makes the plugins, lets them serve while programs are supervised, and sees them off.
+/// Makes the supervisor and lets it live; what does not begin leaves nothing behind.
 fn supervise(
     config: Config,
     overrides: Overrides,
@@ -121,13 +121,27 @@ fn supervise(
     logger: &Logger,
 ) -> Result<Outcome, String> {
     let supervisor = Supervisor::new(config, overrides, logger.clone(), output.clone()).map_err(in_words)?;
+    let outcome = with_plugins(&supervisor, restart, birth, logger);
+    if outcome.is_err() {
+        supervisor.discard();
+    }
+    outcome
+}
+
+/// Makes the plugins, lets them serve while programs are supervised, and sees them off.
+fn with_plugins(
+    supervisor: &Supervisor,
+    restart: &Restart,
+    birth: Option<Birth>,
+    logger: &Logger,
+) -> Result<Outcome, String> {
     let config = supervisor.config();
-    let build = || Registry::build(&config, &supervisor, logger);
+    let build = || Registry::build(&config, supervisor, logger);
     // Signals that were kept over a restart are heard later, all of them; at the first start nobody has sent any yet.
     let registry = if restart.restarted() { build() } else { daemon::mortal(build).map_err(in_words)? };
     let registry = registry.map_err(in_words)?;
     let farewell = registry.farewell();
-    let outcome = serve(&supervisor, registry, birth, logger);
+    let outcome = serve(supervisor, registry, birth, logger);
     if outcome == Ok(Outcome::Restart)
         && let Err(errors) = supervisor.check_restart()
     {
@@ -172,6 +186,8 @@ fn serve(
 
     signals::listen();
     let outcome = supervisor.run();
+    // What has happened is on its way to the plugins there.
+    let _ = supervisor.output().flush(LAST_WORDS);
     registry.stop_plugins(PLUGINS_FAREWELL);
     servers.stop();
     // Plugins end when nobody holds them any more.

@@ -1,7 +1,7 @@
 //! `[eventlistener:x]`: a group of processes that are sent events.
 
 use super::{
-    EventListenerPool, FactorySpec, Group, GroupKind, Library,
+    ConfigError, EventListenerPool, FactorySpec, Group, GroupKind, Library,
     options::{eventlistener as of_listener, program},
     programs::Programs,
     reader::Reader,
@@ -52,6 +52,32 @@ pub(super) fn eventlistener<'a>(programs: &Programs<'a>, name: &str, section: &'
         result_handler: result_handler?,
     };
     Some(programs.assemble(name.trim().to_owned(), priority, GroupKind::EventListener(pool), processes))
+}
+
+/// What plugins have to do with a pool is not known when the config is read.
+impl EventListenerPool {
+    /// Sees to it that the pool of that name asks only for types of events that Supervisor has, or that are among
+    /// `declared`: those of plugins.
+    pub fn check_types(&self, pool: &str, declared: &[String]) -> Result<(), ConfigError> {
+        let is_known = |it: &&EventType| it.is_built_in() || declared.iter().any(|name| it.includes(name));
+        match self.events.iter().find(|it| !is_known(it)) {
+            Some(unknown) => {
+                Err(about_pool(pool, |section| format!("Unknown event type {unknown} in [{section}] events")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// That the result handler of the pool of that name cannot be had.
+    pub fn no_handler(&self, pool: &str, why: impl std::fmt::Display) -> ConfigError {
+        let text = &self.result_handler.text;
+        about_pool(pool, |section| format!("{text} cannot be resolved within [{section}]: {why}"))
+    }
+}
+
+fn about_pool(pool: &str, message: impl FnOnce(&str) -> String) -> ConfigError {
+    let section = format!("eventlistener:{pool}");
+    ConfigError { section: Some(section.clone()), ..ConfigError::new(message(&section)) }
 }
 
 /// `result_handler=`: Supervisor's own, or one of a plugin, which is loaded later.

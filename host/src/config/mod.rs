@@ -68,6 +68,16 @@ pub struct Config {
     pub messages: Vec<Message>,
 }
 
+impl Config {
+    /// The pools of event listeners, with their names.
+    pub fn pools(&self) -> impl Iterator<Item = (&str, &EventListenerPool)> {
+        self.groups.iter().filter_map(|group| match &group.kind {
+            GroupKind::EventListener(pool) => Some((group.name.as_str(), pool)),
+            GroupKind::Programs | GroupKind::Fcgi(_) => None,
+        })
+    }
+}
+
 /// A line that is logged once the activity log is open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {

@@ -1,9 +1,9 @@
 //! `supervisorctl`: commands for a supervisord, once or in a shell.
 //!
 //! All commands stand in one table of groups: `default` first, then the `[ctlplugin:x]` sections in their order, then
-//! what Supervisor does not have and what a plugin may have instead. A group is a namespace object: the built-in commands are two that this program makes
-//! for itself. Plugin libraries are loaded when a command is not one of Supervisor's or when all commands are listed, so
-//! that `supervisorctl status` does not wait for them.
+//! what Supervisor does not have and what a plugin may have instead. A group is a namespace object: the built-in
+//! commands are two that this program makes for itself. Plugin libraries are loaded when a command is not one of
+//! Supervisor's or when all commands are listed, so that `supervisorctl status` does not wait for them.
 //!
 //! A command prints through the [`Session`] and sets its exit status there; one that fails returns a fault, which is
 //! printed as one line and makes the exit status 1.

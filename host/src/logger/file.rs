@@ -119,7 +119,11 @@ impl LogFile {
                 self.losses.add(lost).then(|| format!("could not write to {name}: {error}; output is lost"))
             }
         };
-        if self.maxbytes > 0 && self.size >= self.maxbytes && self.rotates { self.rotate().or(news) } else { news }
+        let is_full = self.maxbytes > 0 && self.size >= self.maxbytes && self.rotates;
+        match (news, is_full.then(|| self.rotate()).flatten()) {
+            (Some(news), Some(more)) => Some(format!("{news}; {more}")),
+            (news, more) => news.or(more),
+        }
     }
 
     /// Sees, once in a while, that the file is still there, and makes it anew where it is not.

@@ -230,3 +230,15 @@ fn a_file_that_is_gone_when_it_is_full_is_made_anew() {
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
     }
 }
+
+#[test]
+fn a_rotation_that_fails_hides_no_other_news() {
+    let dir = folder();
+    let path = dir.path().join("log");
+    // In the way of the backup.
+    fs::create_dir(dir.path().join("log.1")).unwrap();
+    let mut log = LogFile::open(&path, 5, 1).unwrap();
+    log.losses.add(7);
+    let news = log.write(b"0123456789").unwrap();
+    assert!(news.contains("is written again; 7 bytes were lost; could not rotate"), "{news}");
+}

@@ -36,6 +36,11 @@ pub(super) fn open(path: &Path) -> io::Result<Opened> {
     Ok(Opened { file, rotates, waits: false })
 }
 
+/// Opens a log to be read. Without waiting for who might write to a FIFO.
+pub fn open_to_read(path: &Path) -> io::Result<File> {
+    File::options().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
+}
+
 /// A stream that we were given, and that others may share: so may they its flags, which therefore stay as they are.
 pub(super) fn of_our_own(file: File) -> io::Result<Opened> {
     if !is_special(&file)? {

@@ -114,6 +114,10 @@ impl Listener {
     pub fn heard(&mut self, data: &[u8], out: &mut Vec<Step>) {
         self.said.extend_from_slice(data);
         self.listen(out);
+        if self.is_judged {
+            // A judge may take his time. What comes after the next READY is too much already, however much it is.
+            self.said.truncate(READY.len() + 1);
+        }
     }
 
     /// Its answer was judged.
@@ -316,6 +320,18 @@ mod tests {
         let out = heard(&mut eager, b"READY\nREADY\n");
         assert_eq!(out[1], log(Level::Debug, "x: READY -> UNKNOWN"));
         assert_eq!(eager.state(), ListenerState::Unknown);
+    }
+
+    #[test]
+    fn who_talks_while_it_is_judged_takes_no_memory() {
+        let mut listener = busy();
+        heard(&mut listener, b"RESULT 2\nOKREADY\n");
+        for _ in 0..1000 {
+            assert_eq!(heard(&mut listener, b"READY\nREADY\n"), []);
+        }
+        assert!(listener.said.len() <= 2 * READY.len(), "{}", listener.said.len());
+        judged(&mut listener, Verdict::Processed);
+        assert_eq!(listener.state(), ListenerState::Unknown, "it said too much");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The listening socket that the processes of `[fcgi-program:x]` share: opened for the first that runs, closed after the
 //! last.
 //!
-//! Everything here is local and does not wait: names of hosts were looked up when the config was read.
+//! Names of hosts were looked up when the config was read; but the file of a unix socket may lie on a disk that does not
+//! answer. So it is not the supervisor thread that opens one.
 
 use std::{
     fs, io,
@@ -14,14 +15,12 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use nix::{
-    errno::Errno,
-    sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, listen, socket},
-};
+use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket};
 use parking_lot::Mutex;
 
 use crate::{
     config::{FcgiAddress, FcgiSocket},
+    live_socket::somebody_listens,
     logger::Logger,
 };
 
@@ -46,7 +45,7 @@ impl SharedSocket {
         Self { config, open: Mutex::default() }
     }
 
-    /// The socket, opened if nobody has it. The error is Supervisor's text.
+    /// The socket, opened if nobody has it. Blocks on the file system. The error is Supervisor's text.
     pub fn open(&self, logger: &Logger) -> Result<Arc<Listening>, String> {
         let mut open = self.open.lock();
         if let Some(listening) = open.upgrade() {
@@ -63,24 +62,19 @@ impl SharedSocket {
 
     /// Opens and closes it, to fail early where it cannot be had. Where somebody listens already it is left alone: that
     /// may be another supervisord of the same config, which this one is about to find out. If it does not, the first
-    /// process takes the place of what an earlier one has left behind.
+    /// process takes the place of what an earlier one has left behind. Blocks on the file system.
     pub fn try_open(&self, logger: &Logger) -> Result<(), String> {
         match &self.config.address {
-            FcgiAddress::Unix { file, .. } if is_live(file) => Ok(()),
+            FcgiAddress::Unix { file, .. } if somebody_listens(file) => Ok(()),
             _ => self.open(logger).map(drop),
         }
     }
-}
 
-/// Whether somebody listens there. Does not wait.
-fn is_live(file: &Path) -> bool {
-    let connected = || {
-        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-        let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
-        connect(socket.as_raw_fd(), &UnixAddr::new(file)?)
-    };
-    // With as many in its queue as it can have it is busy, and there.
-    matches!(connected(), Ok(()) | Err(Errno::EAGAIN))
+    /// Until this is dropped, whoever opens it waits.
+    #[cfg(test)]
+    pub(crate) fn hold(&self) -> impl Drop + '_ {
+        self.open.lock()
+    }
 }
 
 impl AsFd for Listening {

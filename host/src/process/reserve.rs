@@ -1,4 +1,7 @@
 //! Descriptors kept back, so that a process can be spawned where clients or plugins have taken all others.
+//!
+//! It is the first to go short: where the programs themselves need nearly all that may be open, what is left is for the
+//! server and the logs.
 
 use std::{
     fs::File,
@@ -10,14 +13,24 @@ const RESERVE: usize = 24;
 
 /// Descriptors that are good for nothing but to be given up.
 #[derive(Debug, Default)]
-pub struct Reserve(Vec<OwnedFd>);
+pub struct Reserve {
+    kept: Vec<OwnedFd>,
+    size: usize,
+}
 
 impl Reserve {
-    /// Takes what can be had of the reserve.
-    pub fn new() -> Self {
+    /// Takes what can be had of the reserve, but only a part of the `spare` descriptors that programs leave over.
+    pub fn new(spare: u64) -> Self {
         let mut reserve = Self::default();
-        reserve.refill();
+        reserve.resize(spare);
         reserve
+    }
+
+    /// Gives up what others need more: the reserve is no larger than the descriptors that programs leave over.
+    pub fn resize(&mut self, spare: u64) {
+        self.size = usize::try_from(spare).unwrap_or(usize::MAX).min(RESERVE);
+        self.kept.truncate(self.size);
+        self.refill();
     }
 
     /// Does what needs descriptors; where there are none, once more with those of the reserve.
@@ -27,24 +40,22 @@ impl Reserve {
         lacks_descriptors: impl Fn(&E) -> bool,
     ) -> Result<T, E> {
         let mut result = attempt();
-        if result.as_ref().is_err_and(&lacks_descriptors) && !self.0.is_empty() {
-            self.0.clear();
+        if result.as_ref().is_err_and(&lacks_descriptors) && !self.kept.is_empty() {
+            self.kept.clear();
             result = attempt();
         }
-        if self.0.len() < RESERVE {
-            self.refill();
-        }
+        self.refill();
         result
     }
 
     fn refill(&mut self) {
-        if self.0.is_empty() {
-            self.0.extend(File::open("/dev/null").map(OwnedFd::from));
+        if self.kept.is_empty() && self.size > 0 {
+            self.kept.extend(File::open("/dev/null").map(OwnedFd::from));
         }
-        while self.0.len() < RESERVE
-            && let Some(fd) = self.0.first().and_then(|fd| fd.as_fd().try_clone_to_owned().ok())
+        while self.kept.len() < self.size
+            && let Some(fd) = self.kept.first().and_then(|fd| fd.as_fd().try_clone_to_owned().ok())
         {
-            self.0.push(fd);
+            self.kept.push(fd);
         }
     }
 }
@@ -55,15 +66,26 @@ mod tests {
 
     #[test]
     fn what_lacks_descriptors_gets_those_of_the_reserve() {
-        let mut reserve = Reserve::new();
-        assert_eq!(reserve.0.len(), RESERVE);
+        let mut reserve = Reserve::new(1000);
+        assert_eq!(reserve.kept.len(), RESERVE);
         let mut attempts = 0;
         let mut lacking = || {
             attempts += 1;
             if attempts == 1 { Err(true) } else { Ok(attempts) }
         };
         assert_eq!(reserve.with(&mut lacking, |lacks| *lacks), Ok(2));
-        assert_eq!(reserve.0.len(), RESERVE, "taken again");
+        assert_eq!(reserve.kept.len(), RESERVE, "taken again");
         assert_eq!(reserve.with(|| Err::<(), _>(false), |lacks| *lacks), Err(false));
+    }
+
+    #[test]
+    fn it_is_no_larger_than_what_programs_leave_over() {
+        let mut reserve = Reserve::new(3);
+        assert_eq!(reserve.kept.len(), 3);
+        reserve.resize(0);
+        assert_eq!(reserve.with(|| Err::<(), _>(true), |lacks| *lacks), Err(true));
+        assert!(reserve.kept.is_empty(), "and takes nothing where there is nothing to take");
+        reserve.resize(100);
+        assert_eq!(reserve.kept.len(), RESERVE);
     }
 }

@@ -61,6 +61,13 @@ pub struct SpawnError {
     pub no_descriptors: bool,
 }
 
+impl SpawnError {
+    /// There are no descriptors left for the process of that name.
+    pub fn too_many_open_files(name: &str) -> Self {
+        Self { text: format!("too many open files to spawn '{name}'"), no_descriptors: true }
+    }
+}
+
 impl From<String> for SpawnError {
     fn from(text: String) -> Self {
         Self { text, no_descriptors: false }
@@ -95,12 +102,12 @@ pub fn spawn(launch: &Launch, command: &Command, stdin: Option<BorrowedFd<'_>>) 
     let file = CString::new(command.file.as_str()).map_err(cannot_exec)?;
     let argv: Vec<CString> =
         command.argv.iter().map(|word| CString::new(word.as_str())).collect::<Result<_, _>>().map_err(cannot_exec)?;
-    let pipes = Pipes::new(!launch.redirect_stderr).map_err(|errno| SpawnError {
-        text: match errno {
-            Errno::EMFILE => format!("too many open files to spawn '{name}'"),
-            errno => format!("unknown error making dispatchers for '{name}': {errno:?}"),
+    let pipes = Pipes::new(!launch.redirect_stderr).map_err(|errno| match errno {
+        Errno::EMFILE => SpawnError::too_many_open_files(name),
+        errno => SpawnError {
+            text: format!("unknown error making dispatchers for '{name}': {errno:?}"),
+            no_descriptors: errno == Errno::ENFILE,
         },
-        no_descriptors: matches!(errno, Errno::EMFILE | Errno::ENFILE),
     })?;
     let argv = pointers(&argv);
     let environment = pointers(&launch.environment);

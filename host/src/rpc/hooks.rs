@@ -16,6 +16,7 @@ use tokio::{
     sync::{
         broadcast::{Receiver, error::RecvError},
         mpsc::channel,
+        watch,
     },
 };
 
@@ -39,17 +40,34 @@ pub(super) struct Ear {
     events: Receiver<Arc<Event>>,
 }
 
+/// The plugins that hear of events.
+pub(super) struct Hearing {
+    /// When it is dropped they hear what there still is, and no more.
+    goes_on: watch::Sender<()>,
+    /// Nothing is ever sent: that nobody is left to do so says that they have.
+    over: mpsc::Receiver<()>,
+}
+
 /// How many events may wait for a plugin that is busy with one.
 const WAITING_EVENTS: usize = 1024;
+
+/// How long the end may wait for plugins to hear of all that has happened: one that hangs leaves time to the others.
+const HEARING_OUT: Duration = Duration::from_secs(1);
 
 const START: &str = "_start";
 const SHUTDOWN: &str = "_shutdown";
 
 impl Registry {
     pub(super) fn start_plugins(self: &Arc<Self>, runtime: &Handle, ears: Vec<Ear>) {
+        let ((goes_on, going_on), (hears, over)) = (watch::channel(()), mpsc::channel());
         for ear in ears {
-            runtime.spawn(self.clone().tell_of(ear));
+            let (telling, hears) = (self.clone().tell_of(ear, going_on.clone()), hears.clone());
+            runtime.spawn(async move {
+                telling.await;
+                drop(hears);
+            });
         }
+        self.note_hearing(Hearing { goes_on, over });
         for name in self.named(START) {
             let registry = self.clone();
             runtime.spawn(async move { registry.tell(&name, RVec::new()).await });
@@ -71,8 +89,8 @@ impl Registry {
     }
 
     /// Tells a plugin of events, one at a time. One that does not keep up misses some, and that is logged; nobody else
-    /// waits for it.
-    async fn tell_of(self: Arc<Self>, ear: Ear) {
+    /// waits for it. Ends when it has heard all that there is and nothing is to go on.
+    async fn tell_of(self: Arc<Self>, ear: Ear, mut going_on: watch::Receiver<()>) {
         let Ear { name, types, mut events } = ear;
         let (sender, mut wanted) = channel::<Arc<Event>>(WAITING_EVENTS);
         let teller = {
@@ -87,33 +105,41 @@ impl Registry {
         let sorter = async move {
             let mut missed = 0;
             loop {
-                match events.recv().await {
+                let event = tokio::select! {
+                    biased;
+                    event = events.recv() => event,
+                    _ = going_on.changed() => return drop(sender),
+                };
+                let lost_now = match event {
                     Ok(event) if types.iter().any(|it| it.includes(event.name())) => match sender.try_send(event) {
-                        Ok(()) if missed > 0 => {
-                            self.logger().warn(format_args!("{name} was too slow for its events: it missed {missed}"));
-                            missed = 0;
-                        }
-                        Ok(()) => {}
-                        Err(_) => {
-                            if missed == 0 {
-                                self.logger().warn(format_args!("{name} is too slow for its events: it misses some"));
-                            }
-                            missed += 1;
-                        }
+                        Ok(()) => 0,
+                        Err(_) => 1,
                     },
-                    Ok(_) => {}
-                    Err(RecvError::Lagged(lost)) => missed += lost,
+                    Ok(_) => continue,
+                    // Some of them may have been for others; nobody knows.
+                    Err(RecvError::Lagged(lost)) => lost,
                     Err(RecvError::Closed) => return,
+                };
+                if lost_now > 0 && missed == 0 {
+                    self.logger().warn(format_args!("{name} is too slow for its events: it misses some"));
+                } else if lost_now == 0 && missed > 0 {
+                    self.logger().warn(format_args!("{name} was too slow for its events: it missed {missed}"));
+                    missed = 0;
                 }
+                missed += lost_now;
             }
         };
         tokio::join!(teller, sorter);
     }
 
-    /// Tells the plugins that this is the end, and waits until they have answered, or for so long. Nothing is supervised
-    /// any more when this is called.
+    /// Tells the plugins that this is the end once they have heard of all that has happened, and waits until they have
+    /// answered, or for so long. Nothing is supervised any more when this is called.
     pub fn stop_plugins(self: &Arc<Self>, patience: Duration) {
         let end = Instant::now() + patience;
+        if let Some(Hearing { goes_on, over }) = self.take_hearing() {
+            drop(goes_on);
+            let _ = over.recv_timeout(HEARING_OUT.min(patience));
+        }
         let mut waiting = BTreeSet::from_iter(self.named(SHUTDOWN));
         let Some(runtime) = self.runtime() else { return };
         let (told, answers) = mpsc::channel();
@@ -162,7 +188,7 @@ fn is_panic(fault: &Fault) -> bool {
 #[cfg(test)]
 mod tests {
     use parking_lot::Mutex;
-    use plugin_api::{namespace, rpc_interface};
+    use plugin_api::{abi::NamespaceObject, namespace, rpc_interface};
 
     use super::*;
     use crate::{
@@ -202,36 +228,72 @@ mod tests {
         }
     }
 
-    #[test]
-    fn plugins_hear_of_start_and_end() {
-        let story = Story::default();
+    /// A registry with that plugin, which can be called; and what is logged goes to the story.
+    fn at_work(name: &str, object: NamespaceObject, story: &Story, bus: &Bus) -> Arc<Registry> {
         let log = story.clone();
         let logger = Logger::new(Level::Info, move |line| log.lock().push(line.message));
-        let plugin = |name: &str, object| (name.to_owned(), object, Origin::Plugin);
-        let namespaces = vec![
-            plugin("hooked", namespace(Arc::new(Hooked(story.clone())))),
-            plugin("stuck", namespace(Arc::new(Stuck))),
-        ];
-        let registry = Registry::referred(&RegistryRef::default(), namespaces, logger);
+        let plugin = (name.to_owned(), object, Origin::Plugin);
+        let registry = Registry::referred(&RegistryRef::default(), vec![plugin], logger);
+        registry.hear(bus);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         registry.run_on(runtime.handle());
         std::thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
+        registry
+    }
+
+    #[test]
+    fn plugins_hear_of_start_and_end() {
+        let story = Story::default();
+        let registry = at_work("hooked", namespace(Arc::new(Hooked(story.clone()))), &story, &Bus::new());
         let has = |text: &str| story.lock().iter().any(|line| line.contains(text));
         let begin = Instant::now();
         while !has("hooked._start: NO_FILE: /x") {
             assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", story.lock());
             std::thread::sleep(Duration::from_millis(2));
         }
-        registry.stop_plugins(Duration::from_millis(300));
+        registry.stop_plugins(Duration::from_secs(20));
         assert!(has("begun") && has("ended"));
         assert!(has("hooked._shutdown panicked: at the end (host/src/rpc/hooks.rs:"), "{:?}", story.lock());
-        assert!(has("stuck has not come to its end in 0.3 seconds; it is left behind"), "{:?}", story.lock());
         assert!(!has("hooked has not"));
+
+        let stuck = at_work("stuck", namespace(Arc::new(Stuck)), &story, &Bus::new());
+        stuck.stop_plugins(Duration::from_millis(300));
+        assert!(has("stuck has not come to its end in 0.3 seconds; it is left behind"), "{:?}", story.lock());
 
         let names: Vec<_> = registry.names().filter(|name| !name.starts_with("system.")).collect();
         assert_eq!(names, ["hooked.published"]);
         let outside = plugin_api::block_on(registry.call("hooked._shutdown", RVec::new()));
         assert_eq!(outside, Err(Fault::unknown_method()));
         assert!(registry.info("hooked._start").is_none());
+    }
+
+    struct Listening(Story);
+
+    #[rpc_interface]
+    impl Listening {
+        #[rpc(on_event = "EVENT")]
+        fn hear(&self, event: plugin_api::Event) {
+            self.0.lock().push(event.payload().to_owned());
+        }
+
+        #[rpc(on_shutdown)]
+        fn end(&self) {
+            self.0.lock().push("end".to_owned());
+        }
+    }
+
+    #[test]
+    fn the_end_comes_after_all_that_has_happened() {
+        let story = Story::default();
+        let bus = Bus::new();
+        let registry = at_work("ear", namespace(Arc::new(Listening(story.clone()))), &story, &bus);
+        let told: Vec<_> = (0..100).map(|number| number.to_string()).collect();
+        for data in &told {
+            bus.publish(Event::Custom { name: "TOLD".to_owned(), payload: data.clone() });
+        }
+        registry.stop_plugins(Duration::from_secs(20));
+        let heard = story.lock().clone();
+        assert_eq!(heard[..heard.len() - 1], told);
+        assert_eq!(heard.last().map(String::as_str), Some("end"));
     }
 }

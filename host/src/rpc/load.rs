@@ -108,7 +108,7 @@ impl Registry {
     }
 }
 
-/// Finds what would make the interface of a section, and makes nothing. Answers the types of events that come with it.
+/// Finds what would make the interface of a section, and makes nothing. Answers which types of events it would bring.
 pub fn look_up(section: &PluginSection, search: &SearchPath) -> Result<Vec<String>, BuildError> {
     if section.name == RESERVED {
         return Err(BuildError::Reserved(section.place.clone()));
@@ -116,7 +116,7 @@ pub fn look_up(section: &PluginSection, search: &SearchPath) -> Result<Vec<Strin
     if section.factory.library == Library::BuiltIn {
         check_built_in(section).map(|()| Vec::new())
     } else {
-        declared_events(section, &find(section, search)?)
+        find(section, search).map(|(_, events)| events)
     }
 }
 
@@ -130,23 +130,34 @@ fn check_built_in(section: &PluginSection) -> Result<(), BuildError> {
     if factory.factory != MAIN {
         return Err(BuildError::NotBuiltIn { spec: factory.text.clone(), place: place.clone() });
     }
-    match options.first() {
-        Some(option) => Err(refused(
+    if let Some(option) = options.first() {
+        return Err(refused(
             section,
             Fault::bad_arguments_with(format_args!("it takes no options, and has '{}'", option.name)),
-        )),
-        None => Ok(()),
+        ));
     }
+    Ok(())
+}
+
+/// The factory of a section, and the types of events that it says it brings.
+fn find(section: &PluginSection, search: &SearchPath) -> Result<(Factory, Vec<String>), BuildError> {
+    let factory = plugin::load(&section.factory, "rpcinterface", search)
+        .map_err(|error| BuildError::Plugin { place: section.place.clone(), error: error.into() })?;
+    let events: Vec<String> = factory
+        .property("events")
+        .and_then(Value::as_array)
+        .map_or_else(Vec::new, |events| events.iter().filter_map(Value::as_str).map(str::to_owned).collect());
+    if let Some(bad) = events.iter().find(|name| EventType::of_a_plugin(name).is_none_or(|it| it.to_string() != **name))
+    {
+        let what = "is not a type of events that a plugin can have: capitals, and none of Supervisor's";
+        return Err(refused(section, Fault::bad_arguments_with(format_args!("{bad:?} {what}"))));
+    }
+    Ok((factory, events))
 }
 
 fn refused(section: &PluginSection, fault: Fault) -> BuildError {
     let PluginSection { name, place, factory, .. } = section;
     BuildError::Refused { name: name.clone(), place: place.clone(), factory: factory.text.clone(), fault }
-}
-
-fn find(section: &PluginSection, search: &SearchPath) -> Result<Factory, BuildError> {
-    plugin::load(&section.factory, "rpcinterface", search)
-        .map_err(|error| BuildError::Plugin { place: section.place.clone(), error: error.into() })
 }
 
 fn load(
@@ -156,25 +167,10 @@ fn load(
     supervisor: &Supervisor,
     logger: &Logger,
 ) -> Result<(NamespaceObject, LibraryInfo, Vec<String>), BuildError> {
-    let factory = find(section, search)?;
-    let events = declared_events(section, &factory)?;
+    let (factory, events) = find(section, search)?;
     let host = host_for(&section.name, events.clone(), supervisor, logger, registry_ref);
     let object = factory.make(host, section.options.clone().into()).map_err(|fault| refused(section, fault))?;
     Ok((object, factory.library().clone(), events))
-}
-
-/// The types of events that are listed with a factory: they are data, so that they are known before it is called.
-fn declared_events(section: &PluginSection, factory: &Factory) -> Result<Vec<String>, BuildError> {
-    let events = factory.property("events").and_then(Value::as_array);
-    let events: Vec<String> = events.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
-    let is_bad = |name: &&String| EventType::of_a_plugin(name).is_none_or(|it| it.to_string() != **name);
-    match events.iter().find(is_bad) {
-        Some(bad) => {
-            let what = "is not a type of events that a plugin can have: capitals, and none of Supervisor's";
-            Err(refused(section, Fault::bad_arguments_with(format_args!("{bad:?} {what}"))))
-        }
-        None => Ok(events),
-    }
 }
 
 /// The host as the plugin of that name sees it, which publishes events of these types.

@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 
 use super::{
     guest::{Farewell, Guest},
-    hooks::Ear,
+    hooks::{Ear, Hearing},
     places::{HANDLER_PLACES, PLACES},
     result_handlers::HANDLERS,
     system::System,
@@ -60,6 +60,8 @@ pub struct Registry {
     farewell: Mutex<Farewell>,
     /// Who hears of events once plugins can be told.
     ears: Mutex<Vec<Ear>>,
+    /// That they do, and how to end it.
+    hearing: Mutex<Option<Hearing>>,
 }
 
 struct Namespace {
@@ -126,6 +128,7 @@ impl Registry {
             logger,
             farewell: Mutex::default(),
             ears: Mutex::default(),
+            hearing: Mutex::default(),
         };
         for (name, object, origin) in namespaces {
             registry.add(&name, object, origin);
@@ -174,9 +177,8 @@ impl Registry {
         std::mem::take(&mut self.farewell.lock())
     }
 
-    /// From now on, methods that may block run on the blocking pool of this runtime.
-    ///
-    /// From now on all can be called, and plugins that want to are told so.
+    /// From now on all methods can be called, those that may block on the blocking pool of this runtime; plugins that want
+    /// to know are told.
     pub fn run_on(self: &Arc<Self>, runtime: &Handle) {
         // A second server of the same registry would go on using the pool of the first.
         if self.pool.set(runtime.clone()).is_ok() {
@@ -188,6 +190,14 @@ impl Registry {
     /// Plugins hear of what happens from now on, and are told when the server runs.
     pub(super) fn hear(&self, bus: &Bus) {
         *self.ears.lock() = self.listen(bus);
+    }
+
+    pub(super) fn note_hearing(&self, hearing: Hearing) {
+        *self.hearing.lock() = Some(hearing);
+    }
+
+    pub(super) fn take_hearing(&self) -> Option<Hearing> {
+        self.hearing.lock().take()
     }
 
     /// The host's own lines to plugins, by their full names.

@@ -7,7 +7,7 @@ use std::{
     os::fd::AsRawFd as _,
     os::unix::{
         fs::{FileTypeExt, MetadataExt, PermissionsExt},
-        net::{UnixListener, UnixStream},
+        net::UnixListener,
     },
     path::{Path, PathBuf},
 };
@@ -23,6 +23,7 @@ use nix::{
 
 use crate::{
     config::{Credentials, HttpServer, ServerAddress},
+    live_socket::somebody_listens,
     text::complain::complain,
 };
 
@@ -200,7 +201,7 @@ fn bind_unix(
             // Supervisor would delete whatever stands there.
             return Err(BindError::Io(Errno::EEXIST.into()));
         }
-        if somebody_answers(file) {
+        if somebody_listens(file) {
             return Err(BindError::InUse);
         }
         complain(format_args!("Unlinking stale socket {}", file.display()));
@@ -228,14 +229,6 @@ fn bind_private(path: &Path) -> Result<UnixListener, BindError> {
     Ok(socket.into())
 }
 
-/// Only a refused connection proves that nobody listens; one that is not permitted, or that finds a full queue, does not.
-fn somebody_answers(file: &Path) -> bool {
-    match UnixStream::connect(file) {
-        Ok(_) => true,
-        Err(error) => !matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound),
-    }
-}
-
 fn chown(file: &Path, uid: Option<u32>, gid: Option<u32>) -> Result<(), BindError> {
     if uid.is_none() && gid.is_none() {
         return Ok(());
@@ -258,6 +251,8 @@ fn current_user() -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::UnixStream;
+
     use super::*;
 
     fn unix(file: &Path) -> HttpServer {

@@ -21,7 +21,10 @@ use super::{
     Server,
     answer::{Answer, refusal},
 };
-use crate::supervisor::{Found, Supervisor};
+use crate::{
+    logger::open_to_read,
+    supervisor::{Found, Supervisor},
+};
 
 /// How much of what was there before is shown first.
 const BEFORE: u64 = 1024;
@@ -141,7 +144,7 @@ struct Tail {
 
 impl Tail {
     fn open(path: &Path) -> io::Result<(Self, SystemTime)> {
-        let file = File::open(path)?;
+        let file = open_to_read(path)?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
             // A terminal or a FIFO has no end to begin with, and reading it would take from others.
@@ -164,7 +167,7 @@ impl Tail {
         self.position += piece.len() as u64;
         // The file may have been rotated away; but first, all that it holds.
         if piece.is_empty() && fs::metadata(&self.path).is_ok_and(|now| now.ino() != self.inode) {
-            self.file = File::open(&self.path)?;
+            self.file = open_to_read(&self.path)?;
             self.inode = self.file.metadata()?.ino();
             self.position = 0;
         }
@@ -219,5 +222,9 @@ mod tests {
     fn what_is_no_file_is_not_opened() {
         assert!(Tail::open(Path::new("/dev/null")).is_err());
         assert!(Tail::open(Path::new("/nonexistent")).is_err());
+        let directory = tempfile::tempdir().unwrap();
+        let fifo = directory.path().join("fifo");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(Tail::open(&fifo).is_err(), "at once, although nobody writes to it");
     }
 }

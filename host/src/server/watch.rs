@@ -34,8 +34,8 @@ pub struct Limits {
     pub answers: usize,
     /// Of a request's line and headers together, in bytes; larger ones are answered with 431.
     pub head: usize,
-    /// How many connections may be open to each server. At the limit one that was refused already is closed, or the one that has waited
-    /// longest for its next request; if there is none, the new one is answered with 503.
+    /// How many connections may be open to each server. At the limit one that was refused already is closed, or the one
+    /// that has waited longest for its next request; if there is none, the new one is answered with 503.
     pub connections: usize,
     /// How long a request's headers may take, and how long its body may bring less than 64 KiB, before the answer is
     /// 408.

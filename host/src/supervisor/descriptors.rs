@@ -1,4 +1,7 @@
 //! Whether the files that may be open are enough for the programs that are to run.
+//!
+//! Programs do not get the last descriptors. A program whose log could not be opened would run and lose its output, and
+//! a server that cannot accept would leave nobody to say so; what does not start, and says why, is the lesser evil.
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 
@@ -8,9 +11,44 @@ use crate::config::Level;
 /// What supervisord itself needs: its servers and some clients, logs, the reserve for spawns.
 const OWN: u64 = 64;
 
+/// What programs leave to supervisord in any case: of what it needs, all but the reserve.
+const KEPT: u64 = 40;
+
+/// How many descriptors programs may take, and how many those that are alive take now.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Budget {
+    all: u64,
+    taken: u64,
+}
+
+impl Budget {
+    /// With no program alive.
+    pub(super) fn new() -> Self {
+        Self::of(getrlimit(Resource::RLIMIT_NOFILE).map_or(RLIM_INFINITY, |(limit, _)| limit))
+    }
+
+    fn of(limit: u64) -> Self {
+        Self { all: limit - KEPT.min(limit / 2), taken: 0 }
+    }
+
+    /// Takes so many, if they are there to be taken.
+    pub(super) fn take(&mut self, count: u64) -> bool {
+        let is_there = self.left() >= count;
+        if is_there {
+            self.taken += count;
+        }
+        is_there
+    }
+
+    /// How many are left.
+    pub(super) fn left(&self) -> u64 {
+        self.all.saturating_sub(self.taken)
+    }
+}
+
 impl Process {
     /// How many descriptors it takes while it runs: our ends of its pipes, and its log files.
-    fn descriptors(&self) -> u64 {
+    pub(super) fn descriptors(&self) -> u64 {
         let pipes = if self.config.redirect_stderr { 2 } else { 3 };
         let logs = [&self.stdout, &self.stderr].into_iter().filter(|target| target.path.is_some()).count();
         pipes + logs as u64
@@ -18,6 +56,12 @@ impl Process {
 }
 
 impl State {
+    /// What there is for programs beside those that are alive.
+    pub(super) fn budget(&self) -> Budget {
+        let alive = self.by_pid.values().filter_map(|id| self.processes.get(id));
+        Budget { taken: alive.map(Process::descriptors).sum(), ..Budget::new() }
+    }
+
     /// What to log if all that is there cannot run at the same time.
     pub(super) fn complain_of_limit(&self) -> Option<(Level, String)> {
         let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
@@ -46,6 +90,16 @@ mod tests {
         config::{self, Logfile},
         process::fixtures,
     };
+
+    #[test]
+    fn the_last_descriptors_are_not_for_programs() {
+        let mut budget = Budget::of(1024);
+        let started = (0..1000).filter(|_| budget.take(5)).count();
+        assert_eq!(started, 196);
+        assert!(budget.left() < 5);
+        assert_eq!(Budget::of(20).left(), 10, "even where there is next to nothing");
+        assert!(Budget::of(RLIM_INFINITY).take(1_000_000));
+    }
 
     #[test]
     fn pipes_and_logs_are_counted() {

@@ -34,7 +34,7 @@ pub(super) enum Request {
         signal: i32,
         answer: oneshot::Sender<Result<Status, Refused>>,
     },
-    /// A look for the executable of a process is over at last.
+    /// A look for what a process needs is over at last.
     Found(ProcessId, Found),
 }
 

@@ -12,8 +12,8 @@ use parking_lot::Mutex;
 
 use super::Supervisor;
 use crate::{
-    config::{Config, ConfigError, EventListenerPool, FactorySpec, Group, GroupKind, Library},
-    events::{Event, EventType},
+    config::{Config, ConfigError, FactorySpec, Group, GroupKind, Library},
+    events::Event,
     process::{
         event_listener::Verdict,
         event_pool::{Answer, DefaultHandler, ResultHandler},
@@ -45,30 +45,16 @@ impl Extensions {
     /// Sees to it that all that a group names is there.
     pub(super) fn prepare(&self, group: &Group) -> Result<(), ConfigError> {
         let GroupKind::EventListener(pool) = &group.kind else { return Ok(()) };
-        check_events(group, pool, self.event_types.get().map_or(&[][..], Vec::as_slice))?;
+        pool.check_types(&group.name, self.event_types.get().map_or(&[], Vec::as_slice))?;
         let spec = &pool.result_handler;
         if spec.library == Library::BuiltIn || self.handlers.lock().contains_key(&spec.text) {
             return Ok(());
         }
         let Some(make) = self.make_handler.get() else { return Ok(()) };
-        let handler = make(spec).map_err(|error| no_handler(group, spec, &error))?;
+        let handler = make(spec).map_err(|error| pool.no_handler(&group.name, error))?;
         self.handlers.lock().insert(spec.text.clone(), handler);
         Ok(())
     }
-}
-
-/// Whether every type of events that a pool asks for is Supervisor's or among those that plugins `declared`.
-pub(crate) fn check_events(group: &Group, pool: &EventListenerPool, declared: &[String]) -> Result<(), ConfigError> {
-    let is_known = |it: &&EventType| it.is_built_in() || declared.iter().any(|name| it.includes(name));
-    pool.events.iter().find(|it| !is_known(it)).map_or(Ok(()), |unknown| {
-        let message = format!("Unknown event type {unknown} in [eventlistener:{}] events", group.name);
-        Err(ConfigError::new(message))
-    })
-}
-
-/// What is said of a result handler that is not there.
-pub(crate) fn no_handler(group: &Group, spec: &FactorySpec, error: &impl std::fmt::Display) -> ConfigError {
-    ConfigError::new(format!("{} cannot be resolved within [eventlistener:{}]: {error}", spec.text, group.name))
 }
 
 impl Supervisor {

@@ -2,6 +2,7 @@
 
 use std::{
     ops::Deref,
+    sync::Arc,
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -30,14 +31,19 @@ impl AtWork {
 
     /// With its own way to look for executables.
     pub(super) fn looking(processes: impl IntoIterator<Item = config::Process>, look: Look) -> Self {
-        let dir = tempfile::tempdir().unwrap();
         let group = |process: config::Process| fixtures::group(&process.name.clone(), process.priority, vec![process]);
+        Self::of_groups(processes.into_iter().map(group), look)
+    }
+
+    /// With these groups.
+    pub(super) fn of_groups(groups: impl IntoIterator<Item = Arc<config::Group>>, look: Look) -> Self {
+        let dir = tempfile::tempdir().unwrap();
         let config = Config {
             file: dir.path().join("supervisord.conf"),
             here: dir.path().to_owned(),
             supervisord: fixtures::supervisord(dir.path()),
             servers: Vec::new(),
-            groups: processes.into_iter().map(group).collect(),
+            groups: groups.into_iter().collect(),
             rpcinterfaces: Vec::new(),
             messages: Vec::new(),
         };

@@ -1,4 +1,5 @@
-//! Looks for executables on threads of its own.
+//! Looks for what a spawn needs, on threads of its own: the executable, and the socket that the processes of a group
+//! share.
 //!
 //! A look at a file system may take for ever: a network mount whose server is gone. The supervisor thread waits for it
 //! for a moment, which is far more than a disk takes, and only while no other look is known to hang. After that the
@@ -14,9 +15,13 @@ use nix::sys::signal::SigSet;
 use parking_lot::{Condvar, Mutex};
 
 use super::groups::ProcessId;
-use crate::process::{
-    command::{Command, CommandError},
-    launch::Launch,
+use crate::{
+    logger::Logger,
+    process::{
+        command::{Command, CommandError},
+        fcgi::{Listening, SharedSocket},
+        launch::Launch,
+    },
 };
 
 /// How long the supervisor thread waits for a look.
@@ -25,10 +30,27 @@ const PATIENCE: Duration = Duration::from_millis(20);
 const IDLE: Duration = Duration::from_secs(1);
 const STACK_SIZE: usize = 256 * 1024;
 
-/// What a look found.
-pub(super) type Found = Result<Command, CommandError>;
-/// How to look; tests have ways of their own.
-pub(super) type Look = Box<dyn Fn(&Launch) -> Found + Send + Sync>;
+/// How to start a process.
+#[derive(Clone)]
+pub(super) struct Start {
+    pub(super) launch: Arc<Launch>,
+    /// What it shares with its group, if that is one of `[fcgi-program:x]`.
+    pub(super) socket: Option<Arc<SharedSocket>>,
+    /// How many of ours it takes while it runs.
+    pub(super) descriptors: u64,
+}
+
+/// What a spawn needs besides.
+pub(super) struct Ready {
+    pub(super) command: Command,
+    /// The socket of its group, open.
+    pub(super) listening: Option<Arc<Listening>>,
+}
+
+/// What a look found, or what is reported as `spawnerr`.
+pub(super) type Found = Result<Ready, String>;
+/// How to look for an executable; tests have ways of their own.
+pub(super) type Look = Box<dyn Fn(&Launch) -> Result<Command, CommandError> + Send + Sync>;
 /// Takes an answer that was not waited for.
 type Late = Box<dyn Fn(ProcessId, Found) + Send + Sync>;
 
@@ -45,6 +67,8 @@ pub(super) struct Round {
 struct Shared {
     look: Look,
     late: Late,
+    /// Told of sockets.
+    logger: Logger,
     state: Mutex<State>,
     work: Condvar,
     done: Condvar,
@@ -52,7 +76,7 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    jobs: VecDeque<(ProcessId, Arc<Launch>)>,
+    jobs: VecDeque<(ProcessId, Start)>,
     /// Threads that wait for a job.
     idle: usize,
     /// Those that the supervisor thread waits for, and what was found of them.
@@ -63,22 +87,22 @@ struct State {
 }
 
 impl Lookups {
-    pub(super) fn new(look: Look, late: Late) -> Self {
+    pub(super) fn new(look: Look, late: Late, logger: Logger) -> Self {
         let (work, done) = (Condvar::new(), Condvar::new());
-        Self(Arc::new(Shared { look, late, state: Mutex::default(), work, done }))
+        Self(Arc::new(Shared { look, late, logger, state: Mutex::default(), work, done }))
     }
 
-    /// Looks for the executables of some processes.
+    /// Looks for what some processes need.
     ///
     /// Only the supervisor thread asks.
-    pub(super) fn find(&self, wanted: Vec<(ProcessId, Arc<Launch>)>) -> Round {
+    pub(super) fn find(&self, wanted: Vec<(ProcessId, Start)>) -> Round {
         let mut round = Round::default();
         let mut state = self.0.state.lock();
         let nothing_hangs = state.late.is_empty();
-        for (id, launch) in wanted {
+        for (id, start) in wanted {
             if !state.late.contains(&id) {
                 state.awaited.insert(id);
-                state.jobs.push_back((id, launch));
+                state.jobs.push_back((id, start));
             }
         }
         if nothing_hangs && !state.jobs.is_empty() {
@@ -114,12 +138,19 @@ impl Lookups {
 }
 
 impl Shared {
+    fn look(&self, start: &Start) -> Found {
+        let command = (self.look)(&start.launch).map_err(|error| error.to_string())?;
+        // Only for a command that can be executed, as Supervisor does.
+        let listening = start.socket.as_ref().map(|socket| socket.open(&self.logger)).transpose()?;
+        Ok(Ready { command, listening })
+    }
+
     fn work(&self) {
         // Signals are the supervisor thread's business.
         let _ = SigSet::all().thread_block();
         let mut state = self.state.lock();
         loop {
-            let Some((id, launch)) = state.jobs.pop_front() else {
+            let Some((id, start)) = state.jobs.pop_front() else {
                 state.idle += 1;
                 let timed_out = self.work.wait_for(&mut state, IDLE).timed_out();
                 state.idle -= 1;
@@ -129,7 +160,7 @@ impl Shared {
                 continue;
             };
             drop(state);
-            let found = (self.look)(&launch);
+            let found = self.look(&start);
             state = self.state.lock();
             if state.awaited.remove(&id) {
                 state.found.push((id, found));

@@ -1,4 +1,4 @@
-//! A file system that does not answer: a look that hangs for as long as its test likes.
+//! A file system that does not answer: a look, or a socket, that hangs for as long as its test likes.
 
 use std::{
     sync::Arc,
@@ -14,7 +14,11 @@ use super::{
     },
     Look,
 };
-use crate::{config, process::fixtures, states::ProcessState};
+use crate::{
+    config::{self, FcgiAddress, FcgiSocket, GroupKind},
+    process::{fixtures, launch::Launch},
+    states::ProcessState,
+};
 
 /// A mount. What lies on it is what has `mounted` in its name.
 #[derive(Clone, Default)]
@@ -157,4 +161,28 @@ fn a_shutdown_does_not_wait_for_a_dead_mount() {
     drop(supervisor);
     assert!(begin.elapsed() < Duration::from_secs(10));
     mount.set_gone(false);
+}
+
+#[test]
+fn a_socket_that_cannot_be_opened_soon_holds_up_nobody_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let address = FcgiAddress::Unix { file: dir.path().join("s"), owner: None, mode: 0o700 };
+    let php = config::Process { autostart: false, command: "/bin/sleep 300".to_owned(), ..cat("php") };
+    let php = fixtures::group("php", 1, vec![php]);
+    let kind = GroupKind::Fcgi(FcgiSocket { address, backlog: None });
+    let php = Arc::new(config::Group { kind, ..config::Group::clone(&php) });
+    let local = fixtures::group("local", 2, vec![cat("local")]);
+    let supervisor = AtWork::of_groups([php, local], Box::new(Launch::command));
+    let id = supervisor.process("php").id;
+    let socket = supervisor.0.groups.lock().processes[&id].socket.clone().unwrap();
+
+    let held = socket.hold();
+    let started = supervisor.start(id);
+    supervisor.wait("php", is(ProcessState::Starting));
+    let first = supervisor.wait("local", is(ProcessState::Running)).pid;
+    block_on(supervisor.signal(supervisor.process("local").id, libc::SIGKILL)).unwrap();
+    supervisor.wait("local", |info| info.state == ProcessState::Running && info.pid != first);
+    assert_eq!(supervisor.process("php").state, ProcessState::Starting);
+    drop(held);
+    assert_eq!(block_on(started).unwrap().state, ProcessState::Running);
 }

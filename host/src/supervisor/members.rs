@@ -64,20 +64,24 @@ impl Supervisor {
     pub fn add_to_group(&self, group: &str, processes: Vec<Arc<config::Process>>) -> Result<(), NotAdded> {
         let added = config::Group { name: group.to_owned(), priority: 0, processes, kind: config::GroupKind::Programs };
         let mut new = NewGroup::new(&Arc::new(added), &self.config().supervisord, &self.0.environment)?;
-        let [old, new] = self.0.groups.lock().extend(&mut new)?;
-        self.take_for(&old, new);
+        let mut state = self.0.groups.lock();
+        let [old, now] = state.extend(&mut new)?;
+        self.take_for(&old, now);
+        drop(state);
         self.0.requests.wake();
         Ok(())
     }
 
     /// Takes a process that has stopped out of its group.
     pub fn remove_from_group(&self, group: &str, process: &str) -> Result<(), NotRemoved> {
-        let [old, new] = self.0.groups.lock().remove_process(group, process)?;
-        self.take_for(&old, new);
+        let mut state = self.0.groups.lock();
+        let [old, now] = state.remove_process(group, process)?;
+        self.take_for(&old, now);
         Ok(())
     }
 
-    /// The group as it has become is that of the config too, unless the config was read again since it became active.
+    /// The group as it has become is that of the config too, unless the config was read again since it became active. To
+    /// be called under the lock of the groups: the changes of a group follow one another.
     fn take_for(&self, old: &Arc<config::Group>, new: Arc<config::Group>) {
         let mut config = self.0.config.lock();
         if let Some(index) = config.groups.iter().position(|group| Arc::ptr_eq(group, old)) {
@@ -133,7 +137,7 @@ impl State {
 mod tests {
     use std::path::Path;
 
-    use super::*;
+    use super::{super::fixtures::AtWork, *};
     use crate::process::fixtures;
 
     fn new(name: &str, processes: &[&str]) -> NewGroup {
@@ -169,5 +173,26 @@ mod tests {
         assert_eq!(names(&state), ["a", "c"]);
         assert_eq!(state.remove_process("web", "b").err(), Some(NotRemoved::NoProcess));
         assert_eq!(state.remove_process("nope", "b").err(), Some(NotRemoved::NoGroup));
+    }
+
+    fn idle(name: impl Into<String>) -> Arc<config::Process> {
+        Arc::new(config::Process { autostart: false, ..fixtures::process(&name.into()) })
+    }
+
+    #[test]
+    fn who_joins_at_the_same_time_as_others_is_part_of_the_config_too() {
+        let supervisor = AtWork::with([config::Process { autostart: false, ..fixtures::process("web") }]);
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let supervisor = &*supervisor;
+                scope.spawn(move || {
+                    for number in 0..50 {
+                        supervisor.add_to_group("web", vec![idle(format!("{thread}-{number}"))]).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(supervisor.of_group("web").unwrap().len(), 201);
+        assert_eq!(supervisor.changes(), [const { Vec::<String>::new() }; 3]);
     }
 }

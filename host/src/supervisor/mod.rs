@@ -3,7 +3,8 @@
 //! [`Supervisor::run`] is the whole of the main thread. It alone spawns, signals and reaps, and it never waits for
 //! anything but its own poll: log lines and output go to the output thread through a queue, clients leave requests
 //! in another and are answered through channels, and the lock around what is known is held by anybody for one unit of
-//! work. For the executable of a program, right before it is started, threads of their own look at the disk.
+//! work. For the executable of a program and the socket of its group, right before it is started, threads of their own
+//! look at the disk.
 //!
 //! All decisions use a monotonic clock; the wall clock is only reported.
 
@@ -42,15 +43,8 @@ use mio::Waker;
 use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
-pub(crate) use self::extensions::{check_events, no_handler};
-pub use self::{
-    drive::Refused,
-    extensions::MakeHandler,
-    groups::{Found, ProcessId, Status, make_namespec, split_namespec},
-    info::{ProcessConfig, ProcessInfo},
-    members::{ActiveGroup, NotAdded, NotRemoved},
-};
 use self::{
+    descriptors::Budget,
     drive::Request,
     extensions::Extensions,
     groups::{NewGroup, State},
@@ -58,6 +52,13 @@ use self::{
     requests::Requests,
     run::Reactor,
     spawns::ToSpawn,
+};
+pub use self::{
+    drive::Refused,
+    extensions::MakeHandler,
+    groups::{Found, ProcessId, Status, make_namespec, split_namespec},
+    info::{ProcessConfig, ProcessInfo},
+    members::{ActiveGroup, NotAdded, NotRemoved},
 };
 use crate::{
     config::{self, Config, ConfigErrors, Overrides},
@@ -143,25 +144,13 @@ impl Inner {
     }
 }
 
-impl Drop for Inner {
-    fn drop(&mut self) {
-        // Who never ran leaves nothing behind.
-        if self.reactor.get_mut().is_some() {
-            for path in self.groups.get_mut().auto_logs() {
-                // The next one cleans up what is left.
-                let _ = std::fs::remove_file(path);
-            }
-        }
-    }
-}
-
 impl Supervisor {
     /// Makes the groups of `config` and begins to catch signals. Nothing is started before [`run`](Self::run).
     /// `overrides` are what `config` was loaded with.
     ///
     /// To be called in the process that will run: after it has become a daemon and has changed its user, and before it
-    /// leaves its directory. Makes the `AUTO` logs; fails where it cannot. Those that it made are removed again if it is
-    /// dropped without having run.
+    /// leaves its directory. Makes the `AUTO` logs; fails where it cannot. They are removed again by
+    /// [`discard`](Self::discard).
     pub fn new(config: Config, overrides: Overrides, logger: Logger, output: OutputHandle) -> io::Result<Self> {
         Self::with_look(config, overrides, logger, output, Box::new(Launch::command))
     }
@@ -187,7 +176,8 @@ impl Supervisor {
         let requests = Arc::new(Requests::new(Waker::new(reactor.registry(), run::WAKER)?));
         let lookups = {
             let requests = Arc::clone(&requests);
-            Lookups::new(look, Box::new(move |id, found| requests.push(Request::Found(id, found))))
+            let late = Box::new(move |id, found| requests.push(Request::Found(id, found)));
+            Lookups::new(look, late, logger.clone())
         };
         Ok(Self(Arc::new(Inner {
             config: Mutex::new(Arc::new(config)),
@@ -206,7 +196,7 @@ impl Supervisor {
             lookups,
             reactor: Mutex::new(Some(reactor)),
             last_run: AtomicU64::new(1),
-            reserve: Mutex::new(Reserve::new()),
+            reserve: Mutex::new(Reserve::new(Budget::new().left() / 4)),
             to_spawn: Mutex::default(),
         })))
     }
@@ -222,6 +212,17 @@ impl Supervisor {
         let own: HashSet<_> = self.0.groups.lock().auto_logs().into_iter().collect();
         for warning in auto::clean(&supervisord.childlogdir, &supervisord.identifier, |path| own.contains(path)) {
             self.0.logger.warn(warning);
+        }
+    }
+
+    /// Removes the `AUTO` logs that it made if it never ran: what does not begin leaves nothing behind. Plugins may keep it
+    /// for as long as the process lives, so that this cannot wait until it is dropped.
+    pub fn discard(&self) {
+        if self.0.reactor.lock().is_some() {
+            for path in self.0.groups.lock().auto_logs() {
+                // The next one cleans up what is left.
+                let _ = std::fs::remove_file(path);
+            }
         }
     }
 
@@ -316,29 +317,25 @@ impl Supervisor {
             if !state.add(&mut new) {
                 return Ok(false);
             }
-            // Under the same lock: before one of its processes starts.
+            // Under the same lock: before one of its processes starts, or the group is removed again.
             listeners::added(group, &self.0.output, &self.0.extensions);
+            self.bus().publish(Event::ProcessGroupAdded { group: group.name.clone() });
             state.complain_of_limit().filter(|_| !is_known)
         };
         if let Some((level, text)) = complaint {
             self.0.logger.log(level, text);
         }
-        self.bus().publish(Event::ProcessGroupAdded { group: group.name.clone() });
         self.0.requests.wake();
         Ok(true)
     }
 
     /// Forgets a group. `None` where there is none of that name, `Some(false)` where some of its processes still run.
     pub fn remove_group(&self, name: &str) -> Option<bool> {
-        let removed = {
-            let mut state = self.0.groups.lock();
-            let removed = state.remove(name);
-            if removed == Some(true) {
-                self.0.output.remove_pool(name);
-            }
-            removed
-        };
+        let mut state = self.0.groups.lock();
+        let removed = state.remove(name);
         if removed == Some(true) {
+            // Under the same lock: before a group of that name is added again.
+            self.0.output.remove_pool(name);
             self.bus().publish(Event::ProcessGroupRemoved { group: name.to_owned() });
         }
         removed

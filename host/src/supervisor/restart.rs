@@ -14,7 +14,7 @@ use nix::sched::{CloneFlags, unshare};
 
 use super::Inner;
 use crate::{
-    config::{Config, ConfigError, ConfigErrors, Library},
+    config::{Config, ConfigError, ConfigErrors, EventListenerPool, FactorySpec, Library, PluginSection},
     plugin::{self, SearchPath},
     process::signals,
     states::SupervisorState,
@@ -33,11 +33,18 @@ impl Inner {
             self.read_config().map_err(|errors| errors.iter().map(ConfigError::described).collect::<Vec<_>>())?;
         let missing = self.where_it_was_started(|| {
             let search = SearchPath::new(&config.supervisord.plugin_path);
-            let plugins = config.rpcinterfaces.iter().filter(|section| section.factory.library != Library::BuiltIn);
-            plugins
-                .filter_map(|section| Some((&section.place, plugin::look(&section.factory, &search).err()?)))
-                .map(|(place, error)| format!("{place}: {error}"))
-                .collect::<Vec<_>>()
+            let look = |spec: &FactorySpec| match spec.library {
+                Library::BuiltIn => Ok(()),
+                _ => plugin::look(spec, &search),
+            };
+            let interface = |section: &PluginSection| {
+                look(&section.factory).err().map(|error| format!("{}: {error}", section.place))
+            };
+            let handler = |(name, pool): (&str, &EventListenerPool)| {
+                look(&pool.result_handler).err().map(|error| pool.no_handler(name, error).message)
+            };
+            let interfaces = config.rpcinterfaces.iter().filter_map(interface);
+            interfaces.chain(config.pools().filter_map(handler)).collect::<Vec<_>>()
         });
         if missing.is_empty() { Ok(()) } else { Err(missing) }
     }

@@ -1,6 +1,6 @@
 //! Spawns what is to be spawned, many at once.
 //!
-//! A turn of the supervisor thread first collects them, then looks for all their executables, then forks, and at last
+//! A turn of the supervisor thread first collects them, then looks for what all of them need, then forks, and at last
 //! tells everybody. So other threads are woken once for each turn and not for each process, and they sleep while this
 //! one forks: who writes to memory that a fork has just shared pays for a copy of it.
 
@@ -8,12 +8,12 @@ use std::{os::fd::AsFd as _, sync::Arc, time::SystemTime};
 
 use super::{
     Inner,
+    descriptors::Budget,
     groups::{Process, ProcessId},
-    lookup::{Found, Round},
+    lookup::{Found, Ready, Round, Start},
 };
 use crate::process::{
-    fcgi::{Listening, SharedSocket},
-    launch::Launch,
+    fcgi::Listening,
     output::ChildOutput,
     spawn::{SpawnError, Spawned, spawn},
     state::Input,
@@ -29,7 +29,7 @@ type Alive = (Spawned, Option<Arc<Listening>>);
 #[derive(Default)]
 pub(super) struct ToSpawn {
     wanted: Vec<ProcessId>,
-    /// Those whose executable was looked for already.
+    /// Those for which everything was looked for already.
     found: Vec<(ProcessId, Found)>,
 }
 
@@ -51,12 +51,11 @@ impl ToSpawn {
 }
 
 impl Inner {
-    /// Spawns all that wait for it, but for those whose executable cannot be found soon.
+    /// Spawns all that wait for it, but for those for which not everything can be found soon.
     pub(super) fn spawn_all(&self) {
         let ToSpawn { wanted, mut found } = std::mem::take(&mut *self.to_spawn.lock());
         if !wanted.is_empty() {
-            let round =
-                self.lookups.find(wanted.into_iter().filter_map(|id| Some((id, self.awaited(id)?.0))).collect());
+            let round = self.lookups.find(wanted.into_iter().filter_map(|id| Some((id, self.awaited(id)?))).collect());
             let Round { found: soon, hindered } = round;
             found.extend(soon);
             for id in hindered {
@@ -65,10 +64,11 @@ impl Inner {
             }
         }
         let mut spawned: Vec<(ProcessId, Result<Alive, SpawnError>)> = Vec::with_capacity(found.len());
+        let mut budget = self.groups.lock().budget();
         for (id, found) in found {
             // What was found late may have been found once more.
             if spawned.iter().all(|(other, _)| *other != id)
-                && let Some(result) = self.spawn(id, found)
+                && let Some(result) = self.spawn(id, found, &mut budget)
             {
                 spawned.push((id, result));
             }
@@ -92,25 +92,30 @@ impl Inner {
 
     /// How to start a process, if it is still to be started. It may have been stopped meanwhile, and started again, and
     /// be up already.
-    fn awaited(&self, id: ProcessId) -> Option<(Arc<Launch>, Option<Arc<SharedSocket>>)> {
+    fn awaited(&self, id: ProcessId) -> Option<Start> {
         let state = self.groups.lock();
         let process = state.processes.get(&id).filter(|process| process.machine.awaits_spawn())?;
-        (!self.is_stopping()).then(|| (Arc::clone(&process.launch), process.socket.clone()))
+        (!self.is_stopping()).then(|| Start {
+            launch: Arc::clone(&process.launch),
+            socket: process.socket.clone(),
+            descriptors: process.descriptors(),
+        })
     }
 
     /// Nobody waits for a fork: the lock is open.
-    fn spawn(&self, id: ProcessId, found: Found) -> Option<Result<Alive, SpawnError>> {
-        let (launch, socket) = self.awaited(id)?;
-        let command = match found {
-            Ok(command) => command,
-            Err(error) => return Some(Err(error.to_string().into())),
-        };
-        let listening = match socket.map(|socket| socket.open(&self.logger)).transpose() {
-            Ok(listening) => listening,
+    fn spawn(&self, id: ProcessId, found: Found, budget: &mut Budget) -> Option<Result<Alive, SpawnError>> {
+        let Start { launch, descriptors, .. } = self.awaited(id)?;
+        let Ready { command, listening } = match found {
+            Ok(ready) => ready,
             Err(error) => return Some(Err(error.into())),
         };
         let stdin = listening.as_ref().map(|listening| listening.as_fd());
-        let spawned = self.reserve.lock().with(|| spawn(&launch, &command, stdin), |error| error.no_descriptors);
+        if !budget.take(descriptors) {
+            return Some(Err(SpawnError::too_many_open_files(launch.name())));
+        }
+        let mut reserve = self.reserve.lock();
+        reserve.resize(budget.left());
+        let spawned = reserve.with(|| spawn(&launch, &command, stdin), |error| error.no_descriptors);
         Some(spawned.map(|spawned| (spawned, listening)))
     }
 

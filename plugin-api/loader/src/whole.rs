@@ -1,11 +1,12 @@
-//! Whether a library is all there. The dynamic loader maps what the file's headers promise, and the process dies of
-//! SIGBUS where a file that was cut short in copying does not keep it; so the sizes are compared first.
+//! Whether a library is all there, and for this machine. The dynamic loader maps what the file's headers promise, and the process dies of
+//! SIGBUS where a file that was cut short in copying does not keep it; so the sizes are compared first. Of a
+//! library for another processor it says only that there is no such file.
 
 use std::{fs::File, io, os::unix::fs::FileExt as _, path::Path};
 
 use crate::PluginError;
 
-/// Refuses what is no regular file, and an ELF file that is shorter than its headers say.
+/// Refuses what is no regular file, and an ELF file that is shorter than its headers say or for another processor.
 pub(crate) fn check_whole(path: &Path) -> Result<(), PluginError> {
     let unreachable = |error: io::Error| PluginError::Unreachable { path: path.to_owned(), reason: error.to_string() };
     let refused = |reason: String| PluginError::NotALibrary { path: path.to_owned(), reason };
@@ -19,6 +20,17 @@ pub(crate) fn check_whole(path: &Path) -> Result<(), PluginError> {
     if promised > metadata.len() {
         let length = metadata.len();
         return Err(refused(format!("it has {length} bytes and should have at least {promised}; copy it again")));
+    }
+    let machine = |file: &File| -> io::Result<Option<u64>> {
+        let mut header = [0; 20];
+        file.read_exact_at(&mut header, 0)?;
+        Ok(header.starts_with(b"\x7fELF").then(|| half(&header, 18)))
+    };
+    // Where there is nothing to compare, the loader decides.
+    let ours = File::open("/proc/self/exe").and_then(|own| machine(&own)).ok().flatten();
+    let its = machine(&file).ok().flatten();
+    if ours.is_some() && its.is_some() && ours != its {
+        return Err(refused("it was built for another kind of processor".to_owned()));
     }
     Ok(())
 }
@@ -84,6 +96,17 @@ mod tests {
             let error = check_whole(&path).unwrap_err().to_string();
             assert!(error.contains(&format!(": it has {length} bytes and should have at least ")), "{error}");
         }
+    }
+
+    #[test]
+    fn a_library_for_another_processor_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("libshelf.so");
+        fs::copy(std::env::current_exe().unwrap(), &path).unwrap();
+        let file = File::options().write(true).open(&path).unwrap();
+        file.write_all_at(&0x0f0f_u16.to_ne_bytes(), 18).unwrap();
+        let error = check_whole(&path).unwrap_err().to_string();
+        assert!(error.ends_with(": it was built for another kind of processor"), "{error}");
     }
 
     #[test]

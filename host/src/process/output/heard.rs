@@ -16,6 +16,8 @@ use crate::{
 const MOST_UNHEARD: usize = 16 * 1024 * 1024;
 /// What an event costs besides its data.
 const OVERHEAD: usize = 256;
+/// An event of somebody else's that is no larger is told whatever waits: of so many as there may be, such ones take little.
+const SMALL: usize = 4 * 1024;
 /// How many events are remembered before those that were heard are looked for.
 const SWEEP_AT: usize = 4096;
 
@@ -39,13 +41,18 @@ impl Heard {
         self.bus.asks_for(name)
     }
 
-    /// Publishes an event that holds no output.
-    pub(super) fn tell(&self, event: Arc<Event>) {
+    /// Publishes an event of somebody else's, with a payload of so many bytes. Answers what an operator should know.
+    pub(super) fn tell(&mut self, event: Arc<Event>, bytes: usize) -> Option<String> {
+        if bytes > SMALL {
+            return self.publish(event, bytes);
+        }
         self.bus.publish(event);
+        None
     }
 
     /// Publishes an event that holds so many bytes, unless too many wait. Answers what an operator should know.
-    pub(super) fn publish(&mut self, event: Event, bytes: usize) -> Option<String> {
+    pub(super) fn publish(&mut self, event: impl Into<Arc<Event>>, bytes: usize) -> Option<String> {
+        let event = event.into();
         if !self.bus.asks_for(event.name()) {
             return None;
         }
@@ -61,11 +68,10 @@ impl Heard {
         }
         if self.bytes > 0 && self.bytes + cost > MOST_UNHEARD {
             // The pools of event listeners have a bound of their own, and lose nothing to others.
-            self.bus.tell_audience(&Arc::new(event));
+            self.bus.tell_audience(&event);
             let what = "output comes faster than plugins take it; events with it are lost to them";
             return self.losses.add(1).then(|| what.to_owned());
         }
-        let event = Arc::new(event);
         self.waiting.push_back((Arc::downgrade(&event), cost));
         self.bytes += cost;
         self.bus.publish(event);
@@ -122,6 +128,20 @@ mod tests {
             listener.try_recv().unwrap();
         }
         drop(kept);
+    }
+
+    #[test]
+    fn large_events_of_others_count_and_small_ones_are_told_in_any_case() {
+        let bus = Bus::new();
+        let mut heard = Heard::new(bus.clone());
+        let mut listener = bus.subscribe();
+        let event = Arc::new(Event::SupervisorRunning);
+        let news: Vec<_> = (0..100).filter_map(|_| heard.tell(Arc::new(output()), SIZE)).collect();
+        assert_eq!(news.len(), 1);
+        assert_eq!(heard.tell(event.clone(), SMALL), None);
+        let taken = std::iter::from_fn(|| listener.try_recv().ok()).collect::<Vec<_>>();
+        assert_eq!(taken.len(), MOST_UNHEARD / (SIZE + OVERHEAD) + 1);
+        assert_eq!(taken.last(), Some(&event));
     }
 
     #[test]

@@ -136,7 +136,7 @@ impl Queue {
                 has_room
             }
             Command::Publish(untold) => {
-                let has_room = takes_room(&mut self.waiting_events, untold.event.payload().len());
+                let has_room = takes_room(&mut self.waiting_events, untold.len);
                 self.dropped_events += u64::from(!has_room);
                 has_room
             }

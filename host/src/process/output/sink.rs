@@ -138,9 +138,11 @@ impl Context {
         Self { activity, heard, syslog, strip_ansi, enlarged }
     }
 
-    /// Publishes an event of somebody else's, in its turn.
-    pub(super) fn tell(&self, event: Arc<Event>) {
-        self.heard.tell(event);
+    /// Publishes an event of somebody else's, in its turn. Its payload has so many bytes.
+    pub(super) fn tell(&mut self, event: Arc<Event>, bytes: usize) {
+        if let Some(news) = self.heard.tell(event, bytes) {
+            self.activity.log(Level::Error, news);
+        }
     }
 
     fn publish(&mut self, event: Event, bytes: usize) {

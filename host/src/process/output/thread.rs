@@ -210,7 +210,7 @@ impl Thread {
             }
             match command {
                 Command::Line(line) => self.context.activity.write(&line),
-                Command::Publish(untold) => self.context.tell(Arc::clone(&untold.event)),
+                Command::Publish(untold) => self.context.tell(Arc::clone(&untold.event), untold.len),
                 Command::AddPool(pool) => self.add_pool(&pool),
                 Command::RemovePool(name) => self.remove_pool(&name),
                 Command::RemovePools => self.remove_pools(),

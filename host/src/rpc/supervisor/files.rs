@@ -3,13 +3,12 @@
 use std::{
     fs::File,
     io::{self, Read as _, Seek as _, SeekFrom},
-    os::unix::fs::OpenOptionsExt as _,
     path::Path,
 };
 
 use plugin_api::{Code, Fault};
 
-use crate::xmlrpc::ANSWER_LIMIT;
+use crate::{logger::open_to_read, xmlrpc::ANSWER_LIMIT};
 
 /// How much of a file fits into one answer, which has a few words around it.
 const MOST: u64 = (ANSWER_LIMIT - 1024) as u64;
@@ -17,7 +16,7 @@ const MOST: u64 = (ANSWER_LIMIT - 1024) as u64;
 /// `length` bytes from `offset`; length 0 is to the end, a negative offset with length 0 the last so many bytes.
 pub(super) fn read(path: &Path, offset: i64, length: i64) -> Result<String, Fault> {
     let (from_end, start) = (offset < 0, offset.unsigned_abs());
-    let mut file = open(path).map_err(failed)?;
+    let mut file = open_to_read(path).map_err(failed)?;
     if from_end && length != 0 || length < 0 {
         return Err(Code::BadArguments.into());
     }
@@ -39,7 +38,7 @@ pub(super) fn read(path: &Path, offset: i64, length: i64) -> Result<String, Faul
 /// The last `length` bytes as a client that follows the log asks for them: text, the size of the log, and whether more
 /// was written than it asked for.
 pub(super) fn tail(path: &Path, offset: i64, length: i64) -> (String, i64, bool) {
-    let Ok(mut file) = open(path) else { return (String::new(), offset, false) };
+    let Ok(mut file) = open_to_read(path) else { return (String::new(), offset, false) };
     let Ok(size) = file.seek(SeekFrom::End(0)) else { return (String::new(), offset, false) };
     let size = i64::try_from(size).unwrap_or(i64::MAX);
     let end = offset.saturating_add(length);
@@ -55,11 +54,6 @@ pub(super) fn tail(path: &Path, offset: i64, length: i64) -> (String, i64, bool)
     // Of more than fits into an answer, the end.
     let text = part(&mut file, start + length.saturating_sub(MOST), length.min(MOST));
     (text.unwrap_or_default(), size, overflow)
-}
-
-/// Without waiting for who might write to a FIFO.
-fn open(path: &Path) -> io::Result<File> {
-    File::options().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
 }
 
 fn part(file: &mut File, start: u64, most: u64) -> io::Result<String> {
