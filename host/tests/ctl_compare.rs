@@ -581,6 +581,12 @@ fn names_of_every_kind() {
 }
 
 #[test]
+fn a_script_hears_nothing_of_unknown_keys() {
+    let supervisord = start(&Config::new().section("supervisorctl", "colour=blue"));
+    Comparison::new(&supervisord).stories("version\nstatus");
+}
+
+#[test]
 fn command_lines_that_are_wrong() {
     let supervisord = start(&config());
     Comparison::new(&supervisord).stories(

@@ -115,8 +115,9 @@ fn try_run(program: &str, args: &[String]) -> Result<u8, String> {
     }
     let file = arguments.configuration.or_else(ClientConfig::find);
     let config = ClientConfig::load(file.as_deref(), &arguments.overrides).map_err(|errors| errors.to_string())?;
-    for message in &config.messages {
-        complain(&message.text);
+    // For people: what a script prints to stderr is mailed to somebody each time that it runs.
+    if io::stderr().is_terminal() {
+        config.messages.iter().for_each(|message| complain(&message.text));
     }
     let endpoint = Endpoint { url: config.serverurl, username: config.username, password: config.password };
     let interactive = arguments.interactive || arguments.action.is_empty();
