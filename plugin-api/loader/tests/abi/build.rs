@@ -32,7 +32,8 @@ impl Settings {
     /// the work, is built once for all of them.
     fn profile(self) -> &'static [(&'static str, &'static str)] {
         const RELEASE: &[(&str, &str)] = &[
-            ("OPT_LEVEL", "3"),
+            // Optimised, and no longer in the making than it has to be.
+            ("OPT_LEVEL", "1"),
             ("DEBUG", "false"),
             ("DEBUG_ASSERTIONS", "false"),
             ("OVERFLOW_CHECKS", "false"),
