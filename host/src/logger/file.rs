@@ -166,6 +166,9 @@ impl LogFile {
         if self.backups == 0 {
             return absent(OpenOptions::new().write(true).truncate(true).open(&self.path).map(drop));
         }
+        // The oldest goes first: a file that is renamed over another one is written to the disk at once (ext4), and
+        // whoever renames it waits.
+        absent(fs::remove_file(self.backup(self.backups)))?;
         for number in (1..self.backups).rev() {
             rename(&self.backup(number), &self.backup(number + 1))?;
         }
