@@ -101,6 +101,34 @@ fn the_twiddlers_handler_writes_to_the_process_that_the_event_is_about() {
 }
 
 #[test]
+fn the_twiddlers_handler_answers_what_a_program_tells() {
+    let handler = "result_handler=supervisor_twiddler.resulthandler:stdin_write_handler";
+    let lines = format!("events=PROCESS_COMMUNICATION\n{handler}");
+    let tells = "command=/bin/sh -c \"printf '<!--XSUPERVISOR:BEGIN-->who am I?<!--XSUPERVISOR:END-->'; read -r a; echo \
+                 got $a\"\nstdout_logfile={here}/tells.out\nstdout_capture_maxbytes=1KB\nautorestart=false\nautostart=false";
+    let supervisord = start("STDIN:a program\n", &lines, |config| config.program("tells", tells));
+    supervisord.wait_for_state("ear", "RUNNING");
+    supervisord.call("supervisor.startProcess", &["tells"]);
+    wait_until("the process reads the answer", || supervisord.sandbox.read("tells.out") == "got a program\n");
+    let heard = supervisord.sandbox.read("heard");
+    let payload = heard.strip_prefix("PROCESS_COMMUNICATION_STDOUT|processname:tells groupname:tells pid:");
+    assert!(payload.is_some_and(|payload| payload.ends_with("\nwho am I?\n")), "{heard}");
+    supervisord.doctest(
+        "
+        >>> [handler] = [it for info in s.plugins.getAllPluginInfo() for it in info['result_handlers']]
+        >>> handler['name'], handler['calls'], handler['faults'], handler['panics']
+        ('supervisor_twiddler.resulthandler:stdin_write_handler', 1, 0, 0)
+        ",
+    );
+    let listed = supervisord.ctl(&["plugins"]);
+    let listed = listed.text();
+    assert!(
+        listed.contains("    supervisor_twiddler.resulthandler:stdin_write_handler: calls 1, faults 0, "),
+        "{listed}"
+    );
+}
+
+#[test]
 fn an_answer_that_the_handler_does_not_know_rejects_the_event() {
     let lines = "events=WITNESS_SAID\nresult_handler=supervisor_twiddler.resulthandler:stdin_write_handler";
     let supervisord = start("NO", lines, |config| config);

@@ -16,9 +16,14 @@ use nix::{
 const AN_END: Duration = Duration::from_secs(20);
 
 fn start() -> Supervisord {
+    start_with("supervisord", "")
+}
+
+fn start_with(section: &str, lines: &str) -> Supervisord {
     let config = Config::new()
         .section("rpcinterface:unruly", "supervisor.rpcinterface_factory=unruly_plugin:make_unruly_rpcinterface")
-        .program("cat", "command=/bin/cat\nstartsecs=0");
+        .program("cat", "command=/bin/cat\nstartsecs=0")
+        .section(section, lines);
     Supervisord::start(&config)
 }
 
@@ -88,6 +93,60 @@ fn a_crowd_that_waits_for_ever_holds_up_nobody() {
         })
         .collect();
     wait_until("all of them wait", || supervisord.log().matches("unruly: wait has begun").count() == crowd.len());
+    all_goes_on(supervisord);
+}
+
+#[test]
+fn a_storm_of_events_drowns_nobody() {
+    let supervisord = start_with(
+        "eventlistener:ear",
+        "command=/bin/sh -c \"echo READY; exec sleep 1000\"\nevents=UNRULY_STORM\nbuffer_size=10",
+    );
+    supervisord.doctest(">>> s.unruly.storm(20000)\n20000");
+    all_goes_on(supervisord);
+}
+
+#[test]
+fn a_flood_of_programs_is_added_and_nobody_waits_for_it() {
+    let supervisord = start();
+    supervisord.doctest(
+        "
+        >>> s.unruly.flood('cat', 300)
+        300
+        >>> fault(s.unruly.flood, 'cat', 1)
+        10 BAD_NAME: flood_0
+        >>> len(s.supervisor.getAllProcessInfo())
+        301
+        ",
+    );
+    supervisord.wait_for_state("cat:cat", "RUNNING");
+    let pid = supervisord.pid_of("cat:cat");
+    kill(Pid::from_raw(pid), Signal::SIGKILL).expect("it is there");
+    wait_until("it runs again", || ![0, pid].contains(&supervisord.pid_of("cat:cat")));
+}
+
+#[test]
+fn what_the_host_tells_a_plugin_is_not_for_clients_to_tell() {
+    let supervisord = start();
+    supervisord.doctest(
+        "
+        >>> hidden = ['unruly._event', 'unruly._event_on_event', 'unruly._start', 'unruly._shutdown', 'unruly._complete',
+        ...           'unruly.onEvent', 'unruly.handleResult', 'unruly.log', 'unruly.addProgram', 'unruly.emit', 'host.log',
+        ...           'host.addProgram', 'host.emit', 'host.call', '.log', 'log', 'addProgram', 'result_handler.handleResult']
+        >>> for name in hidden:
+        ...     try: print(name, getattr(s, name)('a', 'b'))
+        ...     except Fault as fault: assert (fault.faultCode, fault.faultString) == (1, 'UNKNOWN_METHOD'), (name, fault)
+        >>> calls = [{'methodName': name, 'params': []} for name in hidden]
+        >>> [answer['faultString'] for answer in s.system.multicall(calls)] == ['UNKNOWN_METHOD'] * len(hidden)
+        True
+        >>> [name for name in s.system.listMethods() if '._' in name or name.startswith('host.')]
+        []
+        >>> for name in hidden:
+        ...     for about in (s.system.methodHelp, s.system.methodSignature):
+        ...         try: print(name, about(name))
+        ...         except Fault as fault: assert fault.faultCode == 1 or fault.faultString.startswith('SIG'), (name, fault)
+        ",
+    );
     all_goes_on(supervisord);
 }
 

@@ -1,6 +1,6 @@
 //! `twiddler.*`.
 
-use plugin_api::{Config, Fault, Host, Level, Member, SupervisorState, Value, rpc_interface};
+use plugin_api::{Config, Fault, Host, Level, Member, RVec, SupervisorState, Value, rpc_interface};
 use serde::Deserialize;
 
 /// The version of this interface, not of the library.
@@ -77,7 +77,12 @@ impl TwiddlerNamespaceRPCInterface {
         program_options: Value,
     ) -> Result<bool, Fault> {
         self.update("addProgramToGroup")?;
-        let Value::Struct(options) = program_options else { return Err(Fault::incorrect_parameters()) };
+        let options = match program_options {
+            Value::Struct(options) => options,
+            // What some clients make of a struct without members.
+            Value::Array(none) if none.is_empty() => RVec::new(),
+            _ => return Err(Fault::incorrect_parameters()),
+        };
         let options = options.into_iter().map(|Member { name, value }| (name, value));
         self.supervisord.add_program(&group_name, &program_name, options)?;
         Ok(true)

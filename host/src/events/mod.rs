@@ -6,8 +6,9 @@
 
 mod types;
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
+use parking_lot::RwLock;
 use tokio::sync::broadcast;
 
 pub use self::types::EventType;
@@ -47,6 +48,14 @@ impl Channel {
         match self {
             Self::Stdout => "stdout",
             Self::Stderr => "stderr",
+        }
+    }
+
+    /// The event that tells what was written there.
+    pub fn log_event(self) -> &'static str {
+        match self {
+            Self::Stdout => "PROCESS_LOG_STDOUT",
+            Self::Stderr => "PROCESS_LOG_STDERR",
         }
     }
 }
@@ -165,8 +174,7 @@ impl Event {
                 ProcessState::Fatal => "PROCESS_STATE_FATAL",
                 ProcessState::Unknown => "PROCESS_STATE_UNKNOWN",
             },
-            Self::ProcessLog { channel: Channel::Stdout, .. } => "PROCESS_LOG_STDOUT",
-            Self::ProcessLog { channel: Channel::Stderr, .. } => "PROCESS_LOG_STDERR",
+            Self::ProcessLog { channel, .. } => channel.log_event(),
             Self::ProcessCommunication { channel: Channel::Stdout, .. } => "PROCESS_COMMUNICATION_STDOUT",
             Self::ProcessCommunication { channel: Channel::Stderr, .. } => "PROCESS_COMMUNICATION_STDERR",
             Self::RemoteCommunication { .. } => "REMOTE_COMMUNICATION",
@@ -248,14 +256,19 @@ pub trait Audience: Send + Sync {
     /// Something has happened. Must not block.
     fn hear(&self, event: &Arc<Event>);
 
-    /// Whether there is anybody to hear.
+    /// Whether there is anybody to hear, or soon will be.
     fn is_there(&self) -> bool;
+
+    /// Whether anybody asks for events of that name, now.
+    fn asks_for(&self, name: &str) -> bool;
 }
 
 /// Where events are published and heard. Cheap to clone.
 #[derive(Clone)]
 pub struct Bus {
     sender: broadcast::Sender<Arc<Event>>,
+    /// What any subscriber has asked for.
+    asked: Arc<RwLock<BTreeSet<EventType>>>,
     audience: Option<Arc<dyn Audience>>,
     relay: Option<Arc<dyn Fn(Arc<Event>) + Send + Sync>>,
 }
@@ -275,7 +288,7 @@ impl Default for Bus {
 impl Bus {
     /// A bus without subscribers.
     pub fn new() -> Self {
-        Self { sender: broadcast::Sender::new(BACKLOG), audience: None, relay: None }
+        Self { sender: broadcast::Sender::new(BACKLOG), asked: Arc::default(), audience: None, relay: None }
     }
 
     /// A bus without subscribers and with an audience.
@@ -311,13 +324,26 @@ impl Bus {
         }
     }
 
-    /// Whether anybody listens: an event that is costly to make need not be made.
-    pub fn is_heard(&self) -> bool {
+    fn is_heard(&self) -> bool {
         self.sender.receiver_count() > 0 || self.audience.as_ref().is_some_and(|audience| audience.is_there())
+    }
+
+    /// Whether anybody asks for events of that name: one that is costly to make need not be made for nobody.
+    pub fn asks_for(&self, name: &str) -> bool {
+        let is_asked = || self.asked.read().iter().any(|asked| asked.includes(name));
+        self.sender.receiver_count() > 0 && is_asked()
+            || self.audience.as_ref().is_some_and(|audience| audience.asks_for(name))
     }
 
     /// Hears every event from now on. A receiver that falls behind is told how many it missed.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.subscribe_to(EventType::built_in("EVENT"))
+    }
+
+    /// The same for who wants to hear of these types alone: of others that are made for somebody else it hears all the
+    /// same.
+    pub fn subscribe_to(&self, types: impl IntoIterator<Item = EventType>) -> broadcast::Receiver<Arc<Event>> {
+        self.asked.write().extend(types);
         self.sender.subscribe()
     }
 }
@@ -370,6 +396,18 @@ mod tests {
         assert_eq!(Event::SupervisorStopping.payload(), "");
         let tick = Event::Tick { period: Period::Seconds60, when: 1_793_000_040 };
         assert_eq!((tick.name(), tick.payload().as_str()), ("TICK_60", "when:1793000040"));
+    }
+
+    #[test]
+    fn what_nobody_asks_for_need_not_be_made() {
+        let bus = Bus::new();
+        assert!(!bus.asks_for("TICK_5"));
+        let ticks = bus.subscribe_to(EventType::built_in("TICK"));
+        assert!(bus.asks_for("TICK_5") && !bus.asks_for("PROCESS_LOG_STDOUT"));
+        let all = bus.subscribe();
+        assert!(bus.asks_for("PROCESS_LOG_STDOUT"));
+        drop((ticks, all));
+        assert!(!bus.asks_for("TICK_5"));
     }
 
     #[test]

@@ -127,6 +127,12 @@ struct Pool {
     discarded: u64,
 }
 
+impl Pool {
+    fn asks_for(&self, name: &str) -> bool {
+        self.config.events.iter().any(|its| its.includes(name))
+    }
+}
+
 /// All pools.
 #[derive(Default)]
 pub struct Pools {
@@ -143,6 +149,11 @@ impl fmt::Debug for Pools {
 }
 
 impl Pools {
+    /// Whether any pool asks for events of that name.
+    pub fn ask_for(&self, name: &str) -> bool {
+        self.all.iter().any(|pool| pool.asks_for(name))
+    }
+
     /// Adds a pool, which hears every event from now on. Its processes are asked in this order.
     pub fn add<'a>(
         &mut self,
@@ -231,7 +242,7 @@ impl Pools {
             {
                 pool.changed(process, change.to);
             }
-            if pool.config.events.iter().any(|its| its.includes(event.name())) {
+            if pool.asks_for(event.name()) {
                 let serial = *serial.get_or_insert_with(|| take_serial(next_serial));
                 pool.accept(Arc::clone(event), serial, &mut lines);
             }

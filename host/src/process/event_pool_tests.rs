@@ -327,3 +327,14 @@ fn an_event_of_a_plugin_is_an_event() {
     stage.ready("p", "p", 1);
     assert!(stage.sent()[0].1.ends_with(" eventname:DEPLOYED len:9\nversion:7"));
 }
+
+#[test]
+fn pools_ask_for_what_is_in_their_events_and_for_nothing_else() {
+    let mut stage = Stage::with("remote", &["l"]);
+    let asked = |stage: &Stage| ["PROCESS_LOG_STDOUT", "PROCESS_LOG_STDERR"].map(|name| stage.pools.ask_for(name));
+    assert_eq!(asked(&stage), [false, false]);
+    stage.add("stderr", &["PROCESS_LOG_STDERR"], 3, &["l"]);
+    assert_eq!(asked(&stage), [false, true]);
+    stage.add("all", &["EVENT"], 3, &["l"]);
+    assert_eq!(asked(&stage), [true, true]);
+}

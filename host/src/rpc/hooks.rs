@@ -81,8 +81,9 @@ impl Registry {
             let Some(types) = find(&info.properties, "events").and_then(Value::as_str) else { continue };
             // A type that is nobody's is never sent.
             let of = |name: &str| EventType::built_in(name).or_else(|| EventType::of_a_plugin(name));
-            let types = types.split(',').filter_map(|name| of(name.trim())).collect();
-            ears.push(Ear { name: name.to_owned(), types, events: bus.subscribe() });
+            let types: Vec<_> = types.split(',').filter_map(|name| of(name.trim())).collect();
+            let events = bus.subscribe_to(types.iter().cloned());
+            ears.push(Ear { name: name.to_owned(), types, events });
         }
         ears
     }

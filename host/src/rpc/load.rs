@@ -9,7 +9,7 @@ use super::{
     plugins::{self, Plugins},
     powers::Powers,
     registry::{Origin, Registry, RegistryRef},
-    result_handlers,
+    result_handlers::{self, ResultHandlers},
     supervisor::SupervisorInterface,
 };
 use crate::{
@@ -73,7 +73,7 @@ impl Registry {
         let (registry_ref, mut event_types) = (RegistryRef::default(), Vec::new());
         let search = SearchPath::new(&config.supervisord.plugin_path);
         let mut namespaces = Vec::new();
-        let mut loaded = Vec::new();
+        let (mut loaded, handlers) = (Vec::new(), ResultHandlers::default());
         for section in &config.rpcinterfaces {
             let PluginSection { name, place, factory, .. } = section;
             if name == RESERVED {
@@ -91,7 +91,7 @@ impl Registry {
             namespaces.push((name.clone(), object, origin));
         }
         if config.rpcinterfaces.iter().all(|section| section.name != plugins::NAME) {
-            let object = Plugins::namespace(registry_ref.clone(), loaded);
+            let object = Plugins::namespace(registry_ref.clone(), loaded, handlers.clone());
             namespaces.push((plugins::NAME.to_owned(), object, Origin::Host));
         }
         if namespaces.iter().all(|(name, ..)| name != SUPERVISOR) {
@@ -100,8 +100,9 @@ impl Registry {
             namespaces.push((SUPERVISOR.to_owned(), own, Origin::Private));
         }
         let registry = Self::referred(&registry_ref, namespaces, logger.clone());
-        let workers = registry.workers("result_handler");
-        supervisor.extend(event_types, result_handlers::maker(supervisor, search, registry_ref, logger, workers))?;
+        let workers = registry.handler_workers();
+        let maker = result_handlers::maker(supervisor, search, registry_ref, logger, handlers, workers);
+        supervisor.extend(event_types, maker)?;
         registry.hear(supervisor.bus());
         Ok(registry)
     }

@@ -4,6 +4,7 @@ mod data_dir;
 mod guest;
 mod held;
 mod hooks;
+mod lane;
 mod load;
 mod places;
 pub mod plugin_host;

@@ -1,7 +1,7 @@
 //! The places of one namespace: how many of its calls that may block run at once, and what becomes of further ones.
 //!
 //! They wait, for that is all that a burst needs. But where no place becomes free because the calls that have them hang,
-//! the log says so once, and those who wait are told in the end.
+//! the log says so once, and those who wait are told in the end. [`Trouble`] remembers what the log was told.
 
 use std::{
     sync::{
@@ -22,52 +22,54 @@ use crate::logger::Logger;
 /// How many there are.
 pub(super) const PLACES: usize = 32;
 
+/// How many a result handler of a plugin has.
+pub(super) const HANDLER_PLACES: usize = 4;
+
 /// How many calls may wait for one.
-const QUEUE: usize = 512;
+pub(super) const QUEUE: usize = 512;
 
 /// How long a call waits for a place.
 #[derive(Clone, Copy, Debug)]
-struct Patience {
+pub(super) struct Patience {
     /// Before the log speaks of it.
-    notice: Duration,
+    pub(super) notice: Duration,
     /// From then on, before it fails.
-    rest: Duration,
+    pub(super) rest: Duration,
 }
 
-const PATIENCE: Patience = Patience { notice: Duration::from_secs(5), rest: Duration::from_secs(25) };
+impl Patience {
+    pub(super) fn all(self) -> Duration {
+        self.notice + self.rest
+    }
+}
+
+pub(super) const PATIENCE: Patience = Patience { notice: Duration::from_secs(5), rest: Duration::from_secs(25) };
 
 /// The places that calls of clients take.
 #[derive(Debug)]
 pub(super) struct Places {
-    namespace: String,
+    /// Whose they are, for faults.
+    name: String,
+    /// How many there are, and of what: `32 calls of x.*`.
+    all: String,
     free: Arc<Semaphore>,
-    waiting: AtomicUsize,
     patience: Patience,
-    /// The log was told that none becomes free, and not yet that one did.
-    stuck: AtomicBool,
-    logger: Logger,
+    trouble: Trouble,
 }
 
 impl Places {
-    pub(super) fn new(namespace: &str, logger: Logger) -> Self {
-        Self {
-            namespace: namespace.to_owned(),
-            free: Arc::new(Semaphore::new(PLACES)),
-            waiting: AtomicUsize::new(0),
-            patience: PATIENCE,
-            stuck: AtomicBool::new(false),
-            logger,
-        }
+    pub(super) fn new(name: &str, all: String, count: usize, trouble: Trouble) -> Self {
+        Self { name: name.to_owned(), all, free: Arc::new(Semaphore::new(count)), patience: PATIENCE, trouble }
     }
 
     /// A place, given back when dropped. It is waited for, but not for ever and not by everybody.
     pub(super) async fn take(&self) -> Result<OwnedSemaphorePermit, Fault> {
         if let Ok(place) = self.free.clone().try_acquire_owned() {
-            self.note_free();
+            self.trouble.note_end();
             return Ok(place);
         }
-        let _waiting = Waiting::begin(&self.waiting);
-        if self.waiting.load(Relaxed) > QUEUE {
+        let _waiting = self.trouble.wait();
+        if self.trouble.waiting() > QUEUE {
             self.note_stuck();
             return Err(self.busy());
         }
@@ -83,38 +85,65 @@ impl Places {
     }
 
     fn busy(&self) -> Fault {
-        let namespace = &self.namespace;
-        Fault::failed_with(format_args!("{namespace} is busy: {PLACES} calls of {namespace}.* have not ended yet"))
+        Fault::failed_with(format_args!("{} is busy: {} have not ended yet", self.name, self.all))
     }
 
     #[cold]
     fn note_stuck(&self) {
-        if !self.stuck.swap(true, Relaxed) {
-            let namespace = &self.namespace;
-            self.logger.warn(format_args!(
-                "RPC interface '{namespace}' is stuck: {PLACES} calls of {namespace}.* are being worked on and do not \
-                 end; further ones wait, and fail after {} seconds",
-                (self.patience.notice + self.patience.rest).as_secs()
-            ));
+        self.trouble.note(|| {
+            let (all, seconds) = (&self.all, self.patience.all().as_secs());
+            format!("{all} are being worked on and do not end; further ones wait, and fail after {seconds} seconds")
+        });
+    }
+}
+
+/// Who waits, and whether the log knows why.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    /// What stands first in lines of the log: `RPC interface 'x'`.
+    who: String,
+    waiting: AtomicUsize,
+    /// The log was told that nothing goes on, and not yet that it does.
+    known: AtomicBool,
+    logger: Logger,
+}
+
+impl Trouble {
+    pub(super) fn new(who: impl Into<String>, logger: Logger) -> Self {
+        Self { who: who.into(), waiting: AtomicUsize::new(0), known: AtomicBool::new(false), logger }
+    }
+
+    /// One waits until this is dropped.
+    pub(super) fn wait(&self) -> Waiting<'_> {
+        self.waiting.fetch_add(1, Relaxed);
+        Waiting(&self.waiting)
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Relaxed)
+    }
+
+    pub(super) fn is_known(&self) -> bool {
+        self.known.load(Relaxed)
+    }
+
+    /// Tells the log once.
+    pub(super) fn note(&self, why: impl FnOnce() -> String) {
+        if !self.known.swap(true, Relaxed) {
+            self.logger.warn(format_args!("{} is stuck: {}", self.who, why()));
         }
     }
 
-    fn note_free(&self) {
-        if self.stuck.load(Relaxed) && self.stuck.swap(false, Relaxed) {
-            self.logger.info(format_args!("RPC interface '{}' answers again", self.namespace));
+    /// Tells the log that it is over, if it knows.
+    pub(super) fn note_end(&self) {
+        if self.is_known() && self.known.swap(false, Relaxed) {
+            self.logger.info(format_args!("{} answers again", self.who));
         }
     }
 }
 
 /// One that waits.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl<'a> Waiting<'a> {
-    fn begin(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Relaxed);
-        Self(count)
-    }
-}
+pub(super) struct Waiting<'a>(&'a AtomicUsize);
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
@@ -133,7 +162,8 @@ mod tests {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let log = lines.clone();
         let logger = Logger::new(Level::Info, move |line| log.lock().push(line.message));
-        (Arc::new(Places { patience, ..Places::new("sick", logger) }), lines)
+        let trouble = Trouble::new("RPC interface 'sick'", logger);
+        (Arc::new(Places { patience, ..Places::new("sick", "32 calls of sick.*".to_owned(), PLACES, trouble) }), lines)
     }
 
     const SHORT: Patience = Patience { notice: Duration::from_millis(5), rest: Duration::from_millis(5) };
@@ -174,7 +204,7 @@ mod tests {
             let places = places.clone();
             async move { places.take().await.map(drop) }
         });
-        while places.waiting.load(Relaxed) == 0 {
+        while places.trouble.waiting() == 0 {
             tokio::task::yield_now().await;
         }
         taken.pop();
@@ -191,13 +221,13 @@ mod tests {
             let places = places.clone();
             queue.spawn(async move { places.take().await.map(drop) });
         }
-        while places.waiting.load(Relaxed) < QUEUE {
+        while places.trouble.waiting() < QUEUE {
             tokio::task::yield_now().await;
         }
         assert!(places.take().await.is_err());
         assert_eq!(lines.lock().len(), 1);
         // Who gives up waiting makes room.
         queue.shutdown().await;
-        assert_eq!(places.waiting.load(Relaxed), 0);
+        assert_eq!(places.trouble.waiting(), 0);
     }
 }

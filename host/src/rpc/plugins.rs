@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use plugin_api::{Fault, Value, abi::NamespaceObject, namespace, rpc_interface};
 
-use super::{registry::RegistryRef, tally::Count};
+use super::{registry::RegistryRef, result_handlers::ResultHandlers, tally::Count};
 use crate::plugin::LibraryInfo;
 
 /// The name of the namespace.
@@ -19,11 +19,16 @@ pub struct Plugins {
     registry: RegistryRef,
     /// Namespaces, each with the library that it is from.
     loaded: Vec<(String, LibraryInfo)>,
+    handlers: ResultHandlers,
 }
 
 impl Plugins {
-    pub(super) fn namespace(registry: RegistryRef, loaded: Vec<(String, LibraryInfo)>) -> NamespaceObject {
-        namespace(Arc::new(Self { registry, loaded }))
+    pub(super) fn namespace(
+        registry: RegistryRef,
+        loaded: Vec<(String, LibraryInfo)>,
+        handlers: ResultHandlers,
+    ) -> NamespaceObject {
+        namespace(Arc::new(Self { registry, loaded, handlers }))
     }
 }
 
@@ -32,30 +37,42 @@ impl Plugins {
     /// Tell of all plugin libraries that are loaded.
     ///
     /// # Returns
-    /// For each a struct with its name, version, `api_version` (of the plugin API that it was built with), path, and its
-    /// namespaces; then calls, faults, panics and seconds, of all its namespaces together. Each namespace is a struct
-    /// with name and the same four. A panic is a fault too, and seconds pass from a call to its answer.
+    /// For each a struct with its name, version, `api_version` (of the plugin API that it was built with), path, its
+    /// namespaces and its `result_handlers`; then calls, faults, panics and seconds, of all of these together. Each
+    /// namespace and handler is a struct with name and the same four. A panic is a fault too, and seconds pass from a
+    /// call to its answer.
     #[rpc(nonblocking, returns = "array")]
     pub fn get_all_plugin_info(&self) -> Result<Vec<Value>, Fault> {
         let registry = self.registry.get()?;
-        let libraries: BTreeMap<&Path, &LibraryInfo> =
-            self.loaded.iter().map(|(_, library)| (library.path.as_path(), library)).collect();
-        let namespaces_of = |library: &LibraryInfo| -> Vec<(&str, Count)> {
+        let handlers = self.handlers.infos();
+        let loaded = self.loaded.iter().map(|(_, library)| library);
+        let libraries: BTreeMap<&Path, &LibraryInfo> = loaded
+            .chain(handlers.iter().map(|handler| &handler.library))
+            .map(|library| (library.path.as_path(), library))
+            .collect();
+        let info_of = |library: &LibraryInfo| {
             let own = self.loaded.iter().filter(|(_, other)| other.path == library.path);
-            own.map(|(name, _)| (name.as_str(), registry.count(name))).collect()
+            let namespaces: Vec<_> = own.map(|(name, _)| (name.as_str(), registry.count(name))).collect();
+            let own = handlers.iter().filter(|handler| handler.library.path == library.path);
+            let handlers: Vec<_> = own.map(|handler| (handler.name.as_str(), handler.count)).collect();
+            info(library, &namespaces, &handlers)
         };
-        Ok(libraries.into_values().map(|library| info(library, &namespaces_of(library))).collect())
+        Ok(libraries.into_values().map(info_of).collect())
     }
 }
 
-fn info(library: &LibraryInfo, namespaces: &[(&str, Count)]) -> Value {
-    let all = namespaces.iter().map(|&(_, count)| count).fold(Count::default(), |all, count| all + count);
+fn info(library: &LibraryInfo, namespaces: &[(&str, Count)], handlers: &[(&str, Count)]) -> Value {
+    let each = namespaces.iter().chain(handlers).map(|&(_, count)| count);
+    let all = each.fold(Count::default(), |all, count| all + count);
+    let parts =
+        |parts: &[(&str, Count)]| Value::array(parts.iter().map(|&(name, count)| used([("name", name.into())], count)));
     let members = [
         ("name", library.name.as_str().into()),
         ("version", library.version.as_str().into()),
         ("api_version", library.api_version.as_str().into()),
         ("path", library.path.to_string_lossy().as_ref().into()),
-        ("namespaces", Value::array(namespaces.iter().map(|&(name, count)| used([("name", name.into())], count)))),
+        ("namespaces", parts(namespaces)),
+        ("result_handlers", parts(handlers)),
     ];
     used(members, all)
 }
@@ -114,7 +131,10 @@ mod tests {
         let loaded: Vec<_> = loaded.into_iter().map(|(name, path)| (name.to_owned(), library(path))).collect();
         let shelves = loaded.iter().map(|(name, _)| (name.clone(), namespace(Arc::new(Shelf)), Origin::Plugin));
         let mut namespaces: Vec<_> = shelves.collect();
-        namespaces.push((NAME.to_owned(), Plugins::namespace(own.clone(), loaded.clone()), Origin::Host));
+        let handlers = ResultHandlers::default();
+        handlers.add("oak:judge", library("/b.so")).fault(true);
+        handlers.add("fir:judge", library("/c.so"));
+        namespaces.push((NAME.to_owned(), Plugins::namespace(own.clone(), loaded.clone(), handlers), Origin::Host));
         let registry = Registry::referred(&own, namespaces, Logger::new(Level::Critical, |_| {}));
         let call = |method: &str, params: &[&str]| {
             let params: RVec<Value> = params.iter().map(|&param| Value::from(param)).collect();
@@ -133,10 +153,14 @@ mod tests {
             })
         };
         let text = |value: &Value, member: &str| value.get(member).and_then(Value::as_str).map(str::to_owned);
-        assert_eq!(infos.len(), 2);
+        assert_eq!(infos.len(), 3);
         assert_eq!(text(&infos[0], "path").as_deref(), Some("/a.so"));
         assert_eq!(counts(&infos[0]), [0, 0, 0]);
-        assert_eq!(counts(&infos[1]), [4, 3, 1]);
+        assert_eq!(counts(&infos[1]), [4, 4, 2]);
+        for (info, handler, counted) in [(&infos[1], "oak:judge", [0, 1, 1]), (&infos[2], "fir:judge", [0, 0, 0])] {
+            let Some(Value::Array(handlers)) = info.get("result_handlers") else { panic!("an array") };
+            assert_eq!((text(&handlers[0], "name").as_deref(), counts(&handlers[0])), (Some(handler), counted));
+        }
         assert_eq!(text(&infos[1], "version").as_deref(), Some("1.2.3"));
         let Some(Value::Array(namespaces)) = infos[1].get("namespaces") else { panic!("an array") };
         assert_eq!(text(&namespaces[0], "name").as_deref(), Some("oak"));

@@ -17,6 +17,8 @@ use super::{
     guest::{Farewell, Guest},
     held,
     hooks::{Ear, Hearing},
+    places::{HANDLER_PLACES, PLACES},
+    result_handlers::HANDLERS,
     system::System,
     tally::{Count, Tally},
     workers::{Caller, Workers},
@@ -108,9 +110,10 @@ impl Registry {
         Self::referred(&RegistryRef::default(), namespaces, Logger::new(Level::Critical, |_| {}))
     }
 
-    /// The places where the code of a namespace runs that is not in the table.
-    pub(super) fn workers(&self, name: &str) -> Workers {
-        Workers::new(name, self.pool.clone(), self.logger.clone())
+    /// What gives each result handler the places where it runs.
+    pub(super) fn handler_workers(&self) -> impl Fn(&str) -> Workers + Send + Sync + 'static {
+        let (pool, logger) = (self.pool.clone(), self.logger.clone());
+        move |name| Workers::of_handler(name, pool.clone(), &logger)
     }
 
     pub(super) fn referred(
@@ -164,7 +167,7 @@ impl Registry {
         self.namespaces.push(Namespace {
             object,
             origin,
-            workers: Workers::new(name, self.pool.clone(), self.logger.clone()),
+            workers: Workers::of_namespace(name, self.pool.clone(), &self.logger),
             name: name.to_owned(),
             tally: Tally::default(),
         });
@@ -294,10 +297,10 @@ impl Registry {
         published.map(|(name, _)| name.as_str())
     }
 
-    /// How many threads the blocking pool needs so that no namespace ever waits for another's.
+    /// How many threads the blocking pool needs so that no namespace and no result handler ever waits for another's.
     pub fn most_threads(&self) -> usize {
-        // And two: for the host's own futures, and for result handlers.
-        super::places::PLACES * (2 * self.namespaces.len() + 2)
+        // And one: for the host's own futures.
+        PLACES * (2 * self.namespaces.len() + 1) + HANDLER_PLACES * HANDLERS
     }
 }
 

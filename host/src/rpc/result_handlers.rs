@@ -1,21 +1,24 @@
-//! Result handlers of plugins: they judge what event listeners answer, where a plugin's methods run.
+//! Result handlers of plugins: they judge what event listeners answer. Each has places of its own to run in, so that one
+//! that hangs holds up no other, and is counted as a namespace is.
 
 use std::sync::Arc;
 
-use plugin_api::{Value, abi::NamespaceObject};
+use parking_lot::Mutex;
+use plugin_api::{Fault, Value, abi::NamespaceObject};
 
 use super::{
     guest::Guest,
     hooks::event_value,
     load::host_for,
     registry::{Origin, RegistryRef},
+    tally::{Count, Tally},
     workers::{Caller, Workers},
 };
 use crate::{
     config::FactorySpec,
     events::Event,
     logger::Logger,
-    plugin::{self, SearchPath},
+    plugin::{self, LibraryInfo, SearchPath},
     process::{
         event_listener::Verdict,
         event_pool::{Answer, ResultHandler},
@@ -26,64 +29,194 @@ use crate::{
 /// What is called of a handler.
 const METHOD: &str = "handleResult";
 
-/// Makes the handlers that `result_handler=` names. All of them share the places of one namespace.
+/// For how many handlers there is always a thread; there is one for more where not all of them are at work.
+pub(super) const HANDLERS: usize = 64;
+
+/// The handlers that were made until now.
+#[derive(Clone, Default)]
+pub(super) struct ResultHandlers(Arc<Mutex<Vec<Made>>>);
+
+struct Made {
+    name: String,
+    library: LibraryInfo,
+    tally: Arc<Tally>,
+}
+
+/// How one handler has been used.
+pub(super) struct HandlerInfo {
+    /// As the config names it.
+    pub(super) name: String,
+    pub(super) library: LibraryInfo,
+    pub(super) count: Count,
+}
+
+impl ResultHandlers {
+    pub(super) fn infos(&self) -> Vec<HandlerInfo> {
+        let info = |Made { name, library, tally }: &Made| HandlerInfo {
+            name: name.clone(),
+            library: library.clone(),
+            count: tally.count(),
+        };
+        self.0.lock().iter().map(info).collect()
+    }
+
+    /// Counts what is called of a handler from now on.
+    pub(super) fn add(&self, name: &str, library: LibraryInfo) -> Arc<Tally> {
+        let tally = Arc::<Tally>::default();
+        self.0.lock().push(Made { name: name.to_owned(), library, tally: tally.clone() });
+        tally
+    }
+}
+
+/// Makes the handlers that `result_handler=` names, and notes them in `made`. `workers` gives each its places.
 pub(super) fn maker(
     supervisor: &Supervisor,
     search: SearchPath,
     registry_ref: RegistryRef,
     logger: &Logger,
-    workers: Workers,
+    made: ResultHandlers,
+    workers: impl Fn(&str) -> Workers + Send + Sync + 'static,
 ) -> MakeHandler {
     // The supervisor keeps this, and is kept by it: both are there until the process ends.
-    let (supervisor, logger, workers) = (supervisor.clone(), logger.clone(), Arc::new(workers));
+    let (supervisor, logger) = (supervisor.clone(), logger.clone());
     Box::new(move |spec: &FactorySpec| {
         let factory = plugin::load(spec, "result_handler", &search).map_err(|error| error.to_string())?;
         let host = host_for(&spec.factory, Vec::new(), &supervisor, &logger, &registry_ref);
         let object = factory.make(host, Vec::new().into()).map_err(|fault| fault.to_string())?;
-        Ok(Arc::new(OfPlugin::new(spec, object, workers.clone(), logger.clone())) as Arc<dyn ResultHandler>)
+        let tally = made.add(&spec.text, factory.library().clone());
+        let handler = OfPlugin::new(&spec.text, object, workers(&spec.text), tally, logger.clone());
+        Ok(Arc::new(handler) as Arc<dyn ResultHandler>)
     })
 }
 
 /// One handler.
-struct OfPlugin {
+#[derive(Clone)]
+struct OfPlugin(Arc<Handler>);
+
+struct Handler {
     /// As the config names it.
     name: String,
     object: Guest,
-    workers: Arc<Workers>,
+    workers: Workers,
+    tally: Arc<Tally>,
     logger: Logger,
 }
 
 impl OfPlugin {
-    fn new(spec: &FactorySpec, object: NamespaceObject, workers: Arc<Workers>, logger: Logger) -> Self {
+    fn new(name: &str, object: NamespaceObject, workers: Workers, tally: Arc<Tally>, logger: Logger) -> Self {
         // Nobody waits for its end: it has nothing to say then.
         let (object, _) = Guest::new(object, Origin::Plugin);
-        Self { name: spec.text.clone(), object, workers, logger }
+        Self(Arc::new(Handler { name: name.to_owned(), object, workers, tally, logger }))
     }
+}
+
+impl Handler {
+    async fn judge(&self, event: &Event, result: Vec<u8>) -> Verdict {
+        let params = [event_value(event), Value::Base64(result.into())];
+        let call = self.tally.begin();
+        let called =
+            self.workers.call(Caller::Host, self.object.clone(), METHOD.to_owned(), params.into_iter().collect()).await;
+        let judged = match called {
+            Ok(reply) => self.workers.run(reply.answer()).await,
+            Err(fault) => Err(fault),
+        };
+        drop(call);
+        match judged {
+            Ok(Value::Bool(true)) => Verdict::Processed,
+            Ok(_) => Verdict::Rejected,
+            Err(fault) => {
+                self.tally.fault(is_panic(&fault));
+                self.logger.error(format_args!("{}: {}", self.name, fault.detail()));
+                Verdict::Failed
+            }
+        }
+    }
+}
+
+fn is_panic(fault: &Fault) -> bool {
+    fault.detail().strip_prefix(METHOD).is_some_and(|rest| rest.starts_with(" panicked: "))
 }
 
 impl ResultHandler for OfPlugin {
     fn judge(&self, event: &Arc<Event>, result: &[u8], answer: Answer) {
-        let Some(runtime) = self.workers.runtime() else {
+        let Some(runtime) = self.0.workers.runtime() else {
             // The server is about to start; the event comes again.
             return answer(Verdict::Rejected);
         };
-        let params = [event_value(event), Value::Base64(result.to_vec().into())];
-        let (object, workers, logger) = (self.object.clone(), self.workers.clone(), self.logger.clone());
-        let name = self.name.clone();
-        runtime.spawn(async move {
-            let called = workers.call(Caller::Host, object, METHOD.to_owned(), params.into_iter().collect()).await;
-            let judged = match called {
-                Ok(reply) => workers.run(reply.answer()).await,
-                Err(fault) => Err(fault),
+        let (handler, event, result) = (self.0.clone(), event.clone(), result.to_vec());
+        runtime.spawn(async move { answer(handler.judge(&event, result).await) });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{OnceLock, mpsc};
+
+    use plugin_api::{namespace, rpc_interface};
+
+    use super::*;
+    use crate::{logger::Level, rpc::places::HANDLER_PLACES};
+
+    /// Accepts `OK`, panics over `panic`, and comes to no end with what is `stuck`.
+    struct Judge;
+
+    #[rpc_interface]
+    impl Judge {
+        pub fn handle_result(&self, _event: Value, result: Value) -> bool {
+            match result {
+                Value::Base64(result) if result.as_slice() == b"panic" => panic!("over it"),
+                Value::Base64(result) if result.as_slice() == b"stuck" => loop {
+                    std::thread::park();
+                },
+                Value::Base64(result) => result.as_slice() == b"OK",
+                _ => false,
+            }
+        }
+    }
+
+    #[test]
+    fn handlers_are_counted_and_do_not_wait_for_each_other() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let pool = Arc::new(OnceLock::from(runtime.handle().clone()));
+        let made = ResultHandlers::default();
+        let logger = Logger::new(Level::Critical, |_| {});
+        let handler = |name: &str| {
+            let library = LibraryInfo {
+                path: "/judge.so".into(),
+                name: "judge".into(),
+                version: "1.0.0".into(),
+                api_version: "1.0.0".into(),
             };
-            answer(match judged {
-                Ok(Value::Bool(true)) => Verdict::Processed,
-                Ok(_) => Verdict::Rejected,
-                Err(fault) => {
-                    logger.error(format_args!("{name}: {}", fault.detail()));
-                    Verdict::Failed
+            let workers = Workers::of_handler(name, pool.clone(), &logger);
+            OfPlugin::new(name, namespace(Arc::new(Judge)), workers, made.add(name, library), logger.clone())
+        };
+        let (stern, mild) = (handler("judge:stern"), handler("judge:mild"));
+        let (tell, told) = mpsc::channel();
+        let ask = |handler: &OfPlugin, result: &[u8]| {
+            let tell = tell.clone();
+            let answer = Box::new(move |verdict| tell.send(verdict).expect("it is waited for"));
+            handler.judge(&Arc::new(Event::SupervisorRunning), result, answer);
+        };
+        for _ in 0..=HANDLER_PLACES {
+            ask(&stern, b"stuck");
+        }
+        for (result, verdict) in
+            [(&b"OK"[..], Verdict::Processed), (b"NO", Verdict::Rejected), (b"panic", Verdict::Failed)]
+        {
+            ask(&mild, result);
+            let heard = runtime.block_on(async {
+                loop {
+                    match told.try_recv() {
+                        Ok(verdict) => return verdict,
+                        Err(_) => tokio::task::yield_now().await,
+                    }
                 }
             });
-        });
+            assert_eq!(heard, verdict);
+        }
+        let counts = made.infos().into_iter().map(|HandlerInfo { name, count, .. }| (name, count));
+        let counts: Vec<_> = counts.map(|(name, it)| (name, it.calls, it.faults, it.panics)).collect();
+        assert_eq!(counts, [("judge:stern".into(), HANDLER_PLACES as u64 + 1, 0, 0), ("judge:mild".into(), 3, 1, 1)]);
+        runtime.shutdown_background();
     }
 }

@@ -1,4 +1,4 @@
-//! The real Supervisor, its cache extension and superlance's event listeners, in a virtual environment below the target
+//! The real Supervisor, its extensions for the cache and for twiddling, and superlance's event listeners, in a virtual environment below the target
 //! directory.
 //!
 //! It is made once and then shared by all tests and benchmarks. A file lock lets one process make it while the others
@@ -11,8 +11,14 @@ use std::{
     sync::OnceLock,
 };
 
-/// `pkg_resources`, which the extension needs, has left later versions of setuptools.
-const REQUIREMENTS: [&str; 4] = ["supervisor==4.3.0", "supervisor_cache==1.1.0", "superlance==2.0.0", "setuptools<81"];
+/// `pkg_resources`, which the extensions need, has left later versions of setuptools.
+const REQUIREMENTS: [&str; 5] = [
+    "supervisor==4.3.0",
+    "supervisor_cache==1.1.0",
+    "supervisor_twiddler==1.0.0",
+    "superlance==2.0.0",
+    "setuptools<81",
+];
 
 /// The virtual environment.
 #[derive(Debug)]
@@ -62,8 +68,10 @@ fn make(root: &Path) {
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "5"];
     run(Command::new(root.join("bin/python")).args(pip).args(REQUIREMENTS), hint);
     run(
-        Command::new(root.join("bin/python"))
-            .args(["-c", "import supervisor.supervisord, supervisor_cache.rpcinterface"]),
+        Command::new(root.join("bin/python")).args([
+            "-c",
+            "import supervisor.supervisord, supervisor_cache.rpcinterface, supervisor_twiddler.rpcinterface",
+        ]),
         hint,
     );
 }

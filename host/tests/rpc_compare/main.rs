@@ -20,6 +20,8 @@ const LOGS: &str = include_str!("logs.txt");
 const CONFIGURATION: &str = include_str!("configuration.txt");
 const CACHE: &str = include_str!("cache.txt");
 const NAMES: &str = include_str!("names.txt");
+const TWIDDLER: &str = include_str!("twiddler.txt");
+const WHITELIST: &str = include_str!("whitelist.txt");
 
 /// What differs on purpose: a call, what Supervisor answers, what ours answers, and why.
 const ON_PURPOSE: &[(&str, &str, &str, &str)] = &[
@@ -61,8 +63,27 @@ const ON_PURPOSE: &[(&str, &str, &str, &str)] = &[
         "[{'description': 'OK', 'group': 'kéy', 'name': 'kéy', 'status': 80}]",
         CUT_OFF,
     ),
+    (
+        "twiddler.getGroupNames()",
+        "fault 230 UNKNOWN: getGroupNames",
+        "fault 230 NOT_IN_WHITELIST: getGroupNames",
+        NAMED,
+    ),
+    (
+        "twiddler.addProgramToGroup('nope', 'x', {})",
+        "fault 230 UNKNOWN: addProgramToGroup",
+        "fault 230 NOT_IN_WHITELIST: addProgramToGroup",
+        NAMED,
+    ),
+    (
+        "twiddler.removeProcessFromGroup('nope', 'x')",
+        "fault 230 UNKNOWN: removeProcessFromGroup",
+        "fault 230 NOT_IN_WHITELIST: removeProcessFromGroup",
+        NAMED,
+    ),
 ];
 
+const NAMED: &str = "the fault says its name; Supervisor knows the names of its own alone";
 const CUT_OFF: &str = "Supervisor counts characters where it should count bytes, and cuts the answer off";
 const A_FAULT: &str = "a client can read a fault and cannot read a status";
 
@@ -91,6 +112,12 @@ fn config() -> Config {
         .program("two", &format!("{manual}priority=2"))
         .section("group:pair", "programs=one,two\npriority=7")
         .section("group:empty", "programs=")
+}
+
+/// The same, and the extension `supervisor_twiddler`, or `examples/twiddler`, by the same lines.
+fn twiddler(options: &str) -> Config {
+    let factory = "supervisor.rpcinterface_factory=supervisor_twiddler.rpcinterface:make_twiddler_rpcinterface";
+    config().section("rpcinterface:twiddler", factory).section("rpcinterface:twiddler", options)
 }
 
 /// A name that is not ASCII.
@@ -161,8 +188,18 @@ fn what_has_a_name_that_is_not_ascii() {
 }
 
 #[test]
+fn what_is_twiddled() {
+    compare(&twiddler(""), TWIDDLER);
+}
+
+#[test]
+fn what_the_whitelist_lets_through() {
+    compare(&twiddler("whitelist=getAPIVersion, log"), WHITELIST);
+}
+
+#[test]
 fn whatever_differs_on_purpose_is_played() {
-    let stories = [ASKED, PROCESSES, LOGS, CONFIGURATION, CACHE, NAMES].join("\n");
+    let stories = [ASKED, PROCESSES, LOGS, CONFIGURATION, CACHE, NAMES, TWIDDLER, WHITELIST].join("\n");
     for (call, ..) in ON_PURPOSE {
         assert!(stories.lines().any(|line| line == *call), "{call}");
     }

@@ -3,7 +3,7 @@ from http.client import HTTPException
 from xml.parsers.expat import ExpatError
 from xmlrpc.client import ProtocolError
 
-system, supervisor, cache = s.system, s.supervisor, s.cache
+system, supervisor, cache, twiddler = s.system, s.supervisor, s.cache, s.twiddler
 
 class AsText(str):
     """Prints itself without quotes."""

@@ -45,7 +45,9 @@ impl Clock {
         let mut time = self.time();
         time.now += by;
         let now = time.now;
-        let woken: Vec<_> = time.sleepers.extract_if(.., |sleeper| sleeper.until <= now).collect();
+        let sleepers = std::mem::take(&mut time.sleepers);
+        let (woken, asleep): (Vec<_>, Vec<_>) = sleepers.into_iter().partition(|sleeper| sleeper.until <= now);
+        time.sleepers = asleep;
         // A waker is code of others, which may look at the clock.
         drop(time);
         for sleeper in woken {

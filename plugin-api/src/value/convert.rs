@@ -263,8 +263,8 @@ macro_rules! integers {
             fn from_value(value: Value) -> Result<Self, Fault> {
                 let number = integer(&value)?;
                 Self::try_from(number).map_err(|_| {
-                    let range = format_args!("{} to {}", <$type>::MIN, <$type>::MAX);
-                    Fault::incorrect_parameters_with(format_args!("expected an int from {range}, not {number}"))
+                    let (least, most) = (<$type>::MIN, <$type>::MAX);
+                    Fault::incorrect_parameters_with(format_args!("expected an int from {least} to {most}, not {number}"))
                 })
             }
         }

@@ -51,8 +51,9 @@ fn describe(info: &Value) -> String {
         format!("{} {} (plugin API {})", text(info, "name"), text(info, "version"), text(info, "api_version")),
         format!("    {}", text(info, "path")),
     ];
-    let namespaces = info.get("namespaces").map(items).unwrap_or_default();
-    lines.extend(namespaces.iter().map(|namespace| format!("    {}: {}", text(namespace, "name"), used(namespace))));
+    // An older server does not tell of result handlers.
+    let parts = ["namespaces", "result_handlers"].iter().filter_map(|&member| info.get(member));
+    lines.extend(parts.flat_map(items).map(|part| format!("    {}: {}", text(part, "name"), used(part))));
     lines.join("\n")
 }
 

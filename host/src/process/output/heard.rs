@@ -36,9 +36,9 @@ impl Heard {
         Self { bus, waiting: VecDeque::new(), bytes: 0, sweep_at: SWEEP_AT, losses: Losses::default() }
     }
 
-    /// Whether anybody listens.
-    pub(super) fn is_heard(&self) -> bool {
-        self.bus.is_heard()
+    /// Whether anybody asks for events of that name.
+    pub(super) fn asks_for(&self, name: &str) -> bool {
+        self.bus.asks_for(name)
     }
 
     /// Publishes an event of somebody else's, with a payload of so many bytes. Answers what an operator should know.
@@ -52,10 +52,10 @@ impl Heard {
 
     /// Publishes an event that holds so many bytes, unless too many wait. Answers what an operator should know.
     pub(super) fn publish(&mut self, event: impl Into<Arc<Event>>, bytes: usize) -> Option<String> {
-        if !self.bus.is_heard() {
+        let event = event.into();
+        if !self.bus.asks_for(event.name()) {
             return None;
         }
-        let event = event.into();
         let cost = bytes + OVERHEAD;
         while self.waiting.front().is_some_and(|(event, _)| event.strong_count() == 0) {
             self.bytes -= self.waiting.pop_front().map_or(0, |(_, cost)| cost);
@@ -82,7 +82,7 @@ impl Heard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::Channel;
+    use crate::events::{Channel, EventType};
 
     const SIZE: usize = 256 * 1024;
 
@@ -100,6 +100,10 @@ mod tests {
         let bus = Bus::new();
         let mut heard = Heard::new(bus.clone());
         assert_eq!(publish(&mut heard, 1000), [""; 0], "nobody listens");
+        let mut ticks = bus.subscribe_to(EventType::built_in("TICK"));
+        assert_eq!(publish(&mut heard, 1000), [""; 0], "nobody asks for output");
+        assert!(ticks.try_recv().is_err());
+        drop(ticks);
         let mut listener = bus.subscribe();
         let news = publish(&mut heard, 1000);
         assert_eq!(news, ["output comes faster than plugins take it; events with it are lost to them"]);

@@ -112,6 +112,10 @@ impl Audience for Shared {
     fn is_there(&self) -> bool {
         self.listeners.count.load(Ordering::Relaxed) > 0
     }
+
+    fn asks_for(&self, name: &str) -> bool {
+        self.listeners.pools.lock().ask_for(name)
+    }
 }
 
 /// Event listeners.

@@ -272,7 +272,7 @@ impl Sink {
         if self.to_activity && !self.is_protocol {
             self.copy_to_activity(data, context);
         }
-        if self.events && context.heard.is_heard() {
+        if self.events && context.heard.asks_for(self.source.channel.log_event()) {
             let Source { process, group, pid, channel } = self.source.clone();
             let event = Event::ProcessLog { process, group, pid, channel, data: data.to_vec() };
             context.publish(event, data.len());

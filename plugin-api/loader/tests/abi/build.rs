@@ -18,39 +18,97 @@ pub(crate) struct Toolchain {
     rustc: Option<PathBuf>,
 }
 
-/// The compiler of this test, and whatever else is there: a nightly one, the system's own.
-pub(crate) fn toolchains() -> Vec<Toolchain> {
-    let version = |command: &mut Command| -> Option<String> {
-        let output = command.arg("--version").output().ok().filter(|output| output.status.success())?;
-        Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    };
-    let own = env!("CARGO").to_owned();
-    let mut all = vec![Toolchain {
-        name: "own".into(),
-        version: version(&mut Command::new("rustc")).expect("a compiler built this test"),
-        cargo: vec![own.clone()],
-        rustc: None,
-    }];
-    if let Some(version) = version(Command::new("rustc").arg("+nightly")) {
-        all.push(Toolchain {
-            name: "nightly".into(),
-            version,
-            cargo: vec!["cargo".into(), "+nightly".into()],
-            rustc: None,
-        });
+/// How something is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Settings {
+    Debug,
+    Release,
+    /// Optimised for size, with LTO and without symbols.
+    Small,
+}
+
+impl Settings {
+    /// As changes of the one profile that all builds use: so what only runs while something is built, which is most of
+    /// the work, is built once for all of them.
+    fn profile(self) -> &'static [(&'static str, &'static str)] {
+        const RELEASE: &[(&str, &str)] = &[
+            // Optimised, and no longer in the making than it has to be.
+            ("OPT_LEVEL", "1"),
+            ("DEBUG", "false"),
+            ("DEBUG_ASSERTIONS", "false"),
+            ("OVERFLOW_CHECKS", "false"),
+            ("INCREMENTAL", "false"),
+            ("BUILD_OVERRIDE_DEBUG_ASSERTIONS", "true"),
+            ("BUILD_OVERRIDE_OVERFLOW_CHECKS", "true"),
+        ];
+        const SMALL: &[(&str, &str)] = &[
+            ("OPT_LEVEL", "s"),
+            ("LTO", "true"),
+            ("CODEGEN_UNITS", "1"),
+            ("STRIP", "symbols"),
+            ("DEBUG", "false"),
+            ("DEBUG_ASSERTIONS", "false"),
+            ("OVERFLOW_CHECKS", "false"),
+            ("INCREMENTAL", "false"),
+            ("BUILD_OVERRIDE_DEBUG_ASSERTIONS", "true"),
+            ("BUILD_OVERRIDE_OVERFLOW_CHECKS", "true"),
+            ("BUILD_OVERRIDE_STRIP", "none"),
+        ];
+        match self {
+            Self::Debug => &[],
+            Self::Release => RELEASE,
+            Self::Small => SMALL,
+        }
+    }
+}
+
+/// The compiler of this test.
+pub(crate) fn own() -> Toolchain {
+    let version = version(&mut Command::new("rustc")).expect("a compiler built this test");
+    Toolchain { name: "own".into(), version, cargo: vec![env!("CARGO").into()], rustc: None }
+}
+
+/// Whatever else is there: a nightly compiler, another stable one, the system's own.
+pub(crate) fn others() -> Vec<Toolchain> {
+    let mut all = Vec::new();
+    let own = own().version;
+    let of_rustup = Command::new("rustup").args(["toolchain", "list", "--quiet"]).output();
+    let names = of_rustup.map_or_else(|_| String::new(), |output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let found = names.lines().filter_map(|name| {
+        let version = version(Command::new("rustc").arg(format!("+{name}")))?;
+        Some((name, version))
+    });
+    let found: Vec<_> = found.filter(|(_, version)| *version != own).collect();
+    let is_nightly = |it: &&(&str, String)| it.1.contains("nightly");
+    for (kind, one) in [("nightly", found.iter().find(is_nightly)), ("stable", found.iter().find(|it| !is_nightly(it)))]
+    {
+        if let Some((name, version)) = one {
+            let cargo = vec!["cargo".into(), format!("+{name}")];
+            all.push(Toolchain { name: kind.into(), version: version.clone(), cargo, rustc: None });
+        }
     }
     let system = PathBuf::from("/usr/bin/rustc");
-    if let Some(version) = version(&mut Command::new(&system)) {
-        all.push(Toolchain { name: "system".into(), version, cargo: vec![own], rustc: Some(system) });
+    if let Some(version) = version(&mut Command::new(&system)).filter(|version| *version != own) {
+        all.push(Toolchain { name: "system".into(), version, cargo: vec![env!("CARGO").into()], rustc: Some(system) });
     }
     all
+}
+
+fn version(command: &mut Command) -> Option<String> {
+    let output = command.arg("--version").output().ok().filter(|output| output.status.success())?;
+    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// All builds of one toolchain share what they depend on, and write to one place.
 static BUILDING: Mutex<()> = Mutex::new(());
 
+/// Where a toolchain builds. Our own has built most of it already, where this test was built.
 fn target(toolchain: &Toolchain) -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("abi/target").join(&toolchain.name)
+    let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    if toolchain.name == "own" {
+        return temporary.parent().expect("it lies in the target directory").to_owned();
+    }
+    temporary.join("abi/target").join(&toolchain.name)
 }
 
 /// A directory for one test, which is kept, so that a second run is quick.
@@ -80,7 +138,7 @@ impl Workshop {
         let manifest = fs::read_to_string(from.join("Cargo.toml")).unwrap();
         let manifest = manifest
             .replace("../../..", &api.canonicalize().unwrap().display().to_string())
-            .replace("[profile.release]", "[profile.small]\ninherits = \"release\"");
+            .replace("[profile.release]", "[profile.dev]\ndebug = \"line-tables-only\"\n\n[profile.release]");
         write(&self.0.join("elder/Cargo.toml"), &manifest);
         let source = fs::read_to_string(from.join("src/lib.rs")).unwrap();
         write(&self.0.join("elder/src/lib.rs"), &source);
@@ -88,19 +146,21 @@ impl Workshop {
     }
 
     /// The library that comes of it, under that name, or why none does.
-    pub(crate) fn build(&self, toolchain: &Toolchain, settings: &[&str], name: &str) -> Result<PathBuf, String> {
+    pub(crate) fn build(&self, toolchain: &Toolchain, settings: Settings, name: &str) -> Result<PathBuf, String> {
         let _one_at_a_time = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
         let target = target(toolchain);
-        self.cargo(toolchain, "elder", &target, &[&["build"], settings].concat())?;
-        let profile = match settings {
-            [] => "debug",
-            ["--release"] => "release",
-            _ => "small",
-        };
-        Ok(self.put(&target.join(profile).join("libelder.so"), &format!("lib{name}.so")))
+        self.cargo(toolchain, "elder", &target, settings, &["build"])?;
+        Ok(self.put(&target.join("debug/libelder.so"), &format!("lib{name}.so")))
     }
 
-    fn cargo(&self, toolchain: &Toolchain, package: &str, target: &Path, words: &[&str]) -> Result<(), String> {
+    fn cargo(
+        &self,
+        toolchain: &Toolchain,
+        package: &str,
+        target: &Path,
+        settings: Settings,
+        words: &[&str],
+    ) -> Result<(), String> {
         let (program, first) = toolchain.cargo.split_first().unwrap();
         let mut cargo = Command::new(program);
         // What Cargo has told this test about itself is not for another Cargo. But for which toolchain it is: packages may
@@ -115,6 +175,7 @@ impl Workshop {
         if let Some(rustc) = &toolchain.rustc {
             cargo.env("RUSTC", rustc);
         }
+        cargo.envs(settings.profile().iter().map(|(key, value)| (format!("CARGO_PROFILE_DEV_{key}"), value)));
         cargo.args(first).args(words).args(["--quiet", "--offline", "--target-dir"]).arg(target);
         let output = cargo.current_dir(self.0.join(package)).output().unwrap();
         if output.status.success() {
@@ -178,13 +239,13 @@ impl Workshop {
     /// Loads a library into a host that has the later API, and gives what it says.
     pub(crate) fn run_later_host(&self, api: &Path, library: &Path) -> String {
         let later = api.parent().unwrap();
-        write(&later.join("plugin-api/loader/examples/later.rs"), LATER_HOST);
-        let own = &toolchains()[0];
+        write(&later.join("plugin-api/loader/src/bin/elders_host.rs"), LATER_HOST);
+        let own = &own();
         let target = target(own);
         let _one_at_a_time = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
-        let built = self.cargo(own, "api/plugin-api/loader", &target, &["build", "--example=later"]);
+        let built = self.cargo(own, "api/plugin-api/loader", &target, Settings::Debug, &["build", "--bin=elders_host"]);
         built.unwrap_or_else(|error| panic!("{error}"));
-        let output = Command::new(target.join("debug/examples/later")).arg(library).output().unwrap();
+        let output = Command::new(target.join("debug/elders_host")).arg(library).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).into_owned()
     }

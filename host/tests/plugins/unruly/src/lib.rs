@@ -40,6 +40,29 @@ impl Unruly {
         sleep_for_ever();
     }
 
+    /// Keep a processor busy for ever in a future's poll.
+    pub async fn spin_in_poll(&self) {
+        self.begin("spinInPoll");
+        spin_for_ever();
+    }
+
+    /// Publish so many events as fast as it can.
+    pub fn storm(&self, events: u32) -> Result<u32, Fault> {
+        for number in 0..events {
+            self.host.emit("UNRULY_STORM", format_args!("number:{number}"))?;
+        }
+        Ok(events)
+    }
+
+    /// Add so many programs to a group.
+    pub fn flood(&self, group: String, programs: u32) -> Result<u32, Fault> {
+        for number in 0..programs {
+            let options = [("command", "/bin/cat"), ("autostart", "false"), ("stdout_logfile", "NONE")];
+            self.host.add_program(&group, &format!("flood_{number}"), options)?;
+        }
+        Ok(programs)
+    }
+
     /// Sleep for ever after the promise not to.
     #[rpc(nonblocking)]
     pub fn broken_promise(&self) {
@@ -212,7 +235,7 @@ fn make_clinging_rpcinterface(_host: Host, config: Config) -> Result<Clinging, F
 }
 
 plugin_api::export!(
-    rpcinterface: make_unruly_rpcinterface,
+    rpcinterface: make_unruly_rpcinterface { events: ["UNRULY_STORM"] },
     rpcinterface: make_panicking_rpcinterface,
     rpcinterface: make_refusing_rpcinterface,
     rpcinterface: make_choosy_rpcinterface,
