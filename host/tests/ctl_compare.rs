@@ -388,7 +388,7 @@ fn what_is_done_to_the_configuration() {
     comparison.stories(
         "reread
         update nope
-        update nope nope other
+        update nope nope
         update num nope
         add num
         add cat nope
