@@ -12,16 +12,13 @@ use crate::logger::Logger;
 /// What nobody does by computing alone.
 const LIMIT: Duration = Duration::from_secs(1);
 
-/// Calls a `nonblocking` method on the server's thread.
-pub(super) fn here<R>(logger: &Logger, method: &str, call: impl FnOnce() -> R) -> R {
-    let begun = Instant::now();
-    let reply = call();
-    if let Some(seconds) = too_long(begun) {
+/// A `nonblocking` method was called on the server's thread, which took so long.
+pub(super) fn here(logger: &Logger, method: &str, took: Duration) {
+    if let Some(seconds) = too_long(took) {
         logger.warn(format_args!(
             "{method} is declared nonblocking and took {seconds:.1} seconds, in which no client was answered"
         ));
     }
-    reply
 }
 
 /// Polls the future of an `async fn` on the plugin's own thread.
@@ -30,7 +27,7 @@ pub(super) async fn polling<F: Future>(logger: Logger, method: String, future: F
     poll_fn(|cx| {
         let begun = Instant::now();
         let poll = future.as_mut().poll(cx);
-        if let Some(seconds) = too_long(begun) {
+        if let Some(seconds) = too_long(begun.elapsed()) {
             logger.warn(format_args!(
                 "{method} is an async fn and blocked its thread for {seconds:.1} seconds, in which no other async fn of \
                  its plugin went on"
@@ -41,8 +38,7 @@ pub(super) async fn polling<F: Future>(logger: Logger, method: String, future: F
     .await
 }
 
-fn too_long(begun: Instant) -> Option<f64> {
-    let time = begun.elapsed();
+fn too_long(time: Duration) -> Option<f64> {
     (time >= LIMIT).then_some(time.as_secs_f64())
 }
 

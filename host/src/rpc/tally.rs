@@ -40,6 +40,10 @@ impl Tally {
         self.panics.fetch_add(panicked.into(), Relaxed);
     }
 
+    fn spent(&self, time: Duration) {
+        self.nanoseconds.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+    }
+
     pub(super) fn count(&self) -> Count {
         Count {
             calls: self.calls.load(Relaxed),
@@ -57,10 +61,22 @@ pub(super) struct Call<'a> {
     begun: Instant,
 }
 
+impl Call<'_> {
+    /// For how long it has been under way.
+    pub(super) fn so_far(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    /// It took so long.
+    pub(super) fn end(self, took: Duration) {
+        self.tally.spent(took);
+        std::mem::forget(self);
+    }
+}
+
 impl Drop for Call<'_> {
     fn drop(&mut self) {
-        let nanoseconds = u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.tally.nanoseconds.fetch_add(nanoseconds, Relaxed);
+        self.tally.spent(self.so_far());
     }
 }
 
