@@ -305,7 +305,7 @@ fn what_is_said_of_processes() {
 }
 
 #[test]
-fn what_is_done_to_processes() {
+fn processes_are_started() {
     let supervisord = start(&config());
     Comparison::new(&supervisord).stories(
         "start
@@ -314,18 +314,58 @@ fn what_is_done_to_processes() {
         start nope fatal
         start quick:* ; status quick
         start manual:* ; stop manual:* ; start manual:manual num:num_0 ; stop manual cat ; start cat
-        stop num ; start num:*
+        start nope
+        start nope:*
+        start cat
+        start fatal
+        start quick
+        start cat nope fatal
+        start nope:* cat
+        start manual ; start manual ; status manual ; stop manual ; stop manual",
+    );
+}
+
+#[test]
+fn processes_are_stopped() {
+    let supervisord = start(&config());
+    Comparison::new(&supervisord).stories(
+        "stop num ; start num:*
         stop fatal
         stop fatal:*
         stop gone nope
         stop cat:* ; stop cat:* nope:* cat ; start cat
         stop all nope ; start cat num:*
-        restart num
+        stop
+        stop nope
+        stop nope:*
+        stop num:* ; stop num:* ; start num:* ; start num:*
+        stop num:num_1 ; start num:num_1
+        stop all ; stop all ; start cat ; start num:*",
+    );
+}
+
+#[test]
+fn processes_are_restarted() {
+    let supervisord = start(&config());
+    Comparison::new(&supervisord).stories(
+        "restart num
         restart fatal
         restart manual ; stop manual
         restart nope:*
         restart cat nope manual ; stop manual
-        signal cont cat
+        restart
+        restart nope
+        restart cat
+        restart num:*
+        restart num:num_0 cat",
+    );
+}
+
+#[test]
+fn processes_are_signalled_and_cleared() {
+    let supervisord = start(&config());
+    Comparison::new(&supervisord).stories(
+        "signal cont cat
         signal SIGCONT cat
         signal 18 cat
         signal 99 cat
@@ -343,25 +383,6 @@ fn what_is_done_to_processes() {
         clear num:num_0
         clear num
         clear all nope
-        start nope
-        start nope:*
-        start cat
-        start fatal
-        start quick
-        start cat nope fatal
-        start nope:* cat
-        start manual ; start manual ; status manual ; stop manual ; stop manual
-        stop
-        stop nope
-        stop nope:*
-        stop num:* ; stop num:* ; start num:* ; start num:*
-        stop num:num_1 ; start num:num_1
-        stop all ; stop all ; start cat ; start num:*
-        restart
-        restart nope
-        restart cat
-        restart num:*
-        restart num:num_0 cat
         signal
         signal HUP
         signal NOPE cat
