@@ -163,17 +163,14 @@ impl Listeners {
             };
             sockets.push((bound, credentials));
         }
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .thread_name("call")
+            .max_blocking_threads(registry.most_threads() + OTHER_THREADS)
+            .build()?;
+        // Not on the thread that serves: an end that comes at once has plugins to tell of it.
+        registry.run_on(runtime.handle());
         std::thread::Builder::new().name("server".to_owned()).spawn(move || {
-            let runtime = runtime::Builder::new_current_thread()
-                .enable_all()
-                .thread_name("call")
-                .max_blocking_threads(registry.most_threads() + OTHER_THREADS)
-                .build();
-            let runtime = match runtime {
-                Ok(runtime) => runtime,
-                Err(error) => return logger.critical(format_args!("could not start the HTTP servers: {error}")),
-            };
-            registry.run_on(runtime.handle());
             if let Err(error) = runtime.block_on(serve(sockets, registry, log_files, logger.clone(), limits, stopping))
             {
                 logger.critical(format_args!("could not start the HTTP servers: {error}"));
