@@ -15,7 +15,8 @@ mod many;
 mod processes;
 mod table;
 
-#[path = "../../tests/common/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "it is made for the behaviour tests, and this uses a part of it")]
+#[path = "../../tests/behaviour/common/mod.rs"]
 mod common;
 
 use std::{net::SocketAddr, time::Duration};

@@ -1,0 +1,28 @@
+//! What the behaviour tests have in common, so that a test is a story of a few lines.
+//!
+//! * [`Config`] writes a `supervisord.conf` of typical programs into a sandbox of its own;
+//! * [`Supervisord::start`] runs our binary on it, [`Supervisord::start_real`] Supervisor 4.3.0,
+//!   [`Supervisord::both`] the one after the other, for what holds of both;
+//! * a running one is asked through its real clients: [`Supervisord::doctest`] (Python's `xmlrpc.client` and Supervisor's
+//!   own transport), [`Supervisord::ctl`] and [`Supervisord::real_ctl`], [`Terminal`], or bytes on a socket ([`http`]);
+//! * [`wait_until`] waits for a condition, never for a second.
+//!
+//! Everything here works with many tests, and many test processes, at once.
+
+mod config;
+mod ctl;
+pub mod http;
+mod peers;
+mod python;
+mod sandbox;
+mod supervisord;
+mod terminal;
+mod wait;
+
+pub use config::Config;
+pub use ctl::Output;
+pub use peers::Peers;
+pub use sandbox::{Sandbox, free_port};
+pub use supervisord::{Kind, Supervisord, plugin_path, supervisord_command};
+pub use terminal::Terminal;
+pub use wait::{PATIENCE, wait_until};

@@ -1,0 +1,50 @@
+//! How supervisord and supervisorctl behave: stories played to the real binaries, most of them beside Supervisor 4.3.0.
+//!
+//! All of them are one program, so that they are linked once and the long ones run beside the short ones. What needs a
+//! process to itself lies beside this directory.
+
+// Nothing of a test is reachable from outside, so `pub` can say what its parts offer each other.
+#![allow(unreachable_pub)]
+
+mod common;
+
+// The same calls, lines, configs and events to Supervisor and to ours.
+mod config_compare;
+mod ctl_compare;
+mod event_listeners;
+mod output;
+mod rpc_compare;
+mod transcripts;
+
+// Config, start and end.
+mod bad_input;
+mod check_config;
+mod config_pairs;
+mod daemon;
+mod lifecycle;
+mod nothing_lost;
+mod reread;
+
+// Programs.
+mod fcgi;
+mod pid_one;
+mod programs;
+mod scale;
+mod traps;
+
+// Clients and the tools.
+mod closed_pipes;
+mod ctl_plugins;
+mod ctl_shell;
+mod multicall;
+mod small_tools;
+mod web;
+
+// Plugins, and what nobody can hold up.
+mod cache;
+mod example_clients;
+mod plugin_events;
+mod plugin_loading;
+mod rules;
+mod twiddler;
+mod unruly;

@@ -1,0 +1,7 @@
+//! What programs write: in their logs, in syslog, in the events that listeners get; beside Supervisor 4.3.0, and where
+//! a disk is full.
+
+mod compare;
+mod disk;
+mod syslog;
+mod wrapped;

@@ -1,0 +1,109 @@
+//! `reread` and `update` over one config after the other: what Supervisor does, and nothing more.
+
+use std::{collections::BTreeMap, fs};
+
+use crate::common::{Config, Kind, Sandbox, Supervisord, wait_until};
+
+const CAT: &str = "command=/bin/cat\nstartsecs=0";
+
+fn write(supervisord: &Supervisord, config: &Config) {
+    let text = config.render(supervisord.sandbox.here(), supervisord.port);
+    fs::write(supervisord.config_file(), text).expect("the config can be written");
+}
+
+/// The processes with their pids.
+fn pids(supervisord: &Supervisord) -> BTreeMap<String, i32> {
+    let names = supervisord
+        .python("for info in s.supervisor.getAllProcessInfo(): print(info['group'] + ':' + info['name'], info['pid'])");
+    names
+        .lines()
+        .map(|line| {
+            let (name, pid) = line.rsplit_once(' ').expect("a name and a pid");
+            (name.to_owned(), pid.parse().expect("a pid"))
+        })
+        .collect()
+}
+
+/// What the two commands print after each change, and which processes have kept their pids.
+fn story(supervisord: &Supervisord, configs: &[Config]) -> Vec<String> {
+    let mut story = Vec::new();
+    for (step, config) in configs.iter().enumerate() {
+        let all_up = || pids(supervisord).values().all(|pid| *pid != 0);
+        wait_until("everything runs", all_up);
+        let before = pids(supervisord);
+        write(supervisord, config);
+        for command in ["reread", "update"] {
+            let output = supervisord.ctl(&[command]);
+            story.push(format!("{step} {command} {}\n{}{}", output.status, output.stdout, output.stderr));
+        }
+        wait_until("everything runs", all_up);
+        let after = pids(supervisord);
+        let kept = after.iter().map(|(name, pid)| (name, before.get(name) == Some(pid))).collect::<Vec<_>>();
+        story.push(format!("{step} kept {kept:?}"));
+    }
+    story
+}
+
+#[test]
+fn exactly_what_changed_is_changed() {
+    let base = Config::new()
+        .program("a", CAT)
+        .program("b", CAT)
+        .program("c", CAT)
+        .program("d", CAT)
+        .section("group:pair", "programs=a,b");
+    let steps = [
+        // Nothing.
+        base.clone(),
+        // Added, changed and removed at once; the order is that of priorities and names.
+        base.clone()
+            .program("c", "environment=X=\"1\"")
+            .without("program:d")
+            .program("zz", &format!("{CAT}\npriority=1"))
+            .program("aa", CAT),
+        base.clone(),
+        // One of a group changes, and its whole group with it.
+        base.clone().program("a", "stopwaitsecs=3"),
+        base.clone(),
+        // One moves out of its group.
+        base.clone().section("group:pair", "programs=a"),
+        // The group goes, and its programs stand by themselves.
+        base.clone().without("group:pair"),
+        // They become a group again.
+        base.clone(),
+        // More of one.
+        base.clone().program(
+            "c",
+            "numprocs=3\nprocess_name=%(program_name)s_%(process_num)d\nstdout_logfile=NONE\nstderr_logfile=NONE",
+        ),
+        // The sections of supervisord itself are no group.
+        base.clone().section("supervisord", "logfile_backups=3"),
+        base.clone().section("supervisord", "environment=NEW=\"1\""),
+    ];
+    let [real, ours] = [Kind::Real, Kind::Ours].map(|kind| {
+        let supervisord = Supervisord::start_in(Sandbox::new(), kind, &base);
+        story(&supervisord, &steps)
+    });
+    for (real, ours) in real.iter().zip(&ours) {
+        assert_eq!(ours, real);
+    }
+    assert_eq!(real.len(), ours.len());
+}
+
+#[test]
+fn a_group_that_runs_is_not_removed_and_what_is_named_alone_is_updated() {
+    let base = Config::new().program("a", CAT).program("b", CAT);
+    let changed = base.clone().program("a", "stopwaitsecs=3").program("b", "stopwaitsecs=3").program("new", CAT);
+    let [real, ours] = [Kind::Real, Kind::Ours].map(|kind| {
+        let supervisord = Supervisord::start_in(Sandbox::new(), kind, &base);
+        wait_until("both run", || pids(&supervisord).values().all(|pid| *pid != 0));
+        write(&supervisord, &changed);
+        let mut outputs = Vec::new();
+        for line in ["update a", "reread", "add new", "add new", "remove b", "stop b", "remove b", "add b", "update"] {
+            let output = supervisord.ctl(&line.split(' ').collect::<Vec<_>>());
+            outputs.push(format!("{line}: {} {}{}", output.status, output.stdout, output.stderr));
+        }
+        outputs
+    });
+    assert_eq!(ours, real);
+}
