@@ -43,7 +43,7 @@ fn config() -> Config {
 }
 
 fn start(config: &Config) -> Supervisord {
-    let supervisord = Supervisord::start_real(config);
+    let supervisord = Supervisord::start_real(config).nudged();
     wait_until("the programs have come to rest", || {
         let status = supervisord.real_ctl(&["status"]).stdout;
         !status.contains("STARTING") && !status.contains("BACKOFF")

@@ -81,7 +81,7 @@ fn exactly_what_changed_is_changed() {
         base.clone().section("supervisord", "environment=NEW=\"1\""),
     ];
     let [real, ours] = [Kind::Real, Kind::Ours].map(|kind| {
-        let supervisord = Supervisord::start_in(Sandbox::new(), kind, &base);
+        let supervisord = Supervisord::start_in(Sandbox::new(), kind, &base).nudged();
         story(&supervisord, &steps)
     });
     for (real, ours) in real.iter().zip(&ours) {

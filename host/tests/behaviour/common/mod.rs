@@ -12,6 +12,7 @@
 mod config;
 mod ctl;
 pub mod http;
+mod nudge;
 mod peers;
 mod python;
 mod sandbox;

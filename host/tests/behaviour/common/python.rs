@@ -10,8 +10,31 @@ from supervisor.xmlrpc import SupervisorTransport
 sys.modules['xmlrpclib'] = xmlrpclib = xmlrpc.client
 
 PORT, SOCKET, HERE = {port}, '{here}/supervisor.sock', '{here}'
-inet = ServerProxy('http://127.0.0.1:%d' % PORT, allow_none=True)
-unix = ServerProxy('http://127.0.0.1', SupervisorTransport('', '', 'unix://' + SOCKET), allow_none=True)
+
+def settle():
+    """Waits until the children of Supervisor are their programs: before that they lose the signals that they are sent."""
+    def command(pid):
+        return open('/proc/%s/cmdline' % pid, 'rb').read()
+    try:
+        pid = open(HERE + '/supervisord.pid').read().strip()
+        for child in open('/proc/%s/task/%s/children' % (pid, pid)).read().split():
+            while command(child) == command(pid):
+                time.sleep(0.001)
+    except (OSError, ValueError):
+        pass # Whoever has ended waits for nothing.
+
+class Inet(xmlrpc.client.Transport):
+    def request(self, *args, **options):
+        settle()
+        return super().request(*args, **options)
+
+class Unix(SupervisorTransport):
+    def request(self, *args, **options):
+        settle()
+        return super().request(*args, **options)
+
+inet = ServerProxy('http://127.0.0.1:%d' % PORT, Inet(), allow_none=True)
+unix = ServerProxy('http://127.0.0.1', Unix('', '', 'unix://' + SOCKET), allow_none=True)
 s = inet
 
 def fault(method, *args):

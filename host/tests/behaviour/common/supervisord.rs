@@ -19,6 +19,7 @@ use nix::{
 use super::{
     Config, Output, Peers, Sandbox, Terminal, ctl,
     http::{self, Response},
+    nudge::Nudge,
     python,
     sandbox::free_port,
     wait_until,
@@ -41,6 +42,7 @@ pub struct Supervisord {
     pub sandbox: Sandbox,
     config: PathBuf,
     child: Child,
+    nudge: Option<Nudge>,
 }
 
 impl Supervisord {
@@ -55,7 +57,7 @@ impl Supervisord {
         let (sandbox, port) = (Sandbox::new(), free_port());
         let file = sandbox.write(config.file(), config.render(sandbox.here(), port));
         let child = supervisord_command(&sandbox, Kind::Ours, &file).spawn().expect("supervisord can be run");
-        Self { kind: Kind::Ours, port, sandbox, config: file, child }
+        Self { kind: Kind::Ours, port, sandbox, config: file, child, nudge: None }
     }
 
     /// Starts Supervisor 4.3.0 and waits until it accepts on both servers.
@@ -94,7 +96,7 @@ impl Supervisord {
         let file = sandbox.write(config.file(), config.render(sandbox.here(), port));
         let mut command = supervisord_command(&sandbox, kind, &file);
         let child = command.args(arguments).spawn().expect("supervisord can be run");
-        let mut supervisord = Self { kind, port, sandbox, config: file, child };
+        let mut supervisord = Self { kind, port, sandbox, config: file, child, nudge: None };
         let mut ended = None;
         wait_until("supervisord accepts", || {
             ended = supervisord.child.try_wait().expect("supervisord is our child");
@@ -107,6 +109,12 @@ impl Supervisord {
                 Err((std::mem::replace(&mut supervisord.sandbox, Sandbox::new()), output))
             }
         }
+    }
+
+    /// Keeps the real one from sleeping, where a story would wait for it again and again.
+    pub fn nudged(mut self) -> Self {
+        self.nudge = (self.kind == Kind::Real).then(|| Nudge::start(self.port));
+        self
     }
 
     fn accepts(&self) -> bool {
@@ -188,7 +196,21 @@ impl Supervisord {
 
     /// Runs either supervisorctl with something on its stdin.
     pub fn ctl_with_input(&self, kind: Kind, arguments: &[&str], input: &str) -> Output {
+        self.settle();
         ctl::run(&mut self.ctl_command(kind, arguments), input)
+    }
+
+    /// Waits until the children of the real one are their programs: before that they lose the signals that they are sent.
+    pub fn settle(&self) {
+        let command = |pid: &str| fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let own = self.child.id().to_string();
+        let children = fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap_or_default();
+        if self.kind == Kind::Real {
+            wait_until("the children of Supervisor are their programs", || {
+                let supervisor = command(&own);
+                supervisor.is_empty() || children.split_whitespace().all(|child| command(child) != supervisor)
+            });
+        }
     }
 
     /// Our supervisorctl in a terminal.

@@ -59,7 +59,7 @@ fn play(kind: Kind) -> (Supervisord, Vec<Note>) {
     listener::install(&sandbox);
     sandbox.write("said", SAID);
     sandbox.write("muttered", MUTTERED);
-    let mut supervisord = Supervisord::start_in(sandbox, kind, &config());
+    let mut supervisord = Supervisord::start_in(sandbox, kind, &config()).nudged();
     let heard = |supervisord: &Supervisord, event: &str, payload: &str| {
         wait_for_note(&supervisord.sandbox, "all.notes", event, payload);
     };

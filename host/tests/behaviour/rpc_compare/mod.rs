@@ -126,7 +126,7 @@ fn key() -> Config {
 fn play(kind: Kind, config: &Config, story: &str) -> Vec<(String, String)> {
     let sandbox = Sandbox::new();
     sandbox.write("story.txt", story);
-    let supervisord = Supervisord::start_in(sandbox, kind, config);
+    let supervisord = Supervisord::start_in(sandbox, kind, config).nudged();
     let printed = supervisord.python(PLAYER);
     let line = |line: &str| line.split_once('\t').map(|(call, answer)| (call.to_owned(), answer.to_owned()));
     printed.lines().map(|text| line(text).unwrap_or_else(|| panic!("the player printed {text:?}"))).collect()
