@@ -122,8 +122,8 @@ fn seal() {
 }
 
 /// Does work that may hang while [signals are held](crate::process::signals::hold), since it is a plugin's: until it is
-/// done, a signal that asks for the end is the end. It is not for the work's thread to hear it, nor for the threads that
-/// it makes.
+/// done, a signal that asks for the end is the end. It is not for the work's thread to hear it, nor for the threads
+/// that it makes.
 pub fn mortal<R>(work: impl FnOnce() -> R) -> io::Result<R> {
     /// Nobody else sends it to a single thread.
     const DONE: Signal = Signal::SIGUSR1;

@@ -1,5 +1,5 @@
-//! Stands in for a daemon that supervisord cannot supervise because it forks away: runs the command that starts it, stays
-//! as long as that command does, and hands on signals to the pid in the daemon's pidfile.
+//! Stands in for a daemon that supervisord cannot supervise because it forks away: runs the command that starts it,
+//! stays as long as that command does, and hands on signals to the pid in the daemon's pidfile.
 
 use std::{
     ffi::{OsStr, OsString},

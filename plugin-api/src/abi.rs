@@ -8,8 +8,8 @@
 //!   every method that is added there has a default body.
 //!
 //! The two sides may be of different versions. Each has the layout of all these types in its library, and the host
-//! compares them before it touches anything else. A method of [`Namespace`] that one side does not know is answered by the
-//! trait's default body on the other.
+//! compares them before it touches anything else. A method of [`Namespace`] that one side does not know is answered by
+//! the trait's default body on the other.
 //!
 //! What crosses is owned by whoever holds it. Memory is freed by the library that allocated it, which the containers of
 //! `abi_stable` see to. Libraries are never unloaded.
@@ -47,7 +47,8 @@ pub enum Value {
     Double(f64),
     /// `<string>`.
     String(RString),
-    /// A `<string>` that is given out again and again without being copied. Equal to a [`Value::String`] of the same text.
+    /// A `<string>` that is given out again and again without being copied. Equal to a [`Value::String`] of the same
+    /// text.
     Shared(RArc<RString>),
     /// `<dateTime.iso8601>`, as the text that stood there.
     DateTime(RString),
@@ -115,8 +116,8 @@ pub struct MethodInfo {
     pub params: RVec<Param>,
     /// The XML-RPC type of what it returns.
     pub returns: RString,
-    /// All else: `nonblocking` (a bool), `returns` (what comes back, in words); of a command `usage` (what stands before
-    /// its help text) and `complete` (`processes`, `groups`, `actions`). What is not known is ignored.
+    /// All else: `nonblocking` (a bool), `returns` (what comes back, in words); of a command `usage` (what stands
+    /// before its help text) and `complete` (`processes`, `groups`, `actions`). What is not known is ignored.
     pub properties: RVec<Member>,
 }
 
@@ -147,7 +148,8 @@ pub struct Factory {
     pub name: RString,
     /// `rpcinterface`, `ctl`, or a later kind.
     pub kind: RString,
-    /// Makes the namespace from the host and the keys of the config section, which come as strings or, from TOML, typed.
+    /// Makes the namespace from the host and the keys of the config section, which come as strings or, from TOML,
+    /// typed.
     pub make: extern "C" fn(host: NamespaceObject, config: RVec<Member>) -> RResult<NamespaceObject, Fault>,
     /// All else that is known of it. What is not known is ignored.
     pub properties: RVec<Member>,

@@ -46,20 +46,22 @@ impl Config {
 
     /// Reads the keys into a struct of the plugin's.
     ///
-    /// What stands in an INI file is text, and becomes what the field is: a number, a bool in Supervisor's words (`true`,
-    /// `yes`, `on`, `1`), a list separated by commas, the name of an enum's variant. TOML brings its own types.
+    /// What stands in an INI file is text, and becomes what the field is: a number, a bool in Supervisor's words
+    /// (`true`, `yes`, `on`, `1`), a list separated by commas, the name of an enum's variant. TOML brings its own
+    /// types.
     ///
     /// # Errors
     ///
     /// `BAD_ARGUMENTS` with what is wrong: a key that the struct does not have, with those that it has; a key that is
-    /// missing, unless its field is an `Option` or has a default; a value that does not fit, with its key. Returned from
-    /// the factory, it is what supervisord or supervisorctl prints.
+    /// missing, unless its field is an `Option` or has a default; a value that does not fit, with its key. Returned
+    /// from the factory, it is what supervisord or supervisorctl prints.
     pub fn read<'de, T: Deserialize<'de>>(&'de self) -> Result<T, Fault> {
         self.read.store(true, Ordering::Relaxed);
         de::read(&self.options).map_err(Fault::bad_arguments_with)
     }
 
-    /// One key as it came, for what serde cannot say: a string from an INI file. It counts as having looked at the keys.
+    /// One key as it came, for what serde cannot say: a string from an INI file. It counts as having looked at the
+    /// keys.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.read.store(true, Ordering::Relaxed);
         find(&self.options, key)

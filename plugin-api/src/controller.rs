@@ -34,8 +34,9 @@ impl Controller {
     ///
     /// # Errors
     ///
-    /// The method's own fault; `FAILED` if the answer cannot be read into `T`; a fault with the number -32300 and a text for
-    /// people if the server cannot be reached. Returned from a command, each is printed and gives the exit status 1.
+    /// The method's own fault; `FAILED` if the answer cannot be read into `T`; a fault with the number -32300 and a
+    /// text for people if the server cannot be reached. Returned from a command, each is printed and gives the exit
+    /// status 1.
     pub fn call<T: FromValue>(&self, method: &str, params: impl IntoParams) -> Result<T, Fault> {
         answer(method, self.0.ask("call", (method, params.into_params())).wait())
     }
@@ -56,16 +57,16 @@ impl Controller {
     }
 
     /// Begins work that takes a while, `what` of `total` parts: `ctl.progress("copying", 200)`. On a terminal a bar is
-    /// shown until the answer is dropped; elsewhere nothing is printed, so that scripts need not know of it. A total of 0
-    /// means that nobody knows it.
+    /// shown until the answer is dropped; elsewhere nothing is printed, so that scripts need not know of it. A total of
+    /// 0 means that nobody knows it.
     pub fn progress(&self, what: &str, total: u64) -> Progress {
         let mut progress = Progress { controller: self.clone(), what: what.to_owned(), total, done: 0 };
         progress.set(0);
         progress
     }
 
-    /// Asks a question, `"Really? y/N? "`, that is answered with `y` or anything else. Without a person at the prompt it
-    /// is a yes.
+    /// Asks a question, `"Really? y/N? "`, that is answered with `y` or anything else. Without a person at the prompt
+    /// it is a yes.
     pub fn confirm(&self, prompt: &str) -> bool {
         self.0.call("confirm", (prompt,)).unwrap_or(false)
     }

@@ -1,8 +1,8 @@
 //! The entry point of a plugin library: what [`export!`](crate::export!) writes, and what it calls.
 //!
 //! `abi_stable` has an attribute for entry points, but with it every author would depend on that crate too. The entry
-//! point is one static with a name that the host knows. `export!` writes only that static, and the safe functions here make what
-//! is in it, so that an author's crate can forbid unsafe code.
+//! point is one static with a name that the host knows. `export!` writes only that static, and the safe functions here
+//! make what is in it, so that an author's crate can forbid unsafe code.
 
 #![allow(unsafe_code)] // One block: abi_stable asks for a promise about the entry point's type.
 

@@ -1,9 +1,9 @@
 //! Panics become faults: `FAILED: store panicked: boom (src/lib.rs:13:12)`.
 //!
-//! A panic must not reach the boundary. `abi_stable` ends the process there, and a `catch_unwind` on the other side sees
-//! nothing, because each library has its own copy of Rust's panic machinery. So the code that catches is generic: it is
-//! compiled into the library whose code may panic. It stands around everything of an author's that the other side can
-//! set off: the constructor, a call, the poll and the drop of a future, the drop of the object. What is caught is
+//! A panic must not reach the boundary. `abi_stable` ends the process there, and a `catch_unwind` on the other side
+//! sees nothing, because each library has its own copy of Rust's panic machinery. So the code that catches is generic:
+//! it is compiled into the library whose code may panic. It stands around everything of an author's that the other side
+//! can set off: the constructor, a call, the poll and the drop of a future, the drop of the object. What is caught is
 //! dropped under guard too, since a panic's payload can panic when it is dropped.
 //!
 //! The message and the place are known only to the panic hook. Ours notes them for the guard on the same thread, and

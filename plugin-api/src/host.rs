@@ -155,8 +155,9 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// The method's own fault; `UNKNOWN_METHOD` if there is none of that name; `FAILED` if the answer cannot be read into
-    /// `T`, if supervisord is still starting, as it is while a factory runs, or if plugins call each other too deeply.
+    /// The method's own fault; `UNKNOWN_METHOD` if there is none of that name; `FAILED` if the answer cannot be read
+    /// into `T`, if supervisord is still starting, as it is while a factory runs, or if plugins call each other too
+    /// deeply.
     pub fn call<T: FromValue>(&self, method: &str, params: impl IntoParams) -> Result<T, Fault> {
         answer(method, self.0.ask("call", (method, params.into_params())).wait())
     }
@@ -183,8 +184,8 @@ impl Host {
         let _ = self.0.call::<()>("panicked", (what,));
     }
 
-    /// Waits in an `async fn`, or under [`block_on`](crate::block_on) in a thread of the plugin's own. Timers of an async
-    /// runtime do not work in a plugin; this does.
+    /// Waits in an `async fn`, or under [`block_on`](crate::block_on) in a thread of the plugin's own. Timers of an
+    /// async runtime do not work in a plugin; this does.
     ///
     /// # Errors
     ///

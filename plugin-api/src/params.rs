@@ -7,8 +7,8 @@ use crate::{
     value::convert::{FromValue, IntoValue, within},
 };
 
-/// Takes the parameters of a call one after the other. The macros write the code that uses it; by hand it is needed only
-/// for a [`Methods`](crate::Methods) by hand.
+/// Takes the parameters of a call one after the other. The macros write the code that uses it; by hand it is needed
+/// only for a [`Methods`](crate::Methods) by hand.
 pub struct Params(<RVec<Value> as IntoIterator>::IntoIter);
 
 impl Params {

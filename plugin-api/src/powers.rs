@@ -38,9 +38,9 @@ pub struct Group {
     pub name: String,
     /// Lower ones start first and stop last.
     pub priority: i32,
-    /// What its processes were made from, in the order in which they came to it: what `supervisor.getAllConfigInfo` says of
-    /// each, and `autorestart` (`true`, `false` or `unexpected`), `environment` (a struct), `stopasgroup` and `umask`.
-    /// [`from_value`](crate::from_value) reads one into a struct with the fields of interest.
+    /// What its processes were made from, in the order in which they came to it: what `supervisor.getAllConfigInfo`
+    /// says of each, and `autorestart` (`true`, `false` or `unexpected`), `environment` (a struct), `stopasgroup` and
+    /// `umask`. [`from_value`](crate::from_value) reads one into a struct with the fields of interest.
     pub processes: Vec<Value>,
 }
 
@@ -71,9 +71,10 @@ impl Host {
         self.ask("groups", ())
     }
 
-    /// Adds a program to an active group. `options` are the keys of what would be `[program:NAME]` in the config: strings as
-    /// in INI, or typed as in TOML. Answers with the names of its processes, of which `numprocs` says how many there are;
-    /// they start at once unless `autostart` is false. They are gone when the group is removed or supervisord ends.
+    /// Adds a program to an active group. `options` are the keys of what would be `[program:NAME]` in the config:
+    /// strings as in INI, or typed as in TOML. Answers with the names of its processes, of which `numprocs` says how
+    /// many there are; they start at once unless `autostart` is false. They are gone when the group is removed or
+    /// supervisord ends.
     ///
     /// It may wait for a disk, so it is not for `nonblocking` methods. In a factory it works too.
     ///
@@ -106,15 +107,16 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// `BAD_ARGUMENTS` unless the type is listed with the factory: `export!(rpcinterface: make_it { events: ["SHELF_FULL"] })`.
+    /// `BAD_ARGUMENTS` unless the type is listed with the factory: `export!(rpcinterface: make_it { events:
+    /// ["SHELF_FULL"] })`.
     pub fn emit(&self, name: &str, payload: impl Display) -> Result<(), Fault> {
         self.ask("emit", (name, payload.to_string()))
     }
 
     /// A directory for what has to survive a restart. It is this plugin's alone, and made with the mode 0700 when it is
     /// first asked for: `NAMESPACE` below `plugin_data_dir` of `[supervisord]`. Where the config does not say, that is
-    /// `/var/lib/supervisor/IDENTIFIER` for root, and `supervisor/IDENTIFIER` in `$XDG_STATE_HOME` or `~/.local/state` for
-    /// others.
+    /// `/var/lib/supervisor/IDENTIFIER` for root, and `supervisor/IDENTIFIER` in `$XDG_STATE_HOME` or `~/.local/state`
+    /// for others.
     ///
     /// # Errors
     ///

@@ -36,8 +36,8 @@ impl IntoValue for Verdict {
     }
 }
 
-/// A result handler: `result_handler=` of an `[eventlistener:x]` names it, and it is called with each event that a process
-/// of this pool has answered, and with the answer: the bytes after `RESULT n`.
+/// A result handler: `result_handler=` of an `[eventlistener:x]` names it, and it is called with each event that a
+/// process of this pool has answered, and with the answer: the bytes after `RESULT n`.
 ///
 /// It runs on a thread that may wait; until it returns, the process gets no other event. A fault or a panic means that
 /// nobody knows what became of the event: the process goes to `UNKNOWN` and hears nothing any more.

@@ -1,5 +1,5 @@
-//! Supervisord's groups, changed while it runs: what the extension `supervisor_twiddler` 1.0.0 does for Supervisor, under
-//! the lines that stand in config files for that.
+//! Supervisord's groups, changed while it runs: what the extension `supervisor_twiddler` 1.0.0 does for Supervisor,
+//! under the lines that stand in config files for that.
 
 #![forbid(unsafe_code)]
 

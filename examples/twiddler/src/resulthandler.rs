@@ -7,7 +7,8 @@ const STDIN: &[u8] = b"STDIN:";
 
 /// Writes what follows `STDIN:` in a listener's answer to the stdin of the process that the event was about.
 ///
-/// A process that is not there or does not read is no fault of the listener: the event counts as processed all the same.
+/// A process that is not there or does not read is no fault of the listener: the event counts as processed all the
+/// same.
 pub fn stdin_write_handler(supervisord: &Host, event: &Event, result: &[u8]) -> Result<Verdict, Fault> {
     if let Some(chars) = result.strip_prefix(STDIN) {
         if let Some(process) = event.namespec() {

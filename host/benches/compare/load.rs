@@ -24,7 +24,8 @@ pub fn request(body: &str) -> Vec<u8> {
 pub struct Measured {
     pub per_second: f64,
     pub requests: u32,
-    /// The share of the time for which the generator itself had a processor: near 1, it would be the one that is measured.
+    /// The share of the time for which the generator itself had a processor: near 1, it would be the one that is
+    /// measured.
     pub busy: f64,
 }
 

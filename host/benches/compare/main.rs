@@ -2,8 +2,9 @@
 //!
 //! `cargo bench -p supervisor-host --bench compare`
 //!
-//! The contestants take turns within each round, and what is judged is the median of the rounds' ratios: a neighbour that
-//! takes the processor for a while slows all of them. Nothing fails here; each row says whether its limit is reached.
+//! The contestants take turns within each round, and what is judged is the median of the rounds' ratios: a neighbour
+//! that takes the processor for a while slows all of them. Nothing fails here; each row says whether its limit is
+//! reached.
 
 // Nothing of a benchmark is reachable from outside, so `pub` can say what its parts offer each other.
 #![allow(unreachable_pub)]

@@ -13,8 +13,8 @@ use super::{
 };
 
 impl Config {
-    /// The processes of a program that is added to `group` while supervisord runs: `options` are the keys of what would be
-    /// its `[program:name]`, and mean what they mean there. Also what is to be logged.
+    /// The processes of a program that is added to `group` while supervisord runs: `options` are the keys of what would
+    /// be its `[program:name]`, and mean what they mean there. Also what is to be logged.
     pub fn added_program(
         &self,
         group: &str,

@@ -9,8 +9,8 @@ use super::{ClientConfig, ClientOverrides, Config, ConfigError, Message, Overrid
 pub struct Checked {
     /// What supervisord takes from it, as far as it could be resolved; `None` where the file could not be read at all.
     pub config: Option<Config>,
-    /// What supervisorctl takes from it; `None` where the file has no `[supervisorctl]`, which supervisord can do without,
-    /// or a wrong one.
+    /// What supervisorctl takes from it; `None` where the file has no `[supervisorctl]`, which supervisord can do
+    /// without, or a wrong one.
     pub client: Option<ClientConfig>,
     /// What is wrong, in the order in which supervisord would have met it.
     pub errors: Vec<ConfigError>,

@@ -181,7 +181,8 @@ fn names_in(directory: &str, wanted: impl Fn(&str) -> bool) -> Vec<String> {
     names.filter(|name| wanted(name)).map(|name| format!("{directory}/{name}")).collect()
 }
 
-/// A Python pattern as the glob crate understands it: `**` is no more than `*`, and a `[` that nothing closes is itself.
+/// A Python pattern as the glob crate understands it: `**` is no more than `*`, and a `[` that nothing closes is
+/// itself.
 fn as_rust_pattern(pattern: &str) -> String {
     let characters: Vec<char> = pattern.chars().collect();
     let mut translated = String::new();

@@ -1,9 +1,9 @@
 //! A resolved config as data: every option by its config name, with the value that it has after defaults, expansion and
 //! conversion.
 //!
-//! Sizes are bytes, times are seconds, modes are octal text as the config has them; `null` is an option that is not set.
-//! Passwords are never shown: not those of servers and of `[supervisorctl]`, and not the values of variables and of
-//! plugins' options whose names speak of one.
+//! Sizes are bytes, times are seconds, modes are octal text as the config has them; `null` is an option that is not
+//! set. Passwords are never shown: not those of servers and of `[supervisorctl]`, and not the values of variables and
+//! of plugins' options whose names speak of one.
 
 use std::path::Path;
 

@@ -82,7 +82,8 @@ impl Completion {
         (start, fitting)
     }
 
-    /// What the plugin says, quoted where it would not be one word else. `before` is the line before the word to complete.
+    /// What the plugin says, quoted where it would not be one word else. `before` is the line before the word to
+    /// complete.
     fn ask(&self, plugin: &NamespaceObject, command: &str, before: &str, begun: &str) -> Vec<String> {
         // Within quotes it is not known where the word began.
         let Ok(mut words) = shlex::split(before) else { return Vec::new() };
@@ -102,7 +103,8 @@ impl Completion {
         self.with_processes(|infos| infos.iter().map(|info| info.group.clone()).collect())
     }
 
-    /// `group:*` and then each `group:process`; only the name where the process bears its group's and no colon was typed.
+    /// `group:*` and then each `group:process`; only the name where the process bears its group's and no colon was
+    /// typed.
     fn processes(&self, begun: &str) -> Vec<String> {
         self.with_processes(|infos| {
             let mut names = Vec::new();

@@ -17,7 +17,8 @@ pub(super) fn topics(group: &str, names: &mut Vec<&str>) -> String {
     format!("\n{header}\n{ruler}\n{}\n", columns(names, WIDTH - 1))
 }
 
-/// `names` down, then across, in the fewest rows that fit into `width`. Columns but the last of a row keep their blanks.
+/// `names` down, then across, in the fewest rows that fit into `width`. Columns but the last of a row keep their
+/// blanks.
 fn columns(names: &[&str], width: usize) -> String {
     if let [only] = names {
         return format!("{only}\n");

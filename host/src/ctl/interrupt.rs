@@ -22,8 +22,8 @@ fn followed() -> MutexGuard<'static, Option<UnixStream>> {
     FOLLOWED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// From now on ^C does `leave` unless something is followed. The first call counts: a shell's, or else that of the first
-/// command that follows something.
+/// From now on ^C does `leave` unless something is followed. The first call counts: a shell's, or else that of the
+/// first command that follows something.
 pub(super) fn on_interrupt(leave: impl Fn() + Send + 'static) -> io::Result<()> {
     static WATCHED: OnceLock<()> = OnceLock::new();
     if WATCHED.get().is_some() {

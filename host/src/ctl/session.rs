@@ -189,8 +189,8 @@ impl Session {
         self.finished.load(Ordering::Relaxed)
     }
 
-    /// Prints a line. A command that cannot print, as into a closed pipe or onto a full disk, still does all else that it
-    /// does; the exit status tells of it.
+    /// Prints a line. A command that cannot print, as into a closed pipe or onto a full disk, still does all else that
+    /// it does; the exit status tells of it.
     pub fn output(&self, text: &str) {
         if self.is_quiet() {
             return;

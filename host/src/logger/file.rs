@@ -26,7 +26,8 @@ const PIPE_BUF: usize = libc::PIPE_BUF;
 /// What cannot be written is lost and counted; [`write`](Self::write) answers a sentence when that begins and another
 /// when it ends. A file that somebody has removed is made anew, and so is one that could not be opened before, as soon
 /// as that is possible; one that was renamed is written to until [`reopen`](Self::reopen). Targets that cannot seek
-/// (`/dev/stdout`, a FIFO, a terminal) and everything else below `/dev` and `/proc` are never rotated, renamed or removed.
+/// (`/dev/stdout`, a FIFO, a terminal) and everything else below `/dev` and `/proc` are never rotated, renamed or
+/// removed.
 #[derive(Debug)]
 pub struct LogFile {
     path: PathBuf,

@@ -56,8 +56,8 @@ impl SearchPath {
         found.canonicalize().map_err(|error| PluginError::Unreachable { path: found, reason: error.to_string() })
     }
 
-    /// The library that is there and that `name` is probably a slip of: Cargo's name of the package, with its hyphens; the
-    /// name of the file; or one with a letter wrong.
+    /// The library that is there and that `name` is probably a slip of: Cargo's name of the package, with its hyphens;
+    /// the name of the file; or one with a letter wrong.
     fn near(&self, name: &str) -> Option<String> {
         let files = self.directories.iter().filter_map(|directory| fs::read_dir(directory).ok()).flatten().flatten();
         let names: Vec<String> = files

@@ -1,8 +1,8 @@
-//! The listening socket that the processes of `[fcgi-program:x]` share: opened for the first that runs, closed after the
-//! last.
+//! The listening socket that the processes of `[fcgi-program:x]` share: opened for the first that runs, closed after
+//! the last.
 //!
-//! Names of hosts were looked up when the config was read; but the file of a unix socket may lie on a disk that does not
-//! answer. So it is not the supervisor thread that opens one.
+//! Names of hosts were looked up when the config was read; but the file of a unix socket may lie on a disk that does
+//! not answer. So it is not the supervisor thread that opens one.
 
 use std::{
     fs, io,

@@ -165,8 +165,8 @@ struct Child<'a> {
 impl Child<'_> {
     /// The child's life until it becomes the program, or does not.
     fn run(&self) -> ! {
-        // SAFETY: plain system calls on descriptors that are open, and none of them one of 0, 1, 2: Rust's runtime opens
-        // those three at start. The handlers that are reset are those of this process alone.
+        // SAFETY: plain system calls on descriptors that are open, and none of them one of 0, 1, 2: Rust's runtime
+        // opens those three at start. The handlers that are reset are those of this process alone.
         unsafe {
             libc::setpgid(0, 0);
             reset_signals();

@@ -91,8 +91,8 @@ pub enum Input {
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Spawn the process, then say [`Input::Spawned`], [`Input::SpawnFailed`] or [`Input::SpawnHindered`]. That may take
-    /// its time; it is to be said, and done, only while the machine [awaits it](Machine::awaits_spawn).
+    /// Spawn the process, then say [`Input::Spawned`], [`Input::SpawnFailed`] or [`Input::SpawnHindered`]. That may
+    /// take its time; it is to be said, and done, only while the machine [awaits it](Machine::awaits_spawn).
     Spawn,
     /// Send a signal; if that fails for another reason than that the process is gone, say [`Input::KillFailed`].
     Kill {
@@ -117,7 +117,8 @@ pub struct Machine {
     starts: u64,
     backoff: u32,
     started: Time,
-    /// STARTING: RUNNING from here on. BACKOFF: the next try. STOPPING: SIGKILL. EXITED: the next start, if there is one.
+    /// STARTING: RUNNING from here on. BACKOFF: the next try. STOPPING: SIGKILL. EXITED: the next start, if there is
+    /// one.
     deadline: Option<Time>,
     next_stop_report: Option<Time>,
     exitstatus: Option<i32>,

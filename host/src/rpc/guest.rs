@@ -62,8 +62,8 @@ impl Drop for Stay {
 pub struct Farewell(pub(super) Vec<(String, mpsc::Receiver<()>)>);
 
 impl Farewell {
-    /// Waits until the object of every plugin is dropped, all in all no longer than `patience`. The log names those that
-    /// are not.
+    /// Waits until the object of every plugin is dropped, all in all no longer than `patience`. The log names those
+    /// that are not.
     pub fn wait(self, patience: Duration, logger: &Logger) {
         let end = Instant::now() + patience;
         for (name, gone) in self.0 {

@@ -1,7 +1,7 @@
 //! What the host tells a plugin of its own accord: that all is ready, and that the end has come.
 //!
-//! A plugin hears of it by a method whose name begins with `_`, if it has one. It runs where the plugin's methods run, so
-//! one that hangs holds up nothing but itself.
+//! A plugin hears of it by a method whose name begins with `_`, if it has one. It runs where the plugin's methods run,
+//! so one that hangs holds up nothing but itself.
 
 use std::{
     collections::BTreeSet,

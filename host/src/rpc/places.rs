@@ -1,7 +1,7 @@
 //! The places of one namespace: how many of its calls that may block run at once, and what becomes of further ones.
 //!
-//! They wait, for that is all that a burst needs. But where no place becomes free because the calls that have them hang,
-//! the log says so once, and those who wait are told in the end. [`Trouble`] remembers what the log was told.
+//! They wait, for that is all that a burst needs. But where no place becomes free because the calls that have them
+//! hang, the log says so once, and those who wait are told in the end. [`Trouble`] remembers what the log was told.
 
 use std::{
     sync::{

@@ -143,8 +143,8 @@ impl Registry {
     fn add(&mut self, name: &str, object: NamespaceObject, origin: Origin) {
         let index = self.namespaces.len();
         for info in object.methods() {
-            // A name has one dot: so that looking up the whole name in one map is all that stands between a client and a
-            // method.
+            // A name has one dot: so that looking up the whole name in one map is all that stands between a client and
+            // a method.
             if info.name.contains('.') || name.contains('.') {
                 continue;
             }
@@ -178,8 +178,8 @@ impl Registry {
         std::mem::take(&mut self.farewell.lock())
     }
 
-    /// From now on all methods can be called, those that may block on the blocking pool of this runtime; plugins that want
-    /// to know are told.
+    /// From now on all methods can be called, those that may block on the blocking pool of this runtime; plugins that
+    /// want to know are told.
     pub fn run_on(self: &Arc<Self>, runtime: &Handle) {
         // A second server of the same registry would go on using the pool of the first.
         if self.pool.set(runtime.clone()).is_ok() {

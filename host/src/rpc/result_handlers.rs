@@ -1,5 +1,5 @@
-//! Result handlers of plugins: they judge what event listeners answer. Each has places of its own to run in, so that one
-//! that hangs holds up no other, and is counted as a namespace is.
+//! Result handlers of plugins: they judge what event listeners answer. Each has places of its own to run in, so that
+//! one that hangs holds up no other, and is counted as a namespace is.
 
 use std::sync::Arc;
 

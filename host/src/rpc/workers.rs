@@ -1,7 +1,7 @@
 //! Where the code of a namespace runs, so that one that blocks or spins holds up nothing but itself.
 //!
-//! A method that may block runs on a thread of the runtime's blocking pool. Each namespace has only so many of those, so
-//! that a plugin whose methods hang cannot take the threads that others need.
+//! A method that may block runs on a thread of the runtime's blocking pool. Each namespace has only so many of those,
+//! so that a plugin whose methods hang cannot take the threads that others need.
 //!
 //! A future of a plugin is polled on a thread that belongs to this plugin alone: its [`Lane`].
 //!
@@ -121,9 +121,9 @@ impl Workers {
         self.lane.run(self.pool.get(), future).await.unwrap_or_else(|| Err(self.broken_off()))
     }
 
-    /// Runs a future of the host's own for a plugin that waits for it. The server's thread polls it and tells the plugin
-    /// that it is done: what wakes such a future may be the supervisor's thread, on which no plugin's waker may run.
-    /// Dropping the answer drops the future.
+    /// Runs a future of the host's own for a plugin that waits for it. The server's thread polls it and tells the
+    /// plugin that it is done: what wakes such a future may be the supervisor's thread, on which no plugin's waker may
+    /// run. Dropping the answer drops the future.
     pub(super) async fn run_on_server<F>(&self, future: F) -> Result<Value, Fault>
     where
         F: Future<Output = Result<Value, Fault>> + Send + 'static,

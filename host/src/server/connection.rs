@@ -1,6 +1,6 @@
 //! One connection: hyper reads requests from it and writes answers; around that, what hyper does not do. It answers 408
-//! to a request that does not end, notices that a client left while its call is still being worked on, and lets a client
-//! that is still sending read why its request was refused.
+//! to a request that does not end, notices that a client left while its call is still being worked on, and lets a
+//! client that is still sending read why its request was refused.
 
 use std::{
     future::{Future as _, poll_fn},

@@ -1,5 +1,5 @@
-//! The sockets of the HTTP servers, bound before anything serves them: so that what cannot be bound ends supervisord with
-//! a message on the terminal.
+//! The sockets of the HTTP servers, bound before anything serves them: so that what cannot be bound ends supervisord
+//! with a message on the terminal.
 
 use std::{
     fs, io,

@@ -1,4 +1,5 @@
-//! `GET /logtail/NAME[/stdout|stderr]` and `GET /mainlogtail`: the end of a log, and what is written to it from then on.
+//! `GET /logtail/NAME[/stdout|stderr]` and `GET /mainlogtail`: the end of a log, and what is written to it from then
+//! on.
 
 use std::{
     fs::{self, File},

@@ -1,8 +1,8 @@
 //! Giving memory back to the system after a crowd.
 //!
 //! What thousands of connections took is free again when they are gone, but lies between small things that are still in
-//! use; and there the C library keeps it, some 100 MB of it, for a next crowd that may never come. It has to be asked to
-//! give back the pages in between.
+//! use; and there the C library keeps it, some 100 MB of it, for a next crowd that may never come. It has to be asked
+//! to give back the pages in between.
 
 #![expect(unsafe_code, reason = "neither the standard library nor nix offers `malloc_trim`")]
 
@@ -16,7 +16,8 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Told how many connections are open and how many there were since it was last asked, says whether a crowd has left.
+    /// Told how many connections are open and how many there were since it was last asked, says whether a crowd has
+    /// left.
     pub(super) fn is_left_by(&mut self, open: usize, most: usize) -> bool {
         self.most = self.most.max(most);
         let left = self.most >= CROWD && open <= self.most / 4;

@@ -7,14 +7,14 @@
 //!
 //! * HTTP/1.0 and 1.1, keep-alive and pipelining.
 //! * A request's body may have 64 MiB (413), its headers 64 KiB (431). It must say how large its body is (411).
-//! * The larger requests together may take 256 MiB; one that would take more is answered with 503. An answer larger than
-//!   256 MiB becomes a fault.
-//! * A request whose headers do not arrive within 30 seconds is answered with 408, and so is one of whose body less than
-//!   64 KiB come in 30 seconds. A call may take as long as it takes; if its client leaves, it is cancelled.
-//! * To each server there may be 4,096 connections, but to all of them together no more than half as many as supervisord
-//!   may have files open. Then the one that has waited longest for its next request is closed for a new one, and if all
-//!   are busy the new one is answered with 503; or, if many are being told so already, just closed. A crowd at one server
-//!   takes no place from another.
+//! * The larger requests together may take 256 MiB; one that would take more is answered with 503. An answer larger
+//!   than 256 MiB becomes a fault.
+//! * A request whose headers do not arrive within 30 seconds is answered with 408, and so is one of whose body less
+//!   than 64 KiB come in 30 seconds. A call may take as long as it takes; if its client leaves, it is cancelled.
+//! * To each server there may be 4,096 connections, but to all of them together no more than half as many as
+//!   supervisord may have files open. Then the one that has waited longest for its next request is closed for a new
+//!   one, and if all are busy the new one is answered with 503; or, if many are being told so already, just closed. A
+//!   crowd at one server takes no place from another.
 //! * When a crowd has left, the memory that it took goes back to the system.
 
 mod answer;
@@ -86,8 +86,8 @@ struct Server {
 /// What all connections of one socket share.
 struct Site {
     credentials: Option<Credentials>,
-    /// On a unix socket any path that is not one of our own is XML-RPC, since Supervisor's own transport says of its URL
-    /// that it is superfluous.
+    /// On a unix socket any path that is not one of our own is XML-RPC, since Supervisor's own transport says of its
+    /// URL that it is superfluous.
     any_path: bool,
     /// Of this socket alone: a crowd on one must not lock out who comes by another.
     watchlist: Arc<Watchlist>,
@@ -133,8 +133,8 @@ impl Handle {
     /// are removed.
     pub fn stop(self) {
         let _ = self.stop.send(true);
-        // An answer or the end of the sender: either way the server is done. The thread is not joined: a call that hangs
-        // would hang us.
+        // An answer or the end of the sender: either way the server is done. The thread is not joined: a call that
+        // hangs would hang us.
         let _ = self.stopped.recv_timeout(self.farewell);
     }
 }

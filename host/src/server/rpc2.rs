@@ -65,7 +65,8 @@ pub(super) async fn call(endpoint: &Endpoint, mut headers: HeaderMap, body: Inco
         Ok(value) if xmlrpc::size_up_to(value, LARGE) > LARGE => large(endpoint, result).await,
         _ => encode(&result).into(),
     };
-    // The answer's headers go where the request's were, and hyper keeps the map for the next request: none is allocated.
+    // The answer's headers go where the request's were, and hyper keeps the map for the next request: none is
+    // allocated.
     headers.clear();
     let mut response = Response::new(Answer::Whole(bytes));
     *response.headers_mut() = headers;
@@ -82,8 +83,8 @@ fn encode(result: &Result<Value, Fault>) -> Vec<u8> {
     out
 }
 
-/// A large answer, made where it holds up nobody. The larger ones of all clients take turns; a place among them is given
-/// back when the client has its answer.
+/// A large answer, made where it holds up nobody. The larger ones of all clients take turns; a place among them is
+/// given back when the client has its answer.
 async fn large(endpoint: &Endpoint, result: Result<Value, Fault>) -> Bytes {
     let result = match result {
         Ok(value) if xmlrpc::size_up_to(&value, ANSWER_LIMIT) > ANSWER_LIMIT => Err(xmlrpc::too_large()),

@@ -29,8 +29,8 @@ pub struct Limits {
     pub body: usize,
     /// Of all larger requests' bodies together, in bytes; what comes when they are this many is answered with 503.
     pub requests: usize,
-    /// Of all larger answers together that clients have not yet read, in bytes; further ones wait as long as a request may
-    /// take, and then become a fault. At least one answer of the largest size must fit.
+    /// Of all larger answers together that clients have not yet read, in bytes; further ones wait as long as a request
+    /// may take, and then become a fault. At least one answer of the largest size must fit.
     pub answers: usize,
     /// Of a request's line and headers together, in bytes; larger ones are answered with 431.
     pub head: usize,
@@ -42,11 +42,11 @@ pub struct Limits {
     pub request: Duration,
     /// How long a client may not read its answer before it is given up.
     pub answer: Duration,
-    /// How long a connection may wait for its next request. Clients such as event listeners keep theirs for hours and do
-    /// not expect to lose it.
+    /// How long a connection may wait for its next request. Clients such as event listeners keep theirs for hours and
+    /// do not expect to lose it.
     pub idle: Duration,
-    /// How long a call goes on when its client will send no more. It may have left; or it may only have said all that it
-    /// has to say, and still be waiting for the answer. There is no telling, until the answer is written.
+    /// How long a call goes on when its client will send no more. It may have left; or it may only have said all that
+    /// it has to say, and still be waiting for the answer. There is no telling, until the answer is written.
     pub parting: Duration,
     /// How long answers in flight may delay the end of the server.
     pub farewell: Duration,
@@ -73,8 +73,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The usual ones, but to so many servers together no more connections than leave half of the files that may be open
-    /// to everything else.
+    /// The usual ones, but to so many servers together no more connections than leave half of the files that may be
+    /// open to everything else.
     pub fn of_this_process(servers: usize) -> Self {
         let usual = Self::default();
         let files = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft);
@@ -170,8 +170,8 @@ impl Watch {
         self.moved();
     }
 
-    /// So many bytes of a body came. They have to be some before they count, lest a client send one every few seconds for
-    /// ever.
+    /// So many bytes of a body came. They have to be some before they count, lest a client send one every few seconds
+    /// for ever.
     pub(super) fn came(&self, count: usize) {
         let arrived = self.arrived.load(Relaxed) + count;
         if arrived < PROGRESS {

@@ -1,7 +1,7 @@
 //! What plugins add to the supervisor: types of events, and judges of what event listeners answer.
 //!
-//! Both are named in the config, which is read before a plugin is there. So they are checked when the plugins are made, and
-//! from then on whenever a group becomes active.
+//! Both are named in the config, which is read before a plugin is there. So they are checked when the plugins are made,
+//! and from then on whenever a group becomes active.
 
 use std::{
     collections::HashMap,

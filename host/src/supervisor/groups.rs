@@ -201,8 +201,8 @@ pub enum Found {
 }
 
 impl State {
-    /// Makes a group active. Answers whether there was none of that name; if there was, the new one stays as it is, to be
-    /// dropped where that may wait.
+    /// Makes a group active. Answers whether there was none of that name; if there was, the new one stays as it is, to
+    /// be dropped where that may wait.
     pub(super) fn add(&mut self, group: &mut NewGroup) -> bool {
         if self.group(&group.config.name).is_some() {
             return false;

@@ -8,8 +8,8 @@ use crate::{
     process::{output::OutputHandle, state::Time},
 };
 
-/// How long a shutdown lets event listeners hear what happened before their own end. Supervisor, whose loop turns once a
-/// second, mostly lets them.
+/// How long a shutdown lets event listeners hear what happened before their own end. Supervisor, whose loop turns once
+/// a second, mostly lets them.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How often it looks whether they have.
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);

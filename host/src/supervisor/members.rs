@@ -40,8 +40,8 @@ pub enum NotRemoved {
 pub type ActiveGroup = (Arc<config::Group>, Vec<ProcessConfig>);
 
 impl Supervisor {
-    /// The active groups in the order in which they became so, with the config that their processes have: not the one that
-    /// was read last, if that is another.
+    /// The active groups in the order in which they became so, with the config that their processes have: not the one
+    /// that was read last, if that is another.
     pub fn active_groups(&self) -> Vec<ActiveGroup> {
         let state = self.0.groups.lock();
         let configs = |group: &Group| {
@@ -80,8 +80,8 @@ impl Supervisor {
         Ok(())
     }
 
-    /// The group as it has become is that of the config too, unless the config was read again since it became active. To
-    /// be called under the lock of the groups: the changes of a group follow one another.
+    /// The group as it has become is that of the config too, unless the config was read again since it became active.
+    /// To be called under the lock of the groups: the changes of a group follow one another.
     fn take_for(&self, old: &Arc<config::Group>, new: Arc<config::Group>) {
         let mut config = self.0.config.lock();
         if let Some(index) = config.groups.iter().position(|group| Arc::ptr_eq(group, old)) {

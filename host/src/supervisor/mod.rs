@@ -215,8 +215,8 @@ impl Supervisor {
         }
     }
 
-    /// Removes the `AUTO` logs that it made if it never ran: what does not begin leaves nothing behind. Plugins may keep it
-    /// for as long as the process lives, so that this cannot wait until it is dropped.
+    /// Removes the `AUTO` logs that it made if it never ran: what does not begin leaves nothing behind. Plugins may
+    /// keep it for as long as the process lives, so that this cannot wait until it is dropped.
     pub fn discard(&self) {
         if self.0.reactor.lock().is_some() {
             for path in self.0.groups.lock().auto_logs() {

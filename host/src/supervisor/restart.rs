@@ -76,7 +76,8 @@ impl Inner {
         }
         let this = Arc::clone(self);
         let thinks = thread::Builder::new().name("restart".to_owned()).spawn(move || {
-            // Those that come during the restart are for the one that follows: no thread but the supervisor's takes any.
+            // Those that come during the restart are for the one that follows: no thread but the supervisor's takes
+            // any.
             signals::hold();
             loop {
                 let asked = this.restarts_asked.load(SeqCst);

@@ -93,8 +93,8 @@ impl Inner {
                 self.received(signal);
             }
         }
-        // Signals that come from here on are for the one that follows, if there is one. Those that have come are ours: a
-        // restart may still become an end.
+        // Signals that come from here on are for the one that follows, if there is one. Those that have come are ours:
+        // a restart may still become an end.
         signals::hold();
         for signal in reactor.signals.pending() {
             self.received(signal);

@@ -1,8 +1,9 @@
 //! Words as Python's `shlex` splits them, in both of its modes.
 //!
-//! A program's `command=` and the lines of `supervisorctl` are split as a POSIX shell would, by [`split`]. The values of
-//! `environment=` go through shlex's older mode, where quotes stay in the word and punctuation stands alone, by [`words`].
-//! The two modes differ in small ways at every step, so this is one lexer that follows Python's, state by state.
+//! A program's `command=` and the lines of `supervisorctl` are split as a POSIX shell would, by [`split`]. The values
+//! of `environment=` go through shlex's older mode, where quotes stay in the word and punctuation stands alone, by
+//! [`words`]. The two modes differ in small ways at every step, so this is one lexer that follows Python's, state by
+//! state.
 
 use std::{borrow::Cow, collections::VecDeque};
 

@@ -2,8 +2,8 @@
 
 use super::python::{int, strip};
 
-/// Every signal that a config or a client may name: the ones Supervisor knows on Linux. Where two names share a number, the first
-/// is the one that is printed.
+/// Every signal that a config or a client may name: the ones Supervisor knows on Linux. Where two names share a number,
+/// the first is the one that is printed.
 const SIGNALS: &[(&str, i32)] = &[
     ("SIGHUP", 1),
     ("SIGINT", 2),

@@ -278,8 +278,8 @@ pub(super) fn run_length(bytes: &[u8], stops: impl Fn(u8) -> bool) -> usize {
     length + bytes[length..].iter().position(|byte| stops(*byte)).unwrap_or(bytes.len() - length)
 }
 
-/// Where `word` begins. For words as short as the ends of comments this is faster than the search of the standard library,
-/// which first studies the word.
+/// Where `word` begins. For words as short as the ends of comments this is faster than the search of the standard
+/// library, which first studies the word.
 fn find(bytes: &[u8], word: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {

@@ -32,7 +32,8 @@ fn supervisorctl_prints_into_the_void() {
         .section("progam:typo", "command=/bin/cat");
     let supervisord = Supervisord::start(&config);
     supervisord.wait_for_state("cat", "RUNNING");
-    // What could not be printed is a failure, whatever the command came to; one that prints to stderr has its own status.
+    // What could not be printed is a failure, whatever the command came to; one that prints to stderr has its own
+    // status.
     let table: [(&[&str], i32); 9] = [
         (&["status"], 1),
         (&["status", "nope"], 1),

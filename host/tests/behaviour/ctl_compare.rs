@@ -1,7 +1,7 @@
 //! The same command lines to Supervisor's supervisorctl and to ours: the same stdout, stderr and exit status.
 //!
-//! What differs on purpose stands in [`ON_PURPOSE`] with its reason, and nothing else may differ. Help texts are our own
-//! words in Supervisor's columns, so they are compared by their columns.
+//! What differs on purpose stands in [`ON_PURPOSE`] with its reason, and nothing else may differ. Help texts are our
+//! own words in Supervisor's columns, so they are compared by their columns.
 
 use std::sync::{Once, OnceLock};
 

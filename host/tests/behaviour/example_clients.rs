@@ -1,4 +1,5 @@
-//! `examples/clients` against a running supervisord: all three say the same. And `examples/hello-plugin` under its lines.
+//! `examples/clients` against a running supervisord: all three say the same. And `examples/hello-plugin` under its
+//! lines.
 
 use std::{
     env,

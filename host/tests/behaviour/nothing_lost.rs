@@ -1,5 +1,5 @@
-//! What runs is not lost to a mistake: a second supervisord, a restart with a broken config, an end with plugins that will
-//! not end.
+//! What runs is not lost to a mistake: a second supervisord, a restart with a broken config, an end with plugins that
+//! will not end.
 
 use std::{fs, time::Duration};
 

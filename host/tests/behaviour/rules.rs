@@ -111,10 +111,10 @@ fn while_an_answer_never_comes() {
     sigterm_shuts_down_in_order(supervisord);
 }
 
-/// A method that promised never to block, and a future that blocks in its poll, take the server's own thread along. The
-/// programs do not notice.
+/// A method that promised never to block takes the server's own thread along, and a future that blocks in its poll the
+/// thread of its plugin's futures. The programs do not notice.
 #[test]
-fn while_the_server_itself_hangs() {
+fn while_a_thread_that_calls_share_hangs() {
     for method in ["brokenPromise", "sleepInPoll"] {
         let supervisord = Supervisord::start(&config());
         let _stuck = call_and_wait_for_its_begin(&supervisord, method);

@@ -1,4 +1,5 @@
-//! Faulty plugins in a running supervisord: supervision, other namespaces and the end go on, and the log names the plugin.
+//! Faulty plugins in a running supervisord: supervision, other namespaces and the end go on, and the log names the
+//! plugin.
 //!
 //! What becomes of endless loops and of methods that hang stands in `rules.rs`, of drops in `nothing_lost.rs`.
 

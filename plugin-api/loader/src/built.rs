@@ -17,8 +17,8 @@ use crate::{Library, LibraryInfo};
 #[derive(Debug)]
 pub struct Built(Library);
 
-/// Builds the library of the package whose tests run, and opens it as supervisord does. For tests in `tests/`, with this
-/// crate among `[dev-dependencies]`:
+/// Builds the library of the package whose tests run, and opens it as supervisord does. For tests in `tests/`, with
+/// this crate among `[dev-dependencies]`:
 ///
 /// ```no_run
 /// use plugin_api::testing::FakeHost;

@@ -134,7 +134,8 @@ mod tests {
         }
     }
 
-    /// A host that has a field more than the plugin at its end, which does not matter, and a type that differs, which does.
+    /// A host that has a field more than the plugin at its end, which does not matter, and a type that differs, which
+    /// does.
     #[allow(unsafe_code, dead_code, clippy::pedantic, reason = "the derive writes it")]
     mod newer {
         use super::*;

@@ -163,8 +163,8 @@ fn header(path: &Path) -> Result<&'static LibHeader, PluginError> {
     // SAFETY: the library's initializers run here. Only root and the running user could have written them.
     let library = unsafe { Handle::open(Some(path), flags) }
         .map_err(|error| PluginError::NotALibrary { path: path.to_owned(), reason: reason(&error, path) })?;
-    // SAFETY: a symbol of this name is a static `LibHeader`, to which `AbiHeaderRef` is a reference; its first bytes say
-    // so, and `upgrade` reads them before it believes anything.
+    // SAFETY: a symbol of this name is a static `LibHeader`, to which `AbiHeaderRef` is a reference; its first bytes
+    // say so, and `upgrade` reads them before it believes anything.
     let header: AbiHeaderRef = unsafe { library.get::<AbiHeaderRef>(ROOT_MODULE_LOADER_NAME_WITH_NUL) }
         .map(|symbol| *symbol)
         .map_err(|_| not_a_plugin("it exports no factories; its source ends in `plugin_api::export!(…)`".to_owned()))?;

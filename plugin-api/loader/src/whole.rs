@@ -1,6 +1,6 @@
-//! Whether a library is all there, and for this machine. The dynamic loader maps what the file's headers promise, and the process dies of
-//! SIGBUS where a file that was cut short in copying does not keep it; so the sizes are compared first. Of a
-//! library for another processor it says only that there is no such file.
+//! Whether a library is all there, and for this machine. The dynamic loader maps what the file's headers promise, and
+//! the process dies of SIGBUS where a file that was cut short in copying does not keep it; so the sizes are compared
+//! first. Of a library for another processor it says only that there is no such file.
 
 use std::{fs::File, io, os::unix::fs::FileExt as _, path::Path};
 

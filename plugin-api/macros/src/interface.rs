@@ -85,7 +85,8 @@ pub(crate) enum Arity {
     Rest,
 }
 
-/// Reads the published methods of `block` and takes this macro's attributes out of it. All mistakes are reported at once.
+/// Reads the published methods of `block` and takes this macro's attributes out of it. All mistakes are reported at
+/// once.
 pub(crate) fn read(kind: Kind, block: &mut ItemImpl) -> (Vec<Method>, Option<Error>) {
     let mut methods: Vec<Method> = Vec::new();
     let mut errors: Option<Error> = None;

@@ -1,8 +1,8 @@
 //! The attribute macros of `supervisor-plugin-api`. Use them through that crate, whose front page shows them at work.
 //!
-//! `rpc_interface` and `ctl_plugin` turn an inherent `impl` block into a `Methods` implementation: the block stays as it
-//! is, and beside it comes a table of what is published and one `match` from names to calls. The derives make types of
-//! the author's own parameters and results.
+//! `rpc_interface` and `ctl_plugin` turn an inherent `impl` block into a `Methods` implementation: the block stays as
+//! it is, and beside it comes a table of what is published and one `match` from names to calls. The derives make types
+//! of the author's own parameters and results.
 
 mod attributes;
 mod check;
@@ -24,12 +24,12 @@ use syn::{DeriveInput, parse_macro_input};
 ///   `#[rpc(kind = "string")]` on a parameter and `#[rpc(returns = "integer")]` on the method say otherwise.
 /// * Parameters of type `Option` at the end may be left out.
 /// * The result is a value or `Result<value, Fault>`.
-/// * `#[rpc(nonblocking)]` promises that the method never waits, for a lock, a disk, or anything else: then it is called
-///   on the server's own thread, which saves the way to another.
+/// * `#[rpc(nonblocking)]` promises that the method never waits, for a lock, a disk, or anything else: then it is
+///   called on the server's own thread, which saves the way to another.
 /// * An `async fn` answers later, and holds no thread meanwhile.
 /// * Functions that are not `pub` are yours alone, but for those that the host is to call of its own accord:
-///   `#[rpc(on_start)] fn` once when everything may be called, `#[rpc(on_event = "PROCESS_STATE, TICK_60")] fn` with each
-///   event of these types, `#[rpc(on_shutdown)] fn` before the end. They may be `async`.
+///   `#[rpc(on_start)] fn` once when everything may be called, `#[rpc(on_event = "PROCESS_STATE, TICK_60")] fn` with
+///   each event of these types, `#[rpc(on_shutdown)] fn` before the end. They may be `async`.
 #[proc_macro_attribute]
 pub fn rpc_interface(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let block = parse_macro_input!(item as syn::Item);
@@ -41,8 +41,8 @@ pub fn rpc_interface(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// * A command has the function's own name; `#[ctl(name = "…")]` gives another.
 /// * The doc comment is its help text. The usage before it is made from the parameters, `cache_store <key> <value>`;
 ///   `#[ctl(usage = "…")]` gives another.
-/// * Parameters are the words of the command line: `String` or a number is one word, `Option` at the end may be left out,
-///   `Vec` at the end takes all further words.
+/// * Parameters are the words of the command line: `String` or a number is one word, `Option` at the end may be left
+///   out, `Vec` at the end takes all further words.
 /// * `#[ctl(complete = "processes")]`, `"groups"` or `"actions"` says what the tabulator key offers.
 /// * `#[ctl(complete_with = "keys")]` names a function of the block that says it: `fn keys(&self, words: &[String]) ->
 ///   Vec<String>`, or a `Result` of that. It is given the words before the one at the cursor.
@@ -55,8 +55,9 @@ pub fn ctl_plugin(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// Makes a type with serde's `Deserialize` a parameter of published methods, and what the answer of a call can be read
 /// into.
 ///
-/// A struct is read from an XML-RPC struct, an enum of plain variants from a string. The fields are read as leniently as
-/// parameters are. Members that the struct does not have are skipped, unless it says `#[serde(deny_unknown_fields)]`.
+/// A struct is read from an XML-RPC struct, an enum of plain variants from a string. The fields are read as leniently
+/// as parameters are. Members that the struct does not have are skipped, unless it says
+/// `#[serde(deny_unknown_fields)]`.
 #[proc_macro_derive(FromValue)]
 pub fn from_value(item: TokenStream) -> TokenStream {
     derive::from_value(&parse_macro_input!(item as DeriveInput)).into()
@@ -66,8 +67,8 @@ pub fn from_value(item: TokenStream) -> TokenStream {
 ///
 /// A struct becomes an XML-RPC struct, an enum of plain variants a string, `None` nil.
 ///
-/// It panics, which the caller of the method gets as a fault, where serde cannot write the type: a map with keys that are
-/// no strings, numbers or names, or a `Serialize` by hand that refuses.
+/// It panics, which the caller of the method gets as a fault, where serde cannot write the type: a map with keys that
+/// are no strings, numbers or names, or a `Serialize` by hand that refuses.
 #[proc_macro_derive(IntoValue)]
 pub fn into_value(item: TokenStream) -> TokenStream {
     derive::into_value(&parse_macro_input!(item as DeriveInput)).into()

@@ -73,8 +73,8 @@ impl FakeHost {
         namespace(Arc::new(Line(self.0.clone())))
     }
 
-    /// Makes a plugin from the other side of the boundary, where a factory takes the host's namespace and the options as
-    /// they cross it. `plugin_loader` does so with the factories of a library.
+    /// Makes a plugin from the other side of the boundary, where a factory takes the host's namespace and the options
+    /// as they cross it. `plugin_loader` does so with the factories of a library.
     pub fn make_object<'a>(
         &self,
         factory: impl FnOnce(NamespaceObject, RVec<Member>) -> Result<NamespaceObject, Fault>,
@@ -88,8 +88,8 @@ impl FakeHost {
 
     /// Makes a plugin as supervisord does, with these further keys of its section.
     ///
-    /// What stands in an INI file comes as strings. The fault is what supervisord would refuse to start with: that of the
-    /// factory, its panic, options that it never read. Methods cannot be called while the factory runs.
+    /// What stands in an INI file comes as strings. The fault is what supervisord would refuse to start with: that of
+    /// the factory, its panic, options that it never read. Methods cannot be called while the factory runs.
     pub fn make<'a, T: Methods>(
         &self,
         factory: impl FnOnce(Host, Config) -> Result<T, Fault>,
@@ -120,8 +120,8 @@ impl FakeHost {
     /// From now on this group is active, with processes of these names. There is none before.
     ///
     /// [`Host::add_program`] and [`Host::remove_process`] change it, and are among the [`calls`](Self::calls) as
-    /// `addProgram(…)` and `removeProcess(…)`; a program becomes one process, of its own name. A test that wants another
-    /// answer gives it: `host.fails("removeProcess", Fault::still_running_with("cat"))`.
+    /// `addProgram(…)` and `removeProcess(…)`; a program becomes one process, of its own name. A test that wants
+    /// another answer gives it: `host.fails("removeProcess", Fault::still_running_with("cat"))`.
     pub fn add_group(&self, name: &str, processes: &[&str]) {
         self.0.groups.add(name, processes);
     }

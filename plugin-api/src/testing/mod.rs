@@ -1,8 +1,8 @@
 //! A test kit: a supervisord and a supervisorctl that do what a test tells them.
 //!
-//! A plugin that is made through [`FakeHost::make`] or [`FakeController::make`] is called as clients call it, by published
-//! names and with values, and everything that it asks of its host is written down. Nothing is loaded and no process
-//! runs, so a test takes microseconds. Time stands still until the test moves it.
+//! A plugin that is made through [`FakeHost::make`] or [`FakeController::make`] is called as clients call it, by
+//! published names and with values, and everything that it asks of its host is written down. Nothing is loaded and no
+//! process runs, so a test takes microseconds. Time stands still until the test moves it.
 //!
 //! ```
 //! use std::time::Duration;
@@ -42,8 +42,8 @@
 //! # a_program_is_started_after_a_minute().unwrap();
 //! ```
 //!
-//! It is always there, and not behind a feature: it needs no other crate, an author need not know of it before the first
-//! test, and the linker leaves it out of a library that does not use it.
+//! It is always there, and not behind a feature: it needs no other crate, an author need not know of it before the
+//! first test, and the linker leaves it out of a library that does not use it.
 
 mod clock;
 mod controller;

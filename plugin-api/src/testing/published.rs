@@ -64,7 +64,8 @@ impl Published {
         Answer { method: method.to_owned(), progress }
     }
 
-    /// Tells the plugin that everything may be called, as supervisord does: calls its `on_start` function, if it has one.
+    /// Tells the plugin that everything may be called, as supervisord does: calls its `on_start` function, if it has
+    /// one.
     pub fn start(&self) -> Answer<()> {
         self.hook("_start")
     }

@@ -11,7 +11,8 @@ use crate::{
     repr,
 };
 
-/// What answers calls of one method. It has a lock of its own, since it is code of the test, which may look at the rest.
+/// What answers calls of one method. It has a lock of its own, since it is code of the test, which may look at the
+/// rest.
 type Rule = Arc<Mutex<dyn FnMut(&[Value]) -> Result<Value, Fault> + Send>>;
 
 /// The answers of a test, and the calls that came.

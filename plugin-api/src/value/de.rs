@@ -21,8 +21,8 @@ use super::{
 };
 use crate::abi::{Fault, Member, Value};
 
-/// Reads `value` into a type that has serde's `Deserialize`, where deriving [`FromValue`](derive@crate::FromValue) is not
-/// possible because the type is another crate's.
+/// Reads `value` into a type that has serde's `Deserialize`, where deriving [`FromValue`](derive@crate::FromValue) is
+/// not possible because the type is another crate's.
 ///
 /// The fault is `INCORRECT_PARAMETERS: size: expected an int, not 'big'`, with the path of the member in front.
 ///

@@ -1,8 +1,10 @@
-//! Values as Python 3.11 writes them: [`repr`] on one line, [`pformat`] broken into lines as `pprint.pformat` breaks them.
+//! Values as Python 3.11 writes them: [`repr`] on one line, [`pformat`] broken into lines as `pprint.pformat` breaks
+//! them.
 //!
 //! People read the output of `cache_fetch`, and scripts evaluate it as a Python literal; so it is Python's to the
 //! letter, with its shortest floats, its quotes and escapes, and the way in which it cuts a long string into lines.
-//! Two kinds of values have no literal in Python. Base64 is shown as `bytes`, a date as `<DateTime '20240101T00:00:00'>`.
+//! Two kinds of values have no literal in Python. Base64 is shown as `bytes`, a date as `<DateTime
+//! '20240101T00:00:00'>`.
 
 use std::fmt::Write;
 

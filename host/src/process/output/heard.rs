@@ -16,7 +16,8 @@ use crate::{
 const MOST_UNHEARD: usize = 16 * 1024 * 1024;
 /// What an event costs besides its data.
 const OVERHEAD: usize = 256;
-/// An event of somebody else's that is no larger is told whatever waits: of so many as there may be, such ones take little.
+/// An event of somebody else's that is no larger is told whatever waits: of so many as there may be, such ones take
+/// little.
 const SMALL: usize = 4 * 1024;
 /// How many events are remembered before those that were heard are looked for.
 const SWEEP_AT: usize = 4096;

@@ -1,4 +1,5 @@
-//! Output as lines for syslog, whose records cannot be continued: a line that the pipe cuts is kept until its end comes.
+//! Output as lines for syslog, whose records cannot be continued: a line that the pipe cuts is kept until its end
+//! comes.
 
 /// A line that is longer than this is sent in parts.
 const MOST: usize = 64 * 1024;

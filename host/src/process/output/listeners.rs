@@ -1,7 +1,7 @@
 //! Event listeners: the output thread, where their pipes are, speaks with them.
 //!
-//! A pool is added and removed in its turn, as events are told in theirs: it hears what comes after it and nothing else.
-//! The lock around the pools is only held for a look at a few values.
+//! A pool is added and removed in its turn, as events are told in theirs: it hears what comes after it and nothing
+//! else. The lock around the pools is only held for a look at a few values.
 
 use std::{
     collections::HashMap,
@@ -58,7 +58,8 @@ impl Listeners {
 /// An event that waits for its turn, and is counted as long as it does.
 pub(super) struct Untold {
     pub(super) event: Arc<Event>,
-    /// Of its payload, in bytes. Known beforehand: to make that of a large event takes longer than a lock is to be held.
+    /// Of its payload, in bytes. Known beforehand: to make that of a large event takes longer than a lock is to be
+    /// held.
     pub(super) len: usize,
     count: Arc<AtomicUsize>,
 }

@@ -1,7 +1,7 @@
 //! The pages for a browser: the status of all programs with buttons, and the end of a log.
 //!
-//! They see and do what XML-RPC does, by the same methods. An action may also be a plain GET, since bookmarks and scripts
-//! have it so; but not where the browser says that somebody else's page sent it.
+//! They see and do what XML-RPC does, by the same methods. An action may also be a plain GET, since bookmarks and
+//! scripts have it so; but not where the browser says that somebody else's page sent it.
 
 mod actions;
 mod files;

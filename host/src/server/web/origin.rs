@@ -1,5 +1,5 @@
-//! Whose page sent a browser here. A page of somebody else must not make it start or stop programs, for which the browser
-//! would even send the password along.
+//! Whose page sent a browser here. A page of somebody else must not make it start or stop programs, for which the
+//! browser would even send the password along.
 
 use hyper::{
     HeaderMap, Uri,

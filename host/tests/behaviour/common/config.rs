@@ -68,7 +68,8 @@ impl Config {
         self.section(&header, &logs).section(&header, lines)
     }
 
-    /// Adds the lines (`key=value` each) to a section, making it where it is not there. A key that is there is replaced.
+    /// Adds the lines (`key=value` each) to a section, making it where it is not there. A key that is there is
+    /// replaced.
     #[must_use]
     pub fn section(mut self, header: &str, lines: &str) -> Self {
         for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {

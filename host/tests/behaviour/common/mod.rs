@@ -3,8 +3,9 @@
 //! * [`Config`] writes a `supervisord.conf` of typical programs into a sandbox of its own;
 //! * [`Supervisord::start`] runs our binary on it, [`Supervisord::start_real`] Supervisor 4.3.0,
 //!   [`Supervisord::both`] the one after the other, for what holds of both;
-//! * a running one is asked through its real clients: [`Supervisord::doctest`] (Python's `xmlrpc.client` and Supervisor's
-//!   own transport), [`Supervisord::ctl`] and [`Supervisord::real_ctl`], [`Terminal`], or bytes on a socket ([`http`]);
+//! * a running one is asked through its real clients: [`Supervisord::doctest`] (Python's `xmlrpc.client` and
+//!   Supervisor's own transport), [`Supervisord::ctl`] and [`Supervisord::real_ctl`], [`Terminal`], or bytes on a
+//!   socket ([`http`]);
 //! * [`wait_until`] waits for a condition, never for a second.
 //!
 //! Everything here works with many tests, and many test processes, at once.

@@ -1,5 +1,5 @@
-//! The real Supervisor, its extensions for the cache and for twiddling, and superlance's event listeners, in a virtual environment below the target
-//! directory.
+//! The real Supervisor, its extensions for the cache and for twiddling, and superlance's event listeners, in a virtual
+//! environment below the target directory.
 //!
 //! It is made once and then shared by all tests and benchmarks. A file lock lets one process make it while the others
 //! wait; a stamp that is written last tells a whole one from one whose making was interrupted.

@@ -169,8 +169,8 @@ impl Supervisord {
         found.expect("it was waited for")
     }
 
-    /// Plays a transcript with `>>>` prompts through Python's `doctest`; `s` and `inet` are proxies over inet, `unix` is one
-    /// with Supervisor's own transport over the unix socket. `{here}` and `{port}` are replaced.
+    /// Plays a transcript with `>>>` prompts through Python's `doctest`; `s` and `inet` are proxies over inet, `unix`
+    /// is one with Supervisor's own transport over the unix socket. `{here}` and `{port}` are replaced.
     #[track_caller]
     pub fn doctest(&self, session: &str) {
         if let Err(report) = python::doctest(&self.sandbox, self.port, session) {
@@ -200,7 +200,8 @@ impl Supervisord {
         ctl::run(&mut self.ctl_command(kind, arguments), input)
     }
 
-    /// Waits until the children of the real one are their programs: before that they lose the signals that they are sent.
+    /// Waits until the children of the real one are their programs: before that they lose the signals that they are
+    /// sent.
     pub fn settle(&self) {
         let command = |pid: &str| fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let own = self.child.id().to_string();

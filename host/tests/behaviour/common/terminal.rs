@@ -60,7 +60,8 @@ impl Terminal {
         self.keyboard.write_all(text.as_ref()).expect("the terminal takes what is typed");
     }
 
-    /// Waits until `text` appears after what was expected last, and gives what stood between, without control sequences.
+    /// Waits until `text` appears after what was expected last, and gives what stood between, without control
+    /// sequences.
     #[track_caller]
     pub fn expect(&mut self, text: &str) -> String {
         let start = self.seen;

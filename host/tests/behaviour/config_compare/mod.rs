@@ -1,5 +1,5 @@
-//! Hundreds of small configs, read by the real Supervisor and by ours, and compared value by value: what is resolved, or
-//! the error; and the warnings.
+//! Hundreds of small configs, read by the real Supervisor and by ours, and compared value by value: what is resolved,
+//! or the error; and the warnings.
 //!
 //! What differs on purpose stands in one table with its reason, and is printed. A row of that table that makes no
 //! difference fails, too.

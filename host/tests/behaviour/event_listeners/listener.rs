@@ -2,8 +2,8 @@
 
 use crate::common::{Config, Peers, Sandbox, wait_until};
 
-/// Speaks the protocol over `stdin` and `stdout` as its manual has it. What `answer(n, headers)` returns is sent in place
-/// of `RESULT 2\nOK`.
+/// Speaks the protocol over `stdin` and `stdout` as its manual has it. What `answer(n, headers)` returns is sent in
+/// place of `RESULT 2\nOK`.
 const SCRIPT: &str = r"
 import os, sys
 NOTES = open(os.path.join(os.path.dirname(sys.argv[0]), sys.argv[1]), 'a', encoding='utf-8')

@@ -1,8 +1,8 @@
 //! The same calls to Supervisor 4.3.0 and to ours, through Python's own client: the same answers, value by value.
 //!
-//! A story is a list of calls, played from top to bottom against a fresh supervisord of each kind. Pids, times and paths
-//! are made alike before the answers are compared. What differs on purpose stands in [`ON_PURPOSE`] with its reason; a
-//! line of it that does not differ any more is an error too.
+//! A story is a list of calls, played from top to bottom against a fresh supervisord of each kind. Pids, times and
+//! paths are made alike before the answers are compared. What differs on purpose stands in [`ON_PURPOSE`] with its
+//! reason; a line of it that does not differ any more is an error too.
 
 use std::thread;
 

@@ -163,8 +163,8 @@ impl Workshop {
     ) -> Result<(), String> {
         let (program, first) = toolchain.cargo.split_first().unwrap();
         let mut cargo = Command::new(program);
-        // What Cargo has told this test about itself is not for another Cargo. But for which toolchain it is: packages may
-        // come with an opinion on that, which rustup would follow.
+        // What Cargo has told this test about itself is not for another Cargo. But for which toolchain it is: packages
+        // may come with an opinion on that, which rustup would follow.
         let kept = ["CARGO_HOME", "RUSTUP_HOME", if toolchain.name == "own" { "RUSTUP_TOOLCHAIN" } else { "" }];
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();

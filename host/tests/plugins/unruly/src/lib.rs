@@ -1,4 +1,5 @@
-//! A plugin whose methods do what plugins should not do. Each says in the log that it has begun, so that a test knows when.
+//! A plugin whose methods do what plugins should not do. Each says in the log that it has begun, so that a test knows
+//! when.
 
 #![forbid(unsafe_code)]
 // The form of a factory is given, whatever one of them makes of it.
