@@ -76,6 +76,11 @@ fn unlike(line: &str) -> String {
     if let Some((program, _)) = line.strip_prefix("For help, use ").and_then(|rest| rest.rsplit_once(' ')) {
         return line.replace(program, "PROG");
     }
+    // `Nov 21 05:10 PM`, which the other of the two may have said a minute later.
+    if line.ends_with(" AM") || line.ends_with(" PM") {
+        let when = "Mmm dd hh:mm PM".len();
+        return format!("{}…", &line[..line.len().saturating_sub(when)]);
+    }
     let mut line = line.to_owned();
     for (before, after) in [("uptime ", '\n'), ("pid ", ',')] {
         let Some(start) = line.find(before).map(|at| at + before.len()) else { continue };
