@@ -52,12 +52,14 @@ fn look_at(file: &Path, overrides: &Overrides) -> Checked {
                 Err(error) => errors.push(about("rpcinterface", section, &error)),
             }
         }
-        // One that cannot be loaded may be the one that has the types.
         let all_loaded = errors.is_empty();
         for (name, pool) in config.pools() {
-            if all_loaded {
-                errors.extend(pool.check_types(name, &event_types).err());
-            }
+            errors.extend(pool.check_types(name, &event_types).err().map(|mut error| {
+                if !all_loaded {
+                    error.message += ", unless a plugin has it that could not be loaded";
+                }
+                error
+            }));
             let spec = &pool.result_handler;
             if spec.library != Library::BuiltIn {
                 let found = plugin::load(spec, "result_handler", &search);

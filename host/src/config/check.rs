@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-use super::{ClientConfig, ClientOverrides, Config, ConfigError, Message, Overrides, include, resolve};
+use super::{ClientConfig, Config, ConfigError, Message, Overrides, client, include, resolve};
 
 /// What a config file says, with everything that is wrong in it.
 #[derive(Debug, Default)]
 pub struct Checked {
     /// What supervisord takes from it, as far as it could be resolved; `None` where the file could not be read at all.
     pub config: Option<Config>,
-    /// What supervisorctl takes from it; `None` where the file has no `[supervisorctl]`, which supervisord can do
-    /// without, or a wrong one.
+    /// What supervisorctl takes from it, as far as it could be resolved; `None` where the file has no `[supervisorctl]`,
+    /// which supervisord can do without.
     pub client: Option<ClientConfig>,
     /// What is wrong, in the order in which supervisord would have met it.
     pub errors: Vec<ConfigError>,
@@ -33,11 +33,12 @@ impl Checked {
         let has_client_section =
             include::read_main(&path.to_string_lossy()).is_ok_and(|sections| sections.get("supervisorctl").is_some());
         if has_client_section {
-            match ClientConfig::load(Some(path), &ClientOverrides::default()) {
-                Ok(client) => {
+            match client::from_file(&path.to_string_lossy(), &resolve::Surroundings::of_this_process()) {
+                Ok((client, errors)) => {
                     let said = |message: &Message| checked.messages.contains(message);
                     let new: Vec<_> = client.messages.iter().filter(|message| !said(message)).cloned().collect();
                     checked.messages.extend(new);
+                    checked.errors.extend(errors.err().iter().flatten().cloned());
                     checked.client = Some(client);
                 }
                 Err(errors) => checked.errors.extend(errors.iter().cloned()),

@@ -17,6 +17,7 @@ mod ini;
 mod options;
 mod overrides;
 mod paths;
+mod plugin_data;
 mod plugins;
 mod programs;
 mod reader;
@@ -427,6 +428,8 @@ pub struct PluginSection {
     pub factory: FactorySpec,
     /// All further keys, in order. INI gives strings, expanded; TOML keeps its types.
     pub options: Vec<Member>,
+    /// Where each of these keys stands.
+    pub(crate) option_places: Vec<Place>,
 }
 
 /// `LIBRARY[.MODULE…]:FACTORY`.

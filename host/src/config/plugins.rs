@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use plugin_api::abi::Member;
 
 use super::{
-    FactorySpec, Library, PluginSection,
+    FactorySpec, Level, Library, Message, PluginSection,
     error::{Collector, Place},
     expand::Names,
     paths::{absolute, expanduser},
@@ -52,14 +52,36 @@ pub(super) fn plugin(kind: Kind, name: &str, reader: &Reader<'_>, sections: &Sec
         });
         reader.check(kind.factory_key, factory)
     });
-    let mut options = Vec::new();
+    let (mut options, mut option_places) = (Vec::new(), Vec::new());
     for (key, entry) in sections.entries(reader.section).filter(|&(key, _)| key != kind.factory_key) {
         let mut expand = |text: &str| reader.names.expand(text, &format!("{section}.{key}"));
         if let Some(value) = reader.check(key, entry.raw.to_value(&mut expand)) {
             options.push(Member { name: key.into(), value });
+            option_places.push(entry.place.clone());
         }
     }
-    Some(PluginSection { name: name.to_owned(), place: format!("[{section}] ({place})"), factory: factory?, options })
+    let place = format!("[{section}] ({place})");
+    Some(PluginSection { name: name.to_owned(), place, factory: factory?, options, option_places })
+}
+
+impl PluginSection {
+    /// Where the option stands that this error of the plugin names in quotes; or else the section.
+    pub fn place_of(&self, error: &str) -> String {
+        let is_named = |option: &Member| error.contains(&format!("'{}'", option.name));
+        let named = self.options.iter().position(is_named).and_then(|index| self.option_places.get(index));
+        let header = self.place.split_inclusive(']').next().unwrap_or_default();
+        named.map_or_else(|| self.place.clone(), |place| format!("{header} ({place})"))
+    }
+}
+
+/// A warning for each RPC interface whose name keeps its methods from being called: that of a method is
+/// `NAMESPACE.METHOD`, with one dot.
+pub(super) fn warnings(plugins: &[PluginSection]) -> impl Iterator<Item = Message> {
+    plugins.iter().filter(|plugin| plugin.name.is_empty() || plugin.name.contains('.')).map(|plugin| {
+        let text =
+            format!("no client can call the methods of {}: its name is to have letters and no dot", plugin.place);
+        Message { level: Level::Warn, text }
+    })
 }
 
 impl FactorySpec {
@@ -126,6 +148,19 @@ mod tests {
         assert_eq!(cache.place, format!("[rpcinterface:cache] ({}, line 4)", files.path("main.conf").display()));
         let options: Vec<String> = cache.options.iter().map(|m| format!("{}={:?}", m.name, m.value)).collect();
         assert_eq!(options, [format!("path=String(\"{}/x\")", files.here()), "share=String(\"100%\")".to_owned()]);
+        let named = cache.place_of("unknown key 'share': known is 'path_of'");
+        assert_eq!(named, format!("[rpcinterface:cache] ({}, line 7)", files.path("main.conf").display()));
+        assert_eq!(cache.place_of("no room"), cache.place);
+    }
+
+    #[test]
+    fn a_name_that_no_client_can_use_is_a_warning() {
+        for (name, count) in [("a", 0), ("a-b", 0), ("a.b", 1), ("", 1)] {
+            let text = format!("[rpcinterface:{name}]\nsupervisor.rpcinterface_factory=x:make\n");
+            let messages = Files::with(&text).load().messages;
+            let said = messages.iter().filter(|it| it.text.starts_with("no client can call the methods of ")).count();
+            assert_eq!(said, count, "{name}: {messages:?}");
+        }
     }
 
     #[test]

@@ -101,6 +101,7 @@ pub(super) fn resolve(
 
     let mut messages = messages.into_inner();
     messages.extend(unknown::warnings(&sections));
+    messages.extend(plugins::warnings(&rpcinterfaces));
     in_order(&mut messages);
     let config =
         Config { file: (&file).into(), here: here.into(), supervisord, servers, groups, rpcinterfaces, messages };

@@ -86,7 +86,7 @@ fn supervisord(it: &Supervisord) -> Value {
         "strip_ansi": it.strip_ansi,
         "environment": environment(&it.environment),
         "plugin_path": it.plugin_path.iter().map(|directory| path(directory)).collect::<Vec<_>>(),
-        "plugin_data_dir": it.plugin_data_dir.as_deref().map(path),
+        "plugin_data_dir": it.plugin_data().as_deref().map(path),
     })
 }
 

@@ -171,7 +171,7 @@ impl Controller {
         for section in std::mem::take(&mut self.plugins) {
             match self.load_plugin(&section) {
                 Ok(object) => self.groups.push(Group::new(&section.name, object)),
-                Err(text) => self.not_loaded.push(format!("{}: {text}", section.place)),
+                Err(text) => self.not_loaded.push(format!("{}: {text}", section.place_of(&text))),
             }
         }
         let further = namespace(Arc::new(FurtherControllerPlugin::new(Arc::clone(&self.session))));

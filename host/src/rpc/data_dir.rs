@@ -1,30 +1,24 @@
 //! Where a plugin keeps what has to survive a restart.
 
 use std::{
-    env, fs, io,
+    fs, io,
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
     path::{Path, PathBuf},
 };
 
+use crate::config::Supervisord;
+
 /// What says where it is to be if it cannot be here.
 const OPTION: &str = "plugin_data_dir in [supervisord] names another place";
 
-/// Where the plugins of this supervisord have their directories unless the config says so: where the system keeps the
-/// state of its services for root, and where that of a user's own programs is for anybody else.
-pub(super) fn default(identifier: &str) -> Result<PathBuf, String> {
-    let below = |state: PathBuf| state.join("supervisor").join(identifier.replace('/', "_"));
-    if nix::unistd::geteuid().is_root() {
-        return Ok(below("/var/lib".into()));
-    }
-    // The home of whom supervisord runs as, which need not be whose environment it was started with.
-    let home = nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten().map(|user| user.dir);
-    let state = env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    let state = state.or_else(|| home.map(|home| home.join(".local/state")));
-    state.map(below).ok_or_else(|| format!("there is no home for the data of plugins; {OPTION}"))
+/// The directory of that plugin of this supervisord, made when it is first asked for.
+pub(super) fn of(supervisord: &Supervisord, plugin: &str) -> Result<PathBuf, String> {
+    let no_home = || format!("there is no home for the data of plugins; {OPTION}");
+    make(&supervisord.plugin_data().ok_or_else(no_home)?, plugin)
 }
 
 /// The directory of one plugin, made with what leads to it if it is not there. Only its owner may enter it.
-pub(super) fn make(parent: &Path, plugin: &str) -> Result<PathBuf, String> {
+fn make(parent: &Path, plugin: &str) -> Result<PathBuf, String> {
     if plugin.is_empty() || plugin == "." || plugin == ".." || plugin.contains('/') {
         return Err(format!("'{plugin}' cannot be the name of a directory; name the section otherwise"));
     }
@@ -73,11 +67,5 @@ mod tests {
             assert!(error.contains("is not a directory of the user") && error.contains("plugin_data_dir"), "{error}");
         }
         assert!(make(&dir.path().join("file"), "x").unwrap_err().starts_with("cannot make "));
-    }
-
-    #[test]
-    fn the_default_is_named_after_the_supervisord() {
-        let path = default("one/two").unwrap();
-        assert!(path.ends_with("supervisor/one_two"), "{path:?}");
     }
 }

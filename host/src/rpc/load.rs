@@ -156,8 +156,9 @@ fn find(section: &PluginSection, search: &SearchPath) -> Result<(Factory, Vec<St
 }
 
 fn refused(section: &PluginSection, fault: Fault) -> BuildError {
-    let PluginSection { name, place, factory, .. } = section;
-    BuildError::Refused { name: name.clone(), place: place.clone(), factory: factory.text.clone(), fault }
+    let PluginSection { name, factory, .. } = section;
+    let place = section.place_of(&fault.text);
+    BuildError::Refused { name: name.clone(), place, factory: factory.text.clone(), fault }
 }
 
 fn load(

@@ -2,7 +2,7 @@
 //!
 //! All else is among the published methods, which a plugin calls by their names.
 
-use std::{fmt::Display, path::PathBuf};
+use std::fmt::Display;
 
 use plugin_api::{Fault, Member, RVec, Value, rpc_interface};
 
@@ -146,12 +146,7 @@ impl Powers {
     /// A directory that is this plugin's alone, made when it is first asked for.
     pub fn data_dir(&self) -> Result<String, Fault> {
         let config = self.supervisor.config();
-        let supervisord = &config.supervisord;
-        let parent = match &supervisord.plugin_data_dir {
-            Some(directory) => directory.clone(),
-            None => data_dir::default(&supervisord.identifier).map_err(Fault::failed_with)?,
-        };
-        let made: PathBuf = data_dir::make(&parent, &self.namespace).map_err(Fault::failed_with)?;
+        let made = data_dir::of(&config.supervisord, &self.namespace).map_err(Fault::failed_with)?;
         Ok(made.display().to_string())
     }
 }

@@ -97,7 +97,9 @@ fn all_errors_are_said_with_status_2() {
             "[rpcinterface:cache]\nsupervisor.rpcinterface_factory=supervisor_cache.",
             "[rpcinterface:cache]\nsupervisor.rpcinterface_factory=nowhere.",
         )
-        .replace("make_cache_controllerplugin", "make_tea");
+        .replace("make_cache_controllerplugin", "make_tea")
+        .replace("events=TICK_5,", "events=NEWS,")
+        + "[ctlplugin:bare]\n";
     let sandbox = Sandbox::new();
     let output = check(&sandbox, &bad, "json");
     let all = json(&output);
@@ -109,13 +111,21 @@ fn all_errors_are_said_with_status_2() {
         [
             "program:web startsecs 23",
             "program:web stopsignal 24",
+            "ctlplugin:bare null 34",
             "rpcinterface:cache null null",
+            "eventlistener:ear null null",
             "ctlplugin:cache null null"
         ]
     );
     let output = check(&sandbox, &bad, "text");
     assert_eq!((output.status, output.stdout.as_str()), (2, ""));
-    for text in ["'soon'", "line 24: stopsignal takes a signal", "nowhere", "make_tea"] {
+    for text in [
+        "'soon'",
+        "line 24: stopsignal takes a signal",
+        "nowhere",
+        "make_tea",
+        "NEWS in [eventlistener:ear] events, unless a plugin has it",
+    ] {
         assert!(output.stderr.contains(text), "{text} is missing:\n{}", output.stderr);
     }
 }

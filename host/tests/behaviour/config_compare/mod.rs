@@ -62,7 +62,7 @@ fn comparable(mut ours: Value) -> Value {
     if let Some(client) = object.get_mut("supervisorctl") {
         remove(client, &["password", "plugin_path", "ctlplugins"]);
     }
-    remove(&mut ours["supervisord"], &["plugin_path"]);
+    remove(&mut ours["supervisord"], &["plugin_path", "plugin_data_dir"]);
     each(&mut ours["servers"], |server| remove(server, &["password"]));
     each(&mut ours["eventlisteners"], |pool| remove(pool, &["result_handler", "processes"]));
     each(&mut ours["fcgi_programs"], |group| remove(group, &["processes"]));
