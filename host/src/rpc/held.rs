@@ -4,13 +4,22 @@
 use std::{
     future::{Future, poll_fn},
     pin::pin,
+    sync::{
+        Weak,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+    thread,
     time::{Duration, Instant},
 };
 
+use super::registry::Registry;
 use crate::logger::Logger;
 
 /// What nobody does by computing alone.
 const LIMIT: Duration = Duration::from_secs(1);
+
+/// How often somebody looks whether the server's thread has come back.
+const ROUND: Duration = Duration::from_secs(5);
 
 /// A `nonblocking` method was called on the server's thread, which took so long.
 pub(super) fn here(logger: &Logger, method: &str, took: Duration) {
@@ -18,6 +27,58 @@ pub(super) fn here(logger: &Logger, method: &str, took: Duration) {
         logger.warn(format_args!(
             "{method} is declared nonblocking and took {seconds:.1} seconds, in which no client was answered"
         ));
+    }
+}
+
+/// Which call the server's thread is in, for another thread to see: one that never comes back can say nothing itself.
+#[derive(Debug, Default)]
+pub(super) struct Busy {
+    /// Odd while there is a call.
+    turn: AtomicU64,
+    /// The number of its method.
+    method: AtomicUsize,
+}
+
+impl Busy {
+    /// The server's thread makes this call. Only that thread may use this, so nothing is ever lost between the steps.
+    pub(super) fn during<T>(&self, method: usize, call: impl FnOnce() -> T) -> T {
+        let turn = self.turn.load(Relaxed);
+        self.method.store(method, Relaxed);
+        self.turn.store(turn + 1, Relaxed);
+        let result = call();
+        self.turn.store(turn + 2, Relaxed);
+        result
+    }
+
+    /// The call, as its turn and the number of its method.
+    fn now(&self) -> Option<(u64, usize)> {
+        let turn = self.turn.load(Relaxed);
+        (turn % 2 == 1).then(|| (turn, self.method.load(Relaxed)))
+    }
+}
+
+/// Looks after the server's thread of this registry for as long as there is one.
+pub(super) fn look_after(registry: Weak<Registry>) {
+    // Without this thread a line in the log is missing, and nothing else.
+    let _ = thread::Builder::new().name("lookout".to_owned()).spawn(move || look(&registry, ROUND));
+}
+
+/// Says once of each call that it has not come back from one round to the next.
+fn look(registry: &Weak<Registry>, round: Duration) {
+    let (mut seen, mut said) = (None, None);
+    loop {
+        thread::sleep(round);
+        let Some(registry) = registry.upgrade() else { return };
+        let now = registry.busy().now();
+        if let Some((_, method)) = now.filter(|_| now == seen && now != said) {
+            said = now;
+            let (method, seconds) = (registry.name_of(method), round.as_secs());
+            registry.logger().warn(format_args!(
+                "{method} is declared nonblocking and has not come back for {seconds} seconds; no client is answered \
+                 until it does"
+            ));
+        }
+        seen = now;
     }
 }
 
@@ -44,7 +105,7 @@ fn too_long(time: Duration) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, thread};
+    use std::sync::{Arc, mpsc};
 
     use parking_lot::Mutex;
     use plugin_api::{RVec, namespace, rpc_interface};
@@ -74,6 +135,35 @@ mod tests {
         }
 
         pub async fn quick(&self) {}
+    }
+
+    struct Stuck(Mutex<mpsc::Receiver<()>>);
+
+    #[rpc_interface]
+    impl Stuck {
+        #[rpc(nonblocking)]
+        pub fn wait(&self) {
+            let _ = self.0.lock().recv();
+        }
+    }
+
+    #[test]
+    fn the_log_names_who_does_not_come_back() {
+        let (warn, warnings) = mpsc::channel();
+        let logger = Logger::new(Level::Warn, move |line| drop(warn.send(line.message)));
+        let (release, wait) = mpsc::channel();
+        let stuck = vec![("stuck".to_owned(), namespace(Arc::new(Stuck(Mutex::new(wait)))), Origin::Plugin)];
+        let registry = Registry::referred(&RegistryRef::default(), stuck, logger);
+        let seen = Arc::downgrade(&registry);
+        let lookout = thread::spawn(move || look(&seen, Duration::from_millis(5)));
+        let server = thread::spawn(move || plugin_api::block_on(registry.call("stuck.wait", RVec::new())));
+        let said = warnings.recv().unwrap();
+        assert!(said.starts_with("stuck.wait is declared nonblocking and has not come back for "), "{said}");
+        release.send(()).unwrap();
+        server.join().unwrap().unwrap();
+        // The registry is gone, and with it the logger.
+        lookout.join().unwrap();
+        assert!(warnings.iter().all(|line| line.contains(" took ")), "it is said once");
     }
 
     #[tokio::test]

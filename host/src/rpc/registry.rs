@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 
 use super::{
     guest::{Farewell, Guest},
-    held,
+    held::{self, Busy},
     hooks::{Ear, Hearing},
     places::{HANDLER_PLACES, PLACES},
     result_handlers::HANDLERS,
@@ -63,6 +63,8 @@ pub struct Registry {
     ears: Mutex<Vec<Ear>>,
     /// That they do, and how to end it.
     hearing: Mutex<Option<Hearing>>,
+    /// What the server's thread does for a plugin.
+    busy: Busy,
 }
 
 struct Namespace {
@@ -75,6 +77,8 @@ struct Namespace {
 
 struct Method {
     info: MethodInfo,
+    /// One that no other has.
+    number: usize,
     /// Index into [`Registry::namespaces`].
     namespace: usize,
     /// How a call of it starts.
@@ -130,6 +134,7 @@ impl Registry {
             farewell: Mutex::default(),
             ears: Mutex::default(),
             hearing: Mutex::default(),
+            busy: Busy::default(),
         };
         for (name, object, origin) in namespaces {
             registry.add(&name, object, origin);
@@ -158,7 +163,9 @@ impl Registry {
                 Origin::Private => Audience::Plugins,
                 Origin::Host | Origin::Plugin => Audience::Clients,
             };
-            self.methods.insert(format!("{name}.{}", info.name), Method { info, namespace: index, start, audience });
+            let number = self.methods.len();
+            let method = Method { number, namespace: index, start, audience, info };
+            self.methods.insert(format!("{name}.{}", method.info.name), method);
         }
         let (object, gone) = Guest::new(object, origin);
         if origin == Origin::Plugin {
@@ -185,6 +192,9 @@ impl Registry {
         if self.pool.set(runtime.clone()).is_ok() {
             let ears = std::mem::take(&mut *self.ears.lock());
             self.start_plugins(runtime, ears);
+            if self.methods.values().any(|method| self.holds_server(method)) {
+                held::look_after(Arc::downgrade(self));
+            }
         }
     }
 
@@ -212,6 +222,20 @@ impl Registry {
         self.pool.get()
     }
 
+    /// Whether the server's thread is a plugin's while this method is called.
+    fn holds_server(&self, method: &Method) -> bool {
+        method.start == Start::Here && self.namespaces[method.namespace].origin == Origin::Plugin
+    }
+
+    pub(super) fn busy(&self) -> &Busy {
+        &self.busy
+    }
+
+    /// The full name of the method of that number.
+    pub(super) fn name_of(&self, number: usize) -> &str {
+        self.methods.iter().find(|(_, method)| method.number == number).map_or("?", |(name, _)| name)
+    }
+
     pub(super) fn logger(&self) -> &Logger {
         &self.logger
     }
@@ -232,7 +256,7 @@ impl Registry {
     }
 
     async fn dispatch(&self, caller: Caller, method: &str, params: RVec<Value>) -> Result<Value, Fault> {
-        let Some(Method { info, namespace, start, audience }) = self.methods.get(method) else {
+        let Some(Method { info, number, namespace, start, audience }) = self.methods.get(method) else {
             return Err(Fault::unknown_method());
         };
         match (audience, caller) {
@@ -243,7 +267,13 @@ impl Registry {
         let call = tally.begin();
         let reply = match start {
             Start::Here => {
-                let reply = object.call(info.name.as_rstr(), params);
+                let reply = match (caller, origin) {
+                    // Clients are served by one thread, and plugins call each other on any.
+                    (Caller::Client, Origin::Plugin) => {
+                        self.busy.during(*number, || object.call(info.name.as_rstr(), params))
+                    }
+                    _ => object.call(info.name.as_rstr(), params),
+                };
                 // One look at the clock is enough for both, on the shortest way that a call has.
                 let took = call.so_far();
                 if *origin == Origin::Plugin {
