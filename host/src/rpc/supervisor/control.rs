@@ -8,6 +8,7 @@ use std::{
     future::{Future, poll_fn},
     pin::Pin,
     task::Poll,
+    time::{Duration, Instant},
 };
 
 use plugin_api::{Code, Fault, Value};
@@ -23,6 +24,9 @@ use crate::{
 
 /// How many calls may look for executables at once.
 static LOOKS: Semaphore = Semaphore::const_new(PLACES);
+
+/// What ends within this time of each other ends at the same moment.
+const MOMENT: Duration = Duration::from_millis(100);
 
 type Later<T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send>>;
 
@@ -154,7 +158,8 @@ pub(super) async fn one(requested: Result<Requested, Fault>) -> Result<(), Fault
 }
 
 /// Does one thing to many processes at once. The answer has first what was over at once, in the given order, then the
-/// others as they come to their end.
+/// others as they come to their end; those that do so at the same moment in the given order again, as Supervisor has them,
+/// which looks at all of them in rounds.
 pub(super) async fn many(
     processes: Vec<ProcessInfo>,
     request: impl Fn(&ProcessInfo, String) -> Result<Requested, Fault>,
@@ -166,22 +171,22 @@ pub(super) async fn many(
             (info, requested)
         })
         .collect();
-    let (mut results, mut waiting) = (Vec::new(), Vec::new());
-    for (info, requested) in requested {
+    let (mut results, mut waiting, mut ended) = (Vec::new(), Vec::new(), Vec::new());
+    for (place, (info, requested)) in requested.into_iter().enumerate() {
         let answer = match requested {
             Ok(requested) => requested.await,
             Err(fault) => Err(fault),
         };
         match answer {
-            Ok(Some(outcome)) => waiting.push((info, outcome)),
+            Ok(Some(outcome)) => waiting.push((place, info, outcome)),
             Ok(None) => results.push(shape::result(&info, &Ok(()))),
             Err(fault) => results.push(shape::result(&info, &Err(fault))),
         }
     }
     poll_fn(|context| {
-        waiting.retain_mut(|(info, outcome)| match outcome.as_mut().poll(context) {
+        waiting.retain_mut(|(place, info, outcome)| match outcome.as_mut().poll(context) {
             Poll::Ready(result) => {
-                results.push(shape::result(info, &result));
+                ended.push((Instant::now(), *place, shape::result(info, &result)));
                 false
             }
             Poll::Pending => true,
@@ -189,7 +194,16 @@ pub(super) async fn many(
         if waiting.is_empty() { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
+    results.extend(in_rounds(ended));
     results
+}
+
+/// What ended, in the order of the places where it stood as far as it ended at the same moment. `ended` is in order of time.
+fn in_rounds<T>(mut ended: Vec<(Instant, usize, T)>) -> impl Iterator<Item = T> {
+    for round in ended.chunk_by_mut(|(one, ..), (next, ..)| next.saturating_duration_since(*one) < MOMENT) {
+        round.sort_by_key(|(_, place, _)| *place);
+    }
+    ended.into_iter().map(|(.., result)| result)
 }
 
 /// The number of the signal that a client names: text, or an integer.
@@ -205,4 +219,17 @@ pub(super) fn signal_number(signal: &Value) -> Result<i32, Fault> {
         },
     };
     crate::process::signals::number(&text).ok_or_else(|| Fault::of(Code::BadSignal, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ends_at_the_same_moment_keeps_its_order() {
+        let start = Instant::now();
+        let at = |milliseconds| start + Duration::from_millis(milliseconds);
+        let ended = vec![(at(0), 2, "c"), (at(1), 0, "a"), (at(99), 3, "d"), (at(500), 4, "e"), (at(501), 1, "b")];
+        assert_eq!(in_rounds(ended).collect::<Vec<_>>(), ["a", "c", "d", "b", "e"]);
+    }
 }
