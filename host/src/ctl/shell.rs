@@ -98,7 +98,12 @@ struct Terminal {
 
 impl Terminal {
     fn new(controller: &Controller, history_file: Option<&Path>) -> rustyline::Result<Self> {
-        let config = Config::builder().completion_type(CompletionType::List).history_ignore_dups(true)?.build();
+        let config = Config::builder()
+            .completion_type(CompletionType::List)
+            .history_ignore_dups(true)?
+            // Lines that are pasted are commands, as lines that are typed are: each is run.
+            .bracketed_paste(false)
+            .build();
         let history = MemHistory::with_config(&config);
         let mut editor = Editor::with_history(config, history)?;
         let mut completion = Completion::new(Arc::clone(&controller.session));

@@ -142,6 +142,8 @@ fn lines_that_are_typed_ahead_are_all_run() {
     for answer in ["\n4.3.0\n", "\n0\n", "\n4.3.0\n"] {
         terminal.expect(answer);
     }
+    // Nor does the terminal make one of lines that are pasted.
+    assert!(!terminal.was_sent(b"\x1b[?2004h"));
 }
 
 #[test]

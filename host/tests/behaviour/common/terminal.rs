@@ -8,7 +8,10 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use nix::pty::{OpenptyResult, Winsize, openpty};
+use nix::{
+    fcntl::{FcntlArg, FdFlag, fcntl},
+    pty::{OpenptyResult, Winsize, openpty},
+};
 
 use super::wait::{comes_true, wait_until};
 
@@ -27,6 +30,10 @@ impl Terminal {
     pub fn spawn(command: &Command) -> Self {
         let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
         let OpenptyResult { master, slave } = openpty(Some(&size), None).expect("a pseudo-terminal");
+        // Other tests start programs at the same time, and one that got an end of this would keep it open.
+        for end in [&master, &slave] {
+            fcntl(end, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).expect("a flag of a descriptor");
+        }
         let stdio = || slave.try_clone().expect("the terminal's other end");
         // setsid(1) makes the terminal the controlling one, without which ^C is no signal.
         let mut in_terminal = Command::new("setsid");
@@ -87,6 +94,12 @@ impl Terminal {
         });
         wait_until("all that it has written is read", || self.reader.is_finished());
         status.and_then(|status| status.code()).unwrap_or(-1)
+    }
+
+    /// Whether it was sent these bytes, control sequences and all.
+    pub fn was_sent(&self, bytes: &[u8]) -> bool {
+        let screen = self.screen.lock().expect("nobody panics with the screen");
+        screen.windows(bytes.len()).any(|window| window == bytes)
     }
 
     /// Everything that was shown, as text: control sequences left out, `\r\n` as `\n`.
