@@ -17,7 +17,7 @@ use super::{
     supervisord::plugin_path,
     unknown,
 };
-use crate::text::repr::repr;
+use crate::{text::repr::repr, xmlrpc::credentials_in};
 
 /// Values from supervisorctl's command line; each that is there wins over the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,7 +57,11 @@ pub(super) fn load(
     surroundings: &Surroundings,
 ) -> Result<ClientConfig, ConfigErrors> {
     let mut config = match path {
-        Some(path) => from_file(&path.to_string_lossy(), surroundings)?,
+        Some(path) => {
+            let (config, errors) = from_file(&path.to_string_lossy(), surroundings)?;
+            errors?;
+            config
+        }
         None => ClientConfig {
             file: None,
             serverurl: options::serverurl.default.unwrap_or_default().to_owned(),
@@ -71,6 +75,10 @@ pub(super) fn load(
         },
     };
     let overrides = overrides.clone();
+    if overrides.serverurl.as_deref().is_some_and(|url| credentials_in(url).is_some()) {
+        // Those of the file are for the server of the file.
+        (config.username, config.password) = (None, None);
+    }
     config.serverurl = overrides.serverurl.unwrap_or(config.serverurl);
     config.username = overrides.username.or(config.username);
     config.password = overrides.password.or(config.password);
@@ -78,7 +86,11 @@ pub(super) fn load(
     Ok(config)
 }
 
-fn from_file(given: &str, surroundings: &Surroundings) -> Result<ClientConfig, ConfigErrors> {
+/// What stands in the file as far as it is right, and what is wrong with the rest; or why it cannot be read at all.
+pub(super) fn from_file(
+    given: &str,
+    surroundings: &Surroundings,
+) -> Result<(ClientConfig, Result<(), ConfigErrors>), ConfigErrors> {
     let file = normalize_path(given);
     let here = dirname(&file);
     let sections = include::read_main(given)?;
@@ -98,7 +110,7 @@ fn from_file(given: &str, surroundings: &Surroundings) -> Result<ClientConfig, C
     let mut messages: Vec<Message> = unknown::in_section(section).into_iter().map(warning).collect();
     let mut ctlplugins = plugins::plugins(CTLPLUGIN, &sections, &knowing_here, &errors);
     ctlplugins.extend(included_plugins(given, &sections, surroundings, &mut messages));
-    errors.finish(ClientConfig {
+    let config = ClientConfig {
         file: Some(PathBuf::from(absolute(given))),
         serverurl: match serverurl.strip_prefix("unix://") {
             Some(path) => format!("unix://{}", normalize_path(path)),
@@ -111,7 +123,8 @@ fn from_file(given: &str, surroundings: &Surroundings) -> Result<ClientConfig, C
         plugin_path,
         ctlplugins,
         messages,
-    })
+    };
+    Ok((config, errors.finish(())))
 }
 
 /// `[ctlplugin:x]` of included files, where the main file has none of that name.
@@ -197,6 +210,11 @@ mod tests {
         let config = load(config.file.as_deref(), &overrides, &surroundings()).unwrap();
         assert_eq!(config.username.as_deref(), Some("v"));
         assert_eq!(config.history_file, Some("/tmp/x".into()));
+        for (url, username) in [("http://h:1", Some("u")), ("http://w:q@h:1", None)] {
+            let overrides = ClientOverrides { serverurl: Some(url.into()), ..ClientOverrides::default() };
+            let config = load(config.file.as_deref(), &overrides, &surroundings()).unwrap();
+            assert_eq!(config.username.as_deref(), username, "{url}");
+        }
     }
 
     #[test]

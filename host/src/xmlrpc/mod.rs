@@ -27,6 +27,7 @@ pub use encode::{encode_call, encode_fault, encode_response};
 pub use problem::{DecodeError, Problem};
 pub use size::{ANSWER_LIMIT, size_up_to, too_large};
 pub use transport::Stream;
+pub(crate) use transport::credentials_in;
 
 use abi_stable::std_types::RVec;
 use plugin_api::abi::Value;

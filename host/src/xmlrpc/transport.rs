@@ -74,7 +74,7 @@ fn authority_of(rest: &str) -> (Option<&str>, &str) {
 }
 
 /// User name and password of an `http` URL that has both.
-pub(super) fn credentials_in(url: &str) -> Option<(String, String)> {
+pub(crate) fn credentials_in(url: &str) -> Option<(String, String)> {
     let (user, _) = authority_of(url.strip_prefix("http://")?);
     let (username, password) = user?.split_once(':')?;
     Some((decoded(username).into_owned(), decoded(password).into_owned()))
