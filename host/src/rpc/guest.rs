@@ -10,9 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use plugin_api::abi::NamespaceObject;
+use abi_stable::std_types::{RStr, RVec};
+use plugin_api::{Fault, Reply, Value, abi::NamespaceObject};
 
-use super::registry::Origin;
+use super::{nesting, registry::Origin};
 use crate::logger::Logger;
 
 /// The object of one namespace. Those who call it hold it too.
@@ -32,6 +33,21 @@ impl Guest {
     pub(super) fn new(object: NamespaceObject, origin: Origin) -> (Self, mpsc::Receiver<()>) {
         let (alive, gone) = mpsc::channel();
         (Self(Arc::new(Stay { object: Some(object), origin, alive: Some(alive) })), gone)
+    }
+
+    /// Calls a method. What a plugin answers at once is no deeper nested than it may be; of what it answers later,
+    /// [`Guest::answer`] sees to it.
+    pub(super) fn call(&self, method: RStr<'_>, params: RVec<Value>) -> Reply {
+        let reply = NamespaceObject::call(self, method, params);
+        if self.0.origin == Origin::Plugin { nesting::reply(reply) } else { reply }
+    }
+
+    /// What a plugin answers, now or later.
+    pub(super) async fn answer(reply: Reply) -> Result<Value, Fault> {
+        match reply {
+            Reply::Later(future) => nesting::answer(Result::from(future.await)?),
+            reply => reply.answer().await,
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use plugin_api::{
     Fault, MethodInfo, Methods, RVec, Reply, SupervisorState, Value, abi::NamespaceObject, namespace, rpc_interface,
 };
 
-use super::{powers::Powers, registry::RegistryRef, system, workers::Caller};
+use super::{nesting, powers::Powers, registry::RegistryRef, system, workers::Caller};
 use crate::{
     logger::{Level, Logger},
     xmlrpc::ANSWER_LIMIT,
@@ -67,6 +67,10 @@ impl Methods for Line {
     }
 
     fn call(self: Arc<Self>, method: &str, params: RVec<Value>) -> Reply {
+        let params = match nesting::params(params) {
+            Ok(params) => params,
+            Err(fault) => return Reply::Failed(fault),
+        };
         if self.of_powers.contains(method) {
             Methods::call(self.powers.clone(), method, params)
         } else {

@@ -294,7 +294,7 @@ impl Registry {
             Start::Pool => workers.call(caller, object.clone(), info.name.to_string(), params).await?,
             Start::Lane => {
                 let (object, name) = (object.clone(), info.name.clone());
-                let answer = async move { object.call(name.as_rstr(), params).answer().await };
+                let answer = async move { Guest::answer(object.call(name.as_rstr(), params)).await };
                 return workers.run(held::polling(self.logger.clone(), method.to_owned(), answer)).await;
             }
         };
@@ -305,9 +305,8 @@ impl Registry {
                 workers.run_on_server(async move { future.await.into() }).await
             }
             (Reply::Later(future), Origin::Host | Origin::Private) => future.await.into(),
-            (Reply::Later(future), Origin::Plugin) => {
-                let answer = async move { future.await.into() };
-                workers.run(held::polling(self.logger.clone(), method.to_owned(), answer)).await
+            (later @ Reply::Later(_), Origin::Plugin) => {
+                workers.run(held::polling(self.logger.clone(), method.to_owned(), Guest::answer(later))).await
             }
         }
     }

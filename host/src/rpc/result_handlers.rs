@@ -117,7 +117,7 @@ impl Handler {
         let called =
             self.workers.call(Caller::Host, self.object.clone(), METHOD.to_owned(), params.into_iter().collect()).await;
         let judged = match called {
-            Ok(reply) => self.workers.run(reply.answer()).await,
+            Ok(reply) => self.workers.run(Guest::answer(reply)).await,
             Err(fault) => Err(fault),
         };
         drop(call);

@@ -63,6 +63,26 @@ fn a_hundred_megabytes_are_an_answer_like_another() {
 }
 
 #[test]
+fn what_is_nested_too_deep_is_a_fault() {
+    let supervisord = start();
+    supervisord.doctest(
+        "
+        >>> for answer in (s.unruly.nested, s.unruly.nestedHere, s.unruly.nestedLater):
+        ...     assert answer(3) == [[[None]]]
+        ...     for levels in (81, 40000, 100000, 1000000): print(fault(answer, levels))
+        30 FAILED: the answer is nested more than 80 deep
+        ...
+        >>> fault(s.unruly.handOverNested, 200000)
+        3 BAD_ARGUMENTS: the call is nested more than 80 deep
+        >>> calls = [{'methodName': 'unruly.nestedHere', 'params': [levels]} for levels in (80, 1000000)]
+        >>> [type(answer).__name__ for answer in s.system.multicall(calls)]
+        ['list', 'dict']
+        ",
+    );
+    all_goes_on(supervisord);
+}
+
+#[test]
 fn circles_of_calls_come_to_an_end() {
     let supervisord = start();
     supervisord.doctest(

@@ -87,6 +87,28 @@ impl Unruly {
         "x".repeat(megabytes << 20)
     }
 
+    /// Answer so many arrays inside each other.
+    pub fn nested(&self, levels: usize) -> Value {
+        nested(levels)
+    }
+
+    /// The same, at once.
+    #[rpc(nonblocking)]
+    pub fn nested_here(&self, levels: usize) -> Value {
+        nested(levels)
+    }
+
+    /// The same, later.
+    pub async fn nested_later(&self, levels: usize) -> Result<Value, Fault> {
+        self.host.sleep(Duration::from_millis(10)).await?;
+        Ok(nested(levels))
+    }
+
+    /// Hand so many arrays inside each other to another plugin.
+    pub fn hand_over_nested(&self, levels: usize) -> Result<bool, Fault> {
+        self.host.call("cache.store", ("nested", nested(levels)))
+    }
+
     /// Panic in a thread of its own.
     pub fn panic_in_thread(&self) -> bool {
         thread::spawn(|| panic!("in a thread")).join().is_err()
@@ -124,6 +146,10 @@ impl Unruly {
     fn begin(&self, method: &str) {
         self.host.log(Level::Info, format!("unruly: {method} has begun"));
     }
+}
+
+fn nested(levels: usize) -> Value {
+    (0..levels).fold(Value::Nil, |value, _| Value::array([value]))
 }
 
 fn sleep_for_ever() {
