@@ -2,15 +2,19 @@
 //! nothing else would say why.
 
 use std::{
+    cell::Cell,
     future::{Future, poll_fn},
     pin::pin,
     sync::{
         Weak,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
+    task::Poll,
     thread,
     time::{Duration, Instant},
 };
+
+use plugin_api::Fault;
 
 use super::registry::Registry;
 use crate::logger::Logger;
@@ -30,6 +34,30 @@ pub(super) fn here(logger: &Logger, method: &str, took: Duration) {
     }
 }
 
+thread_local! {
+    /// Whether this is the server's thread, and a plugin has it.
+    static HERE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the server's thread is the caller's, which is a `nonblocking` method of a plugin: it must not wait, least of
+/// all for what needs this thread to go on.
+pub(super) fn is_here() -> bool {
+    HERE.get()
+}
+
+/// What `future` comes to; on the server's thread, when a plugin has it, `refusal` unless that is there at once.
+pub(super) async fn unless_here<T, F>(future: F, refusal: impl Fn() -> Fault) -> Result<T, Fault>
+where
+    F: Future<Output = Result<T, Fault>>,
+{
+    let mut future = pin!(future);
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Pending if is_here() => Poll::Ready(Err(refusal())),
+        poll => poll,
+    })
+    .await
+}
+
 /// Which call the server's thread is in, for another thread to see: one that never comes back can say nothing itself.
 #[derive(Debug, Default)]
 pub(super) struct Busy {
@@ -45,9 +73,16 @@ impl Busy {
         let turn = self.turn.load(Relaxed);
         self.method.store(method, Relaxed);
         self.turn.store(turn + 1, Relaxed);
+        HERE.set(true);
         let result = call();
+        HERE.set(false);
         self.turn.store(turn + 2, Relaxed);
         result
+    }
+
+    /// The number of its method.
+    pub(super) fn method(&self) -> Option<usize> {
+        self.now().map(|(_, method)| method)
     }
 
     /// The call, as its turn and the number of its method.

@@ -16,7 +16,7 @@ use plugin_api::{
     Fault, MethodInfo, Methods, RVec, Reply, SupervisorState, Value, abi::NamespaceObject, namespace, rpc_interface,
 };
 
-use super::{nesting, powers::Powers, registry::RegistryRef, system, workers::Caller};
+use super::{held, nesting, powers::Powers, registry::RegistryRef, system, workers::Caller};
 use crate::{
     logger::{Level, Logger},
     xmlrpc::ANSWER_LIMIT,
@@ -116,24 +116,44 @@ impl PluginHost {
         let duration = Duration::try_from_secs_f64(seconds)
             .map_err(|_| Fault::bad_arguments_with(format_args!("cannot sleep for {seconds} seconds")))?;
         // Timers need a thread of ours: that of the server, of a plugin's futures, or one of the pool.
-        if tokio::runtime::Handle::try_current().is_ok() {
-            tokio::time::sleep(duration).await;
-        } else {
+        if tokio::runtime::Handle::try_current().is_err() {
             std::thread::sleep(duration);
+            return Ok(());
         }
-        Ok(())
+        let sleep = async {
+            tokio::time::sleep(duration).await;
+            Ok(())
+        };
+        held::unless_here(sleep, || self.cannot_wait("a time to pass")).await
     }
 
     /// Call a published method.
     pub async fn call(&self, method: String, params: RVec<Value>) -> Result<Value, Fault> {
         let _call = Call::begin(&self.calls)?;
         let registry = self.registry.get()?;
-        if method == "system.multicall" {
-            // As one that knows who calls.
-            let [calls]: [Value; 1] = params.into_vec().try_into().map_err(|_| Fault::incorrect_parameters())?;
-            return system::multicall(&registry, Caller::Plugin, calls, ANSWER_LIMIT).await;
-        }
-        registry.call_from(Caller::Plugin, &method, params).await
+        let answer = async {
+            if method == "system.multicall" {
+                // As one that knows who calls.
+                let [calls]: [Value; 1] = params.into_vec().try_into().map_err(|_| Fault::incorrect_parameters())?;
+                return system::multicall(&registry, Caller::Plugin, calls, ANSWER_LIMIT).await;
+            }
+            registry.call_from(Caller::Plugin, &method, params).await
+        };
+        held::unless_here(answer, || self.cannot_wait(&format!("the answer of {method}"))).await
+    }
+}
+
+impl PluginHost {
+    /// What a `nonblocking` method is told that asks for what is not there at once.
+    #[cold]
+    fn cannot_wait(&self, what: &str) -> Fault {
+        let caller =
+            self.registry.get().ok().and_then(|registry| Some(registry.name_of(registry.busy().method()?).to_owned()));
+        let caller = caller.unwrap_or_else(|| format!("a method of {}.*", self.name));
+        Fault::failed_with(format_args!(
+            "{caller} is declared nonblocking and cannot wait for {what}, which takes its time; it must be declared \
+             without nonblocking, or be an async fn that awaits it"
+        ))
     }
 }
 
@@ -192,6 +212,17 @@ mod tests {
         #[rpc(nonblocking)]
         pub fn state(&self) -> Result<i32, Fault> {
             self.0.state().map(|state| state as i32)
+        }
+
+        /// Nor this.
+        #[rpc(nonblocking)]
+        pub fn block_here(&self, method: String, params: RVec<Value>) -> Result<Value, Fault> {
+            self.0.call(&method, params.into_vec())
+        }
+
+        #[rpc(nonblocking)]
+        pub fn doze_at_once(&self) -> Result<(), Fault> {
+            plugin_api::block_on(self.0.sleep(Duration::from_millis(5)))
         }
 
         pub async fn doze(&self) -> Result<&'static str, Fault> {
@@ -307,6 +338,44 @@ mod tests {
         }
         assert!(registry.info("hidden.news").is_none());
         assert!(registry.names().all(|name| name != "hidden.news"));
+    }
+
+    #[test]
+    fn who_has_the_servers_thread_cannot_wait_for_others() {
+        let (told, answers) = std::sync::mpsc::channel();
+        let server = std::thread::spawn(move || {
+            let runtime = runtime();
+            let registry = registry(&runtime);
+            runtime.block_on(async {
+                for chained in [
+                    &["a.blockHere", "a.state"][..],
+                    &["a.blockHere", "b.blockHere", "system.listMethods"],
+                    &["a.blockHere", "a.block", "a.state"],
+                    &["a.blockHere", "b.blockHere", "b.wait", "a.state"],
+                    &["a.blockHere", "a.doze"],
+                    &["a.blockHere", "outside.news"],
+                    &["a.dozeAtOnce"],
+                    &["a.wait", "a.blockHere", "outside.news"],
+                ] {
+                    let _ = told.send(chain(&registry, chained).await);
+                }
+            });
+        });
+        let next = || answers.recv_timeout(Duration::from_secs(20)).expect("the server's thread comes back");
+        assert_eq!(next(), Ok(Value::Int(1)));
+        assert!(matches!(next(), Ok(Value::Array(_))));
+        for what in
+            ["the answer of a.block", "the answer of b.wait", "the answer of a.doze", "the answer of outside.news"]
+        {
+            let expected = format!(
+                "FAILED: a.blockHere is declared nonblocking and cannot wait for {what}, which takes its time; it must be \
+                 declared without nonblocking, or be an async fn that awaits it"
+            );
+            assert_eq!(next().unwrap_err().text, expected.as_str());
+        }
+        assert!(next().unwrap_err().text.starts_with("FAILED: a.dozeAtOnce is declared nonblocking and cannot wait"));
+        assert_eq!(next(), Ok("news".into()), "on its own thread it may");
+        server.join().unwrap();
     }
 
     #[test]

@@ -268,8 +268,8 @@ impl Registry {
         let reply = match start {
             Start::Here => {
                 let reply = match (caller, origin) {
-                    // Clients are served by one thread, and plugins call each other on any.
-                    (Caller::Client, Origin::Plugin) => {
+                    // Clients and hooks are served by one thread, and plugins call each other on any.
+                    (Caller::Client | Caller::Host, Origin::Plugin) => {
                         self.busy.during(*number, || object.call(info.name.as_rstr(), params))
                     }
                     _ => object.call(info.name.as_rstr(), params),
@@ -291,6 +291,8 @@ impl Registry {
                     }
                 }
             }
+            // Nothing is begun for one that cannot wait for it, and is told so by the host as it sees it.
+            Start::Pool | Start::Lane if caller == Caller::Plugin && held::is_here() => std::future::pending().await,
             Start::Pool => workers.call(caller, object.clone(), info.name.to_string(), params).await?,
             Start::Lane => {
                 let (object, name) = (object.clone(), info.name.clone());
