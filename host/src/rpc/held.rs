@@ -1,12 +1,12 @@
 //! Says in the log which method of a plugin held a thread that others wait for: it works, only everything is slow, and
-//! nothing else would say why.
+//! nothing else would say why. And keeps one that has such a thread from waiting for what could never come.
 
 use std::{
     cell::Cell,
     future::{Future, poll_fn},
     pin::pin,
     sync::{
-        Weak,
+        Arc, Weak,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     task::Poll,
@@ -16,13 +16,16 @@ use std::{
 
 use plugin_api::Fault;
 
-use super::registry::Registry;
+use super::{
+    registry::Registry,
+    running::{Kind, Running},
+};
 use crate::logger::Logger;
 
 /// What nobody does by computing alone.
 const LIMIT: Duration = Duration::from_secs(1);
 
-/// How often somebody looks whether the server's thread has come back.
+/// How often somebody looks whether the server's thread has come back, and what else has run for too long.
 const ROUND: Duration = Duration::from_secs(5);
 
 /// A `nonblocking` method was called on the server's thread, which took so long.
@@ -92,13 +95,14 @@ impl Busy {
     }
 }
 
-/// Looks after the server's thread of this registry for as long as there is one.
+/// Looks after the threads on which plugins of this registry run, for as long as there is one.
 pub(super) fn look_after(registry: Weak<Registry>) {
     // Without this thread a line in the log is missing, and nothing else.
     let _ = thread::Builder::new().name("lookout".to_owned()).spawn(move || look(&registry, ROUND));
 }
 
-/// Says once of each call that it has not come back from one round to the next.
+/// Says once of each call that it has kept the server's thread from one round to the next, or has run for too long
+/// elsewhere.
 fn look(registry: &Weak<Registry>, round: Duration) {
     let (mut seen, mut said) = (None, None);
     loop {
@@ -114,15 +118,20 @@ fn look(registry: &Weak<Registry>, round: Duration) {
             ));
         }
         seen = now;
+        for news in registry.running().news(Instant::now()) {
+            registry.logger().warn(news);
+        }
     }
 }
 
 /// Polls the future of an `async fn` on the plugin's own thread.
-pub(super) async fn polling<F: Future>(logger: Logger, method: String, future: F) -> F::Output {
+pub(super) async fn polling<F: Future>(logger: Logger, running: Running, method: Arc<str>, future: F) -> F::Output {
     let mut future = pin!(future);
     poll_fn(|cx| {
         let begun = Instant::now();
+        let run = running.begin(Kind::Poll, method.clone());
         let poll = future.as_mut().poll(cx);
+        drop(run);
         if let Some(seconds) = too_long(begun.elapsed()) {
             logger.warn(format_args!(
                 "{method} is an async fn and blocked its thread for {seconds:.1} seconds, in which no other async fn of \
@@ -180,6 +189,54 @@ mod tests {
         pub fn wait(&self) {
             let _ = self.0.lock().recv();
         }
+
+        #[rpc(on_start)]
+        fn begin(&self) {
+            let _ = self.0.lock().recv();
+        }
+
+        pub fn plain(&self) {
+            let _ = self.0.lock().recv();
+        }
+
+        pub async fn later(&self) {
+            let _ = self.0.lock().recv();
+        }
+
+        /// It keeps no thread.
+        pub async fn patient(&self) {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    #[test]
+    fn what_does_not_end_elsewhere_is_known() {
+        let (release, wait) = mpsc::channel();
+        let stuck = vec![("stuck".to_owned(), namespace(Arc::new(Stuck(Mutex::new(wait)))), Origin::Plugin)];
+        let logger = Logger::new(Level::Critical, |_| {});
+        let registry = Registry::referred(&RegistryRef::default(), stuck, logger);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        registry.run_on(runtime.handle());
+        runtime.block_on(async {
+            for method in ["stuck.patient", "stuck.plain", "stuck.later"] {
+                let registry = registry.clone();
+                tokio::spawn(async move { registry.call(method, RVec::new()).await });
+            }
+            let (begin, mut known) = (Instant::now(), Vec::new());
+            while known.len() < 3 && begin.elapsed() < Duration::from_secs(20) {
+                known.extend(registry.running().news(Instant::now() + Duration::from_secs(31)));
+                tokio::task::yield_now().await;
+            }
+            known.sort();
+            let [start, later, plain] = &known[..] else { panic!("{known:?}") };
+            assert!(start.starts_with("stuck._start has been running for 3"), "{start}");
+            assert!(later.starts_with("stuck.later is an async fn and has blocked its thread for 3"), "{later}");
+            assert!(plain.starts_with("stuck.plain has been running for 3"), "{plain}");
+            // The one that waits is under way, too.
+            assert_eq!(registry.count("stuck").running, 4);
+        });
+        drop(release);
+        runtime.shutdown_background();
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod plugins;
 mod powers;
 mod registry;
 mod result_handlers;
+mod running;
 pub mod supervisor;
 pub mod system;
 mod tally;

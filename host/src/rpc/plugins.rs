@@ -38,9 +38,9 @@ impl Plugins {
     ///
     /// # Returns
     /// For each a struct with its name, version, `api_version` (of the plugin API that it was built with), path, its
-    /// namespaces and its `result_handlers`; then calls, faults, panics and seconds, of all of these together. Each
-    /// namespace and handler is a struct with name and the same four. A panic is a fault too, and seconds pass from a
-    /// call to its answer.
+    /// namespaces and its `result_handlers`; then calls, faults, panics, seconds and running, of all of these together.
+    /// Each namespace and handler is a struct with name and the same five. A panic is a fault too, seconds pass from a
+    /// call to its answer, and running are the calls that are not answered yet.
     #[rpc(nonblocking, returns = "array")]
     pub fn get_all_plugin_info(&self) -> Result<Vec<Value>, Fault> {
         let registry = self.registry.get()?;
@@ -84,6 +84,7 @@ fn used<'a>(members: impl IntoIterator<Item = (&'a str, Value)>, count: Count) -
         ("faults", whole(count.faults)),
         ("panics", whole(count.panics)),
         ("seconds", Value::Double(count.time.as_secs_f64())),
+        ("running", whole(count.running)),
     ];
     Value::structure(members.into_iter().chain(counted))
 }
@@ -182,10 +183,11 @@ mod tests {
         let registry = Registry::referred(&own, slow, Logger::new(Level::Critical, |_| {}));
         let mut call = Box::pin(registry.call("slow.wait", RVec::new()));
         let polled = call.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
-        assert!(polled.is_pending() && registry.count("slow").time.is_zero());
+        let count = registry.count("slow");
+        assert!(polled.is_pending() && count.time.is_zero() && count.running == 1, "{count:?}");
         drop(call);
         let count = registry.count("slow");
-        assert!(count.calls == 1 && count.faults == 0 && !count.time.is_zero(), "{count:?}");
+        assert!(count.calls == 1 && count.running == 0 && count.faults == 0 && !count.time.is_zero(), "{count:?}");
     }
 
     #[test]

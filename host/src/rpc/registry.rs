@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, OnceLock, Weak},
+    sync::{
+        Arc, OnceLock, Weak,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use abi_stable::std_types::RVec;
@@ -19,6 +22,7 @@ use super::{
     hooks::{Ear, Hearing},
     places::{HANDLER_PLACES, PLACES},
     result_handlers::HANDLERS,
+    running::Running,
     system::System,
     tally::{Count, Tally},
     workers::{Caller, Workers},
@@ -65,6 +69,10 @@ pub struct Registry {
     hearing: Mutex<Option<Hearing>>,
     /// What the server's thread does for a plugin.
     busy: Busy,
+    /// What all other threads do for plugins.
+    running: Running,
+    /// Whether somebody looks after both.
+    looked_after: AtomicBool,
 }
 
 struct Namespace {
@@ -115,9 +123,15 @@ impl Registry {
     }
 
     /// What gives each result handler the places where it runs.
-    pub(super) fn handler_workers(&self) -> impl Fn(&str) -> Workers + Send + Sync + 'static {
-        let (pool, logger) = (self.pool.clone(), self.logger.clone());
-        move |name| Workers::of_handler(name, pool.clone(), &logger)
+    pub(super) fn handler_workers(self: &Arc<Self>) -> impl Fn(&str) -> Workers + Send + Sync + 'static {
+        let (pool, running, logger) = (self.pool.clone(), self.running.clone(), self.logger.clone());
+        let registry = Arc::downgrade(self);
+        move |name| {
+            if let Some(registry) = registry.upgrade() {
+                registry.look_after();
+            }
+            Workers::of_handler(name, pool.clone(), &running, &logger)
+        }
     }
 
     pub(super) fn referred(
@@ -135,6 +149,8 @@ impl Registry {
             ears: Mutex::default(),
             hearing: Mutex::default(),
             busy: Busy::default(),
+            running: Running::default(),
+            looked_after: AtomicBool::new(false),
         };
         for (name, object, origin) in namespaces {
             registry.add(&name, object, origin);
@@ -174,7 +190,7 @@ impl Registry {
         self.namespaces.push(Namespace {
             object,
             origin,
-            workers: Workers::of_namespace(name, self.pool.clone(), &self.logger),
+            workers: Workers::of_namespace(name, self.pool.clone(), &self.running, &self.logger),
             name: name.to_owned(),
             tally: Tally::default(),
         });
@@ -192,9 +208,16 @@ impl Registry {
         if self.pool.set(runtime.clone()).is_ok() {
             let ears = std::mem::take(&mut *self.ears.lock());
             self.start_plugins(runtime, ears);
-            if self.methods.values().any(|method| self.holds_server(method)) {
-                held::look_after(Arc::downgrade(self));
+            if self.namespaces.iter().any(|namespace| namespace.origin == Origin::Plugin) {
+                self.look_after();
             }
+        }
+    }
+
+    /// From now on the log names code of plugins that does not come to an end.
+    fn look_after(self: &Arc<Self>) {
+        if !self.looked_after.swap(true, Relaxed) {
+            held::look_after(Arc::downgrade(self));
         }
     }
 
@@ -222,13 +245,12 @@ impl Registry {
         self.pool.get()
     }
 
-    /// Whether the server's thread is a plugin's while this method is called.
-    fn holds_server(&self, method: &Method) -> bool {
-        method.start == Start::Here && self.namespaces[method.namespace].origin == Origin::Plugin
-    }
-
     pub(super) fn busy(&self) -> &Busy {
         &self.busy
+    }
+
+    pub(super) fn running(&self) -> &Running {
+        &self.running
     }
 
     /// The full name of the method of that number.
@@ -264,7 +286,7 @@ impl Registry {
             _ => return Err(Fault::unknown_method()),
         }
         let Namespace { object, origin, workers, tally, .. } = &self.namespaces[*namespace];
-        let call = tally.begin();
+        let mut call = tally.begin();
         let reply = match start {
             Start::Here => {
                 let reply = match (caller, origin) {
@@ -293,13 +315,18 @@ impl Registry {
             }
             // Nothing is begun for one that cannot wait for it, and is told so by the host as it sees it.
             Start::Pool | Start::Lane if caller == Caller::Plugin && held::is_here() => std::future::pending().await,
-            Start::Pool => workers.call(caller, object.clone(), info.name.to_string(), params).await?,
+            Start::Pool => {
+                call.lasts();
+                workers.call(caller, object.clone(), method, info.name.to_string(), params).await?
+            }
             Start::Lane => {
                 let (object, name) = (object.clone(), info.name.clone());
                 let answer = async move { Guest::answer(object.call(name.as_rstr(), params)).await };
-                return workers.run(held::polling(self.logger.clone(), method.to_owned(), answer)).await;
+                call.lasts();
+                return workers.run(method, answer).await;
             }
         };
+        call.lasts();
         match (reply, origin) {
             (Reply::Done(value), _) => Ok(value),
             (Reply::Failed(fault), _) => Err(fault),
@@ -307,9 +334,7 @@ impl Registry {
                 workers.run_on_server(async move { future.await.into() }).await
             }
             (Reply::Later(future), Origin::Host | Origin::Private) => future.await.into(),
-            (later @ Reply::Later(_), Origin::Plugin) => {
-                workers.run(held::polling(self.logger.clone(), method.to_owned(), Guest::answer(later))).await
-            }
+            (later @ Reply::Later(_), Origin::Plugin) => workers.run(method, Guest::answer(later)).await,
         }
     }
 

@@ -113,11 +113,12 @@ impl OfPlugin {
 impl Handler {
     async fn judge(&self, event: &Event, result: Vec<u8>) -> Verdict {
         let params = [event_value(event), Value::Base64(result.into())];
-        let call = self.tally.begin();
-        let called =
-            self.workers.call(Caller::Host, self.object.clone(), METHOD.to_owned(), params.into_iter().collect()).await;
+        let mut call = self.tally.begin();
+        call.lasts();
+        let (object, params) = (self.object.clone(), params.into_iter().collect());
+        let called = self.workers.call(Caller::Host, object, &self.name, METHOD.to_owned(), params).await;
         let judged = match called {
-            Ok(reply) => self.workers.run(Guest::answer(reply)).await,
+            Ok(reply) => self.workers.run(&self.name, Guest::answer(reply)).await,
             Err(fault) => Err(fault),
         };
         drop(call);
@@ -150,12 +151,18 @@ impl ResultHandler for OfPlugin {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{OnceLock, mpsc};
+    use std::{
+        sync::{OnceLock, mpsc},
+        time::{Duration, Instant},
+    };
 
     use plugin_api::{namespace, rpc_interface};
 
     use super::*;
-    use crate::{logger::Level, rpc::places::HANDLER_PLACES};
+    use crate::{
+        logger::Level,
+        rpc::{places::HANDLER_PLACES, running::Running},
+    };
 
     /// Accepts `OK`, panics over `panic`, and comes to no end with what is `stuck`.
     struct Judge;
@@ -178,7 +185,7 @@ mod tests {
     fn handlers_are_counted_and_do_not_wait_for_each_other() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let pool = Arc::new(OnceLock::from(runtime.handle().clone()));
-        let made = ResultHandlers::default();
+        let (made, running) = (ResultHandlers::default(), Running::default());
         let logger = Logger::new(Level::Critical, |_| {});
         let handler = |name: &str| {
             let library = LibraryInfo {
@@ -187,7 +194,7 @@ mod tests {
                 version: "1.0.0".into(),
                 api_version: "1.0.0".into(),
             };
-            let workers = Workers::of_handler(name, pool.clone(), &logger);
+            let workers = Workers::of_handler(name, pool.clone(), &running, &logger);
             OfPlugin::new(name, namespace(Arc::new(Judge)), workers, made.add(name, library), logger.clone())
         };
         let (stern, mild) = (handler("judge:stern"), handler("judge:mild"));
@@ -217,6 +224,10 @@ mod tests {
         let counts = made.infos().into_iter().map(|HandlerInfo { name, count, .. }| (name, count));
         let counts: Vec<_> = counts.map(|(name, it)| (name, it.calls, it.faults, it.panics)).collect();
         assert_eq!(counts, [("judge:stern".into(), HANDLER_PLACES as u64 + 1, 0, 0), ("judge:mild".into(), 3, 1, 1)]);
+        let under_way: Vec<_> = made.infos().into_iter().map(|info| info.count.running).collect();
+        assert_eq!(under_way, [HANDLER_PLACES as u64 + 1, 0]);
+        let news = running.news(Instant::now() + Duration::from_secs(30));
+        assert_eq!(news, [(); HANDLER_PLACES].map(|()| "judge:stern has been running for 30 seconds"));
         runtime.shutdown_background();
     }
 }

@@ -5,13 +5,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Counts the calls of one namespace. All of it is only ever added to.
+/// Counts the calls of one namespace. All of it is only ever added to, but for those that are under way.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     calls: AtomicU64,
     faults: AtomicU64,
     panics: AtomicU64,
     nanoseconds: AtomicU64,
+    running: AtomicU64,
 }
 
 /// What was counted until now.
@@ -25,13 +26,15 @@ pub(super) struct Count {
     pub(super) panics: u64,
     /// From the call to its answer, or until nobody waited for it any more; together, of calls that were at once too.
     pub(super) time: Duration,
+    /// Calls that are under way. Their time is not counted yet.
+    pub(super) running: u64,
 }
 
 impl Tally {
     /// Counts a call; its time, when the answer is dropped.
     pub(super) fn begin(&self) -> Call<'_> {
         self.calls.fetch_add(1, Relaxed);
-        Call { tally: self, begun: Instant::now() }
+        Call { tally: self, begun: Instant::now(), lasts: false }
     }
 
     /// Counts a call that ended in a fault.
@@ -50,6 +53,7 @@ impl Tally {
             faults: self.faults.load(Relaxed),
             panics: self.panics.load(Relaxed),
             time: Duration::from_nanos(self.nanoseconds.load(Relaxed)),
+            running: self.running.load(Relaxed),
         }
     }
 }
@@ -59,6 +63,9 @@ impl Tally {
 pub(super) struct Call<'a> {
     tally: &'a Tally,
     begun: Instant,
+    /// Whether it counts as under way. One that is answered at once never does: there is no time for it, and nobody who
+    /// could ask meanwhile.
+    lasts: bool,
 }
 
 impl Call<'_> {
@@ -67,7 +74,14 @@ impl Call<'_> {
         self.begun.elapsed()
     }
 
-    /// It took so long.
+    /// It is not answered at once.
+    pub(super) fn lasts(&mut self) {
+        if !std::mem::replace(&mut self.lasts, true) {
+            self.tally.running.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// It was answered at once, and took so long.
     pub(super) fn end(self, took: Duration) {
         self.tally.spent(took);
         std::mem::forget(self);
@@ -76,6 +90,9 @@ impl Call<'_> {
 
 impl Drop for Call<'_> {
     fn drop(&mut self) {
+        if self.lasts {
+            self.tally.running.fetch_sub(1, Relaxed);
+        }
         self.tally.spent(self.so_far());
     }
 }
@@ -89,6 +106,7 @@ impl std::ops::Add for Count {
             faults: self.faults + other.faults,
             panics: self.panics + other.panics,
             time: self.time + other.time,
+            running: self.running + other.running,
         }
     }
 }

@@ -21,8 +21,10 @@ use tokio::{runtime::Handle, sync::Semaphore};
 
 use super::{
     guest::Guest,
+    held,
     lane::{Lane, Task},
     places::{HANDLER_PLACES, PLACES, Places, Trouble},
+    running::{Kind, Running},
 };
 use crate::logger::Logger;
 
@@ -56,22 +58,26 @@ pub(super) struct Workers {
     /// For calls that come from other calls.
     inner_places: Arc<Semaphore>,
     lane: Lane,
+    running: Running,
+    logger: Logger,
 }
 
 impl Workers {
-    pub(super) fn of_namespace(name: &str, pool: Arc<OnceLock<Handle>>, logger: &Logger) -> Self {
+    pub(super) fn of_namespace(name: &str, pool: Arc<OnceLock<Handle>>, running: &Running, logger: &Logger) -> Self {
         let trouble = || Trouble::new(format!("RPC interface '{name}'"), logger.clone());
         let places = Places::new(name, format!("{PLACES} calls of {name}.*"), PLACES, trouble());
         let inner_places = Arc::new(Semaphore::new(PLACES));
-        Self { name: name.to_owned(), pool, places, inner_places, lane: Lane::new(name, trouble()) }
+        let (lane, running, logger) = (Lane::new(name, trouble()), running.clone(), logger.clone());
+        Self { name: name.to_owned(), pool, places, inner_places, lane, running, logger }
     }
 
     /// Nobody calls a handler but the pools whose answers it judges, and those wait for it one listener at a time.
-    pub(super) fn of_handler(name: &str, pool: Arc<OnceLock<Handle>>, logger: &Logger) -> Self {
+    pub(super) fn of_handler(name: &str, pool: Arc<OnceLock<Handle>>, running: &Running, logger: &Logger) -> Self {
         let trouble = || Trouble::new(format!("result handler '{name}'"), logger.clone());
         let places = Places::new(name, format!("{HANDLER_PLACES} answers"), HANDLER_PLACES, trouble());
         let inner_places = Arc::new(Semaphore::new(0));
-        Self { name: name.to_owned(), pool, places, inner_places, lane: Lane::new(name, trouble()) }
+        let (lane, running, logger) = (Lane::new(name, trouble()), running.clone(), logger.clone());
+        Self { name: name.to_owned(), pool, places, inner_places, lane, running, logger }
     }
 
     /// Where the blocking pool is, once the server runs.
@@ -79,19 +85,22 @@ impl Workers {
         self.pool.get()
     }
 
-    /// Calls a method that may block.
+    /// Calls a method that may block; `full` is its name in the log.
     pub(super) async fn call(
         &self,
         caller: Caller,
         object: Guest,
+        full: &str,
         method: String,
         params: RVec<Value>,
     ) -> Result<Reply, Fault> {
+        let full = Arc::from(full);
         let depth = DEPTH.get();
         if depth > 0 {
             if depth >= DEPTH_LIMIT {
                 return Err(too_deep());
             }
+            let _run = self.running.begin(Kind::Call, full);
             return Ok(nested(depth, || object.call(method.as_str().into(), params)));
         }
         let Some(pool) = self.pool.get() else {
@@ -105,7 +114,9 @@ impl Workers {
                 .try_acquire_owned()
                 .map_err(|_| Fault::failed_with(format_args!("too many calls of {} at once", self.name)))?,
         };
+        let running = self.running.clone();
         let call = pool.spawn_blocking(move || {
+            let _run = running.begin(Kind::Call, full);
             // Given back when the call ends, not when its client stops waiting.
             let _place = place;
             nested(0, || object.call(method.as_str().into(), params))
@@ -113,11 +124,13 @@ impl Workers {
         call.await.map_err(|_| self.broken_off())
     }
 
-    /// Runs a future of this namespace on its own thread. Dropping the answer drops the future.
-    pub(super) async fn run<F>(&self, future: F) -> Result<Value, Fault>
+    /// Runs a future of this namespace on its own thread; `full` is its name in the log. Dropping the answer drops the
+    /// future.
+    pub(super) async fn run<F>(&self, full: &str, future: F) -> Result<Value, Fault>
     where
         F: Future<Output = Result<Value, Fault>> + Send + 'static,
     {
+        let future = held::polling(self.logger.clone(), self.running.clone(), full.into(), future);
         self.lane.run(self.pool.get(), future).await.unwrap_or_else(|| Err(self.broken_off()))
     }
 

@@ -116,6 +116,18 @@ fn a_crowd_that_waits_for_ever_holds_up_nobody() {
 }
 
 #[test]
+fn who_keeps_its_thread_is_named_before_it_comes_back() {
+    let supervisord = start();
+    let body = http::call("unruly.sleepInPoll", &[]);
+    let mut connection = http::Connection::open(supervisord.port);
+    connection.send(format!("POST /RPC2 HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
+    supervisord.wait_for_log("WARN unruly.sleepInPoll is an async fn and has blocked its thread for ");
+    let listed = supervisord.ctl(&["plugins"]);
+    assert!(listed.text().contains(" seconds, 1 running\n"), "{}", listed.text());
+    all_goes_on(supervisord);
+}
+
+#[test]
 fn a_storm_of_events_drowns_nobody() {
     let supervisord = start_with(
         "eventlistener:ear",

@@ -62,6 +62,8 @@ fn used(info: &Value) -> String {
         Some(&Value::Double(seconds)) => seconds,
         _ => 0.0,
     };
-    let [calls, faults, panics] = ["calls", "faults", "panics"].map(|member| number(info, member));
-    format!("calls {calls}, faults {faults}, panics {panics}, {seconds:.3} seconds")
+    let [calls, faults, panics, running] = ["calls", "faults", "panics", "running"].map(|member| number(info, member));
+    // An older server does not tell of what runs.
+    let running = if running == 0 { String::new() } else { format!(", {running} running") };
+    format!("calls {calls}, faults {faults}, panics {panics}, {seconds:.3} seconds{running}")
 }
