@@ -45,6 +45,11 @@ impl EventType {
         BUILT_IN.contains(&name.as_str()).then_some(Self(name))
     }
 
+    /// The names of all types that Supervisor has.
+    pub fn all_built_in<'a>() -> impl Iterator<Item = &'a str> {
+        BUILT_IN.into_iter()
+    }
+
     /// A type that a plugin may have: a name of that form that is none of Supervisor's, nor below one of them.
     pub fn of_a_plugin(name: &str) -> Option<Self> {
         let name = name.to_uppercase();

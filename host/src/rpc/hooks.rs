@@ -10,7 +10,7 @@ use std::{
 };
 
 use abi_stable::std_types::RVec;
-use plugin_api::{Fault, Value, find};
+use plugin_api::{Fault, MethodInfo, Value, find};
 use tokio::{
     runtime::Handle,
     sync::{
@@ -20,8 +20,11 @@ use tokio::{
     },
 };
 
-use super::{registry::Registry, workers::Caller};
-use crate::events::{Bus, Event, EventType};
+use super::{missed::Missed, registry::Registry, workers::Caller};
+use crate::{
+    events::{Bus, Event, EventType},
+    text::nearest::nearest,
+};
 
 /// An event as plugins read it.
 pub(super) fn event_value(event: &Event) -> Value {
@@ -78,14 +81,37 @@ impl Registry {
     pub(super) fn listen(&self, bus: &Bus) -> Vec<Ear> {
         let mut ears = Vec::new();
         for (name, info) in self.hooks() {
-            let Some(types) = find(&info.properties, "events").and_then(Value::as_str) else { continue };
             // A type that is nobody's is never sent.
             let of = |name: &str| EventType::built_in(name).or_else(|| EventType::of_a_plugin(name));
-            let types: Vec<_> = types.split(',').filter_map(|name| of(name.trim())).collect();
+            let types: Vec<_> = wanted_types(info).filter_map(of).collect();
+            if types.is_empty() {
+                continue;
+            }
             let events = bus.subscribe_to(types.iter().cloned());
             ears.push(Ear { name: name.to_owned(), types, events });
         }
         ears
+    }
+
+    /// Warns of types of events that a plugin wants to hear of and nobody has: it would wait for ever. `brought` are
+    /// those that plugins have.
+    pub(super) fn check_event_types(&self, brought: &[String]) {
+        for (name, info) in self.hooks() {
+            for wanted in wanted_types(info) {
+                let of_a_plugin = EventType::of_a_plugin(wanted);
+                let of_a_plugin = of_a_plugin.is_some_and(|wanted| brought.iter().any(|name| wanted.includes(name)));
+                if of_a_plugin || EventType::built_in(wanted).is_some() {
+                    continue;
+                }
+                let known = EventType::all_built_in().chain(brought.iter().map(String::as_str));
+                let meant = nearest(wanted, known);
+                let meant = meant.map(|meant| format!("; did you mean {meant}?")).unwrap_or_default();
+                self.logger().warn(format_args!(
+                    "{name} is never told of {wanted}: neither supervisord nor any plugin that is loaded has events of \
+                     that type{meant}"
+                ));
+            }
+        }
     }
 
     /// Tells a plugin of events, one at a time. One that does not keep up misses some, and that is logged; nobody else
@@ -103,12 +129,20 @@ impl Registry {
         };
         // What it does not want to know of must not push out what it does while it is busy.
         let sorter = async move {
-            let mut missed = 0;
+            let mut missed = Missed::new(&name);
+            let warn = |news: Option<String>| news.into_iter().for_each(|news| self.logger().warn(news));
             loop {
                 let event = tokio::select! {
                     biased;
+                    () = missed.due() => {
+                        warn(missed.sum(Instant::now()));
+                        continue;
+                    }
                     event = events.recv() => event,
-                    _ = going_on.changed() => return drop(sender),
+                    _ = going_on.changed() => {
+                        drop(sender);
+                        break warn(missed.sum(Instant::now()));
+                    }
                 };
                 let lost_now = match event {
                     Ok(event) if types.iter().any(|it| it.includes(event.name())) => match sender.try_send(event) {
@@ -120,13 +154,9 @@ impl Registry {
                     Err(RecvError::Lagged(lost)) => lost,
                     Err(RecvError::Closed) => return,
                 };
-                if lost_now > 0 && missed == 0 {
-                    self.logger().warn(format_args!("{name} is too slow for its events: it misses some"));
-                } else if lost_now == 0 && missed > 0 {
-                    self.logger().warn(format_args!("{name} was too slow for its events: it missed {missed}"));
-                    missed = 0;
+                if lost_now > 0 {
+                    warn(missed.some(lost_now, Instant::now()));
                 }
-                missed += lost_now;
             }
         };
         tokio::join!(teller, sorter);
@@ -178,6 +208,12 @@ impl Registry {
     fn named(&self, name: &str) -> Vec<String> {
         self.hooks().filter(|(_, info)| info.name == name).map(|(full, _)| full.to_owned()).collect()
     }
+}
+
+/// The names of the types of events that a method is to be told of.
+fn wanted_types(info: &MethodInfo) -> impl Iterator<Item = &str> {
+    let types = find(&info.properties, "events").and_then(Value::as_str).unwrap_or_default();
+    types.split(',').map(str::trim).filter(|name| !name.is_empty())
 }
 
 /// Of a panic there is a line already.
@@ -267,6 +303,30 @@ mod tests {
         assert!(registry.info("hooked._start").is_none());
     }
 
+    #[test]
+    fn types_that_nobody_has_are_named() {
+        struct Hopeful;
+        #[rpc_interface]
+        impl Hopeful {
+            #[rpc(on_event = "PROCES_STATE,TICK_5")]
+            fn hear(&self, _event: plugin_api::Event) {}
+            #[rpc(on_event = "BOARD,BOARD_FUL,NOBODYS,EVENT")]
+            fn see(&self, _event: plugin_api::Event) {}
+        }
+        let story = Story::default();
+        let registry = at_work("hopeful", namespace(Arc::new(Hopeful)), &story, &Bus::new());
+        registry.check_event_types(&["BOARD_FULL".to_owned()]);
+        let why = "neither supervisord nor any plugin that is loaded has events of that type";
+        let mut lines = story.lock().clone();
+        lines.sort();
+        let expected = [
+            format!("hopeful._event_hear is never told of PROCES_STATE: {why}; did you mean PROCESS_STATE?"),
+            format!("hopeful._event_see is never told of BOARD_FUL: {why}; did you mean BOARD_FULL?"),
+            format!("hopeful._event_see is never told of NOBODYS: {why}"),
+        ];
+        assert_eq!(lines, expected);
+    }
+
     struct Listening(Story);
 
     #[rpc_interface]
@@ -295,5 +355,48 @@ mod tests {
         let heard = story.lock().clone();
         assert_eq!(heard[..heard.len() - 1], told);
         assert_eq!(heard.last().map(String::as_str), Some("end"));
+    }
+    struct Slow {
+        story: Story,
+        gate: Mutex<mpsc::Receiver<()>>,
+    }
+
+    #[rpc_interface]
+    impl Slow {
+        #[rpc(on_event = "EVENT")]
+        fn hear(&self, event: plugin_api::Event) {
+            let _ = self.gate.lock().recv();
+            self.story.lock().push(event.payload().to_owned());
+        }
+    }
+
+    #[test]
+    fn a_plugin_that_catches_up_again_and_again_is_named_once() {
+        let (story, bus) = (Story::default(), Bus::new());
+        let (open, gate) = mpsc::channel();
+        let slow = Slow { story: story.clone(), gate: Mutex::new(gate) };
+        let registry = at_work("ear", namespace(Arc::new(slow)), &story, &bus);
+        let publish =
+            |payload: &str| bus.publish(Event::Custom { name: "TOLD".to_owned(), payload: payload.to_owned() });
+        let wait_for = |what: &str, lines: usize| {
+            let begin = Instant::now();
+            while story.lock().iter().filter(|line| line.contains(what)).count() < lines {
+                assert!(begin.elapsed() < Duration::from_secs(20), "{what}: {:?}", story.lock());
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        };
+        (0..WAITING_EVENTS + 10).for_each(|_| publish("first"));
+        wait_for("misses some", 1);
+        for round in 0..20 {
+            open.send(()).expect("it listens");
+            wait_for("first", round + 1);
+            (0..5).for_each(|_| publish("later"));
+        }
+        drop(open);
+        registry.stop_plugins(Duration::from_secs(20));
+        let news: Vec<_> = story.lock().iter().filter(|line| line.contains("too slow")).cloned().collect();
+        let [some, sum] = &news[..] else { panic!("{news:?}") };
+        assert_eq!(some, "ear._event_hear is too slow for its events: it misses some");
+        assert!(sum.starts_with("ear._event_hear was too slow for its events: it missed "), "{sum}");
     }
 }

@@ -102,6 +102,7 @@ impl Registry {
         let registry = Self::referred(&registry_ref, namespaces, logger.clone());
         let workers = registry.handler_workers();
         let maker = result_handlers::maker(supervisor, search, registry_ref, logger, handlers, workers);
+        registry.check_event_types(&event_types);
         supervisor.extend(event_types, maker)?;
         registry.hear(supervisor.bus());
         Ok(registry)

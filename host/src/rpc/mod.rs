@@ -6,6 +6,7 @@ mod held;
 mod hooks;
 mod lane;
 mod load;
+mod missed;
 mod nesting;
 mod places;
 pub mod plugin_host;

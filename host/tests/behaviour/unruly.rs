@@ -217,6 +217,10 @@ fn the_end_is_not_for_a_plugin_to_refuse() {
         let factory = "supervisor.rpcinterface_factory=unruly_plugin:make_clinging_rpcinterface";
         let config = Config::new().section("rpcinterface:unruly", factory);
         let mut supervisord = Supervisord::start(&config.section("rpcinterface:unruly", &format!("panics={panics}")));
+        supervisord.wait_for_log(
+            "WARN unruly._event_hear is never told of PROCES_STATE: neither supervisord nor any plugin that is loaded has \
+             events of that type; did you mean PROCESS_STATE?",
+        );
         supervisord.signal(Signal::SIGTERM);
         assert!(supervisord.wait().success());
         assert!(supervisord.log().contains(line), "{}", supervisord.log());

@@ -249,6 +249,10 @@ impl Clinging {
         assert!(!self.panics, "it cannot be over");
         sleep_for_ever();
     }
+
+    /// Waits for what never happens.
+    #[rpc(on_event = "PROCES_STATE")]
+    fn hear(&self, _event: Event) {}
 }
 
 #[derive(Deserialize)]
