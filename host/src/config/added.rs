@@ -5,11 +5,12 @@ use std::{cell::RefCell, sync::Arc};
 use plugin_api::{Member, Value, repr};
 
 use super::{
-    Config, ConfigError, ConfigErrors, Message, Process,
+    Config, ConfigError, ConfigErrors, Level, Message, Process,
     error::{Collector, Place},
     programs::Programs,
     resolve::Surroundings,
     sections::{Entry, Raw, Sections},
+    unknown,
 };
 
 impl Config {
@@ -32,7 +33,13 @@ impl Config {
         surroundings: Surroundings,
     ) -> Result<(Vec<Arc<Process>>, Vec<Message>), ConfigErrors> {
         let errors = Collector::default();
-        // Its file is the main one, as far as messages and relative paths go.
+        if let Some(control) = name.chars().find(|character| character.is_control()) {
+            // As of the characters that Supervisor refuses. No file could have this one in the name of a section.
+            let (name, control) = (Value::from(name), Value::from(control.to_string()));
+            let message = format!("Invalid name: {} because of character: {}", repr(&name), repr(&control));
+            return Err(ConfigError::new(message).into());
+        }
+        // Its file is the main one, as far as relative paths go.
         let place = Place { file: self.file.to_string_lossy().into(), line: 0 };
         let mut sections = Sections::default();
         let header = format!("program:{name}");
@@ -47,7 +54,9 @@ impl Config {
         for (name, value) in &self.supervisord.environment {
             names.set(format!("ENV_{name}"), value.as_str());
         }
-        let messages = RefCell::default();
+        let section = sections.get(&header).expect("it was opened above");
+        let slips = unknown::in_section(section).into_iter().map(|text| Message { level: Level::Warn, text });
+        let messages = RefCell::new(slips.collect());
         let programs = Programs {
             sections: &sections,
             names: &names.freeze(),
@@ -58,7 +67,6 @@ impl Config {
             messages: &messages,
             has_plugins: true,
         };
-        let section = sections.get(&header).expect("it was opened above");
         let processes = programs.processes(section, group).into_iter().map(Arc::new).collect();
         errors.finish((processes, messages.into_inner()))
     }
@@ -117,11 +125,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_it_is_said_as_of_a_file() {
-        let end = " in section 'program:job' (file: 'HERE/main.conf')";
+    fn what_is_wrong_with_it_is_said_as_of_a_file_but_names_none() {
+        let end = " in section 'program:job'";
         assert_eq!(added(&[]), Err(format!("program section program:job does not specify a command{end}")));
         let slip = added(&[("command", "/bin/cat".into()), ("startsecs", "soon".into())]);
         assert_eq!(slip, Err(format!("invalid literal for int() with base 10: 'soon'{end}")));
+        let files = Files::with("");
+        let of = |name: &str| {
+            let options = [("comand", "/bin/cat"), ("command", "/bin/cat"), ("zzz", "1")];
+            let options = options.map(|(name, value)| Member { name: name.into(), value: value.into() });
+            files.load().resolve_added("web", name, &options, surroundings())
+        };
+        let messages: Vec<_> = of("job").unwrap().1.into_iter().map(|message| (message.level, message.text)).collect();
+        let expected = ["'comand' in [program:job]; did you mean 'command'?", "'zzz' in [program:job]"];
+        assert_eq!(messages, expected.map(|text| (Level::Warn, format!("unknown key {text}"))));
+        let name = of("a\nb [x").unwrap_err().to_string();
+        assert_eq!(name, r"Invalid name: 'a\nb [x' because of character: '\n'");
         let nil = added(&[("command", Value::Nil)]).unwrap_err();
         assert_eq!(nil, "command in [program:job] takes no None");
     }

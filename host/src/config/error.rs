@@ -7,11 +7,16 @@ use std::{fmt, path::Path, sync::Arc};
 pub struct Place {
     /// The file, as it was named to us: messages show it so.
     pub file: Arc<str>,
-    /// Counted from 1.
+    /// Counted from 1; 0 of what stands in no file, but is read as if it did.
     pub line: usize,
 }
 
 impl Place {
+    /// Whether there is something to be found there.
+    pub(super) fn is_in_file(&self) -> bool {
+        self.line > 0
+    }
+
     /// The directory of the file.
     pub(super) fn directory(&self) -> &Path {
         Path::new(&*self.file).parent().unwrap_or(Path::new(""))

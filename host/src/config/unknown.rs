@@ -52,7 +52,10 @@ pub(super) fn in_section(section: &Section) -> Vec<String> {
         .own_entries()
         .filter(|(key, _)| !keys.iter().any(|keys| keys.contains(key)))
         .map(|(key, entry)| {
-            let unknown = format!("unknown key '{key}' in [{name}] ({})", entry.place);
+            let mut unknown = format!("unknown key '{key}' in [{name}]");
+            if entry.place.is_in_file() {
+                unknown = format!("{unknown} ({})", entry.place);
+            }
             if name == "supervisord" && key == COMMAND_LINE_ONLY {
                 return format!("{unknown}; it is an option of the command line only");
             }

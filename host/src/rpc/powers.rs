@@ -102,7 +102,7 @@ impl Powers {
         let (processes, messages) =
             config.added_program(&group, &program, options).map_err(Fault::incorrect_parameters_with)?;
         for message in messages {
-            self.logger.log(message.level, message.text);
+            self.logger.log(message.level, format_args!("{}: {}", self.namespace, message.text));
         }
         let names: Vec<_> = processes.iter().map(|process| process.name.clone()).collect();
         self.supervisor.add_to_group(&group, processes).map_err(|error| match error {

@@ -39,7 +39,12 @@ fn a_program_joins_a_group_and_leaves_it() {
         >>> fault(s.twiddler.addProgramToGroup, 'nope', 'ls', options)
         10 BAD_NAME: group: nope
         >>> fault(s.twiddler.addProgramToGroup, 'group_name', 'x', {})
-        2 INCORRECT_PARAMETERS: program section program:x does not specify a command in section 'program:x' (file: '...')
+        2 INCORRECT_PARAMETERS: program section program:x does not specify a command in section 'program:x'
+        >>> fault(s.twiddler.addProgramToGroup, 'group_name', 'x\\n', {'command': '/bin/cat'})
+        2 INCORRECT_PARAMETERS: Invalid name: 'x\\n' because of character: '\\n'
+        >>> slip = {'command': '/bin/cat', 'autostart': 'false', 'autorestrat': 'false', 'STARTSECS': '0'}
+        >>> s.twiddler.addProgramToGroup('group_name', 'slip', slip), s.twiddler.removeProcessFromGroup('group_name', 'slip')
+        (True, True)
         >>> fault(s.twiddler.addProgramToGroup, 'group_name', 'x', 'command')
         2 INCORRECT_PARAMETERS
         >>> s.twiddler.removeProcessFromGroup('group_name', 'ls')
@@ -52,6 +57,9 @@ fn a_program_joins_a_group_and_leaves_it() {
     );
     supervisord.wait_for_log("INFO twiddler: added program ls to group group_name: ls");
     supervisord.wait_for_log("INFO twiddler: removed process ls from group group_name");
+    let slip = "WARN twiddler: unknown key 'autorestrat' in [program:slip]; did you mean 'autorestart'?";
+    supervisord.wait_for_log(slip);
+    assert_eq!(supervisord.log().matches("unknown key").count(), 1);
 }
 
 #[test]
