@@ -61,6 +61,13 @@ pub enum Step {
     Return,
 }
 
+/// Why a listener receives no events: its own doing.
+const OF_PROTOCOL: &str = "it must write READY and RESULT lines to its stdout and nothing else, and whatever is meant \
+                           for people to its stderr";
+
+/// The same, where it was not.
+const OF_HANDLER: &str = "it has kept to the protocol, but its result handler failed to judge what it answered";
+
 /// One event listener.
 #[derive(Debug)]
 pub struct Listener {
@@ -133,7 +140,7 @@ impl Listener {
         });
         match verdict {
             Verdict::Processed | Verdict::Rejected => self.change(ListenerState::Acknowledged, out),
-            Verdict::Failed => self.change(ListenerState::Unknown, out),
+            Verdict::Failed => self.lose(OF_HANDLER, out),
         }
         out.push(if verdict == Verdict::Processed { Step::Done } else { Step::Return });
         self.listen(out);
@@ -148,7 +155,7 @@ impl Listener {
                     self.said.drain(..READY.len());
                     self.change(ListenerState::Ready, out);
                 }
-                ListenerState::Acknowledged | ListenerState::Ready => self.change(ListenerState::Unknown, out),
+                ListenerState::Acknowledged | ListenerState::Ready => self.lose(OF_PROTOCOL, out),
                 ListenerState::Busy => match self.result_len {
                     None => {
                         let Some(line) = self.take_line() else { return };
@@ -157,7 +164,7 @@ impl Listener {
                             let name = &self.name;
                             let line = events::text(&line);
                             out.push(Step::Log(Level::Warn, format!("{name}: bad result line: '{line}'")));
-                            self.change(ListenerState::Unknown, out);
+                            self.lose(OF_PROTOCOL, out);
                             out.push(Step::Return);
                         }
                     }
@@ -197,10 +204,14 @@ impl Listener {
             let what = "has entered the UNKNOWN state and will no longer receive events, this usually indicates the \
                         process violated the eventlistener protocol";
             out.push(Step::Log(Level::Warn, format!("{name}: {what}")));
-            let cure = "receives events again once it is restarted; it must write READY and RESULT lines to its \
-                        stdout and nothing else, and whatever is meant for people to its stderr";
-            out.push(Step::Log(Level::Warn, format!("{name}: {cure}")));
         }
+    }
+
+    /// Nobody knows any more where the conversation stands.
+    fn lose(&mut self, why: &str, out: &mut Vec<Step>) {
+        self.change(ListenerState::Unknown, out);
+        let cure = format!("{}: receives events again once it is restarted; {why}", self.name);
+        out.push(Step::Log(Level::Warn, cure));
     }
 }
 
@@ -297,6 +308,20 @@ mod tests {
             listener.started();
             assert_eq!(heard(&mut listener, b"READY\n"), [log(Level::Debug, "x: ACKNOWLEDGED -> READY")]);
         }
+    }
+
+    #[test]
+    fn a_listener_is_not_blamed_for_its_handler() {
+        let mut listener = busy();
+        heard(&mut listener, b"RESULT 2\nOK");
+        assert_eq!(
+            judged(&mut listener, Verdict::Failed)[3],
+            log(
+                Level::Warn,
+                "x: receives events again once it is restarted; it has kept to the protocol, but its result handler \
+                 failed to judge what it answered"
+            )
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::{
     ops::Deref,
-    sync::{Arc, mpsc},
+    sync::{Arc, OnceLock, mpsc},
     thread,
     time::{Duration, Instant},
 };
@@ -75,16 +75,25 @@ impl Drop for Stay {
 
 /// The plugins of a registry, to be waited for when it is gone.
 #[derive(Debug, Default)]
-pub struct Farewell(pub(super) Vec<(String, mpsc::Receiver<()>)>);
+pub struct Farewell {
+    pub(super) plugins: Vec<(String, mpsc::Receiver<()>)>,
+    pub(super) holder: Holder,
+}
+
+/// Which method kept the server's thread at the end, by its full name, if one did. That thread holds all plugins, and
+/// none of them can end before it does.
+pub(super) type Holder = Arc<OnceLock<String>>;
 
 impl Farewell {
     /// Waits until the object of every plugin is dropped, all in all no longer than `patience`. The log names those
     /// that are not.
     pub fn wait(self, patience: Duration, logger: &Logger) {
         let end = Instant::now() + patience;
-        for (name, gone) in self.0 {
+        let holder = self.holder.get().map(|method| method.split('.').next().unwrap_or_default());
+        for (name, gone) in self.plugins {
             let left = end.saturating_duration_since(Instant::now());
-            if gone.recv_timeout(left) == Err(mpsc::RecvTimeoutError::Timeout) {
+            let is_late = gone.recv_timeout(left) == Err(mpsc::RecvTimeoutError::Timeout);
+            if is_late && holder.is_none_or(|holder| holder == name) {
                 let seconds = patience.as_secs_f32();
                 logger.warn(format_args!(
                     "the plugin '{name}' has not ended after {seconds} seconds; not waiting for it"

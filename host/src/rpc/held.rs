@@ -25,6 +25,9 @@ use crate::logger::Logger;
 /// What nobody does by computing alone.
 const LIMIT: Duration = Duration::from_secs(1);
 
+/// Longer than any call takes that does what it promised.
+const MOMENT: Duration = Duration::from_millis(50);
+
 /// How often somebody looks whether the server's thread has come back, and what else has run for too long.
 const ROUND: Duration = Duration::from_secs(5);
 
@@ -86,6 +89,13 @@ impl Busy {
     /// The number of its method.
     pub(super) fn method(&self) -> Option<usize> {
         self.now().map(|(_, method)| method)
+    }
+
+    /// The same, if it goes on for a while.
+    pub(super) fn stuck(&self) -> Option<usize> {
+        let now = self.now()?;
+        thread::sleep(MOMENT);
+        (self.now() == Some(now)).then_some(now.1)
     }
 
     /// The call, as its turn and the number of its method.

@@ -188,6 +188,13 @@ impl Registry {
                 Err(_) => break,
             };
         }
+        if let Some(holder) = self.note_holder() {
+            // It keeps the others from being told, and is no news of theirs.
+            self.logger().warn(format_args!(
+                "{holder} is declared nonblocking and does not come back; no plugin can come to its end any more"
+            ));
+            return;
+        }
         for name in waiting {
             let plugin = name.strip_suffix(SHUTDOWN).unwrap_or(&name).trim_end_matches('.');
             let seconds = patience.as_secs_f64();

@@ -178,7 +178,10 @@ mod tests {
         let log = lines.clone();
         let logger = Logger::new(Level::Info, move |line| log.lock().push(line.message));
         let patience = Patience { notice: Duration::from_millis(5), rest: Duration::from_millis(5) };
-        let lane = Arc::new(Lane { patience, ..Lane::new("sick", Trouble::new("RPC interface 'sick'", logger)) });
+        let lane = Arc::new(Lane {
+            patience,
+            ..Lane::new("sick", Trouble::new("RPC interface 'sick'", "answers async calls", logger))
+        });
         let server = Handle::current();
 
         // One that waits keeps nothing.
@@ -211,7 +214,7 @@ mod tests {
         assert_eq!(spinning.await.unwrap(), Some(Ok(Value::Bool(true))));
         assert!(!patient.is_finished());
         while lane.run(Some(&server), async { Ok(Value::Nil) }).await != Some(Ok(Value::Nil)) {}
-        assert_eq!(lines.lock().last().map(String::as_str), Some("RPC interface 'sick' answers again"));
+        assert_eq!(lines.lock().last().map(String::as_str), Some("RPC interface 'sick' answers async calls again"));
         patient.abort();
     }
 }

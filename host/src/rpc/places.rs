@@ -102,6 +102,8 @@ impl Places {
 pub(super) struct Trouble {
     /// What stands first in lines of the log: `RPC interface 'x'`.
     who: String,
+    /// What it does when it is over: `answers plain calls`.
+    does: &'static str,
     waiting: AtomicUsize,
     /// The log was told that nothing goes on, and not yet that it does.
     known: AtomicBool,
@@ -109,8 +111,8 @@ pub(super) struct Trouble {
 }
 
 impl Trouble {
-    pub(super) fn new(who: impl Into<String>, logger: Logger) -> Self {
-        Self { who: who.into(), waiting: AtomicUsize::new(0), known: AtomicBool::new(false), logger }
+    pub(super) fn new(who: impl Into<String>, does: &'static str, logger: Logger) -> Self {
+        Self { who: who.into(), does, waiting: AtomicUsize::new(0), known: AtomicBool::new(false), logger }
     }
 
     /// One waits until this is dropped.
@@ -137,7 +139,7 @@ impl Trouble {
     /// Tells the log that it is over, if it knows.
     pub(super) fn note_end(&self) {
         if self.is_known() && self.known.swap(false, Relaxed) {
-            self.logger.info(format_args!("{} answers again", self.who));
+            self.logger.info(format_args!("{} {} again", self.who, self.does));
         }
     }
 }
@@ -162,7 +164,7 @@ mod tests {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let log = lines.clone();
         let logger = Logger::new(Level::Info, move |line| log.lock().push(line.message));
-        let trouble = Trouble::new("RPC interface 'sick'", logger);
+        let trouble = Trouble::new("RPC interface 'sick'", "answers plain calls", logger);
         (Arc::new(Places { patience, ..Places::new("sick", "32 calls of sick.*".to_owned(), PLACES, trouble) }), lines)
     }
 
@@ -193,7 +195,7 @@ mod tests {
         for _ in 0..2 {
             drop(places.take().await.unwrap());
         }
-        assert_eq!(lines.lock()[1..], ["RPC interface 'sick' answers again"]);
+        assert_eq!(lines.lock()[1..], ["RPC interface 'sick' answers plain calls again"]);
     }
 
     #[tokio::test]

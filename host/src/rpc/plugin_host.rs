@@ -335,6 +335,12 @@ mod tests {
             assert_eq!(runtime.block_on(chain(&registry, &[relay, "hidden.news"])), Ok("news".into()));
             let through = runtime.block_on(chain(&registry, &[relay, "system.multicall"]));
             assert_eq!(through, Err(Fault::incorrect_parameters()));
+            let call = Value::structure([("methodName", "hidden.news".into()), ("params", Value::array([]))]);
+            let calls = [Value::from("system.multicall"), Value::array([Value::array([call.clone()])])];
+            let through = runtime.block_on(registry.call(relay, calls.into_iter().collect()));
+            assert_eq!(through, Ok(Value::array(["news".into()])), "{relay}");
+            let of_a_client = runtime.block_on(registry.call("system.multicall", vec![Value::array([call])].into()));
+            assert!(plugin_api::repr(&of_a_client.unwrap()).contains("UNKNOWN_METHOD"));
         }
         assert!(registry.info("hidden.news").is_none());
         assert!(registry.names().all(|name| name != "hidden.news"));

@@ -17,7 +17,7 @@ use plugin_api::{
 use tokio::runtime::Handle;
 
 use super::{
-    guest::{Farewell, Guest},
+    guest::{Farewell, Guest, Holder},
     held::{self, Busy},
     hooks::{Ear, Hearing},
     places::{HANDLER_PLACES, PLACES},
@@ -54,6 +54,12 @@ enum Audience {
     Host,
 }
 
+impl Audience {
+    fn admits(self, caller: Caller) -> bool {
+        matches!((self, caller), (Self::Clients, _) | (Self::Plugins, Caller::Plugin) | (Self::Host, Caller::Host))
+    }
+}
+
 /// The methods of all namespaces. There is one in a supervisord, shared by all its servers.
 pub struct Registry {
     methods: HashMap<String, Method>,
@@ -73,6 +79,8 @@ pub struct Registry {
     running: Running,
     /// Whether somebody looks after both.
     looked_after: AtomicBool,
+    /// The method that kept the server's thread at the end.
+    holder: Holder,
 }
 
 struct Namespace {
@@ -151,6 +159,7 @@ impl Registry {
             busy: Busy::default(),
             running: Running::default(),
             looked_after: AtomicBool::new(false),
+            holder: Holder::default(),
         };
         for (name, object, origin) in namespaces {
             registry.add(&name, object, origin);
@@ -185,7 +194,7 @@ impl Registry {
         }
         let (object, gone) = Guest::new(object, origin);
         if origin == Origin::Plugin {
-            self.farewell.get_mut().0.push((name.to_owned(), gone));
+            self.farewell.get_mut().plugins.push((name.to_owned(), gone));
         }
         self.namespaces.push(Namespace {
             object,
@@ -198,7 +207,7 @@ impl Registry {
 
     /// What waits for the end of the plugins; to be asked for once, before the last registry is dropped.
     pub fn farewell(&self) -> Farewell {
-        std::mem::take(&mut self.farewell.lock())
+        Farewell { holder: self.holder.clone(), ..std::mem::take(&mut self.farewell.lock()) }
     }
 
     /// From now on all methods can be called, those that may block on the blocking pool of this runtime; plugins that
@@ -249,6 +258,13 @@ impl Registry {
         &self.busy
     }
 
+    /// The method that has the server's thread and does not give it back, if there is one. The farewell knows from now
+    /// on, too.
+    pub(super) fn note_holder(&self) -> Option<&str> {
+        let name = self.name_of(self.busy.stuck()?);
+        Some(self.holder.get_or_init(|| name.to_owned()))
+    }
+
     pub(super) fn running(&self) -> &Running {
         &self.running
     }
@@ -281,9 +297,8 @@ impl Registry {
         let Some(Method { info, number, namespace, start, audience }) = self.methods.get(method) else {
             return Err(Fault::unknown_method());
         };
-        match (audience, caller) {
-            (Audience::Clients, _) | (Audience::Plugins, Caller::Plugin) | (Audience::Host, Caller::Host) => {}
-            _ => return Err(Fault::unknown_method()),
+        if !audience.admits(caller) {
+            return Err(Fault::unknown_method());
         }
         let Namespace { object, origin, workers, tally, .. } = &self.namespaces[*namespace];
         let mut call = tally.begin();
@@ -349,6 +364,11 @@ impl Registry {
         if let Some(note) = note {
             self.logger.error(format_args!("{method} panicked: {note}"));
         }
+    }
+
+    /// Whether there is such a method for that caller.
+    pub(super) fn has(&self, caller: Caller, method: &str) -> bool {
+        self.methods.get(method).is_some_and(|method| method.audience.admits(caller))
     }
 
     /// How a namespace has been used.

@@ -139,7 +139,7 @@ async fn one(registry: &Registry, caller: Caller, call: Value) -> Result<Value, 
     let params = match params {
         None => RVec::new(),
         // Of a method that is not there, the parameters do not matter.
-        Some(_) if registry.info(name).is_none() => return Err(Fault::unknown_method()),
+        Some(_) if !registry.has(caller, name) => return Err(Fault::unknown_method()),
         Some(params) => elements(params).ok_or_else(Fault::incorrect_parameters)?,
     };
     registry.call_from(caller, name, params).await

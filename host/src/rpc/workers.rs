@@ -64,19 +64,20 @@ pub(super) struct Workers {
 
 impl Workers {
     pub(super) fn of_namespace(name: &str, pool: Arc<OnceLock<Handle>>, running: &Running, logger: &Logger) -> Self {
-        let trouble = || Trouble::new(format!("RPC interface '{name}'"), logger.clone());
-        let places = Places::new(name, format!("{PLACES} calls of {name}.*"), PLACES, trouble());
+        let trouble = |does| Trouble::new(format!("RPC interface '{name}'"), does, logger.clone());
+        let places = Places::new(name, format!("{PLACES} calls of {name}.*"), PLACES, trouble("answers plain calls"));
         let inner_places = Arc::new(Semaphore::new(PLACES));
-        let (lane, running, logger) = (Lane::new(name, trouble()), running.clone(), logger.clone());
+        let (lane, running, logger) =
+            (Lane::new(name, trouble("answers async calls")), running.clone(), logger.clone());
         Self { name: name.to_owned(), pool, places, inner_places, lane, running, logger }
     }
 
     /// Nobody calls a handler but the pools whose answers it judges, and those wait for it one listener at a time.
     pub(super) fn of_handler(name: &str, pool: Arc<OnceLock<Handle>>, running: &Running, logger: &Logger) -> Self {
-        let trouble = || Trouble::new(format!("result handler '{name}'"), logger.clone());
-        let places = Places::new(name, format!("{HANDLER_PLACES} answers"), HANDLER_PLACES, trouble());
+        let trouble = |does| Trouble::new(format!("result handler '{name}'"), does, logger.clone());
+        let places = Places::new(name, format!("{HANDLER_PLACES} answers"), HANDLER_PLACES, trouble("judges"));
         let inner_places = Arc::new(Semaphore::new(0));
-        let (lane, running, logger) = (Lane::new(name, trouble()), running.clone(), logger.clone());
+        let (lane, running, logger) = (Lane::new(name, trouble("judges")), running.clone(), logger.clone());
         Self { name: name.to_owned(), pool, places, inner_places, lane, running, logger }
     }
 

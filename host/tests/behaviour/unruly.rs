@@ -116,6 +116,22 @@ fn a_crowd_that_waits_for_ever_holds_up_nobody() {
 }
 
 #[test]
+fn who_keeps_the_servers_thread_to_the_end_is_named_and_nobody_else() {
+    let mut supervisord = start();
+    let body = http::call("unruly.brokenPromise", &[]);
+    let mut connection = http::Connection::open(supervisord.port);
+    connection.send(format!("POST /RPC2 HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
+    supervisord.wait_for_log("unruly: brokenPromise has begun");
+    supervisord.signal(Signal::SIGTERM);
+    assert!(supervisord.wait().success());
+    let log = supervisord.log();
+    let why = "WARN unruly.brokenPromise is declared nonblocking and does not come back; no plugin can come to its end";
+    assert!(log.contains(why), "{log}");
+    assert!(log.contains("the plugin 'unruly' has not ended after 2 seconds"), "{log}");
+    assert!(!log.contains("the plugin 'cache'"), "{log}");
+}
+
+#[test]
 fn who_keeps_its_thread_is_named_before_it_comes_back() {
     let supervisord = start();
     let body = http::call("unruly.sleepInPoll", &[]);
