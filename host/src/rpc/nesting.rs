@@ -16,11 +16,16 @@ const LIMIT: usize = NESTING_LIMIT + NESTING_LIMIT / 4;
 /// What a plugin answers.
 #[inline]
 pub(super) fn reply(reply: Reply) -> Reply {
+    match &reply {
+        Reply::Done(value @ (Value::Array(_) | Value::Struct(_))) if is_deeper(value, LIMIT) => refuse(reply),
+        _ => reply,
+    }
+}
+
+#[cold]
+fn refuse(reply: Reply) -> Reply {
     match reply {
-        Reply::Done(value @ (Value::Array(_) | Value::Struct(_))) => match answer(value) {
-            Ok(value) => Reply::Done(value),
-            Err(fault) => Reply::Failed(fault),
-        },
+        Reply::Done(value) => answer(value).map_or_else(Reply::Failed, Reply::Done),
         reply => reply,
     }
 }
