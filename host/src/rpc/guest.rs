@@ -37,6 +37,7 @@ impl Guest {
 
     /// Calls a method. What a plugin answers at once is no deeper nested than it may be; of what it answers later,
     /// [`Guest::answer`] sees to it.
+    #[inline]
     pub(super) fn call(&self, method: RStr<'_>, params: RVec<Value>) -> Reply {
         let reply = NamespaceObject::call(self, method, params);
         if self.0.origin == Origin::Plugin { nesting::reply(reply) } else { reply }

@@ -24,7 +24,7 @@ use super::{
     result_handlers::HANDLERS,
     running::Running,
     system::System,
-    tally::{Count, Tally},
+    tally::{Call, Count, Tally},
     workers::{Caller, Workers},
 };
 use crate::{
@@ -294,54 +294,79 @@ impl Registry {
     }
 
     async fn dispatch(&self, caller: Caller, method: &str, params: RVec<Value>) -> Result<Value, Fault> {
-        let Some(Method { info, number, namespace, start, audience }) = self.methods.get(method) else {
+        let Some(found) = self.methods.get(method) else {
             return Err(Fault::unknown_method());
         };
+        let Method { info, number, namespace, start, audience } = found;
         if !audience.admits(caller) {
             return Err(Fault::unknown_method());
         }
-        let Namespace { object, origin, workers, tally, .. } = &self.namespaces[*namespace];
-        let mut call = tally.begin();
-        let reply = match start {
-            Start::Here => {
-                let reply = match (caller, origin) {
-                    // Clients and hooks are served by one thread, and plugins call each other on any.
-                    (Caller::Client | Caller::Host, Origin::Plugin) => {
-                        self.busy.during(*number, || object.call(info.name.as_rstr(), params))
-                    }
-                    _ => object.call(info.name.as_rstr(), params),
-                };
-                // One look at the clock is enough for both, on the shortest way that a call has.
-                let took = call.so_far();
-                if *origin == Origin::Plugin {
-                    held::here(&self.logger, method, took);
-                }
-                match reply {
-                    Reply::Later(_) => reply,
-                    Reply::Done(value) => {
-                        call.end(took);
-                        return Ok(value);
-                    }
-                    Reply::Failed(fault) => {
-                        call.end(took);
-                        return Err(fault);
-                    }
-                }
+        let Namespace { object, origin, tally, .. } = &self.namespaces[*namespace];
+        let call = tally.begin();
+        // All that takes longer is boxed: what it needs would have to be moved about with each call.
+        if *start != Start::Here {
+            return Box::pin(self.dispatch_away(caller, method, found, params, call)).await;
+        }
+        let reply = match (caller, origin) {
+            // Clients and hooks are served by one thread, and plugins call each other on any.
+            (Caller::Client | Caller::Host, Origin::Plugin) => {
+                self.busy.during(*number, || object.call(info.name.as_rstr(), params))
             }
-            // Nothing is begun for one that cannot wait for it, and is told so by the host as it sees it.
-            Start::Pool | Start::Lane if caller == Caller::Plugin && held::is_here() => std::future::pending().await,
-            Start::Pool => {
-                call.lasts();
-                workers.call(caller, object.clone(), method, info.name.to_string(), params).await?
-            }
-            Start::Lane => {
-                let (object, name) = (object.clone(), info.name.clone());
-                let answer = async move { Guest::answer(object.call(name.as_rstr(), params)).await };
-                call.lasts();
-                return workers.run(method, answer).await;
-            }
+            _ => object.call(info.name.as_rstr(), params),
         };
+        // One look at the clock is enough for both, on the shortest way that a call has.
+        let took = call.so_far();
+        if *origin == Origin::Plugin {
+            held::here(&self.logger, method, took);
+        }
+        match reply {
+            Reply::Later(_) => Box::pin(self.wait_for(caller, method, found, reply, call)).await,
+            Reply::Done(value) => {
+                call.end(took);
+                Ok(value)
+            }
+            Reply::Failed(fault) => {
+                call.end(took);
+                Err(fault)
+            }
+        }
+    }
+
+    /// Calls a method that does not run on the thread that calls it.
+    async fn dispatch_away(
+        &self,
+        caller: Caller,
+        method: &str,
+        found: &Method,
+        params: RVec<Value>,
+        mut call: Call<'_>,
+    ) -> Result<Value, Fault> {
+        if caller == Caller::Plugin && held::is_here() {
+            // Nothing is begun for one that cannot wait for it, and is told so by the host as it sees it.
+            return std::future::pending().await;
+        }
         call.lasts();
+        let Namespace { object, workers, .. } = &self.namespaces[found.namespace];
+        let (object, name) = (object.clone(), found.info.name.clone());
+        if found.start == Start::Lane {
+            let answer = async move { Guest::answer(object.call(name.as_rstr(), params)).await };
+            return workers.run(method, answer).await;
+        }
+        let reply = workers.call(caller, object, method, name.into(), params).await?;
+        self.wait_for(caller, method, found, reply, call).await
+    }
+
+    /// Waits for the answer where it has to be waited for.
+    async fn wait_for(
+        &self,
+        caller: Caller,
+        method: &str,
+        found: &Method,
+        reply: Reply,
+        mut call: Call<'_>,
+    ) -> Result<Value, Fault> {
+        call.lasts();
+        let Namespace { origin, workers, .. } = &self.namespaces[found.namespace];
         match (reply, origin) {
             (Reply::Done(value), _) => Ok(value),
             (Reply::Failed(fault), _) => Err(fault),
