@@ -99,6 +99,24 @@ fn circles_of_calls_come_to_an_end() {
 }
 
 #[test]
+fn who_promised_not_to_wait_is_held_to_it() {
+    let supervisord = start();
+    supervisord.doctest(
+        "
+        >>> s.unruly.callHere('supervisor.getIdentification'), s.unruly.callHere('cache.getCount')
+        ('supervisor', 0)
+        >>> for method in ('supervisor.startAllProcesses', 'unruly.wait', 'unruly.sleep'):
+        ...     fault(s.unruly.callHere, method)
+        30 FAILED: unruly.callHere is declared nonblocking and cannot wait for the answer of supervisor.startAllProcesses, ...
+        30 FAILED: unruly.callHere is declared nonblocking and cannot wait for the answer of unruly.wait, which takes its ...
+        30 FAILED: unruly.callHere is declared nonblocking and cannot wait for the answer of unruly.sleep, which takes its ...
+        ",
+    );
+    assert!(!supervisord.log().contains("has begun"), "nothing is begun that cannot be waited for");
+    all_goes_on(supervisord);
+}
+
+#[test]
 fn a_crowd_that_waits_for_ever_holds_up_nobody() {
     let supervisord = start();
     // As many as there can be connections; a multicall would let them wait one after the other.

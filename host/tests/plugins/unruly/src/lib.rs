@@ -71,6 +71,12 @@ impl Unruly {
         sleep_for_ever();
     }
 
+    /// Call a method after the promise not to wait.
+    #[rpc(nonblocking)]
+    pub fn call_here(&self, method: String) -> Result<Value, Fault> {
+        self.host.call(&method, ())
+    }
+
     /// Panic.
     pub fn panic(&self, message: String) -> bool {
         panic!("{message}")
