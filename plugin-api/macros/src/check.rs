@@ -97,11 +97,9 @@ pub(crate) fn result(ty: &Type) -> Result<()> {
     }
 }
 
-/// A name that a client can call, or that supervisorctl finds at the beginning of a line. What begins with an underscore
-/// is what the host calls of its own accord.
+/// A name that a client can call, or that supervisorctl finds at the beginning of a line.
 pub(crate) fn name(kind: Kind, name: &str, place: Span) -> Result<()> {
     let message = match kind {
-        _ if name.starts_with('_') => "what is published does not begin with an underscore: take it away",
         Kind::Rpc if name.is_empty() || name.contains(|letter: char| letter == '.' || letter.is_whitespace()) => {
             "a published name has no dots and no blanks: write `getKeys` for what clients call `shelf.getKeys`"
         }
@@ -112,6 +110,8 @@ pub(crate) fn name(kind: Kind, name: &str, place: Span) -> Result<()> {
             );
             return Err(Error::new(place, message));
         }
+        // That is between the macros and supervisorctl.
+        Kind::Ctl if name.starts_with('_') => "a command does not begin with an underscore: take it away",
         Kind::Ctl if name == "help" || name == "EOF" => "supervisorctl keeps this name for itself: give another",
         _ => return Ok(()),
     };

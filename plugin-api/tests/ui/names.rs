@@ -20,9 +20,6 @@ impl Shelf {
     #[rpc(alias = "sameKeys")]
     pub fn same_keys(&self) {}
 
-    #[rpc(name = "_start")]
-    pub fn start(&self) {}
-
     #[rpc(nonblocking)]
     fn private(&self) {}
 }
