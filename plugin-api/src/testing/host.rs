@@ -330,6 +330,19 @@ mod tests {
     }
 
     #[test]
+    fn there_is_an_end_to_waiting() {
+        let host = FakeHost::new();
+        let waiting = host.host();
+        let limit = Duration::from_secs(5);
+        assert_eq!(crate::block_on(waiting.timeout(limit, std::future::ready("here"))), Ok(Some("here")));
+        assert_eq!(host.sleepers(), 0);
+        let thread = thread::spawn(move || crate::block_on(waiting.timeout(limit, std::future::pending::<()>())));
+        host.wait_until(|host| host.sleepers() == 1);
+        host.advance(limit);
+        assert_eq!(thread.join().unwrap(), Ok(None));
+    }
+
+    #[test]
     fn an_answer_that_is_dropped_is_a_call_that_is_cancelled() {
         let host = FakeHost::new();
         let mut watch = nurse(&host).begin::<()>("watch", (5,));
@@ -416,13 +429,22 @@ mod tests {
         struct Witness(Host);
         #[rpc_interface]
         impl Witness {
+            #[rpc(on_event = "PROCESS_LOG")]
+            async fn on_log(&self, _event: Event) -> Result<(), Fault> {
+                self.0.sleep(Duration::from_secs(5)).await
+            }
+            #[rpc(on_event = "PROCESS_LOG_STDERR")]
+            async fn on_error(&self, _event: Event) -> Result<(), Fault> {
+                self.0.sleep(Duration::from_secs(5)).await?;
+                Err(Fault::failed())
+            }
             #[rpc(on_start)]
             async fn begin(&self) -> Result<(), Fault> {
                 self.0.sleep(Duration::from_secs(5)).await?;
                 self.0.log(Level::Info, "begun");
                 Ok(())
             }
-            #[rpc(on_event = "PROCESS_STATE_FATAL, PROCESS_LOG")]
+            #[rpc(on_event = "PROCESS_STATE_FATAL, PROCESS_STATE_UNKNOWN")]
             fn on_trouble(&self, event: Event) {
                 self.0.log(Level::Warn, format_args!("{} {:?}", event.name(), event.namespec()));
             }
@@ -442,6 +464,14 @@ mod tests {
         let fatal = Event::new("PROCESS_STATE_FATAL", "processname:cat groupname:pets from_state:BACKOFF");
         assert_eq!(witness.event(&fatal), Ok(2));
         assert_eq!(witness.event(&Event::new("TICK_5", "when:5")), Ok(1));
+        for (kind, answer) in [("PROCESS_LOG_STDOUT", Ok(2)), ("PROCESS_LOG_STDERR", Err(Fault::failed()))] {
+            let mut heard = witness.begin_event(&Event::new(kind, ""));
+            assert!(!heard.is_ready(), "{kind}");
+            // None of them waits for another.
+            host.advance(Duration::from_secs(5));
+            assert!(heard.is_ready(), "{kind}");
+            assert_eq!(heard.wait(), answer);
+        }
         assert_eq!(witness.shut_down(), Ok(()));
         assert_eq!(host.logs(), ["info: begun", r#"warn: PROCESS_STATE_FATAL Some("pets:cat")"#, "info: ended"]);
         assert!(witness.methods().is_empty(), "nothing of it is published");
