@@ -26,7 +26,8 @@ use syn::{DeriveInput, parse_macro_input};
 /// * Parameters of type `Option` at the end may be left out.
 /// * The result is a value or `Result<value, Fault>`.
 /// * `#[rpc(nonblocking)]` promises that the method never waits, for a lock, a disk, or anything else: then it is
-///   called on the server's own thread, which saves the way to another.
+///   called on the server's own thread, which saves the way to another. What it asks the host for and is not there at
+///   once is a fault.
 /// * An `async fn` answers later, and holds no thread meanwhile.
 /// * Functions that are not `pub` are yours alone, but for those that the host is to call of its own accord:
 ///   `#[rpc(on_start)] fn` once when everything may be called, `#[rpc(on_event = "PROCESS_STATE, TICK_60")] fn` with
