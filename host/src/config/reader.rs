@@ -92,8 +92,18 @@ impl<'a> Reader<'a> {
         match self.entry(key).map(|entry| &entry.raw) {
             None => BTreeMap::new(),
             Some(Raw::Table(members)) => {
-                let pair = |(name, raw): &(String, Raw)| Some((name.clone(), self.expanded(key, raw)?));
+                let pair = |(name, raw): &(String, Raw)| match raw {
+                    Raw::Text(_) | Raw::Scalar(..) => Some((name.clone(), self.expanded(key, raw)?)),
+                    Raw::List(_) | Raw::Table(_) => {
+                        self.fail(key, format!("{key} takes a string for {name}, not {}", raw.kind()));
+                        None
+                    }
+                };
                 members.iter().filter_map(pair).collect()
+            }
+            Some(Raw::List(_)) => {
+                self.fail(key, format!("{key} takes a string or a table, not an array"));
+                BTreeMap::new()
             }
             Some(raw) => self
                 .scalar(key, raw)

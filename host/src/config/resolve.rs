@@ -188,6 +188,15 @@ mod tests {
              command takes a string, not an array in section 'program:x' (file: 'HERE/main.toml')\n  at line 3: command\n"
         );
         let files = Files::toml(
+            "[supervisord]\nenvironment = ['A=1']\n[program.x]\ncommand = 'x'\nenvironment = { A = [1], B = 'b' }\n",
+        );
+        assert_eq!(
+            files.report(),
+            "environment takes a string or a table, not an array\n  at HERE/main.toml, line 2: environment in [supervisord]\n\
+             environment takes a string for A, not an array in section 'program:x' (file: 'HERE/main.toml')\n  \
+             at line 5: environment\n"
+        );
+        let files = Files::toml(
             "[supervisord]\nlogfile = 5\nplugin_path = ['/a', 5]\nidentifier = 5\n[program.x]\ncommand = 'x'\n\
              stdout_logfile = true\n",
         );

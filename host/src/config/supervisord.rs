@@ -76,7 +76,7 @@ pub(super) fn user(reader: &Reader<'_>, overrides: &Overrides) -> Result<Option<
 /// with `%(host_node_name)s` known.
 fn environment(reader: &Reader<'_>, names: &Names) -> Vec<(String, String)> {
     let key = options::environment.key;
-    if let Some(Raw::Table(_)) = reader.entry(key).map(|entry| &entry.raw) {
+    if let Some(Raw::Table(_) | Raw::List(_)) = reader.entry(key).map(|entry| &entry.raw) {
         return reader.environment(&options::environment).into_iter().collect();
     }
     reader

@@ -17,7 +17,7 @@ use super::body::{is_blank, text_of};
 use super::problem::{DecodeError, Problem};
 use super::scalar::{decode_base64, parse_date_time, parse_double, parse_int};
 use super::xml::{self, Piece, unescape};
-use super::{ANSWER_NESTING_LIMIT, MethodCall, NESTING_LIMIT};
+use super::{ANSWER_NESTING_LIMIT, MethodCall, NESTING_LIMIT, usual};
 
 /// Reads a `<methodCall>`.
 ///
@@ -29,6 +29,11 @@ use super::{ANSWER_NESTING_LIMIT, MethodCall, NESTING_LIMIT};
 /// # Ok::<(), supervisor_host::xmlrpc::DecodeError>(())
 /// ```
 pub fn decode_call(body: &[u8]) -> Result<MethodCall, DecodeError> {
+    usual::call(body).map_or_else(|| decode_as_xml(body), Ok)
+}
+
+/// Reads a `<methodCall>` of whatever form.
+pub(super) fn decode_as_xml(body: &[u8]) -> Result<MethodCall, DecodeError> {
     Decoder::new(&text_of(body)?, NESTING_LIMIT).document(Decoder::call)
 }
 

@@ -19,6 +19,7 @@ mod problem;
 mod scalar;
 mod size;
 mod transport;
+mod usual;
 mod xml;
 
 pub use client::{Client, ClientError};

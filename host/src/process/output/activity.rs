@@ -1,6 +1,11 @@
 //! The activity log itself: a file, or syslog, and a copy on stdout in the foreground.
 
-use std::{fs, io, os::unix::fs::MetadataExt as _, path::Path, time::SystemTime};
+use std::{
+    fs, io,
+    os::unix::fs::MetadataExt as _,
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
 use crate::{
     config::{self, Logfile},
@@ -16,7 +21,13 @@ pub(super) struct Activity {
     file: Option<LogFile>,
     syslog: Option<Syslog>,
     buffer: Vec<u8>,
+    /// Of the line above.
+    last: SystemTime,
 }
+
+/// By so much at most a line may be older than the one above it, for it comes from another thread and has waited in a
+/// queue. What is older still has another reason: the clock was set.
+const WAITED: Duration = Duration::from_secs(1);
 
 impl Activity {
     pub(super) fn open(config: &config::Supervisord) -> io::Result<Self> {
@@ -34,6 +45,7 @@ impl Activity {
             file,
             syslog: (config.logfile == Logfile::Syslog).then(Syslog::default),
             buffer: Vec::new(),
+            last: SystemTime::UNIX_EPOCH,
         })
     }
 
@@ -44,11 +56,17 @@ impl Activity {
     /// Logs a line of the output thread's own.
     pub(super) fn log(&mut self, level: Level, message: String) {
         if self.logs(level) {
-            self.write(&Line { level, time: SystemTime::now(), message });
+            self.write(Line { level, time: SystemTime::now(), message });
         }
     }
 
-    pub(super) fn write(&mut self, line: &Line) {
+    pub(super) fn write(&mut self, mut line: Line) {
+        // Whoever sorts lines by their time gets them in this order.
+        if self.last.duration_since(line.time).is_ok_and(|behind| behind < WAITED) {
+            line.time = self.last;
+        }
+        self.last = line.time;
+        let line = &line;
         let mut news = Vec::new();
         if let Some(syslog) = &mut self.syslog {
             news.extend(syslog.write(&self.formatter.head(line), line.message.as_bytes()));
@@ -91,4 +109,27 @@ impl Activity {
 fn is_same(one: &Path, other: &Path) -> bool {
     let identity = |path| fs::metadata(path).map(|found| (found.dev(), found.ino()));
     matches!((identity(one), identity(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::fixtures;
+
+    #[test]
+    fn lines_that_waited_are_not_older_than_those_above() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let config = config::Supervisord { logfile: Logfile::Path(path.clone()), ..fixtures::supervisord(dir.path()) };
+        let mut activity = Activity::open(&config).unwrap();
+        let time = |minutes, milliseconds| Duration::from_mins(minutes) + Duration::from_millis(milliseconds);
+        // The second has waited; before the last, somebody has set the clock.
+        for time in [time(60, 5), time(60, 0), time(60, 6), time(30, 0)] {
+            let time = SystemTime::UNIX_EPOCH + time;
+            activity.write(Line { level: Level::Info, time, message: "x".to_owned() });
+        }
+        let log = fs::read_to_string(path).unwrap();
+        let times: Vec<_> = log.lines().map(|line| &line["1970-01-01 hh:".len()..][..9]).collect();
+        assert_eq!(times, ["00:00,005", "00:00,005", "00:00,006", "30:00,000"]);
+    }
 }

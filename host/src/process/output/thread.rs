@@ -209,7 +209,7 @@ impl Thread {
                 self.confess(&mut queue);
             }
             match command {
-                Command::Line(line) => self.context.activity.write(&line),
+                Command::Line(line) => self.context.activity.write(line),
                 Command::Publish(untold) => self.context.tell(Arc::clone(&untold.event), untold.len),
                 Command::AddPool(pool) => self.add_pool(&pool),
                 Command::RemovePool(name) => self.remove_pool(&name),

@@ -133,7 +133,8 @@ impl SupervisorInterface {
     /// always true; it happens after the answer
     pub fn restart(&self) -> Result<bool, Fault> {
         self.check_up()?;
-        self.supervisor.restart().map_err(|errors| Fault::cant_reread_with(errors.join("\n")))?;
+        // Each says in a second line where it stands; supervisorctl prints a fault as one.
+        self.supervisor.restart().map_err(|errors| Fault::cant_reread_with(errors.join("; ").replace("\n  ", ", ")))?;
         Ok(true)
     }
 
