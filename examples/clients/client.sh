@@ -1,11 +1,13 @@
 #!/bin/sh
-# A client in shell: what runs, and a marker in the cache. What supervisorctl prints and its exit statuses are made for scripts.
+# A client in shell: what runs, and a marker in the cache. What supervisorctl prints and its exit statuses are made for
+# scripts. It finds the commands of plugins, cache_store here, through its config: without CONFIG the one that it finds
+# by itself, such as /etc/supervisord.conf.
 #
-#     sh client.sh http://127.0.0.1:9001
+#     sh client.sh [URL [CONFIG]]
+#     sh client.sh http://127.0.0.1:9001 conf/supervisord.conf
 set -eu
 ctl() { supervisorctl -s "${url}" ${config:+-c "$config"} "$@"; }
 url=${1:-http://127.0.0.1:9001}
-# The commands of plugins come from the config.
 config=${2:-}
 
 # A status of 3 says that some of them do not run, which is no error here.
@@ -13,7 +15,13 @@ status=$(ctl status) || [ $? -eq 3 ]
 echo "$status" | while read -r name state _; do
     [ -z "$name" ] || echo "$name is $state"
 done
-ctl cache_store deployed 'release 7'
+stored=$(ctl cache_store deployed 'release 7') || {
+    echo "$stored" >&2
+    case $stored in
+    '*** Unknown syntax'*) echo "this command is there by [ctlplugin:cache] of a config: sh client.sh $url CONFIG" >&2 ;;
+    esac
+    exit 1
+}
 marker=$(ctl cache_fetch deployed)
 # It is printed as Python prints a string.
 marker=${marker#\'}

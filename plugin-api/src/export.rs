@@ -62,6 +62,47 @@ fn last_segment(path: &str) -> &str {
     path.rsplit("::").next().unwrap_or(path).trim()
 }
 
+/// Fails to compile a list in which a factory cannot be found: it has no name of its own, or another of its kind has the
+/// same. Each comes as its kind, its path, and what is to be said in the one and the other case.
+#[track_caller]
+pub const fn check_factories(factories: &[(&str, &str, &'static str, &'static str)]) {
+    let mut index = 0;
+    while index < factories.len() {
+        let (kind, path, twice, nameless) = factories[index];
+        let (path, start) = (path.as_bytes(), name_start(path));
+        assert!(start < path.len(), "{}", nameless);
+        let mut other = 0;
+        while other < index {
+            let (other_kind, other_path, ..) = factories[other];
+            let other_start = name_start(other_path);
+            let same = same_bytes(kind.as_bytes(), 0, other_kind.as_bytes(), 0)
+                && same_bytes(path, start, other_path.as_bytes(), other_start);
+            assert!(!same, "{}", twice);
+            other += 1;
+        }
+        index += 1;
+    }
+}
+
+/// Where the name that a path ends in begins.
+const fn name_start(path: &str) -> usize {
+    let path = path.as_bytes();
+    let mut start = path.len();
+    while start > 0 && (path[start - 1] == b'_' || path[start - 1].is_ascii_alphanumeric() || path[start - 1] >= 0x80) {
+        start -= 1;
+    }
+    start
+}
+
+/// Whether two texts are the same from there on.
+const fn same_bytes(one: &[u8], mut start: usize, other: &[u8], mut other_start: usize) -> bool {
+    while start < one.len() && other_start < other.len() && one[start] == other[other_start] {
+        start += 1;
+        other_start += 1;
+    }
+    start == one.len() && other_start == other.len()
+}
+
 /// Calls the factory of an RPC interface.
 pub fn make_rpcinterface<T: Methods>(
     path: &str,
@@ -152,29 +193,44 @@ macro_rules! export {
         compile_error!("a plugin exports its factories: `export!(rpcinterface: make_it, ctl: make_it_too)`");
     };
     ($($kind:ident: $factory:path $({ $($property:ident: [$($word:literal),+ $(,)?]),+ $(,)? })?),+ $(,)?) => {
-        const _: () = {
-            struct Library;
+        const _: () = $crate::__macro::check_factories(&[$((
+            stringify!($kind),
+            stringify!($factory),
+            concat!(
+                "`", stringify!($factory), "` has the name of another `", stringify!($kind), "` of this list, and the \
+                 config finds a factory by that alone; rename one of the two functions"
+            ),
+            concat!(
+                "the config finds a factory by its name, and `", stringify!($factory), "` does not end in one: write a \
+                 function that calls it, and list that"
+            ),
+        )),+]);
 
-            extern "C" fn factories() -> $crate::RVec<$crate::abi::Factory> {
+        // The author's paths are resolved in here too, so each name is one that nobody else thinks of.
+        const _: () = {
+            struct __SupervisorPluginLibrary;
+
+            extern "C" fn __supervisor_plugin_factories() -> $crate::RVec<$crate::abi::Factory> {
                 [$($crate::__factory!($kind $factory; $($(($crate::__property!($property), &[$($word),+])),+)?)),+]
                     .into_iter()
                     .collect()
             }
 
-            impl $crate::__macro::Library for Library {
+            impl $crate::__macro::Library for __SupervisorPluginLibrary {
                 fn plugin() -> $crate::abi::Plugin {
                     $crate::abi::Plugin {
                         api_version: $crate::__macro::API_VERSION.into(),
                         name: env!("CARGO_PKG_NAME").into(),
                         version: env!("CARGO_PKG_VERSION").into(),
                         unwinds: cfg!(panic = "unwind"),
-                        factories,
+                        factories: __supervisor_plugin_factories,
                     }
                 }
             }
 
             #[unsafe(export_name = "_1as_0lib_1header_0root_bmodule_bloader")]
-            static ENTRY_POINT: $crate::__macro::LibHeader = $crate::__macro::entry_point::<Library>();
+            static __SUPERVISOR_PLUGIN_ENTRY_POINT: $crate::__macro::LibHeader =
+                $crate::__macro::entry_point::<__SupervisorPluginLibrary>();
         };
     };
     ($($other:tt)*) => {
@@ -196,13 +252,13 @@ macro_rules! __factory {
         $crate::__factory!(@ "result_handler" make_result_handler $factory; $($properties)*)
     };
     (@ $kind:literal $make:ident $factory:path; $($properties:tt)*) => {{
-        extern "C" fn make(
+        extern "C" fn __supervisor_plugin_make(
             host: $crate::NamespaceObject,
             options: $crate::RVec<$crate::Member>,
         ) -> $crate::__macro::RResult<$crate::NamespaceObject, $crate::Fault> {
             $crate::__macro::$make(stringify!($factory), $factory, host, options)
         }
-        $crate::__macro::factory(stringify!($factory), $kind, make, &[$($properties)*])
+        $crate::__macro::factory(stringify!($factory), $kind, __supervisor_plugin_make, &[$($properties)*])
     }};
     ($other:ident $factory:path; $($properties:tt)*) => {
         compile_error!(concat!(

@@ -82,6 +82,15 @@ impl Fault {
         Self::new(code as i32, format!("{}: {extra}", code.name()))
     }
 
+    /// What [`Host::emit`](crate::Host::emit) answers for a type of events that is not among those of the plugin's
+    /// factory.
+    pub fn unlisted_event<S: AsRef<str>>(name: &str, listed: &[S]) -> Self {
+        let listed: Vec<&str> = listed.iter().map(AsRef::as_ref).collect();
+        let known = if listed.is_empty() { "it lists none".to_owned() } else { listed.join(", ") };
+        let what = "is not among the events that this plugin lists with its factory";
+        Self::bad_arguments_with(format_args!("{name} {what}: {known}"))
+    }
+
     /// The text without the fault's name in front: what a person has to know of `BAD_NAME: cat` is `cat`.
     pub fn detail(&self) -> &str {
         let text = self.text.as_str();

@@ -2,7 +2,10 @@
 
 use std::{
     fmt::{self, Display},
+    future::{Future, poll_fn},
+    pin::pin,
     sync::Arc,
+    task::Poll,
     time::Duration,
 };
 
@@ -150,14 +153,14 @@ impl Host {
 
     /// Calls a published method, `supervisor.getState` or one of another plugin, and waits for its answer.
     ///
-    /// It waits on this very thread, so it is not for `nonblocking` methods, nor for an `async fn`: that one has
-    /// [`call_async`](Self::call_async).
+    /// It waits on this very thread, so it is not for an `async fn`, which has [`call_async`](Self::call_async). A
+    /// `nonblocking` method cannot wait: it may call what answers at once, such as `supervisor.getState`.
     ///
     /// # Errors
     ///
     /// The method's own fault; `UNKNOWN_METHOD` if there is none of that name; `FAILED` if the answer cannot be read
-    /// into `T`, if supervisord is still starting, as it is while a factory runs, or if plugins call each other too
-    /// deeply.
+    /// into `T`, if supervisord is still starting, as it is while a factory runs, if plugins call each other too deeply,
+    /// or if a `nonblocking` method would have to wait for the answer.
     pub fn call<T: FromValue>(&self, method: &str, params: impl IntoParams) -> Result<T, Fault> {
         answer(method, self.0.ask("call", (method, params.into_params())).wait())
     }
@@ -192,6 +195,32 @@ impl Host {
     /// None of this supervisord; a host may refuse a duration that it cannot count.
     pub async fn sleep(&self, duration: Duration) -> Result<(), Fault> {
         self.0.ask("sleep", (duration.as_secs_f64(),)).answer().await.map(drop)
+    }
+
+    /// Waits for `future`, but no longer than `limit`: then the answer is `None`, and `future` is dropped where it waits.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use plugin_api::{Fault, Host};
+    /// # async fn stop(supervisord: Host) -> Result<(), Fault> {
+    /// let stopped = supervisord.call_async::<bool>("supervisor.stopProcess", ("cat",));
+    /// match supervisord.timeout(Duration::from_secs(5), stopped).await? {
+    ///     Some(stopped) => stopped.map(drop),
+    ///     None => Err(Fault::failed_with("the cat does not want to")),
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As of [`sleep`](Self::sleep).
+    pub async fn timeout<F: Future>(&self, limit: Duration, future: F) -> Result<Option<F::Output>, Fault> {
+        let (mut future, mut time) = (pin!(future), pin!(self.sleep(limit)));
+        poll_fn(|context| match future.as_mut().poll(context) {
+            Poll::Ready(output) => Poll::Ready(Ok(Some(output))),
+            Poll::Pending => time.as_mut().poll(context).map_ok(|()| None),
+        })
+        .await
     }
 }
 

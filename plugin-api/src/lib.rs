@@ -53,7 +53,10 @@ pub mod __macro {
     use crate::{Fault, Params, RVec, Reply, Value, to_value};
     pub use crate::{
         describe::Describe,
-        export::{API_VERSION, Library, entry_point, factory, make_ctl, make_result_handler, make_rpcinterface},
+        export::{
+            API_VERSION, Library, check_factories, entry_point, factory, make_ctl, make_result_handler,
+            make_rpcinterface,
+        },
     };
 
     /// A list of further words, and the type of one.

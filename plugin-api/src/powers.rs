@@ -74,7 +74,7 @@ impl Host {
     /// Adds a program to an active group. `options` are the keys of what would be `[program:NAME]` in the config:
     /// strings as in INI, or typed as in TOML. Answers with the names of its processes, of which `numprocs` says how
     /// many there are; they start at once unless `autostart` is false. They are gone when the group is removed or
-    /// supervisord ends.
+    /// supervisord ends, and when `supervisorctl update` makes the group again as the config has it.
     ///
     /// It may wait for a disk, so it is not for `nonblocking` methods. In a factory it works too.
     ///

@@ -6,3 +6,9 @@
 fn mistakes_are_explained() {
     trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
 }
+
+/// What could be taken for a mistake and is none.
+#[test]
+fn what_is_right_compiles() {
+    trybuild::TestCases::new().pass("tests/ui/right/*.rs");
+}

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use plugin_api::{Fault, Value, abi::NamespaceObject, namespace};
+use plugin_api::{Fault, abi::NamespaceObject, namespace};
 
 use super::{
     plugin_host::PluginHost,
@@ -144,10 +144,7 @@ fn check_built_in(section: &PluginSection) -> Result<(), BuildError> {
 fn find(section: &PluginSection, search: &SearchPath) -> Result<(Factory, Vec<String>), BuildError> {
     let factory = plugin::load(&section.factory, "rpcinterface", search)
         .map_err(|error| BuildError::Plugin { place: section.place.clone(), error: error.into() })?;
-    let events: Vec<String> = factory
-        .property("events")
-        .and_then(Value::as_array)
-        .map_or_else(Vec::new, |events| events.iter().filter_map(Value::as_str).map(str::to_owned).collect());
+    let events = factory.events();
     if let Some(bad) = events.iter().find(|name| EventType::of_a_plugin(name).is_none_or(|it| it.to_string() != **name))
     {
         let what = "is not a type of events that a plugin can have: capitals, and none of Supervisor's";

@@ -135,9 +135,7 @@ impl Powers {
         payload: String,
     ) -> Result<(), Fault> {
         if !self.events.contains(&name) {
-            let known = if self.events.is_empty() { "it lists none".to_owned() } else { self.events.join(", ") };
-            let what = "is not among the events that this plugin lists with its factory";
-            return Err(Fault::bad_arguments_with(format_args!("{name} {what}: {known}")));
+            return Err(Fault::unlisted_event(&name, &self.events));
         }
         self.supervisor.bus().publish(Event::Custom { name, payload });
         Ok(())

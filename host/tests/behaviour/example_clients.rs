@@ -13,6 +13,17 @@ fn example(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/clients").join(name)
 }
 
+/// The client in shell, with the supervisorctl of this build.
+fn shell_client(url: &str) -> Command {
+    let binaries = Path::new(env!("CARGO_BIN_EXE_supervisord")).parent().unwrap();
+    let others = env::var_os("PATH").unwrap();
+    let path = env::join_paths([binaries.to_owned()].into_iter().chain(env::split_paths(&others))).unwrap();
+    let mut shell = Command::new("/bin/sh");
+    shell.arg(example("client.sh")).arg(url);
+    shell.env("PATH", path).env("SUPERVISOR_PLUGIN_PATH", crate::common::plugin_path());
+    shell
+}
+
 #[test]
 fn clients_in_three_languages_see_the_same() {
     let config = Config::new().program("cat", "command=/bin/cat\nstartsecs=0");
@@ -20,12 +31,8 @@ fn clients_in_three_languages_see_the_same() {
     supervisord.wait_for_state("cat", "RUNNING");
     let url = format!("http://127.0.0.1:{}", supervisord.port);
     let binaries = Path::new(env!("CARGO_BIN_EXE_supervisord")).parent().unwrap();
-    let path =
-        env::join_paths([binaries.to_owned()].into_iter().chain(env::split_paths(&env::var_os("PATH").unwrap())));
-
-    let mut shell = Command::new("/bin/sh");
-    shell.arg(example("client.sh")).arg(&url).arg(supervisord.config_file());
-    shell.env("PATH", path.unwrap()).env("SUPERVISOR_PLUGIN_PATH", crate::common::plugin_path());
+    let mut shell = shell_client(&url);
+    shell.arg(supervisord.config_file());
     let mut python = Command::new(Peers::get().program("python"));
     python.arg(example("client.py")).arg(&url);
     // Cargo has built it already, unless it was told to build this test alone.
@@ -41,6 +48,23 @@ fn clients_in_three_languages_see_the_same() {
         let said = String::from_utf8_lossy(&output.stdout);
         assert_eq!(said, "cat is RUNNING\nidle is STOPPED\ndeployed is release 7\n", "{client:?}");
     }
+}
+
+#[test]
+fn the_shell_client_says_where_its_commands_come_from() {
+    let supervisord = Supervisord::start(&Config::new().program("cat", "command=/bin/cat\nstartsecs=0"));
+    supervisord.wait_for_state("cat", "RUNNING");
+    let url = format!("http://127.0.0.1:{}", supervisord.port);
+    let mut client = shell_client(&url);
+    client.arg(supervisord.sandbox.write("without_plugins.conf", "[supervisorctl]\n"));
+    let output = client.output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "cat is RUNNING\n");
+    let complaint = format!(
+        "*** Unknown syntax: cache_store deployed release 7\n\
+         this command is there by [ctlplugin:cache] of a config: sh client.sh {url} CONFIG\n"
+    );
+    assert_eq!(String::from_utf8_lossy(&output.stderr), complaint);
+    assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The library of the package under test, as supervisord would load it.
 
 use std::{
-    env,
+    env, iter,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -83,7 +83,8 @@ impl Built {
         self.0.info()
     }
 
-    /// Makes an RPC interface, with these further keys of its section, as [`FakeHost::make`] does.
+    /// Makes an RPC interface, with these further keys of its section, as [`FakeHost::make`] does. It may publish the
+    /// events that are listed with its factory.
     ///
     /// The fault is what supervisord would refuse to start with: that of the factory, its panic, options that it never
     /// read, or that there is no such factory.
@@ -94,7 +95,7 @@ impl Built {
         options: impl IntoIterator<Item = (&'a str, Value)>,
     ) -> Result<Published, Fault> {
         let factory = self.0.factory(factory, "rpcinterface").map_err(Fault::failed_with)?;
-        host.make_object(|host, options| factory.make(host, options), options)
+        host.with_events(factory.events()).make_object(|host, options| factory.make(host, options), options)
     }
 
     /// Makes a ctl plugin, with these further keys of its section, as [`FakeController::make`] does. The fault is what
@@ -120,6 +121,8 @@ impl Built {
         result: &[u8],
     ) -> Result<Verdict, Fault> {
         let handler = self.0.factory(handler, "result_handler").map_err(Fault::failed_with)?;
+        // No section makes it, so it publishes no events.
+        let host = host.with_events(iter::empty::<&str>());
         let handler = host.make_object(|host, options| handler.make(host, options), [])?;
         handler.call("handleResult", (event.clone(), Value::Base64(result.to_vec().into())))
     }

@@ -68,6 +68,12 @@ impl Factory {
         find(&self.entry.properties, name)
     }
 
+    /// The types of events that what it makes may publish.
+    pub fn events(&self) -> Vec<String> {
+        let events = self.property("events").and_then(Value::as_array).unwrap_or_default();
+        events.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+
     /// The library that it is of.
     pub fn library(&self) -> &LibraryInfo {
         &self.library

@@ -5,7 +5,9 @@ use syn::{Error, FnArg, LitStr, ReceiverKind, Result, Safety, Signature, Type, s
 
 use crate::{
     attributes::{Hook, MethodOptions},
-    interface::{Arity, Param},
+    event_types,
+    interface::{Arity, Kind, Param},
+    names,
 };
 
 const GENERIC: &str = "a published method cannot be generic, since clients send values and not types: \
@@ -95,32 +97,36 @@ pub(crate) fn result(ty: &Type) -> Result<()> {
     }
 }
 
-/// A name that a client can call.
-pub(crate) fn name(name: &LitStr) -> Result<String> {
-    let text = name.value();
-    let well_formed = !text.is_empty() && !text.contains(|letter: char| letter == '.' || letter.is_whitespace());
-    if well_formed {
-        Ok(text)
-    } else {
-        Err(Error::new(
-            name.span(),
-            "a published name has no dots and no blanks: write `getKeys` for what clients call `shelf.getKeys`",
-        ))
-    }
+/// A name that a client can call, or that supervisorctl finds at the beginning of a line.
+pub(crate) fn name(kind: Kind, name: &str, place: Span) -> Result<()> {
+    let message = match kind {
+        Kind::Rpc if name.is_empty() || name.contains(|letter: char| letter == '.' || letter.is_whitespace()) => {
+            "a published name has no dots and no blanks: write `getKeys` for what clients call `shelf.getKeys`"
+        }
+        Kind::Ctl if name.is_empty() || name != names::of_command(name) => {
+            let right = if name.is_empty() { "board_pin".to_owned() } else { names::of_command(name) };
+            let message = format!(
+                "a command of supervisorctl is made of letters from a to z, digits and underscores: write `{right}`"
+            );
+            return Err(Error::new(place, message));
+        }
+        // That is between the macros and supervisorctl.
+        Kind::Ctl if name.starts_with('_') => "a command does not begin with an underscore: take it away",
+        Kind::Ctl if name == "help" || name == "EOF" => "supervisorctl keeps this name for itself: give another",
+        _ => return Ok(()),
+    };
+    Err(Error::new(place, message))
 }
 
 /// What the host calls of its own accord is not published, and takes an event or nothing.
 pub(crate) fn hook(hook: &Hook, place: Span, is_public: bool, options: &MethodOptions, params: usize) -> Result<()> {
+    if let (Hook::Event(types), false) = (hook, is_public) {
+        event_types(types)?;
+    }
     let message = match hook {
         _ if is_public => "the host alone calls this, and no client: take `pub` away",
         _ if options.name.is_some() || options.alias.is_some() || options.returns.is_some() => {
             "the host alone calls this, so it has no `name` and no `returns` for clients"
-        }
-        Hook::Event(types) if types.value().split(',').any(|name| !is_event_type(name.trim())) => {
-            return Err(Error::new(
-                types.span(),
-                "write the types of events as `events=` of an event listener does: `\"PROCESS_STATE, TICK_60\"`",
-            ));
         }
         Hook::Event(_) if params != 1 => "what is called for events takes one parameter: `event: plugin_api::Event`",
         Hook::Start | Hook::Shutdown if params != 0 => "this is called without parameters: it takes `&self` alone",
@@ -129,8 +135,22 @@ pub(crate) fn hook(hook: &Hook, place: Span, is_public: bool, options: &MethodOp
     Err(Error::new(place, message))
 }
 
-/// Types of a plugin's own are among them, so that no list can be complete.
-fn is_event_type(name: &str) -> bool {
-    !name.is_empty()
-        && name.chars().all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_')
+/// Types of a plugin's own are among them, so that no list can be complete; but none of those is below one of
+/// Supervisor's.
+fn event_types(types: &LitStr) -> Result<()> {
+    let value = types.value();
+    for name in value.split(',').map(str::trim) {
+        if !event_types::is_well_formed(name) {
+            let message =
+                "write the types of events as `events=` of an event listener does: `\"PROCESS_STATE, TICK_60\"`";
+            return Err(Error::new(types.span(), message));
+        }
+        if let Some(own) = event_types::nobody_s_below(name) {
+            let below = event_types::below(own).join("`, `");
+            let known = if below.is_empty() { "there is nothing".to_owned() } else { format!("there are `{below}`") };
+            let message = format!("nobody publishes events of the type `{name}`: below Supervisor's `{own}` {known}");
+            return Err(Error::new(types.span(), message));
+        }
+    }
+    Ok(())
 }

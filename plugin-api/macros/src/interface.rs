@@ -157,11 +157,17 @@ fn read_method(kind: Kind, function: &mut ImplItemFn) -> Result<Option<Method>> 
     let own_name = names::of_ident(&ident);
     let name = match (&options.hook, &options.name, kind) {
         (Some((hook, _)), ..) => hook.name(&own_name),
-        (None, Some(name), _) => check::name(name)?,
+        (None, Some(name), _) => name.value(),
         (None, None, Kind::Rpc) => names::camel_case(&own_name),
         (None, None, Kind::Ctl) => own_name,
     };
-    let alias = options.alias.as_ref().map(check::name).transpose()?;
+    if options.hook.is_none() {
+        check::name(kind, &name, options.name.as_ref().map_or(ident.span(), syn::LitStr::span))?;
+    }
+    let alias = options.alias.as_ref().map(syn::LitStr::value);
+    if let (Some(alias), Some(literal)) = (&alias, &options.alias) {
+        check::name(kind, alias, literal.span())?;
+    }
     if alias.as_ref() == Some(&name) {
         return Err(Error::new_spanned(&options.alias, format!("`{name}` is the method's name already")));
     }

@@ -8,6 +8,7 @@ mod attributes;
 mod check;
 mod derive;
 mod docs;
+mod event_types;
 mod expand;
 mod interface;
 mod names;
@@ -25,11 +26,15 @@ use syn::{DeriveInput, parse_macro_input};
 /// * Parameters of type `Option` at the end may be left out.
 /// * The result is a value or `Result<value, Fault>`.
 /// * `#[rpc(nonblocking)]` promises that the method never waits, for a lock, a disk, or anything else: then it is
-///   called on the server's own thread, which saves the way to another.
+///   called on the server's own thread, which saves the way to another. What it asks the host for and is not there at
+///   once is a fault.
 /// * An `async fn` answers later, and holds no thread meanwhile.
 /// * Functions that are not `pub` are yours alone, but for those that the host is to call of its own accord:
 ///   `#[rpc(on_start)] fn` once when everything may be called, `#[rpc(on_event = "PROCESS_STATE, TICK_60")] fn` with
 ///   each event of these types, `#[rpc(on_shutdown)] fn` before the end. They may be `async`.
+///
+/// A type has one such block. Further methods of its own may stand in other `impl` blocks, without the attribute; they
+/// are not published. A second block with it is the error `conflicting implementations of trait Methods`.
 #[proc_macro_attribute]
 pub fn rpc_interface(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let block = parse_macro_input!(item as syn::Item);
@@ -38,7 +43,8 @@ pub fn rpc_interface(arguments: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Publishes the `pub fn`s of an `impl` block as commands of supervisorctl.
 ///
-/// * A command has the function's own name; `#[ctl(name = "…")]` gives another.
+/// * A command has the function's own name; `#[ctl(name = "…")]` gives another. Its letters are those of Supervisor's
+///   shell: a to z in both cases, digits, and underscores.
 /// * The doc comment is its help text. The usage before it is made from the parameters, `cache_store <key> <value>`;
 ///   `#[ctl(usage = "…")]` gives another.
 /// * Parameters are the words of the command line: `String` or a number is one word, `Option` at the end may be left
@@ -46,6 +52,8 @@ pub fn rpc_interface(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// * `#[ctl(complete = "processes")]`, `"groups"` or `"actions"` says what the tabulator key offers.
 /// * `#[ctl(complete_with = "keys")]` names a function of the block that says it: `fn keys(&self, words: &[String]) ->
 ///   Vec<String>`, or a `Result` of that. It is given the words before the one at the cursor.
+///
+/// A type has one such block, as of [`rpc_interface`](macro@rpc_interface).
 #[proc_macro_attribute]
 pub fn ctl_plugin(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let block = parse_macro_input!(item as syn::Item);

@@ -18,6 +18,11 @@ pub(crate) fn of_ident(ident: &syn::Ident) -> String {
     name.strip_prefix("r#").map_or(name.clone(), str::to_owned)
 }
 
+/// The same name in letters that supervisorctl takes for part of a command.
+pub(crate) fn of_command(name: &str) -> String {
+    name.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_")
+}
+
 #[cfg(test)]
 mod tests {
     use super::camel_case;

@@ -32,7 +32,11 @@ use crate::{
 ///
 /// It is in the state `RUNNING`, its log is empty, its clock stands at zero, and none of its methods has an answer.
 #[derive(Clone, Debug)]
-pub struct FakeHost(Arc<Inner>);
+pub struct FakeHost(
+    Arc<Inner>,
+    /// The types of events that a plugin may publish which is made through this clone; any where that is not known.
+    Option<Arc<[String]>>,
+);
 
 #[derive(Debug)]
 struct Inner {
@@ -52,16 +56,29 @@ scripted! { FakeHost }
 impl FakeHost {
     /// A new one.
     pub fn new() -> Self {
-        Self(Arc::new(Inner {
-            state: AtomicI32::new(SupervisorState::Running as i32),
-            starting: AtomicBool::new(false),
-            script: Script::default(),
-            logs: Mutex::default(),
-            events: Mutex::default(),
-            clock: Arc::default(),
-            groups: Groups::default(),
-            data_dir: DataDir::default(),
-        }))
+        Self(
+            Arc::new(Inner {
+                state: AtomicI32::new(SupervisorState::Running as i32),
+                starting: AtomicBool::new(false),
+                script: Script::default(),
+                logs: Mutex::default(),
+                events: Mutex::default(),
+                clock: Arc::default(),
+                groups: Groups::default(),
+                data_dir: DataDir::default(),
+            }),
+            None,
+        )
+    }
+
+    /// The same supervisord, as a plugin sees it that lists these types of events with its factory:
+    /// `host.with_events(["BOARD_FULL"]).make(make_board, [])`. Of another type it cannot [`emit`](Host::emit) one then,
+    /// as in the real supervisord.
+    ///
+    /// `plugin_loader::built()` does so with what the library lists.
+    #[must_use]
+    pub fn with_events<S: AsRef<str>>(&self, types: impl IntoIterator<Item = S>) -> Self {
+        Self(self.0.clone(), Some(types.into_iter().map(|name| name.as_ref().to_owned()).collect()))
     }
 
     /// The host that a factory takes, for tests that call a factory or a plugin's functions themselves.
@@ -70,7 +87,7 @@ impl FakeHost {
     }
 
     fn object(&self) -> NamespaceObject {
-        namespace(Arc::new(Line(self.0.clone())))
+        namespace(Arc::new(Line(self.0.clone(), self.1.clone())))
     }
 
     /// Makes a plugin from the other side of the boundary, where a factory takes the host's namespace and the options
@@ -90,6 +107,9 @@ impl FakeHost {
     ///
     /// What stands in an INI file comes as strings. The fault is what supervisord would refuse to start with: that of
     /// the factory, its panic, options that it never read. Methods cannot be called while the factory runs.
+    ///
+    /// What [`export!`](crate::export!) lists with the factory is not known here, so the plugin may publish events of any
+    /// type, unless [`with_events`](Self::with_events) says which.
     pub fn make<'a, T: Methods>(
         &self,
         factory: impl FnOnce(Host, Config) -> Result<T, Fault>,
@@ -160,8 +180,8 @@ impl FakeHost {
     }
 }
 
-/// The host's side of the line.
-struct Line(Arc<Inner>);
+/// The host's side of the line, and the types of events that may be published over it.
+struct Line(Arc<Inner>, Option<Arc<[String]>>);
 
 #[rpc_interface]
 impl Line {
@@ -217,8 +237,12 @@ impl Line {
         Ok(self.0.data_dir.get()?.display().to_string())
     }
 
-    pub fn emit(&self, name: String, payload: String) {
+    pub fn emit(&self, name: String, payload: String) -> Result<(), Fault> {
+        if let Some(listed) = self.1.as_deref().filter(|listed| !listed.contains(&name)) {
+            return Err(Fault::unlisted_event(&name, listed));
+        }
         lock(&self.0.events).push(format!("{name} {payload}").trim_end().to_owned());
+        Ok(())
     }
 
     pub async fn call(&self, method: String, params: Vec<Value>) -> Result<Value, Fault> {
@@ -306,6 +330,19 @@ mod tests {
     }
 
     #[test]
+    fn there_is_an_end_to_waiting() {
+        let host = FakeHost::new();
+        let waiting = host.host();
+        let limit = Duration::from_secs(5);
+        assert_eq!(crate::block_on(waiting.timeout(limit, std::future::ready("here"))), Ok(Some("here")));
+        assert_eq!(host.sleepers(), 0);
+        let thread = thread::spawn(move || crate::block_on(waiting.timeout(limit, std::future::pending::<()>())));
+        host.wait_until(|host| host.sleepers() == 1);
+        host.advance(limit);
+        assert_eq!(thread.join().unwrap(), Ok(None));
+    }
+
+    #[test]
     fn an_answer_that_is_dropped_is_a_call_that_is_cancelled() {
         let host = FakeHost::new();
         let mut watch = nurse(&host).begin::<()>("watch", (5,));
@@ -373,8 +410,17 @@ mod tests {
         host.emit("SHELF_FULL", "name:cups").unwrap();
         host.emit("SHELF_EMPTY", "").unwrap();
         assert_eq!(fake.events(), ["SHELF_FULL name:cups", "SHELF_EMPTY"]);
+        let listed = fake.with_events(["SHELF_FULL", "SHELF_EMPTY"]).host();
+        assert_eq!(listed.emit("SHELF_FULL", "name:cups"), Ok(()));
+        let fault = listed.emit("SHELF_FUL", "").unwrap_err();
+        let expected = "BAD_ARGUMENTS: SHELF_FUL is not among the events that this plugin lists with its factory: \
+                        SHELF_FULL, SHELF_EMPTY";
+        assert_eq!(fault.text, expected);
+        let fault = fake.with_events([""; 0]).host().emit("SHELF_FULL", "").unwrap_err();
+        assert!(fault.text.ends_with(": it lists none"), "{fault}");
+        assert_eq!(fake.events().len(), 3);
         assert_eq!(host.info().unwrap().identifier, "supervisor");
-        drop((fake, host));
+        drop((fake, host, listed));
         assert!(!directory.exists());
     }
 
@@ -383,13 +429,22 @@ mod tests {
         struct Witness(Host);
         #[rpc_interface]
         impl Witness {
+            #[rpc(on_event = "PROCESS_LOG")]
+            async fn on_log(&self, _event: Event) -> Result<(), Fault> {
+                self.0.sleep(Duration::from_secs(5)).await
+            }
+            #[rpc(on_event = "PROCESS_LOG_STDERR")]
+            async fn on_error(&self, _event: Event) -> Result<(), Fault> {
+                self.0.sleep(Duration::from_secs(5)).await?;
+                Err(Fault::failed())
+            }
             #[rpc(on_start)]
             async fn begin(&self) -> Result<(), Fault> {
                 self.0.sleep(Duration::from_secs(5)).await?;
                 self.0.log(Level::Info, "begun");
                 Ok(())
             }
-            #[rpc(on_event = "PROCESS_STATE_FATAL, PROCESS_LOG")]
+            #[rpc(on_event = "PROCESS_STATE_FATAL, PROCESS_STATE_UNKNOWN")]
             fn on_trouble(&self, event: Event) {
                 self.0.log(Level::Warn, format_args!("{} {:?}", event.name(), event.namespec()));
             }
@@ -409,6 +464,14 @@ mod tests {
         let fatal = Event::new("PROCESS_STATE_FATAL", "processname:cat groupname:pets from_state:BACKOFF");
         assert_eq!(witness.event(&fatal), Ok(2));
         assert_eq!(witness.event(&Event::new("TICK_5", "when:5")), Ok(1));
+        for (kind, answer) in [("PROCESS_LOG_STDOUT", Ok(2)), ("PROCESS_LOG_STDERR", Err(Fault::failed()))] {
+            let mut heard = witness.begin_event(&Event::new(kind, ""));
+            assert!(!heard.is_ready(), "{kind}");
+            // None of them waits for another.
+            host.advance(Duration::from_secs(5));
+            assert!(heard.is_ready(), "{kind}");
+            assert_eq!(heard.wait(), answer);
+        }
         assert_eq!(witness.shut_down(), Ok(()));
         assert_eq!(host.logs(), ["info: begun", r#"warn: PROCESS_STATE_FATAL Some("pets:cat")"#, "info: ended"]);
         assert!(witness.methods().is_empty(), "nothing of it is published");

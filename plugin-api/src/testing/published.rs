@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    future::Future,
+    future::{Future, poll_fn},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -21,7 +21,7 @@ use crate::{
     host::{Line, read},
     interface::{Methods, namespace},
     params::IntoParams,
-    value::convert::FromValue,
+    value::convert::{FromValue, IntoValue},
 };
 
 /// A plugin as clients and supervisorctl see it: methods by their published names, which take and give values.
@@ -73,21 +73,47 @@ impl Published {
     /// Tells the plugin of an event, as supervisord does: calls those of its `on_event` functions that listen to such a
     /// type, and answers how many they are.
     ///
-    /// The fault is what supervisord would log.
+    /// The fault is what supervisord would log: the first, where several fail.
     ///
     /// # Panics
     ///
-    /// If an `async fn` among them has not returned after ten seconds of real time.
+    /// If an `async fn` among them has not returned after ten seconds of real time: probably it sleeps, and nobody moves
+    /// the clock of the fake host. [`begin_event`](Self::begin_event) is for those.
     pub fn event(&self, event: &Event) -> Result<usize, Fault> {
-        let mut count = 0;
+        self.begin_event(event).wait()
+    }
+
+    /// Tells the plugin of an event, and lets the test do something else before all have heard of it.
+    ///
+    /// An `async fn` runs while [`Answer::is_ready`] or [`Answer::wait`] is called; any other has run to its end when
+    /// this returns.
+    pub fn begin_event(&self, event: &Event) -> Answer<usize> {
+        let (mut count, mut waiting, mut fault) = (0_usize, Vec::new(), None);
         for hook in self.0.methods() {
             let types = find(&hook.properties, "events").and_then(Value::as_str).unwrap_or_default();
             if types.split(',').any(|name| event.is_a(name.trim())) {
-                self.call::<()>(&hook.name, (event.clone(),))?;
                 count += 1;
+                match self.0.ask(&hook.name, (event.clone(),)) {
+                    Reply::Done(_) => {}
+                    Reply::Failed(its) => fault = fault.or(Some(its)),
+                    Reply::Later(future) => waiting.push(future),
+                }
             }
         }
-        Ok(count)
+        let all = poll_fn(move |context| {
+            waiting.retain_mut(|future| match Pin::new(future).poll(context) {
+                Poll::Pending => true,
+                Poll::Ready(answer) => {
+                    fault = fault.take().or(answer.into_result().err());
+                    false
+                }
+            });
+            if !waiting.is_empty() {
+                return Poll::Pending;
+            }
+            Poll::Ready(fault.take().map_or(RResult::ROk(count.into_value()), RResult::RErr))
+        });
+        Answer { method: event.name().to_owned(), progress: Progress::Later(FfiFuture::new(all)) }
     }
 
     /// Tells the plugin that the end has come, as supervisord does: calls its `on_shutdown` function, if it has one.

@@ -202,8 +202,8 @@ impl Workshop {
         });
         edit(
             &api.join("src/export.rs"),
-            "                        factories,\n",
-            "                        factories,\n                        later: 7,\n",
+            "                        factories: __supervisor_plugin_factories,\n",
+            "                        factories: __supervisor_plugin_factories,\n                        later: 7,\n",
         );
         let version = "plugin.api_version().to_string()";
         edit(&api.join("loader/src/load.rs"), version, "format!(\"{} and {}\", plugin.api_version(), plugin.later())");
