@@ -39,7 +39,7 @@ impl Config {
             let message = format!("Invalid name: {} because of character: {}", repr(&name), repr(&control));
             return Err(ConfigError::new(message).into());
         }
-        // Its file is the main one, as far as relative paths go.
+        // Its file is the main one: Supervisor's errors name that, too, and relative paths begin there.
         let place = Place { file: self.file.to_string_lossy().into(), line: 0 };
         let mut sections = Sections::default();
         let header = format!("program:{name}");
@@ -125,8 +125,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_it_is_said_as_of_a_file_but_names_none() {
-        let end = " in section 'program:job'";
+    fn what_is_wrong_with_it_is_said_as_of_a_file() {
+        let end = " in section 'program:job' (file: 'HERE/main.conf')";
         assert_eq!(added(&[]), Err(format!("program section program:job does not specify a command{end}")));
         let slip = added(&[("command", "/bin/cat".into()), ("startsecs", "soon".into())]);
         assert_eq!(slip, Err(format!("invalid literal for int() with base 10: 'soon'{end}")));

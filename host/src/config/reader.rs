@@ -175,12 +175,8 @@ impl<'a> Reader<'a> {
         if !self.names_section {
             return message;
         }
-        let (section, place) = (repr(&self.section.name), &self.section.place);
-        if place.is_in_file() {
-            format!("{message} in section {section} (file: {})", repr(&place.file))
-        } else {
-            format!("{message} in section {section}")
-        }
+        let (section, file) = (repr(&self.section.name), repr(&self.section.place.file));
+        format!("{message} in section {section} (file: {file})")
     }
 
     fn push(&self, key: Option<&str>, message: String, expected: Option<&'static str>) {

@@ -39,7 +39,7 @@ fn a_program_joins_a_group_and_leaves_it() {
         >>> fault(s.twiddler.addProgramToGroup, 'nope', 'ls', options)
         10 BAD_NAME: group: nope
         >>> fault(s.twiddler.addProgramToGroup, 'group_name', 'x', {})
-        2 INCORRECT_PARAMETERS: program section program:x does not specify a command in section 'program:x'
+        2 INCORRECT_PARAMETERS: program section program:x does not specify a command in section 'program:x' (file: '...')
         >>> fault(s.twiddler.addProgramToGroup, 'group_name', 'x\\n', {'command': '/bin/cat'})
         2 INCORRECT_PARAMETERS: Invalid name: 'x\\n' because of character: '\\n'
         >>> slip = {'command': '/bin/cat', 'autostart': 'false', 'autorestrat': 'false', 'STARTSECS': '0'}
