@@ -24,7 +24,7 @@ use supervisor_host::{
 use tempfile::TempDir;
 
 /// How long a client waits for bytes before it says that there are none.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Server {
     pub(crate) registry: Arc<Registry>,
@@ -286,6 +286,22 @@ impl Client {
 
     pub(crate) fn call(&mut self, method: &str, params: &[Value]) -> Result<Value, Fault> {
         self.ask(call(method, params)).value()
+    }
+
+    /// Whether anything has come that was not received yet, or the connection was closed.
+    pub(crate) fn has_answer(&mut self) -> bool {
+        let mut bytes = [0; 16384];
+        self.socket.patience(Duration::from_millis(1));
+        let read = self.socket.read(&mut bytes);
+        self.socket.patience(PATIENCE);
+        match read {
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => false,
+            Err(_) => true,
+            Ok(count) => {
+                self.buffer.extend_from_slice(&bytes[..count]);
+                true
+            }
+        }
     }
 
     fn more(&mut self) -> bool {

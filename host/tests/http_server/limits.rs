@@ -52,7 +52,15 @@ fn large_requests_share_what_memory_there_is() {
     }
     let mut half = server.connect();
     half.send(&large[..large.len() - 1]);
-    until("what has been sent counts", || server.status(&large) == 503);
+    until("what has been sent counts", || {
+        let is_full = server.status(&large) == 503;
+        if !is_full && half.has_answer() {
+            // The one that asked had taken what this one needed.
+            half = server.connect();
+            half.send(&large[..large.len() - 1]);
+        }
+        is_full
+    });
     assert_eq!(server.status(echo()), 200, "small ones have nothing to do with it");
     assert_eq!(half.ask(&large[large.len() - 1..]).status, 200);
     assert_eq!(client.ask(&large).status, 200);
