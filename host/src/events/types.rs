@@ -92,6 +92,15 @@ impl fmt::Display for EventType {
 mod tests {
     use super::*;
 
+    /// They cannot ask this crate.
+    #[test]
+    fn the_macros_of_plugins_know_the_same_types() {
+        let source = include_str!("../../../plugin-api/macros/src/event_types.rs");
+        let listed: Vec<_> =
+            source.lines().filter_map(|line| line.trim().strip_prefix('"')?.strip_suffix("\",")).collect();
+        assert_eq!(listed, BUILT_IN[1..]);
+    }
+
     #[test]
     fn names_are_known_in_any_case() {
         assert_eq!(EventType::built_in("tick_5").unwrap().to_string(), "TICK_5");
