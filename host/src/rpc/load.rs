@@ -147,7 +147,8 @@ fn find(section: &PluginSection, search: &SearchPath) -> Result<(Factory, Vec<St
     let events = factory.events();
     if let Some(bad) = events.iter().find(|name| EventType::of_a_plugin(name).is_none_or(|it| it.to_string() != **name))
     {
-        let what = "is not a type of events that a plugin can have: capitals, and none of Supervisor's";
+        let what =
+            "is not a type of events that a plugin can have: capitals, and neither one of Supervisor's nor below one";
         return Err(refused(section, Fault::bad_arguments_with(format_args!("{bad:?} {what}"))));
     }
     Ok((factory, events))
