@@ -188,6 +188,7 @@ impl Inner {
 
     /// A child has ended.
     pub(super) fn reaped(&self, pid: i32, exit: Exit) {
+        self.spawner.lock().reaped(pid);
         let mut state = self.groups.lock();
         let Some(&id) = state.by_pid.get(&pid) else {
             state.strays.remove(&pid);

@@ -69,6 +69,7 @@ use crate::{
         launch::Launch,
         output::{OutputHandle, auto},
         reserve::Reserve,
+        spawn::Spawner,
         state::Time,
         stdin::StdinError,
     },
@@ -110,7 +111,8 @@ struct Inner {
     lookups: Lookups,
     reactor: Mutex<Option<Reactor>>,
     last_run: AtomicU64,
-    /// The supervisor thread's alone, as is the next one.
+    /// The supervisor thread's alone, as are the next two.
+    spawner: Mutex<Spawner>,
     reserve: Mutex<Reserve>,
     to_spawn: Mutex<ToSpawn>,
 }
@@ -196,6 +198,7 @@ impl Supervisor {
             lookups,
             reactor: Mutex::new(Some(reactor)),
             last_run: AtomicU64::new(1),
+            spawner: Mutex::default(),
             reserve: Mutex::new(Reserve::new(Budget::new().left() / 4)),
             to_spawn: Mutex::default(),
         })))

@@ -81,7 +81,8 @@ impl Inner {
             let timeout = if busy {
                 Some(Duration::ZERO)
             } else {
-                self.timeout([next_report, Some(ticks.next_deadline()), last_words.next_look()])
+                let settle = self.spawner.lock().next_settle().map(|wait| self.now() + wait);
+                self.timeout([next_report, Some(ticks.next_deadline()), last_words.next_look(), settle])
             };
             match reactor.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() != ErrorKind::Interrupted => {
@@ -103,7 +104,7 @@ impl Inner {
         if self.state() == SupervisorState::Restarting { Outcome::Restart } else { Outcome::Exit }
     }
 
-    fn timeout(&self, others: [Option<Time>; 3]) -> Option<Duration> {
+    fn timeout(&self, others: [Option<Time>; 4]) -> Option<Duration> {
         let deadline = self.groups.lock().next_deadline(!self.is_stopping());
         let next = deadline.into_iter().chain(others.into_iter().flatten()).min()?;
         // mio rounds up to the milliseconds of epoll, so this is never too early.

@@ -15,7 +15,7 @@ use super::{
 use crate::process::{
     fcgi::Listening,
     output::ChildOutput,
-    spawn::{SpawnError, Spawned, spawn},
+    spawn::{SpawnError, Spawned},
     state::Input,
 };
 
@@ -73,6 +73,7 @@ impl Inner {
                 spawned.push((id, result));
             }
         }
+        self.spawner.lock().settle();
         for (id, result) in spawned {
             let input = match result {
                 Ok((spawned, listening)) => match self.groups.lock().processes.get_mut(&id) {
@@ -115,8 +116,9 @@ impl Inner {
         }
         let mut reserve = self.reserve.lock();
         reserve.resize(budget.left());
-        let spawned = reserve.with(|| spawn(&launch, &command, stdin), |error| error.no_descriptors);
-        Some(spawned.map(|spawned| (spawned, listening)))
+        let mut spawner = self.spawner.lock();
+        let result = reserve.with(|| spawner.spawn(&launch, &command, stdin), |error| error.no_descriptors);
+        Some(result.map(|spawned| (spawned, listening)))
     }
 
     fn spawned(&self, process: &mut Process, spawned: Spawned) -> Input {

@@ -1,0 +1,395 @@
+//! The child, from clone to exec.
+//!
+//! It may share memory with its parent, which goes on meanwhile: all threads of supervisord run, allocate and hold
+//! locks. So the child makes raw system calls only. It calls no function of libc, for any may take a lock that another
+//! thread holds (`sigaction` does since glibc 2.41), and even the simplest writes `errno`, which is that of the thread
+//! that cloned; and it neither allocates nor panics. All that can be known or prepared is, by its parent.
+//!
+//! What goes wrong here it writes to its stderr, and so into its log.
+
+use std::{
+    ffi::{CStr, CString},
+    fmt::{self, Write as _},
+    os::fd::RawFd,
+    ptr,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use libc::{c_int, c_ulong, c_void};
+use nix::{errno::Errno, sys::resource::Resource, unistd::getuid};
+use syscalls::{Sysno, syscall};
+
+use super::super::launch::{Credentials, Launch};
+
+/// The exit status of a child that could not be turned into the program.
+const NOT_SPAWNED: c_int = 127;
+
+/// The size of a set of signals, and with it the number of signals, as the kernel knows them.
+const SIGSET_SIZE: usize = 8;
+
+/// How far a child has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(super) enum Stage {
+    /// It has left the memory of its parent. The kernel writes this one, and wakes who waits.
+    Gone = 0,
+    /// It has our descriptors.
+    Sharing = 1,
+    /// It has descriptors of its own.
+    Apart = 2,
+}
+
+/// All that a child needs, made by its parent and kept for as long as the child may read it.
+pub(super) struct Birth {
+    stage: AtomicU32,
+    launch: Arc<Launch>,
+    file: CString,
+    argv: Vec<CString>,
+    /// The addresses of what `argv` and the environment consist of, with a null at the end, as `execve` takes them.
+    argv_addresses: Vec<usize>,
+    environment_addresses: Vec<usize>,
+    /// What becomes its stdin, stdout and stderr; none of them is one of 0, 1, 2, which Rust's runtime opens at start.
+    stdio: [RawFd; 3],
+    shares_memory: bool,
+    /// It shares our descriptors; it copies those below this one.
+    files_below: Option<RawFd>,
+    /// The user that it is born with.
+    uid: u32,
+    /// How many descriptors may be open, for a kernel that cannot close all at once.
+    open_files: c_int,
+}
+
+impl Birth {
+    pub(super) fn new(
+        launch: Arc<Launch>,
+        file: CString,
+        argv: Vec<CString>,
+        stdio: [RawFd; 3],
+        shares_memory: bool,
+        files_below: Option<RawFd>,
+    ) -> Self {
+        let (limit, _) = nix::sys::resource::getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
+        Self {
+            stage: AtomicU32::new(if files_below.is_some() { Stage::Sharing } else { Stage::Apart } as u32),
+            argv_addresses: addresses(&argv),
+            environment_addresses: addresses(&launch.environment),
+            launch,
+            file,
+            argv,
+            stdio,
+            shares_memory,
+            files_below,
+            uid: getuid().as_raw(),
+            open_files: limit.min(65_536).try_into().unwrap_or(1024),
+        }
+    }
+
+    /// What `clone` is to share.
+    pub(super) fn flags(&self) -> c_int {
+        let memory = if self.shares_memory { libc::CLONE_VM } else { 0 };
+        let files = if self.files_below.is_some() { libc::CLONE_FILES } else { 0 };
+        memory | files
+    }
+
+    pub(super) fn changes_user(&self) -> bool {
+        self.launch.user.as_ref().is_some_and(|user| user.uid != self.uid)
+    }
+
+    pub(super) fn stage(&self) -> Stage {
+        match self.stage.load(Ordering::Acquire) {
+            0 => Stage::Gone,
+            1 => Stage::Sharing,
+            _ => Stage::Apart,
+        }
+    }
+
+    /// Waits, but only so long, for a child to have descriptors of its own; answers how far it has come.
+    pub(super) fn wait(&self, patience: Duration) -> Stage {
+        let begin = Instant::now();
+        loop {
+            let left = patience.saturating_sub(begin.elapsed());
+            let stage = self.stage();
+            if stage != Stage::Sharing || left.is_zero() {
+                return stage;
+            }
+            let timeout = libc::timespec { tv_sec: 0, tv_nsec: left.subsec_nanos().into() };
+            let (word, expected) = (self.stage.as_ptr(), Stage::Sharing as u32);
+            // The kernel wakes without the flag for private ones. However it ends, we look again.
+            // SAFETY: the word and the time live longer than the call.
+            unsafe { libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAIT, expected, &raw const timeout) };
+        }
+    }
+
+    /// To be said of a child that was reaped: one that was killed may not have had the kernel write it.
+    pub(super) fn is_gone(&self) {
+        self.stage.store(Stage::Gone as u32, Ordering::Release);
+    }
+
+    /// The child's life until it becomes the program, or does not.
+    fn run(&self) -> ! {
+        let mut message = Message::default();
+        let stderr = match self.come_apart() {
+            Ok(()) => {
+                self.take_place();
+                self.become_program(&mut message);
+                2
+            }
+            Err(errno) => {
+                let _ = writeln!(message, "supervisor: couldn't get descriptors: {errno:?}");
+                self.stdio[2]
+            }
+        };
+        let _ = message.write_str("supervisor: child process was not spawned\n");
+        // SAFETY: the buffer is valid for its length.
+        let _ = unsafe { syscall!(Sysno::write, stderr, message.bytes.as_ptr(), message.len) };
+        exit(NOT_SPAWNED)
+    }
+
+    /// Sees to it that its parent learns of it when it leaves the memory, and has descriptors of its own.
+    fn come_apart(&self) -> Result<(), Errno> {
+        // SAFETY: the word lives for as long as the child may be in this memory, and the other arguments are numbers.
+        unsafe {
+            if self.shares_memory {
+                let _ = syscall!(Sysno::set_tid_address, self.stage.as_ptr());
+            }
+            if let Some(first) = self.files_below {
+                syscall!(Sysno::close_range, first, u32::MAX, libc::CLOSE_RANGE_UNSHARE).map_err(errno)?;
+                self.stage.store(Stage::Apart as u32, Ordering::Release);
+                let _ = syscall!(Sysno::futex, self.stage.as_ptr(), libc::FUTEX_WAKE, 1);
+            }
+        }
+        Ok(())
+    }
+
+    /// Its process group, its signals and its descriptors.
+    fn take_place(&self) {
+        // SAFETY: plain system calls on descriptors that are open.
+        unsafe {
+            let _ = syscall!(Sysno::setpgid, 0, 0);
+            reset_signals();
+            for (target, fd) in self.stdio.iter().enumerate() {
+                let _ = syscall!(Sysno::dup3, *fd, target, 0);
+            }
+            // All of ours is closed by exec, but not what our own parent left us.
+            if syscall!(Sysno::close_range, 3, u32::MAX, 0).is_err() {
+                // A kernel before 5.9.
+                for fd in 3..self.open_files {
+                    let _ = syscall!(Sysno::close, fd);
+                }
+            }
+        }
+    }
+
+    /// Returns only if that failed, with the reason in `message`.
+    fn become_program(&self, message: &mut Message) {
+        if let Some(user) = &self.launch.user
+            && let Err(why) = self.set_user(user)
+        {
+            // The kernel's refusal of the last step has no text of its own.
+            if !why.is_empty() {
+                let _ = writeln!(message, "supervisor: couldn't setuid to {}: {why}", user.uid);
+            }
+            return;
+        }
+        if let Some(directory) = &self.launch.directory
+            // SAFETY: a string that ends with NUL.
+            && let Err(error) = unsafe { syscall!(Sysno::chdir, directory.as_ptr()) }
+        {
+            let _ = message.write_str("supervisor: couldn't chdir to ");
+            message.push(directory.to_bytes());
+            let _ = writeln!(message, ": {:?}", errno(error));
+            return;
+        }
+        if let Some(umask) = self.launch.umask {
+            // SAFETY: plain system call.
+            let _ = unsafe { syscall!(Sysno::umask, umask) };
+        }
+        let (argv, environment) = (self.argv_addresses.as_ptr(), self.environment_addresses.as_ptr());
+        // SAFETY: the arrays end with a null pointer, and what they point to outlives this call.
+        let failed = unsafe { syscall!(Sysno::execve, self.file.as_ptr(), argv, environment) };
+        let _ = message.write_str("supervisor: couldn't exec ");
+        message.push(self.argv.first().map_or(b"", |word| CStr::to_bytes(word)));
+        if let Err(error) = failed {
+            let _ = writeln!(message, ": {:?}", errno(error));
+        }
+    }
+
+    /// Becomes that user: this task alone, whatever else runs in this memory.
+    fn set_user<'a>(&self, user: &'a Credentials) -> Result<(), &'a str> {
+        let groups = match &user.groups {
+            Err(why) if why.starts_with("Can't") => return Err(why),
+            groups => groups,
+        };
+        if self.uid == user.uid {
+            return Ok(());
+        }
+        if self.uid != 0 {
+            return Err("Can't drop privilege as nonroot user");
+        }
+        let groups = groups.as_ref().map_err(String::as_str)?;
+        // SAFETY: plain system calls; the list of groups is valid for its length.
+        unsafe {
+            if syscall!(call::SETGROUPS, groups.len(), groups.as_ptr()).is_err() {
+                return Err("Could not set groups of effective user");
+            }
+            if syscall!(call::SETGID, user.gid).is_err() {
+                return Err("Could not set group id of effective user");
+            }
+            if syscall!(call::SETUID, user.uid).is_err() {
+                return Err("");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where the calls of these names take ids of 16 bits, those that take 32.
+mod call {
+    use syscalls::Sysno;
+
+    #[cfg(any(target_arch = "arm", target_arch = "x86"))]
+    pub(super) const SETGROUPS: Sysno = Sysno::setgroups32;
+    #[cfg(any(target_arch = "arm", target_arch = "x86"))]
+    pub(super) const SETGID: Sysno = Sysno::setgid32;
+    #[cfg(any(target_arch = "arm", target_arch = "x86"))]
+    pub(super) const SETUID: Sysno = Sysno::setuid32;
+
+    #[cfg(not(any(target_arch = "arm", target_arch = "x86")))]
+    pub(super) const SETGROUPS: Sysno = Sysno::setgroups;
+    #[cfg(not(any(target_arch = "arm", target_arch = "x86")))]
+    pub(super) const SETGID: Sysno = Sysno::setgid;
+    #[cfg(not(any(target_arch = "arm", target_arch = "x86")))]
+    pub(super) const SETUID: Sysno = Sysno::setuid;
+}
+
+fn addresses(strings: &[CString]) -> Vec<usize> {
+    strings.iter().map(|string| string.as_ptr() as usize).chain([0]).collect()
+}
+
+fn errno(error: syscalls::Errno) -> Errno {
+    Errno::from_raw(error.into_raw())
+}
+
+/// Where a child begins.
+pub(super) extern "C" fn begin(birth: *mut c_void) -> c_int {
+    // SAFETY: `clone` in the parent passes a `Birth`, which nobody writes but through its atomic.
+    let birth: &Birth = unsafe { &*birth.cast_const().cast() };
+    birth.run()
+}
+
+/// Ends this process, without anything that its parent would do at its own end.
+pub(super) fn exit(status: c_int) -> ! {
+    loop {
+        // SAFETY: it does not return.
+        let _ = unsafe { syscall!(Sysno::exit_group, status) };
+    }
+}
+
+/// What the kernel takes for an action, on the architectures that have a restorer and on those that have none.
+#[repr(C)]
+struct Action {
+    handler: usize,
+    flags: c_ulong,
+    #[cfg(not(any(target_arch = "riscv64", target_arch = "riscv32", target_arch = "loongarch64")))]
+    restorer: usize,
+    mask: u64,
+}
+
+#[cfg(not(any(target_arch = "riscv64", target_arch = "riscv32", target_arch = "loongarch64")))]
+const SA_RESTORER: c_ulong = 0x0400_0000;
+
+impl Action {
+    const DEFAULT: Self = Self {
+        handler: libc::SIG_DFL,
+        flags: 0,
+        #[cfg(not(any(target_arch = "riscv64", target_arch = "riscv32", target_arch = "loongarch64")))]
+        restorer: 0,
+        mask: 0,
+    };
+
+    /// Ends the process, and never returns, so that any address will do for what restores what was before.
+    fn die() -> Self {
+        Self {
+            handler: die as *const () as usize,
+            #[cfg(not(any(target_arch = "riscv64", target_arch = "riscv32", target_arch = "loongarch64")))]
+            flags: SA_RESTORER,
+            #[cfg(not(any(target_arch = "riscv64", target_arch = "riscv32", target_arch = "loongarch64")))]
+            restorer: die as *const () as usize,
+            ..Self::DEFAULT
+        }
+    }
+}
+
+/// The signals whose default is to dump core.
+const CORE_DUMPING: [c_int; 10] = [
+    libc::SIGQUIT,
+    libc::SIGILL,
+    libc::SIGTRAP,
+    libc::SIGABRT,
+    libc::SIGBUS,
+    libc::SIGFPE,
+    libc::SIGSEGV,
+    libc::SIGXCPU,
+    libc::SIGXFSZ,
+    libc::SIGSYS,
+];
+
+/// Takes back what we do with signals, and blocks none: the program must not inherit our habits. Exec does so itself with
+/// those that are caught, but from here on none may run a handler of ours. Rust ignores SIGPIPE.
+///
+/// Those that would dump core only kill, until exec makes them what they are: before Linux 5.16 a core dump ends all
+/// who share the memory.
+///
+/// # Safety
+/// Only in a process that is about to exec.
+unsafe fn reset_signals() {
+    let (default, die) = (Action::DEFAULT, Action::die());
+    // SAFETY: the actions and the set have the kernel's layout. What fails does so for SIGKILL and SIGSTOP, as it should.
+    unsafe {
+        for signal in 1..=c_int::try_from(8 * SIGSET_SIZE).unwrap_or(64) {
+            let action = if CORE_DUMPING.contains(&signal) { &raw const die } else { &raw const default };
+            let _ = syscall!(Sysno::rt_sigaction, signal, action, 0, SIGSET_SIZE);
+        }
+        let none = 0_u64;
+        let _ = syscall!(Sysno::rt_sigprocmask, libc::SIG_SETMASK, &raw const none, ptr::null::<u64>(), SIGSET_SIZE);
+    }
+}
+
+extern "C" fn die(_signal: c_int) {
+    // SAFETY: a plain system call, to ourselves.
+    let _ = unsafe { syscall!(Sysno::getpid).and_then(|pid| syscall!(Sysno::kill, pid, libc::SIGKILL)) };
+}
+
+/// A text on the stack; what does not fit is cut.
+struct Message {
+    bytes: [u8; 1024],
+    len: usize,
+}
+
+impl Default for Message {
+    fn default() -> Self {
+        Self { bytes: [0; 1024], len: 0 }
+    }
+}
+
+impl Message {
+    fn push(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            if let Some(place) = self.bytes.get_mut(self.len) {
+                *place = *byte;
+                self.len += 1;
+            }
+        }
+    }
+}
+
+impl fmt::Write for Message {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.push(text.as_bytes());
+        Ok(())
+    }
+}

@@ -1,0 +1,276 @@
+//! Spawning: a child that is cheap to make, however much supervisord holds.
+//!
+//! A plain fork copies the page tables and the table of descriptors, and both grow with what others do: with what a
+//! client stored in a plugin, and with every program that runs. So the child shares supervisord's memory until it execs
+//! ([`child`]), on a [stack](stack) of its own, and copies of the descriptors only a handful that lie at the bottom of
+//! the table ([`slots`]). Where the system does not allow it, it is made as by a plain fork ([`sharing`]).
+//!
+//! The parent does not wait for the exec, which may hang with the file system that the program lies on: what the child
+//! reads is kept until the kernel says that it has left the memory. It waits, for no longer than [`PATIENCE`], for the
+//! child's first two system calls, after which the child has descriptors of its own.
+//!
+//! The system call is made past libc's `fork`, which first runs what others have registered with `pthread_atfork`: the
+//! libraries of plugins, say, which may wait there for locks of their own. This thread waits for nobody.
+//!
+//! All signals are blocked over the clone. Our handlers write into a pipe that the child still shares with us: a signal
+//! meant for the child would otherwise be taken for one to the supervisor.
+
+// `clone` is unsafe by nature, and so is what the child does with memory and descriptors; nowhere else is there such code.
+#![allow(unsafe_code)]
+
+mod child;
+mod sharing;
+mod slots;
+mod stack;
+
+use std::{
+    ffi::CString,
+    fmt,
+    os::fd::{AsRawFd as _, BorrowedFd, OwnedFd},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use libc::c_int;
+use nix::{
+    errno::Errno,
+    fcntl::{FcntlArg, OFlag, fcntl},
+    sys::{
+        prctl,
+        signal::{SigSet, SigmaskHow},
+    },
+    unistd::{getuid, pipe2},
+};
+
+use self::{
+    child::{Birth, Stage},
+    sharing::Sharing,
+    slots::Slots,
+    stack::Stack,
+};
+use super::{command::Command, launch::Launch, stdin::Stdin};
+
+/// How long the supervisor thread waits for a child to take its descriptors: two system calls that wait for nothing but
+/// a processor. Who takes longer is stopped or frozen.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+/// How soon it is looked again at a child that was not ready, at first; later less and less often.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// A process that has just come to life, and our ends of its pipes.
+#[derive(Debug)]
+pub struct Spawned {
+    /// Its pid, which is also its process group.
+    pub pid: i32,
+    /// Its stdin.
+    pub stdin: Stdin,
+    /// Its stdout.
+    pub stdout: OwnedFd,
+    /// Its stderr, unless that goes to stdout.
+    pub stderr: Option<OwnedFd>,
+}
+
+/// Why a process could not be spawned.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct SpawnError {
+    /// What is reported as `spawnerr`.
+    pub text: String,
+    /// Nothing is wrong with the program: there were no descriptors left, here or in the whole system.
+    pub no_descriptors: bool,
+}
+
+impl SpawnError {
+    /// There are no descriptors left for the process of that name.
+    pub fn too_many_open_files(name: &str) -> Self {
+        Self { text: format!("too many open files to spawn '{name}'"), no_descriptors: true }
+    }
+}
+
+impl From<String> for SpawnError {
+    fn from(text: String) -> Self {
+        Self { text, no_descriptors: false }
+    }
+}
+
+struct Pipes {
+    child_stdin: OwnedFd,
+    stdin: OwnedFd,
+    stdout: OwnedFd,
+    child_stdout: OwnedFd,
+    stderr: Option<(OwnedFd, OwnedFd)>,
+}
+
+impl Pipes {
+    fn new(with_stderr: bool) -> Result<Self, Errno> {
+        let (child_stdin, stdin) = pipe2(OFlag::O_CLOEXEC)?;
+        let (stdout, child_stdout) = pipe2(OFlag::O_CLOEXEC)?;
+        let stderr = with_stderr.then(|| pipe2(OFlag::O_CLOEXEC)).transpose()?;
+        // Only our end: the flag belongs to the open file, and the child expects a stdin that waits.
+        fcntl(&stdin, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        Ok(Self { child_stdin, stdin, stdout, child_stdout, stderr })
+    }
+}
+
+/// A child that may still read what lies in our memory.
+struct Unborn {
+    pid: i32,
+    since: Instant,
+    birth: Box<Birth>,
+    stack: Stack,
+    /// It holds the slots: it shares our descriptors until it has its own.
+    has_slots: bool,
+}
+
+/// Makes processes; belongs to the thread that reaps them.
+pub struct Spawner {
+    sharing: Sharing,
+    /// `None` where a child gets a copy of all descriptors.
+    slots: Option<Slots>,
+    unborn: Vec<Unborn>,
+    /// Stacks of children that need them no more.
+    stacks: Vec<Stack>,
+    /// Our memory may be read by others of our user, as it may be where nothing was done about it.
+    was_dumpable: bool,
+    /// The kernel has put an end to that, since a child that shared it changed its user.
+    is_undumpable: bool,
+}
+
+impl fmt::Debug for Spawner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spawner").field("sharing", &self.sharing).finish_non_exhaustive()
+    }
+}
+
+impl Spawner {
+    /// Finds out how much a child may share, and takes three descriptors: the lowest that are free.
+    pub fn new() -> Self {
+        let mut sharing = Sharing::find();
+        let slots = if sharing.files { Slots::new().ok() } else { None };
+        sharing.files = slots.is_some();
+        let was_dumpable = prctl::get_dumpable().unwrap_or(true);
+        Self { sharing, slots, unborn: Vec::new(), stacks: Vec::new(), was_dumpable, is_undumpable: false }
+    }
+
+    /// Starts a process. Its stdin is `stdin` where that is given, and then what is sent to the pipe reaches nobody.
+    ///
+    /// [`settle`](Self::settle) is to be called soon: until then our end of its pipes may not see it end.
+    pub fn spawn(
+        &mut self,
+        launch: &Arc<Launch>,
+        command: &Command,
+        stdin: Option<BorrowedFd<'_>>,
+    ) -> Result<Spawned, SpawnError> {
+        let name = &launch.name;
+        let cannot_exec = |_| format!("can't parse command '{}': embedded null byte", command.argv.join(" "));
+        let file = CString::new(command.file.as_str()).map_err(cannot_exec)?;
+        let argv: Vec<CString> = command
+            .argv
+            .iter()
+            .map(|word| CString::new(word.as_str()))
+            .collect::<Result<_, _>>()
+            .map_err(cannot_exec)?;
+        let pipes = Pipes::new(!launch.redirect_stderr).map_err(|errno| match errno {
+            Errno::EMFILE => SpawnError::too_many_open_files(name),
+            errno => SpawnError {
+                text: format!("unknown error making dispatchers for '{name}': {errno:?}"),
+                no_descriptors: errno == Errno::ENFILE,
+            },
+        })?;
+        let cannot_fork = |errno| match errno {
+            Errno::EAGAIN => format!("Too many processes in process table to spawn '{name}'"),
+            errno => format!("unknown error during fork for '{name}': {errno:?}"),
+        };
+
+        let changes_user = launch.user.as_ref().is_some_and(|user| user.uid != getuid().as_raw());
+        let shares_memory = if changes_user { self.sharing.memory_across_users } else { self.sharing.memory };
+        let ends = [
+            stdin.map_or(pipes.child_stdin.as_raw_fd(), |stdin| stdin.as_raw_fd()),
+            pipes.child_stdout.as_raw_fd(),
+            pipes.stderr.as_ref().map_or(pipes.child_stdout.as_raw_fd(), |(_, fd)| fd.as_raw_fd()),
+        ];
+        self.settle();
+        let slots = self.slots.as_mut().filter(|slots| shares_memory && slots.are_free());
+        let (ends, files_below) = match slots {
+            Some(slots) => (slots.lend(ends).map_err(cannot_fork)?, Some(slots.end())),
+            None => (ends, None),
+        };
+        let birth = Box::new(Birth::new(Arc::clone(launch), file, argv, ends, shares_memory, files_below));
+        let stack = self.stacks.pop().map_or_else(Stack::new, Ok).map_err(cannot_fork)?;
+        let cloned = clone(&birth, &stack);
+        if cloned.is_err()
+            && let Some(slots) = &mut self.slots
+        {
+            slots.take_back();
+        }
+        let pid = cloned.map_err(cannot_fork)?;
+        if shares_memory {
+            self.is_undumpable |= changes_user;
+            let has_slots = files_below.is_some();
+            self.unborn.push(Unborn { pid, since: Instant::now(), birth, stack, has_slots });
+        } else {
+            self.stacks.push(stack);
+        }
+        let Pipes { stdin, stdout, stderr, .. } = pipes;
+        Ok(Spawned { pid, stdin: Stdin::new(stdin), stdout, stderr: stderr.map(|(ours, _)| ours) })
+    }
+
+    /// Takes back what children do not need any more. Waits for the last one to have descriptors of its own, but not
+    /// for long.
+    pub fn settle(&mut self) {
+        if let Some(last) = self.unborn.iter().find(|unborn| unborn.has_slots)
+            && let Some(slots) = &mut self.slots
+            && last.birth.wait(PATIENCE.saturating_sub(last.since.elapsed())) != Stage::Sharing
+        {
+            slots.take_back();
+            self.unborn.iter_mut().for_each(|unborn| unborn.has_slots = false);
+        }
+        let left = self.unborn.extract_if(.., |unborn| unborn.birth.stage() == Stage::Gone);
+        self.stacks.extend(left.map(|unborn| unborn.stack));
+        if self.is_undumpable && !self.unborn.iter().any(|unborn| unborn.birth.changes_user()) {
+            // What may not be read is closed to the programs of a container as well: `/proc/1/fd/1` is their way to its
+            // log. Now nobody of another user shares it any more.
+            self.is_undumpable = prctl::set_dumpable(self.was_dumpable).is_err();
+        }
+    }
+
+    /// A process is gone, and certainly has no use for our memory.
+    pub fn reaped(&mut self, pid: i32) {
+        for unborn in self.unborn.iter().filter(|unborn| unborn.pid == pid) {
+            unborn.birth.is_gone();
+        }
+    }
+
+    /// How long until [`settle`](Self::settle) should be called again; `None` where nothing waits for that.
+    pub fn next_settle(&self) -> Option<Duration> {
+        let is_awaited = |unborn: &&Unborn| unborn.has_slots || self.is_undumpable && unborn.birth.changes_user();
+        let age = self.unborn.iter().filter(is_awaited).map(|unborn| unborn.since.elapsed()).min()?;
+        Some(LOOK_AGAIN.max(age / 4))
+    }
+}
+
+impl Default for Spawner {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Makes the child. `birth` and `stack` must stay where they are until it has left our memory.
+fn clone(birth: &Birth, stack: &Stack) -> Result<i32, Errno> {
+    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
+    let argument = std::ptr::from_ref(birth).cast_mut().cast();
+    // SAFETY: the child runs on a stack of its own and only `child::begin`, which never returns, makes raw system calls
+    // alone, and reads nothing but `birth`. Who calls keeps both until the child has left.
+    let pid = unsafe { libc::clone(child::begin, stack.top(), birth.flags() | libc::SIGCHLD, argument) };
+    let result = Errno::result(pid);
+    // It succeeded a moment ago with the same kind of argument.
+    let _ = before.thread_set_mask();
+    let pid: c_int = result?;
+    // The child does the same. Whoever comes second does nothing; but a signal to the group may be sent at once.
+    // SAFETY: plain system call.
+    unsafe { libc::setpgid(pid, pid) };
+    Ok(pid)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,62 @@
+//! How much of ours a child may share until it execs, found out once.
+
+use std::{fs, ptr};
+
+use libc::{c_int, c_void};
+use nix::{
+    sys::{
+        signal::{SigSet, SigmaskHow},
+        wait::{WaitPidFlag, WaitStatus, waitpid},
+    },
+    unistd::Pid,
+};
+use syscalls::{Sysno, syscall};
+
+use super::{child::exit, stack::Stack};
+
+/// What may be shared.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sharing {
+    /// The memory, with a child that keeps our user.
+    pub(super) memory: bool,
+    /// The memory, with a child that changes its user. The kernel then keeps all others of that user from reading or
+    /// tracing it, unless the administrator has said that everything may be (`fs.suid_dumpable=1`).
+    pub(super) memory_across_users: bool,
+    /// The table of descriptors, which takes a kernel that lets go of it cheaply (5.9).
+    pub(super) files: bool,
+}
+
+impl Sharing {
+    /// Asks the system, by making a child that does nothing else.
+    pub(super) fn find() -> Self {
+        let status = probe();
+        let memory = status.is_some();
+        // Where the file is not there it cannot be set.
+        let everything_is_dumpable =
+            fs::read_to_string("/proc/sys/fs/suid_dumpable").is_ok_and(|value| value.trim() == "1");
+        Self { memory, memory_across_users: memory && !everything_is_dumpable, files: status == Some(0) }
+    }
+}
+
+/// The exit status of a child that shares everything with us and tries to get a table of descriptors of its own.
+fn probe() -> Option<c_int> {
+    let stack = Stack::new().ok()?;
+    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK).ok()?;
+    // No signal tells of its end: nobody but this function is to hear of it.
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES;
+    // SAFETY: the child runs on a stack of its own, which outlives it, for `CLONE_VFORK` waits for its end. It makes
+    // raw system calls alone.
+    let pid = unsafe { libc::clone(leave_the_table, stack.top(), flags, ptr::null_mut()) };
+    let _ = before.thread_set_mask();
+    match waitpid(Pid::from_raw((pid > 0).then_some(pid)?), Some(WaitPidFlag::__WALL)) {
+        Ok(WaitStatus::Exited(_, status)) => Some(status),
+        _ => None,
+    }
+}
+
+extern "C" fn leave_the_table(_: *mut c_void) -> c_int {
+    // There is no descriptor of that number: nothing is closed, also where the table is not left.
+    // SAFETY: a plain system call.
+    let left = unsafe { syscall!(Sysno::close_range, u32::MAX, u32::MAX, libc::CLOSE_RANGE_UNSHARE) };
+    exit(c_int::from(left.is_err()))
+}
