@@ -58,8 +58,7 @@ impl Process {
 impl State {
     /// What there is for programs beside those that are alive.
     pub(super) fn budget(&self) -> Budget {
-        let alive = self.by_pid.values().filter_map(|id| self.processes.get(id));
-        Budget { taken: alive.map(Process::descriptors).sum(), ..Budget::new() }
+        Budget { taken: self.descriptors_taken, ..Budget::new() }
     }
 
     /// What to log if all that is there cannot run at the same time.

@@ -15,6 +15,7 @@ use crate::{
     config::Level,
     events::Event,
     process::{
+        command::CommandError,
         signals,
         state::{Action, Exit, Input},
     },
@@ -53,7 +54,13 @@ pub enum Refused {
     /// A stop or a signal: in this state there is nothing to stop, or nothing to signal.
     #[error("the process is {}", .0.name())]
     NotRunning(ProcessState),
-    /// The signal could not be sent.
+    /// A start: its command cannot be executed.
+    #[error(transparent)]
+    NoCommand(#[from] CommandError),
+    /// A start: the file system on which its command lies does not answer.
+    #[error("the file system of its command does not answer")]
+    NoAnswer,
+    /// The signal could not be sent, or no thread could be had to look for the command.
     #[error("{0}")]
     Failed(String),
 }
@@ -77,18 +84,16 @@ impl Inner {
         Ok(self.groups.lock().processes.get(&id).ok_or(Refused::Gone)?.machine.state())
     }
 
+    /// Its command is looked for first, whatever its state, as Supervisor does.
     fn start(&self, id: ProcessId, answer: oneshot::Sender<Result<Status, Refused>>) {
-        if let Err(refused) = self.may_start(id) {
-            let _ = answer.send(Err(refused));
-            return;
+        let refused = if self.is_stopping() { Some(Refused::Stopping) } else { self.state_of(id).err() };
+        match refused {
+            Some(refused) => drop(answer.send(Err(refused))),
+            None => self.to_spawn.lock().ask(id, self.now() + self.start_patience, answer),
         }
-        if let Some(process) = self.groups.lock().processes.get_mut(&id) {
-            process.starter = Some(answer);
-        }
-        self.step(id, Input::Start);
     }
 
-    fn may_start(&self, id: ProcessId) -> Result<(), Refused> {
+    pub(super) fn may_start(&self, id: ProcessId) -> Result<(), Refused> {
         if self.is_stopping() {
             return Err(Refused::Stopping);
         }
@@ -135,17 +140,19 @@ impl Inner {
         let mut next = Some(input);
         let mut state = self.groups.lock();
         while let Some(input) = next.take() {
-            let State { processes, by_pid, .. } = &mut *state;
-            let process = processes.get_mut(&id)?;
             match input {
                 Input::Spawned(pid) => {
-                    by_pid.insert(pid, id);
+                    state.born(pid, id);
                     // With startsecs=0 it is RUNNING at once.
                     next = Some(Input::Tick { may_start: true });
                 }
-                Input::Reaped(_) => drop(by_pid.remove(&process.machine.pid())),
+                Input::Reaped(_) => {
+                    let pid = state.processes.get(&id)?.machine.pid();
+                    state.died(pid);
+                }
                 _ => {}
             }
+            let process = state.processes.get_mut(&id)?;
             for action in process.machine.step(&process.config, self.now(), input) {
                 match action {
                     Action::Spawn => self.to_spawn.lock().want(id),
@@ -161,6 +168,7 @@ impl Inner {
                 }
             }
         }
+        state.note_deadline(id);
         let process = state.processes.get_mut(&id)?;
         process.announce();
         let status = process.watch.borrow().clone();

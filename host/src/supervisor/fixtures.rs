@@ -37,6 +37,15 @@ impl AtWork {
 
     /// With these groups.
     pub(super) fn of_groups(groups: impl IntoIterator<Item = Arc<config::Group>>, look: Look) -> Self {
+        Self::patient(groups, look, PATIENCE)
+    }
+
+    /// With clients that wait only so long for a file system.
+    pub(super) fn patient(
+        groups: impl IntoIterator<Item = Arc<config::Group>>,
+        look: Look,
+        start_patience: Duration,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let config = Config {
             file: dir.path().join("supervisord.conf"),
@@ -48,7 +57,8 @@ impl AtWork {
             messages: Vec::new(),
         };
         let (output, logger) = output::start(&config.supervisord).unwrap();
-        let supervisor = Supervisor::with_look(config, Overrides::default(), logger, output, look).unwrap();
+        let supervisor =
+            Supervisor::with_look(config, Overrides::default(), logger, output, look, start_patience).unwrap();
         let runs = supervisor.clone();
         let thread = Some(std::thread::spawn(move || runs.run()));
         Self { supervisor, thread, dir }

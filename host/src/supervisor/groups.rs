@@ -11,7 +11,7 @@ use std::{
 
 use tokio::sync::{oneshot, watch};
 
-use super::drive::Refused;
+use super::{deadlines::Deadlines, drive::Refused};
 use crate::{
     config::{self, Config, GroupKind},
     events::Channel,
@@ -110,6 +110,11 @@ impl Process {
         })
     }
 
+    /// Whether it was to be spawned and nobody has said yet what came of it.
+    pub(super) fn awaits_spawn(&self) -> bool {
+        self.machine.awaits_spawn()
+    }
+
     /// Tells those who wait. To be called when all that follows from one input is done.
     pub(super) fn announce(&self) {
         let status = status(&self.machine);
@@ -188,6 +193,10 @@ pub(super) struct State {
     pub(super) by_pid: HashMap<i32, ProcessId>,
     /// Children of ours whose group was removed: they could not be killed and counted as UNKNOWN.
     pub(super) strays: HashSet<i32>,
+    /// Those of a supervisor that may start processes.
+    deadlines: Deadlines,
+    /// How many descriptors those that are alive take.
+    pub(super) descriptors_taken: u64,
     last_id: u64,
 }
 
@@ -220,6 +229,7 @@ impl State {
             self.last_id += 1;
             let id = ProcessId(self.last_id);
             self.processes.insert(id, process);
+            self.note_deadline(id);
             ids.push(id);
         }
         ids
@@ -227,11 +237,31 @@ impl State {
 
     /// Forgets a process that has stopped.
     pub(super) fn forget(&mut self, id: ProcessId) {
-        if let Some(process) = self.processes.remove(&id)
-            && self.by_pid.remove(&process.machine.pid()).is_some()
-        {
-            self.strays.insert(process.machine.pid());
+        let pid = self.processes.get(&id).map_or(0, |process| process.machine.pid());
+        if self.died(pid).is_some() {
+            self.strays.insert(pid);
         }
+        self.processes.remove(&id);
+        self.note_deadline(id);
+    }
+
+    /// A process has come to life.
+    pub(super) fn born(&mut self, pid: i32, id: ProcessId) {
+        self.by_pid.insert(pid, id);
+        self.descriptors_taken += self.processes.get(&id).map_or(0, Process::descriptors);
+    }
+
+    /// The process of that pid is gone, or nobody of ours any more.
+    pub(super) fn died(&mut self, pid: i32) -> Option<ProcessId> {
+        let id = self.by_pid.remove(&pid)?;
+        self.descriptors_taken -= self.processes.get(&id).map_or(0, Process::descriptors);
+        Some(id)
+    }
+
+    /// To be called whenever a process has changed.
+    pub(super) fn note_deadline(&mut self, id: ProcessId) {
+        let next = |process: &Process| process.machine.next_deadline(&process.config, true);
+        self.deadlines.set(id, self.processes.get(&id).and_then(next));
     }
 
     /// Forgets a group whose processes are all stopped. `None` where there is none, `Some(false)` where some still run.
@@ -270,11 +300,16 @@ impl State {
         ids
     }
 
-    /// All processes, by priority of their groups and then their own.
-    pub(super) fn by_priority(&self) -> Vec<ProcessId> {
+    /// The groups in order of their priority, those of the same priority in the order in which they became active.
+    fn groups_by_priority(&self) -> Vec<&Group> {
         let mut groups: Vec<_> = self.groups.iter().collect();
         groups.sort_by_key(|group| group.config.priority);
-        groups.into_iter().flat_map(|group| self.of_group(group)).collect()
+        groups
+    }
+
+    /// All processes, by priority of their groups and then their own.
+    pub(super) fn by_priority(&self) -> Vec<ProcessId> {
+        self.groups_by_priority().into_iter().flat_map(|group| self.of_group(group)).collect()
     }
 
     /// All processes, by name of their groups and then their own.
@@ -303,20 +338,21 @@ impl State {
         Some(ids)
     }
 
-    /// The processes that are due, by priority.
+    /// The processes that are due: by priority of their groups, and in the group's order whatever their own.
     pub(super) fn due(&self, now: Time, may_start: bool) -> Vec<ProcessId> {
-        let mut due = Vec::new();
-        for (index, group) in self.groups.iter().enumerate() {
-            for id in &group.processes {
-                let process = &self.processes[id];
-                let deadline = process.machine.next_deadline(&process.config, may_start);
-                if deadline.is_some_and(|deadline| deadline <= now) {
-                    due.push(((group.config.priority, index, process.config.priority), *id));
-                }
-            }
+        let due = self.deadlines.iter().take_while(|(deadline, _)| *deadline <= now).map(|(_, id)| id);
+        let mut due: Vec<_> = due.filter(|id| self.deadline(*id, may_start).is_some_and(|due| due <= now)).collect();
+        if due.len() > 1 {
+            let is_due: HashSet<_> = due.drain(..).collect();
+            let in_order = self.groups_by_priority().into_iter().flat_map(|group| &group.processes);
+            due.extend(in_order.filter(|id| is_due.contains(id)));
         }
-        due.sort_by_key(|(key, _)| *key);
-        due.into_iter().map(|(_, id)| id).collect()
+        due
+    }
+
+    fn deadline(&self, id: ProcessId, may_start: bool) -> Option<Time> {
+        let process = self.processes.get(&id)?;
+        process.machine.next_deadline(&process.config, may_start)
     }
 
     /// The files that were made for `AUTO` logs.
@@ -333,7 +369,7 @@ impl State {
 
     /// When the next process is due.
     pub(super) fn next_deadline(&self, may_start: bool) -> Option<Time> {
-        self.processes.values().filter_map(|process| process.machine.next_deadline(&process.config, may_start)).min()
+        self.deadlines.iter().find_map(|(_, id)| self.deadline(id, may_start))
     }
 }
 
@@ -422,7 +458,7 @@ mod tests {
             process.machine.step(&process.config, Time::ZERO, input);
         }
         process.machine.step(&process.config, Time::ZERO, Input::KillFailed("EPERM".to_owned()));
-        state.by_pid.insert(5, id);
+        state.born(5, id);
         assert_eq!(state.remove("cat"), Some(true), "it is UNKNOWN");
         assert!(state.by_pid.is_empty());
         assert!(state.strays.contains(&5), "and still to be reaped");

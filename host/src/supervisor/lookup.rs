@@ -3,12 +3,14 @@
 //!
 //! A look at a file system may take for ever: a network mount whose server is gone. The supervisor thread waits for it
 //! for a moment, which is far more than a disk takes, and only while no other look is known to hang. After that the
-//! answer comes as a request, whenever it comes, and all other programs are looked after meanwhile.
+//! answer comes as a request, whenever it comes, and all other programs are looked after meanwhile. A process is looked
+//! for once at a time, whoever wants to know: so one that lies on such a mount costs one thread, however often clients
+//! ask for it.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, VecDeque},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use nix::sys::signal::SigSet;
@@ -26,6 +28,8 @@ use crate::{
 
 /// How long the supervisor thread waits for a look.
 const PATIENCE: Duration = Duration::from_millis(20);
+/// After how long the log says that a look hangs.
+const NOTICE: Duration = Duration::from_secs(5);
 /// How long a thread without work stays.
 const IDLE: Duration = Duration::from_secs(1);
 const STACK_SIZE: usize = 256 * 1024;
@@ -47,8 +51,18 @@ pub(super) struct Ready {
     pub(super) listening: Option<Arc<Listening>>,
 }
 
-/// What a look found, or what is reported as `spawnerr`.
-pub(super) type Found = Result<Ready, String>;
+/// What keeps a process from being spawned. The text is what is reported as `spawnerr`.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Missing {
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// The socket of its group could not be opened.
+    #[error("{0}")]
+    Socket(String),
+}
+
+/// What a look found.
+pub(super) type Found = Result<Ready, Missing>;
 /// How to look for an executable; tests have ways of their own.
 pub(super) type Look = Box<dyn Fn(&Launch) -> Result<Command, CommandError> + Send + Sync>;
 /// Takes an answer that was not waited for.
@@ -79,11 +93,19 @@ struct State {
     jobs: VecDeque<(ProcessId, Start)>,
     /// Threads that wait for a job.
     idle: usize,
-    /// Those that the supervisor thread waits for, and what was found of them.
-    awaited: HashSet<ProcessId>,
+    /// Those that the supervisor thread waits for, with their names, and what was found of them.
+    awaited: HashMap<ProcessId, String>,
     found: Vec<(ProcessId, Found)>,
     /// Those whose answers will come late. No process has two.
-    late: HashSet<ProcessId>,
+    late: HashMap<ProcessId, Hanging>,
+}
+
+/// A look that hangs.
+struct Hanging {
+    since: Instant,
+    name: String,
+    /// The log was told.
+    is_known: bool,
 }
 
 impl Lookups {
@@ -100,8 +122,8 @@ impl Lookups {
         let mut state = self.0.state.lock();
         let nothing_hangs = state.late.is_empty();
         for (id, start) in wanted {
-            if !state.late.contains(&id) {
-                state.awaited.insert(id);
+            if !state.late.contains_key(&id) {
+                state.awaited.insert(id, start.launch.name().to_owned());
                 state.jobs.push_back((id, start));
             }
         }
@@ -115,8 +137,29 @@ impl Lookups {
         let count = state.jobs.len();
         self.add_threads(&mut state, count, &mut round);
         let State { late, awaited, .. } = &mut *state;
-        late.extend(awaited.drain());
+        let since = Instant::now();
+        late.extend(awaited.drain().map(|(id, name)| (id, Hanging { since, name, is_known: false })));
         round
+    }
+
+    /// Tells the log of looks that hang, once for each. Answers when to be called again.
+    pub(super) fn report(&self) -> Option<Duration> {
+        let mut state = self.0.state.lock();
+        let mut next = None;
+        for hanging in state.late.values_mut().filter(|hanging| !hanging.is_known) {
+            let left = NOTICE.saturating_sub(hanging.since.elapsed());
+            if left.is_zero() {
+                hanging.is_known = true;
+                self.0.logger.warn(format_args!(
+                    "the file system of the command of '{}' has not answered for {} seconds; others go on",
+                    hanging.name,
+                    NOTICE.as_secs()
+                ));
+            } else {
+                next = Some(next.map_or(left, |next: Duration| next.min(left)));
+            }
+        }
+        next
     }
 
     /// Sees to it that so many threads look at the jobs. Jobs that find none are given up.
@@ -130,7 +173,7 @@ impl Lookups {
             if thread.spawn(move || shared.work()).is_err() {
                 // The threads that there are may hang.
                 round.hindered.extend(state.jobs.drain(threads..).map(|(id, _)| id));
-                state.awaited.retain(|id| !round.hindered.contains(id));
+                state.awaited.retain(|id, _| !round.hindered.contains(id));
                 return;
             }
         }
@@ -139,9 +182,10 @@ impl Lookups {
 
 impl Shared {
     fn look(&self, start: &Start) -> Found {
-        let command = (self.look)(&start.launch).map_err(|error| error.to_string())?;
+        let command = (self.look)(&start.launch)?;
         // Only for a command that can be executed, as Supervisor does.
-        let listening = start.socket.as_ref().map(|socket| socket.open(&self.logger)).transpose()?;
+        let listening = start.socket.as_ref().map(|socket| socket.open(&self.logger)).transpose();
+        let listening = listening.map_err(Missing::Socket)?;
         Ok(Ready { command, listening })
     }
 
@@ -162,14 +206,20 @@ impl Shared {
             drop(state);
             let found = self.look(&start);
             state = self.state.lock();
-            if state.awaited.remove(&id) {
+            if state.awaited.remove(&id).is_some() {
                 state.found.push((id, found));
                 if state.awaited.is_empty() {
                     self.done.notify_one();
                 }
             } else {
-                state.late.remove(&id);
+                let hung = state.late.remove(&id);
                 drop(state);
+                if let Some(Hanging { since, name, is_known: true }) = hung {
+                    let seconds = since.elapsed().as_secs();
+                    self.logger.info(format_args!(
+                        "the file system of the command of '{name}' answered after {seconds} seconds"
+                    ));
+                }
                 (self.late)(id, found);
                 state = self.state.lock();
             }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     config::{self, FcgiAddress, FcgiSocket, GroupKind},
-    process::{fixtures, launch::Launch},
+    process::{command::CommandError, fixtures, launch::Launch},
     states::ProcessState,
 };
 
@@ -100,24 +100,65 @@ fn a_dead_mount_holds_up_nobody_who_does_not_live_on_it() {
 }
 
 #[test]
-fn a_start_that_hangs_can_be_stopped_and_asked_for_again() {
+fn a_start_that_hangs_changes_nothing_and_can_be_asked_for_again() {
     let mount = Mount::gone();
     let supervisor = AtWork::looking([config::Process { autostart: false, ..cat("mounted") }], mount.look());
     let id = supervisor.process("mounted").id;
     let first = supervisor.start(id);
     mount.wait_for(1);
-    supervisor.wait("mounted", is(ProcessState::Starting));
-    assert_eq!(block_on(supervisor.start(id)), Err(Refused::NotStartable(ProcessState::Starting)));
-    assert_eq!(block_on(supervisor.signal(id, libc::SIGTERM)), Err(Refused::NotRunning(ProcessState::Starting)));
-    assert_eq!(block_on(supervisor.stop(id, true)).unwrap().state, ProcessState::Stopped);
-    assert_eq!(block_on(first).unwrap().state, ProcessState::Stopped, "whoever asked for it learns what came of it");
-
+    assert_eq!(block_on(supervisor.signal(id, libc::SIGTERM)), Err(Refused::NotRunning(ProcessState::Stopped)));
+    assert_eq!(block_on(supervisor.stop(id, true)), Err(Refused::NotRunning(ProcessState::Stopped)));
     let second = supervisor.start(id);
-    supervisor.wait("mounted", is(ProcessState::Starting));
-    assert_eq!(mount.most(), 1, "one look for each process");
     mount.set_gone(false);
-    assert_eq!(block_on(second).unwrap().state, ProcessState::Running);
+    assert_eq!(block_on(first).unwrap().state, ProcessState::Running);
+    assert_eq!(block_on(second), Err(Refused::NotStartable(ProcessState::Starting)), "the first was first");
     assert_ne!(supervisor.process("mounted").pid, 0);
+    assert_eq!(mount.most(), 1, "one look for each process");
+}
+
+#[test]
+fn starts_that_hang_and_are_given_up_cost_one_thread_and_start_nothing() {
+    let mount = Mount::gone();
+    let idle = |name| config::Process { autostart: false, ..cat(name) };
+    let supervisor = AtWork::looking([idle("mounted"), idle("local")], mount.look());
+    let (mounted, local) = (supervisor.process("mounted").id, supervisor.process("local").id);
+    for _ in 0..100 {
+        drop(supervisor.start(mounted));
+    }
+    mount.wait_for(1);
+    assert_eq!(block_on(supervisor.start(local)).unwrap().state, ProcessState::Running);
+    mount.set_gone(false);
+    // Whoever asks now is answered after all those.
+    block_on(supervisor.stop(local, true)).unwrap();
+    supervisor.wait("local", is(ProcessState::Stopped));
+    block_on(supervisor.start(local)).unwrap();
+    assert_eq!((mount.most(), supervisor.process("mounted").state), (1, ProcessState::Stopped));
+}
+
+#[test]
+fn a_client_does_not_wait_for_ever_and_what_it_asked_for_is_not_done_later() {
+    let mount = Mount::gone();
+    let idle = config::Process { autostart: false, ..cat("mounted") };
+    let groups = [fixtures::group("mounted", 1, vec![idle]), fixtures::group("local", 2, vec![cat("local")])];
+    let supervisor = AtWork::patient(groups, mount.look(), Duration::from_millis(50));
+    let id = supervisor.process("mounted").id;
+    assert_eq!(block_on(supervisor.start(id)), Err(Refused::NoAnswer));
+    mount.set_gone(false);
+    // The next one that is answered comes after what it found.
+    supervisor.wait("local", is(ProcessState::Running));
+    assert_eq!(supervisor.process("mounted").state, ProcessState::Stopped);
+    while block_on(supervisor.start(id)) == Err(Refused::NoAnswer) {}
+    assert_eq!(supervisor.process("mounted").state, ProcessState::Running);
+}
+
+#[test]
+fn a_command_that_is_not_there_is_said_before_anything_else() {
+    let missing = config::Process { autostart: false, command: "/nonexistent/x".to_owned(), ..cat("x") };
+    let supervisor = AtWork::with([missing]);
+    let refused = block_on(supervisor.start(supervisor.process("x").id)).unwrap_err();
+    assert_eq!(refused, Refused::NoCommand(CommandError::NotFound("/nonexistent/x".to_owned())));
+    assert_eq!(supervisor.process("x").state, ProcessState::Stopped);
+    assert_eq!(supervisor.process("x").spawnerr, None);
 }
 
 #[test]
@@ -178,11 +219,10 @@ fn a_socket_that_cannot_be_opened_soon_holds_up_nobody_else() {
 
     let held = socket.hold();
     let started = supervisor.start(id);
-    supervisor.wait("php", is(ProcessState::Starting));
     let first = supervisor.wait("local", is(ProcessState::Running)).pid;
     block_on(supervisor.signal(supervisor.process("local").id, libc::SIGKILL)).unwrap();
     supervisor.wait("local", |info| info.state == ProcessState::Running && info.pid != first);
-    assert_eq!(supervisor.process("php").state, ProcessState::Starting);
+    assert_eq!(supervisor.process("php").state, ProcessState::Stopped);
     drop(held);
     assert_eq!(block_on(started).unwrap().state, ProcessState::Running);
 }

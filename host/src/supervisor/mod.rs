@@ -8,6 +8,7 @@
 //!
 //! All decisions use a monotonic clock; the wall clock is only reported.
 
+mod deadlines;
 mod descriptors;
 mod drive;
 mod extensions;
@@ -65,7 +66,6 @@ use crate::{
     events::{Bus, Event},
     logger::Logger,
     process::{
-        command::CommandError,
         launch::Launch,
         output::{OutputHandle, auto},
         reserve::Reserve,
@@ -75,6 +75,9 @@ use crate::{
     },
     states::SupervisorState,
 };
+
+/// How long a client that starts a process waits for the file system on which its command lies.
+const START_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How the supervisor ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +112,8 @@ struct Inner {
     groups: Mutex<State>,
     requests: Arc<Requests>,
     lookups: Lookups,
+    /// How long a client that starts a process waits for the file system on which its command lies.
+    start_patience: Duration,
     reactor: Mutex<Option<Reactor>>,
     last_run: AtomicU64,
     /// The supervisor thread's alone, as are the next two.
@@ -154,7 +159,7 @@ impl Supervisor {
     /// leaves its directory. Makes the `AUTO` logs; fails where it cannot. They are removed again by
     /// [`discard`](Self::discard).
     pub fn new(config: Config, overrides: Overrides, logger: Logger, output: OutputHandle) -> io::Result<Self> {
-        Self::with_look(config, overrides, logger, output, Box::new(Launch::command))
+        Self::with_look(config, overrides, logger, output, Box::new(Launch::command), START_PATIENCE)
     }
 
     fn with_look(
@@ -163,6 +168,7 @@ impl Supervisor {
         logger: Logger,
         output: OutputHandle,
         look: Look,
+        start_patience: Duration,
     ) -> io::Result<Self> {
         let environment: Vec<_> = std::env::vars_os().collect();
         let groups = groups::all(&config, &environment, &logger)?;
@@ -196,6 +202,7 @@ impl Supervisor {
             groups: Mutex::new(groups),
             requests,
             lookups,
+            start_patience,
             reactor: Mutex::new(Some(reactor)),
             last_run: AtomicU64::new(1),
             spawner: Mutex::default(),
@@ -429,15 +436,8 @@ impl Supervisor {
         self.0.groups.lock().processes.get(&id).map(|process| process.watch.subscribe())
     }
 
-    /// Whether a start of it could succeed: looks for its executable. `None` where there is no such process. Blocks on
-    /// the file system.
-    pub fn check_command(&self, id: ProcessId) -> Option<Result<(), CommandError>> {
-        let launch = Arc::clone(&self.0.groups.lock().processes.get(&id)?.launch);
-        Some(launch.command().map(drop))
-    }
-
-    /// Starts a process that is STOPPED, EXITED or FATAL. The request is on its way when this returns; the answer comes
-    /// when it was spawned, or could not be.
+    /// Starts a process that is STOPPED, EXITED or FATAL, if its command can be executed. The request is on its way when
+    /// this returns; the answer comes when it was spawned, or could not be.
     pub fn start(&self, id: ProcessId) -> impl Future<Output = Result<Status, Refused>> + Send + use<> {
         let (answer, answered) = oneshot::channel();
         self.0.requests.push(Request::Start(id, answer));

@@ -81,8 +81,15 @@ impl Inner {
             let timeout = if busy {
                 Some(Duration::ZERO)
             } else {
-                let settle = self.spawner.lock().next_settle().map(|wait| self.now() + wait);
-                self.timeout([next_report, Some(ticks.next_deadline()), last_words.next_look(), settle])
+                let now = self.now();
+                self.timeout([
+                    next_report,
+                    Some(ticks.next_deadline()),
+                    last_words.next_look(),
+                    self.spawner.lock().next_settle().map(|wait| now + wait),
+                    self.to_spawn.lock().next_deadline(),
+                    self.lookups.report().map(|wait| now + wait),
+                ])
             };
             match reactor.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() != ErrorKind::Interrupted => {
@@ -104,7 +111,7 @@ impl Inner {
         if self.state() == SupervisorState::Restarting { Outcome::Restart } else { Outcome::Exit }
     }
 
-    fn timeout(&self, others: [Option<Time>; 4]) -> Option<Duration> {
+    fn timeout(&self, others: [Option<Time>; 6]) -> Option<Duration> {
         let deadline = self.groups.lock().next_deadline(!self.is_stopping());
         let next = deadline.into_iter().chain(others.into_iter().flatten()).min()?;
         // mio rounds up to the milliseconds of epoll, so this is never too early.

@@ -1,22 +1,27 @@
 //! Spawns what is to be spawned, many at once.
 //!
-//! A turn of the supervisor thread first collects them, then looks for what all of them need, then forks, and at last
-//! tells everybody. So other threads are woken once for each turn and not for each process, and they sleep while this
-//! one forks: who writes to memory that a fork has just shared pays for a copy of it.
+//! A turn of the supervisor thread first collects them, then looks for what all of them need, then makes the children,
+//! and at last tells everybody. So other threads are woken once for each turn and not for each process.
+//!
+//! What a client asks to start is looked for first as well, and where its command is not there, that is all that
+//! happens: the process stays as it was.
 
 use std::{os::fd::AsFd as _, sync::Arc, time::SystemTime};
+
+use tokio::sync::oneshot;
 
 use super::{
     Inner,
     descriptors::Budget,
-    groups::{Process, ProcessId},
-    lookup::{Found, Ready, Round, Start},
+    drive::Refused,
+    groups::{Process, ProcessId, Status},
+    lookup::{Found, Missing, Ready, Round, Start},
 };
 use crate::process::{
     fcgi::Listening,
     output::ChildOutput,
     spawn::{SpawnError, Spawned},
-    state::Input,
+    state::{Input, Time},
 };
 
 /// How many processes are spawned before signals and deaths are looked at again.
@@ -31,6 +36,17 @@ pub(super) struct ToSpawn {
     wanted: Vec<ProcessId>,
     /// Those for which everything was looked for already.
     found: Vec<(ProcessId, Found)>,
+    asked: Vec<Asked>,
+}
+
+/// A start that a client asks for, and that waits for its look.
+struct Asked {
+    id: ProcessId,
+    answer: oneshot::Sender<Result<Status, Refused>>,
+    /// When the client is told that the file system does not answer.
+    until: Time,
+    /// Nobody looks for it yet.
+    is_new: bool,
 }
 
 impl ToSpawn {
@@ -45,27 +61,66 @@ impl ToSpawn {
         self.found.push((id, found));
     }
 
+    pub(super) fn ask(&mut self, id: ProcessId, until: Time, answer: oneshot::Sender<Result<Status, Refused>>) {
+        self.asked.push(Asked { id, answer, until, is_new: true });
+    }
+
     pub(super) fn is_full(&self) -> bool {
-        self.wanted.len() + self.found.len() >= SPAWNS_PER_TURN
+        let new = self.asked.iter().filter(|asked| asked.is_new).count();
+        self.wanted.len() + self.found.len() + new >= SPAWNS_PER_TURN
+    }
+
+    /// When the first client is told that it waits in vain.
+    pub(super) fn next_deadline(&self) -> Option<Time> {
+        self.asked.iter().map(|asked| asked.until).min()
+    }
+
+    /// Those that are to be looked for, each once.
+    fn take_unlooked(&mut self) -> Vec<ProcessId> {
+        let mut unlooked = std::mem::take(&mut self.wanted);
+        for asked in &mut self.asked {
+            if std::mem::take(&mut asked.is_new) && !unlooked.contains(&asked.id) {
+                unlooked.push(asked.id);
+            }
+        }
+        unlooked
+    }
+
+    /// The clients that still want to know of that process.
+    fn take_asked(&mut self, id: ProcessId) -> Vec<Asked> {
+        self.asked.extract_if(.., |asked| asked.id == id).filter(|asked| !asked.answer.is_closed()).collect()
     }
 }
 
 impl Inner {
     /// Spawns all that wait for it, but for those for which not everything can be found soon.
     pub(super) fn spawn_all(&self) {
-        let ToSpawn { wanted, mut found } = std::mem::take(&mut *self.to_spawn.lock());
-        if !wanted.is_empty() {
-            let round = self.lookups.find(wanted.into_iter().filter_map(|id| Some((id, self.awaited(id)?))).collect());
-            let Round { found: soon, hindered } = round;
-            found.extend(soon);
-            for id in hindered {
-                let why = "no thread could be had to look for its command";
+        self.spawner.lock().settle();
+        self.give_up_asked();
+        let (unlooked, mut found) = {
+            let mut queue = self.to_spawn.lock();
+            (queue.take_unlooked(), std::mem::take(&mut queue.found))
+        };
+        if unlooked.is_empty() && found.is_empty() {
+            return;
+        }
+        let asked = |id| self.to_spawn.lock().asked.iter().any(|asked| asked.id == id);
+        let start = |id| Some((id, self.start_of(id, |process| process.awaits_spawn() || asked(id))?));
+        let Round { found: soon, hindered } = self.lookups.find(unlooked.into_iter().filter_map(start).collect());
+        found.extend(soon);
+        for id in hindered {
+            let why = "no thread could be had to look for its command";
+            for asked in self.to_spawn.lock().take_asked(id) {
+                let _ = asked.answer.send(Err(Refused::Failed(why.to_owned())));
+            }
+            if self.start_of(id, Process::awaits_spawn).is_some() {
                 self.step(id, Input::SpawnHindered(why.to_owned()));
             }
         }
         let mut spawned: Vec<(ProcessId, Result<Alive, SpawnError>)> = Vec::with_capacity(found.len());
         let mut budget = self.groups.lock().budget();
         for (id, found) in found {
+            self.answer_asked(id, &found);
             // What was found late may have been found once more.
             if spawned.iter().all(|(other, _)| *other != id)
                 && let Some(result) = self.spawn(id, found, &mut budget)
@@ -91,11 +146,41 @@ impl Inner {
         }
     }
 
-    /// How to start a process, if it is still to be started. It may have been stopped meanwhile, and started again, and
-    /// be up already.
-    fn awaited(&self, id: ProcessId) -> Option<Start> {
+    /// Tells clients that wait for a file system, or for a supervisor that is stopping, that they do so in vain.
+    fn give_up_asked(&self) {
+        let (now, stopping) = (self.now(), self.is_stopping());
+        let given_up = |asked: &mut Asked| stopping || asked.until <= now;
+        for asked in self.to_spawn.lock().asked.extract_if(.., given_up) {
+            let _ = asked.answer.send(Err(if stopping { Refused::Stopping } else { Refused::NoAnswer }));
+        }
+    }
+
+    /// Starts what a client has asked for, now that everything was found that it needs, or says why not.
+    fn answer_asked(&self, id: ProcessId, found: &Found) {
+        let asked = self.to_spawn.lock().take_asked(id);
+        for Asked { answer, .. } in asked {
+            let refused = match found {
+                Err(Missing::Command(error)) => Some(Refused::NoCommand(error.clone())),
+                _ => self.may_start(id).err(),
+            };
+            if let Some(refused) = refused {
+                let _ = answer.send(Err(refused));
+                continue;
+            }
+            if let Some(process) = self.groups.lock().processes.get_mut(&id) {
+                process.starter = Some(answer);
+            }
+            self.step(id, Input::Start);
+            // It was looked for already.
+            self.to_spawn.lock().wanted.retain(|wanted| *wanted != id);
+        }
+    }
+
+    /// How to start a process, if it is there and as it should be. It may have been stopped meanwhile, and started
+    /// again, and be up already.
+    fn start_of(&self, id: ProcessId, is_right: impl Fn(&Process) -> bool) -> Option<Start> {
         let state = self.groups.lock();
-        let process = state.processes.get(&id).filter(|process| process.machine.awaits_spawn())?;
+        let process = state.processes.get(&id).filter(|process| is_right(process))?;
         (!self.is_stopping()).then(|| Start {
             launch: Arc::clone(&process.launch),
             socket: process.socket.clone(),
@@ -103,12 +188,12 @@ impl Inner {
         })
     }
 
-    /// Nobody waits for a fork: the lock is open.
+    /// Nobody waits for it: the lock is open.
     fn spawn(&self, id: ProcessId, found: Found, budget: &mut Budget) -> Option<Result<Alive, SpawnError>> {
-        let Start { launch, descriptors, .. } = self.awaited(id)?;
+        let Start { launch, descriptors, .. } = self.start_of(id, Process::awaits_spawn)?;
         let Ready { command, listening } = match found {
             Ok(ready) => ready,
-            Err(error) => return Some(Err(error.into())),
+            Err(missing) => return Some(Err(missing.to_string().into())),
         };
         let stdin = listening.as_ref().map(|listening| listening.as_fd());
         if !budget.take(descriptors) {

@@ -12,18 +12,13 @@ use std::{
 };
 
 use plugin_api::{Code, Fault, Value};
-use tokio::sync::Semaphore;
 
 use super::shape;
 use crate::{
     process::command::CommandError,
-    rpc::places::PLACES,
     states::ProcessState,
-    supervisor::{ProcessId, ProcessInfo, Refused, Supervisor, make_namespec},
+    supervisor::{ProcessInfo, Refused, Supervisor, make_namespec},
 };
-
-/// How many calls may look for executables at once.
-static LOOKS: Semaphore = Semaphore::const_new(PLACES);
 
 /// What ends within this time of each other ends at the same moment.
 const MOMENT: Duration = Duration::from_millis(100);
@@ -54,37 +49,16 @@ fn refused(refused: Refused, namespec: &str) -> Fault {
         // It is about to stop, and what the client asks for cannot come of it.
         Refused::NotStartable(_) => Fault::abnormal_termination_with(namespec),
         Refused::NotRunning(_) => Fault::not_running_with(namespec),
+        Refused::NoCommand(error @ CommandError::NotFound(_)) => Fault::no_file_with(error),
+        Refused::NoCommand(error) => Fault::not_executable_with(error),
+        Refused::NoAnswer => Fault::failed_with(format_args!(
+            "{namespec} is not started: the file system of its command does not answer"
+        )),
         Refused::Failed(why) => Fault::failed_with(why),
     }
 }
 
-/// Looks for the executables of these processes; says for each what is wrong with it. A disk that hangs holds up this
-/// call, and not the server.
-pub(super) async fn check(supervisor: &Supervisor, ids: Vec<ProcessId>) -> Vec<Result<(), Fault>> {
-    let count = ids.len();
-    let supervisor = supervisor.clone();
-    let look = move || -> Vec<_> { ids.into_iter().map(|id| check_one(&supervisor, id)).collect() };
-    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return look() };
-    // It is never closed.
-    let place = LOOKS.acquire().await.ok();
-    let looked = runtime.spawn_blocking(move || {
-        // Given back when the look is done, not when its client stops waiting.
-        let _place = place;
-        look()
-    });
-    looked.await.unwrap_or_else(|_| vec![Err(Code::Failed.into()); count])
-}
-
-fn check_one(supervisor: &Supervisor, id: ProcessId) -> Result<(), Fault> {
-    match supervisor.check_command(id) {
-        // One that is gone is refused by name later.
-        None | Some(Ok(())) => Ok(()),
-        Some(Err(error @ CommandError::NotFound(_))) => Err(Fault::no_file_with(error)),
-        Some(Err(error)) => Err(Fault::not_executable_with(error)),
-    }
-}
-
-/// Starts a process whose command was checked. `namespec` is what the client called it.
+/// Starts a process. `namespec` is what the client called it.
 pub(super) fn start(
     supervisor: &Supervisor,
     info: &ProcessInfo,

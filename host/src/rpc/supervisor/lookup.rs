@@ -1,6 +1,6 @@
 //! What the published methods have in common: whether they answer at all, what a name means, where a log is.
 
-use std::{collections::HashMap, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use plugin_api::{Fault, Value};
 
@@ -55,15 +55,8 @@ impl SupervisorInterface {
     }
 
     pub(super) async fn start(&self, processes: Vec<ProcessInfo>, wait: Wait) -> Vec<Value> {
-        let stopped: Vec<_> = processes.into_iter().filter(|info| !info.state.is_running()).collect();
-        let ids: Vec<_> = stopped.iter().map(|info| info.id).collect();
-        let checked = control::check(&self.supervisor, ids.clone()).await;
-        let checked: HashMap<_, _> = ids.into_iter().zip(checked).collect();
-        many(stopped, |info, namespec| {
-            checked.get(&info.id).cloned().unwrap_or(Ok(()))?;
-            control::start(&self.supervisor, info, namespec, wait)
-        })
-        .await
+        let stopped = processes.into_iter().filter(|info| !info.state.is_running()).collect();
+        many(stopped, |info, namespec| control::start(&self.supervisor, info, namespec, wait)).await
     }
 
     pub(super) async fn stop(&self, processes: Vec<ProcessInfo>, wait: Wait) -> Vec<Value> {

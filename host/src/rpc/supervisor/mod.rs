@@ -201,7 +201,6 @@ impl SupervisorInterface {
     ) -> Result<Value, Fault> {
         match self.find(&name)? {
             Target::One(info) => {
-                control::check(&self.supervisor, vec![info.id]).await.into_iter().collect::<Result<(), Fault>>()?;
                 one(control::start(&self.supervisor, &info, name, wait.into())).await?;
                 Ok(true.into())
             }

@@ -1,0 +1,35 @@
+//! When each process is to be looked at next, soonest first: so that a turn of the supervisor thread costs what is due,
+//! and not what there is.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::groups::ProcessId;
+use crate::process::state::Time;
+
+/// The next deadline of every process that has one.
+#[derive(Debug, Default)]
+pub(super) struct Deadlines {
+    in_order: BTreeSet<(Time, ProcessId)>,
+    of_process: HashMap<ProcessId, Time>,
+}
+
+impl Deadlines {
+    /// Takes the place of the deadline that the process had.
+    pub(super) fn set(&mut self, id: ProcessId, deadline: Option<Time>) {
+        let old = match deadline {
+            Some(deadline) => self.of_process.insert(id, deadline),
+            None => self.of_process.remove(&id),
+        };
+        if old != deadline {
+            self.in_order.extend(deadline.map(|deadline| (deadline, id)));
+            if let Some(old) = old {
+                self.in_order.remove(&(old, id));
+            }
+        }
+    }
+
+    /// All of them, soonest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Time, ProcessId)> {
+        self.in_order.iter().copied()
+    }
+}
