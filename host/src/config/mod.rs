@@ -33,6 +33,7 @@ mod toml;
 mod unknown;
 
 use std::{
+    collections::HashMap,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -235,8 +236,26 @@ pub struct Group {
     pub kind: GroupKind,
     /// Lower starts earlier and stops later.
     pub priority: i32,
-    /// In order of priority, then name.
+    /// In the order of `programs=`, those of one program in the order of their names. Several may have one name: see
+    /// [`distinct`](Self::distinct).
     pub processes: Vec<Arc<Process>>,
+}
+
+impl Group {
+    /// The processes that run once the group is active: of those with the same name the last, in the place of the
+    /// first.
+    pub fn distinct(&self) -> Vec<&Arc<Process>> {
+        let mut places = HashMap::new();
+        let mut distinct = Vec::with_capacity(self.processes.len());
+        for process in &self.processes {
+            let place = *places.entry(process.name.as_str()).or_insert(distinct.len());
+            match distinct.get_mut(place) {
+                Some(first) => *first = process,
+                None => distinct.push(process),
+            }
+        }
+        distinct
+    }
 }
 
 /// What a process group is besides a group of processes.

@@ -107,17 +107,14 @@ impl<'a> Programs<'a> {
         Some(self.assemble(name, priority, GroupKind::Programs, processes))
     }
 
-    /// Processes in order, those with the same name reduced to the last one.
-    pub(super) fn assemble(&self, name: String, priority: i32, kind: GroupKind, mut processes: Vec<Process>) -> Group {
-        let all = processes.len();
-        let mut names = std::collections::HashSet::new();
-        processes.reverse();
-        processes.retain(|process| names.insert(process.name.clone()));
-        if processes.len() < all {
+    /// A group of these processes, in their order.
+    pub(super) fn assemble(&self, name: String, priority: i32, kind: GroupKind, processes: Vec<Process>) -> Group {
+        let group = Group { name, kind, priority, processes: processes.into_iter().map(Arc::new).collect() };
+        if group.distinct().len() < group.processes.len() {
+            let name = &group.name;
             self.warn(format!("Several processes of the group {name} have the same name, the last of them is used"));
         }
-        processes.sort_by(|a, b| (a.priority, &a.name).cmp(&(b.priority, &b.name)));
-        Group { name, kind, priority, processes: processes.into_iter().map(Arc::new).collect() }
+        group
     }
 
     fn warn(&self, text: String) {
@@ -128,7 +125,7 @@ impl<'a> Programs<'a> {
         }
     }
 
-    /// The processes that a section makes, each of its `numprocs`.
+    /// The processes that a section makes, each of its `numprocs`, in order of their names.
     pub(super) fn processes(&self, section: &'a Section, group_name: &str) -> Vec<Process> {
         let names = self.names.with([("here", self.here.into())]);
         let mut reader = Reader::new(self.sections, section, names, self.errors).naming_section();
@@ -144,7 +141,9 @@ impl<'a> Programs<'a> {
             reader.names.set("numprocs", numbers.end.saturating_sub(numbers.start));
             self.process(&mut reader, &template)
         };
-        numbers.clone().filter_map(&mut process).collect()
+        let mut processes: Vec<_> = numbers.clone().filter_map(&mut process).collect();
+        processes.sort_by(|a, b| a.name.cmp(&b.name));
+        processes
     }
 
     /// One process: what all have in common, and what may depend on its number.
@@ -501,11 +500,38 @@ mod tests {
                 format!("{} {}: {}", group.priority, group.name, names.join(" "))
             })
             .collect();
-        assert_eq!(shown, ["1 c: c", "5 g: a b", "999 empty: "]);
-        assert_eq!(group(&config, "g").processes[0].command, "a g");
+        assert_eq!(shown, ["1 c: c", "5 g: b a", "999 empty: "]);
+        assert_eq!(group(&config, "g").processes[1].command, "a g");
         let config = Files::with(&format!("{THREE}[group:g]\nprograms=a\n[group:h]\nprograms=a,b\n")).load();
         assert_eq!(group(&config, "g").processes.len(), 1);
         assert_eq!(group(&config, "h").processes.len(), 2);
+    }
+
+    #[test]
+    fn a_group_keeps_the_order_of_its_programs_whatever_their_priorities() {
+        let names = |lines: &str| -> Vec<String> {
+            let numbered = "[program:n]\ncommand=n\nnumprocs=11\nprocess_name=n%(process_num)d\nnumprocs_start=1\n";
+            let config = Files::with(&format!("{THREE}{numbered}[group:g]\n{lines}\n")).load();
+            group(&config, "g").distinct().iter().map(|process| process.name.clone()).collect()
+        };
+        assert_eq!(names("programs=b,c,a"), ["b", "c", "a"]);
+        let numbers = ["n1", "n10", "n11", "n2", "n3", "n4", "n5", "n6", "n7", "n8", "n9"];
+        assert_eq!(names("programs=b,n,a"), [&["b"], &numbers[..], &["a"]].concat());
+        let groups = |programs: &str| Files::with(&format!("{THREE}[group:g]\nprograms={programs}\n")).load().groups;
+        assert_ne!(groups("a,b"), groups("b,a"), "another order is another group");
+    }
+
+    #[test]
+    fn of_processes_of_one_name_the_last_is_used_in_the_place_of_the_first() {
+        let text = "[program:x]\ncommand=x\nprocess_name=p\n[program:y]\ncommand=y\n[program:z]\ncommand=z\n\
+                    process_name=p\n[group:g]\nprograms=x,y,z,y,x,z\n";
+        let config = Files::with(text).load();
+        let group = group(&config, "g");
+        let commands = |processes: &[&Arc<Process>]| -> Vec<String> {
+            processes.iter().map(|process| process.command.clone()).collect()
+        };
+        assert_eq!(commands(&group.distinct()), ["z", "y"]);
+        assert_eq!(commands(&group.processes.iter().collect::<Vec<_>>()), ["x", "y", "z", "y", "x", "z"]);
     }
 
     #[test]
