@@ -356,10 +356,10 @@ pub struct Process {
     pub autostart: bool,
     /// Start again after an exit.
     pub autorestart: AutoRestart,
-    /// Seconds it must stay up to count as RUNNING.
-    pub startsecs: u32,
-    /// Failed starts before FATAL.
-    pub startretries: u32,
+    /// Seconds it must stay up to count as RUNNING; none where it is negative.
+    pub startsecs: i64,
+    /// Failed starts before FATAL; none where it is negative.
+    pub startretries: i64,
     /// Run as this user.
     pub user: Option<User>,
     /// Its stdout.
@@ -368,8 +368,8 @@ pub struct Process {
     pub stderr: Output,
     /// Signal number that asks it to stop.
     pub stopsignal: i32,
-    /// Seconds until SIGKILL.
-    pub stopwaitsecs: u32,
+    /// Seconds until SIGKILL; none where it is negative.
+    pub stopwaitsecs: i64,
     /// Send the stop signal to its whole process group.
     pub stopasgroup: bool,
     /// Send SIGKILL to its whole process group.

@@ -85,10 +85,10 @@ options! {
         priority: i32 = priority or "999";
         autostart: bool = boolean or "true";
         autorestart: AutoRestart = auto_restart or "unexpected";
-        startsecs: u32 = count or "1";
-        startretries: u32 = count or "3";
+        startsecs: i64 = integer or "1";
+        startretries: i64 = integer or "3";
         stopsignal: i32 = signal_number or "TERM";
-        stopwaitsecs: u32 = count or "10";
+        stopwaitsecs: i64 = integer or "10";
         stopasgroup: bool = boolean or "false";
         killasgroup: bool = boolean;
         exitcodes: Vec<i32> = list_of_exitcodes or "0";

@@ -393,7 +393,7 @@ mod tests {
         assert_eq!(process.user.unwrap().uid, 0);
         assert!(process.stopasgroup && process.killasgroup);
         assert_eq!(process.serverurl, None);
-        assert_eq!(process.startsecs, 0);
+        assert_eq!(process.startsecs, -1);
         assert_eq!(process.stdout.logfile, Logfile::Path("/tmp/x-7.log".into()));
         assert_eq!((process.stderr.logfile, process.stderr.maxbytes), (Logfile::None, 1024));
         assert_eq!(process.directory, Some(PathBuf::from("/srv/thishost")));
