@@ -31,6 +31,7 @@ mod supervisord;
 mod testing;
 mod toml;
 mod unknown;
+mod variables;
 
 use std::{
     collections::HashMap,
@@ -45,6 +46,7 @@ pub use error::{ConfigError, ConfigErrors, Place};
 pub use find::{NotFound, SEARCHING_AS_ROOT};
 pub use overrides::{CommandLineOption, Overrides};
 pub use sample::SAMPLE;
+pub use variables::Variables;
 
 pub use plugin_api::Level;
 use plugin_api::abi::Member;
@@ -124,7 +126,7 @@ pub struct Supervisord {
     /// Take ANSI escape sequences out of program logs.
     pub strip_ansi: bool,
     /// Put into the environment of supervisord and so of every program.
-    pub environment: Vec<(String, String)>,
+    pub environment: Variables,
     /// Names this supervisord to clients.
     pub identifier: String,
     /// Where plugin libraries are looked for first.
@@ -378,8 +380,8 @@ pub struct Process {
     pub exitcodes: Vec<i32>,
     /// stderr goes where stdout goes.
     pub redirect_stderr: bool,
-    /// Its own `environment=` over that of `[supervisord]`, in the order of the names.
-    pub environment: Vec<(String, String)>,
+    /// Its own `environment=` over that of `[supervisord]`.
+    pub environment: Variables,
     /// `SUPERVISOR_SERVER_URL` for this process; `None` is AUTO, an empty one is no variable at all.
     pub serverurl: Option<String>,
     /// How its section came to make it.

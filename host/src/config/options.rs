@@ -2,9 +2,9 @@
 //!
 //! A default is text, as if it stood in the file. A key without one may be absent.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::path::PathBuf;
 
-use super::{AutoRestart, Level, Logfile, User};
+use super::{AutoRestart, Level, Logfile, User, Variables};
 
 /// One key of a section.
 #[derive(Clone, Copy)]
@@ -69,7 +69,7 @@ options! {
         childlogdir: PathBuf = existing_directory;
         nocleanup: bool = boolean or "false";
         strip_ansi: bool = boolean or "false";
-        environment: BTreeMap<String, String> = environment or "";
+        environment: Variables = environment or "";
         plugin_path: Vec<String> = list_of_paths or "";
         plugin_data_dir: PathBuf = path;
     }
@@ -93,7 +93,7 @@ options! {
         killasgroup: bool = boolean;
         exitcodes: Vec<i32> = list_of_exitcodes or "0";
         redirect_stderr: bool = boolean or "false";
-        environment: BTreeMap<String, String> = environment or "";
+        environment: Variables = environment or "";
         serverurl: String = text;
         user: User = user;
         umask: u32 = octal;

@@ -1,9 +1,9 @@
 //! Process groups: from `[group:x]`, `[program:x]`, `[eventlistener:x]` and `[fcgi-program:x]`.
 
-use std::{cell::RefCell, collections::BTreeMap, ops::Range, sync::Arc};
+use std::{cell::RefCell, ops::Range, sync::Arc};
 
 use super::{
-    Group, GroupKind, Level, Logfile, Message, Numbering, Output, Process,
+    Group, GroupKind, Level, Logfile, Message, Numbering, Output, Process, Variables,
     datatypes::process_or_group_name,
     error::Collector,
     eventlistener,
@@ -26,7 +26,7 @@ pub(super) struct Programs<'a> {
     pub(super) here: &'a str,
     pub(super) host_node_name: &'a str,
     /// `[supervisord] environment=`.
-    pub(super) environment: &'a BTreeMap<String, String>,
+    pub(super) environment: &'a Variables,
     pub(super) errors: &'a Collector,
     pub(super) messages: &'a RefCell<Vec<Message>>,
     /// There are plugins, which may have event types of their own.
@@ -173,15 +173,7 @@ impl<'a> Programs<'a> {
         let name = reader.check(options::process_name.key, name);
         let mut environment = self.environment.clone();
         environment.extend(own_environment);
-        Some(Process {
-            name: name?,
-            command: command?,
-            directory,
-            stdout,
-            stderr,
-            environment: environment.into_iter().collect(),
-            ..template.clone()
-        })
+        Some(Process { name: name?, command: command?, directory, stdout, stderr, environment, ..template.clone() })
     }
 
     /// `stdout_*` or `stderr_*`: what may depend on the number, over what all processes of the section have in common.
@@ -274,7 +266,7 @@ fn template(reader: &Reader<'_>) -> Option<(Process, Range<i64>)> {
         killasgroup,
         exitcodes,
         redirect_stderr,
-        environment: Vec::new(),
+        environment: Variables::default(),
         serverurl,
         numbering: Numbering { numprocs, numprocs_start },
     };
@@ -370,7 +362,7 @@ mod tests {
             killasgroup: false,
             exitcodes: vec![0],
             redirect_stderr: false,
-            environment: vec![],
+            environment: Variables::default(),
             serverurl: None,
             numbering: Numbering::default(),
         };
@@ -425,8 +417,8 @@ mod tests {
         .load();
         let process = only_process(&config);
         assert_eq!(process.command, "1own13");
-        let expected = [("A", "1"), ("B", "own"), ("C", "13")].map(|(name, value)| (name.to_owned(), value.to_owned()));
-        assert_eq!(process.environment, expected);
+        let expected = [("B", "own"), ("A", "1"), ("C", "13")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(*process.environment, expected);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use nix::sys::signal::Signal;
 use crate::{
     check_config,
     common::{Config, Kind, Sandbox, Supervisord, wait_until},
+    event_listeners::listener,
 };
 
 const SLEEP: &str = "command=/bin/sleep 1000\nstartsecs=0\nstdout_logfile=NONE\nstderr_logfile=NONE";
@@ -15,7 +16,7 @@ fn numbered(count: u32) -> String {
     format!("{SLEEP}\nnumprocs={count}\nprocess_name=%(program_name)s_%(process_num)d")
 }
 
-/// Everything that a config can put in an order of its own.
+/// Everything that a config can put in an order of its own, and a listener that notes it.
 fn config() -> Config {
     let sleep = |config: Config, name: &str, lines: &str| config.program(name, &format!("{SLEEP}\n{lines}"));
     let mut config = Config::new().section("supervisord", "loglevel=debug");
@@ -27,7 +28,8 @@ fn config() -> Config {
     config =
         sleep(sleep(config, "same1", "process_name=same\nstopsignal=INT"), "same2", "process_name=same\npriority=5");
     let socket = |name: &str| format!("socket=unix://{{here}}/{name}.sock\n{}", numbered(3));
-    config
+    let watch = "events=PROCESS_STATE_STARTING,PROCESS_STATE_STOPPING\nbuffer_size=1000\nstartsecs=0";
+    listener::with_listener(config, "watch", watch)
         .section("group:g", "programs=b,c,a,d")
         .section("group:numbers", "programs=late,z,num,fg\npriority=5")
         .section("group:same", "programs=same1,e,same2\npriority=5")
@@ -90,18 +92,30 @@ print('start all', names(supervisor.startAllProcesses(False)))
 wait('RUNNING')
 ";
 
-/// What the log says of processes that are spawned and told to stop, in its order.
-fn done(supervisord: &Supervisord) -> Vec<String> {
-    let what = |line: String| {
-        let words: Vec<_> = line.split([' ', '\'']).collect();
+/// The processes that began to start and to stop, in the order in which they did. When they are spawned after that may
+/// be another matter: nobody waits for the look for the executable of another one.
+fn begun(supervisord: &Supervisord) -> Vec<String> {
+    let mut notes = listener::notes(&supervisord.sandbox, "watch.notes");
+    // A listener that is stopped itself may be given an event again.
+    notes.sort_by_key(|note| note.number("serial"));
+    notes.dedup_by_key(|note| note.number("serial"));
+    let name = |payload: &str| payload.split([' ', ':']).nth(1).unwrap_or_default().to_owned();
+    notes.iter().map(|note| format!("{} {}", note.event(), name(&note.payload))).collect()
+}
+
+/// The log lines of signals that stop a process, and the first that says for whom a shutdown waits. More of these come
+/// where the end takes seconds; and ours tells all groups of one priority before it says so.
+fn told(supervisord: &Supervisord) -> Vec<String> {
+    let (waiting, others): (Vec<_>, Vec<_>) =
+        supervisord.log_lines().into_iter().partition(|line| line.starts_with("INFO waiting for "));
+    let told = |line: String| {
+        let words: Vec<_> = line.split(' ').collect();
         match words.as_slice() {
-            ["INFO", "spawned:", _, name, ..] => Some(format!("spawned {name}")),
             ["DEBG", "killing", name, .., "signal", signal] => Some(format!("{name} gets {signal}")),
-            ["INFO", "waiting", "for", .., "to", "die"] => Some(line),
             _ => None,
         }
     };
-    supervisord.log_lines().into_iter().filter_map(what).collect()
+    others.into_iter().filter_map(told).chain(waiting.into_iter().find(|line| line.ends_with(" to die"))).collect()
 }
 
 fn all_run(supervisord: &Supervisord) {
@@ -111,9 +125,11 @@ fn all_run(supervisord: &Supervisord) {
 
 fn story(kind: Kind) -> Vec<String> {
     let config = config();
-    let mut supervisord = Supervisord::start_in(Sandbox::new(), kind, &config).nudged();
+    let sandbox = Sandbox::new();
+    listener::install(&sandbox);
+    let mut supervisord = Supervisord::start_in(sandbox, kind, &config).nudged();
     all_run(&supervisord);
-    let mut story = done(&supervisord);
+    let mut story = Vec::new();
     let ctl = |supervisord: &Supervisord, story: &mut Vec<String>, words: &[&str]| {
         let output = supervisord.ctl(words);
         let names = |line: &str| line.split("RUNNING").next().unwrap_or_default().trim().to_owned();
@@ -130,17 +146,17 @@ fn story(kind: Kind) -> Vec<String> {
     ctl(&supervisord, &mut story, &["update"]);
     all_run(&supervisord);
     // A group that comes back is the last of its priority.
-    for words in [&["stop", "same:*"][..], &["remove", "same"], &["add", "same"], &["status"], &["reread"]] {
+    supervisord.ctl(&["stop", "same:*"]);
+    for words in [&["remove", "same"][..], &["add", "same"], &["status"], &["reread"]] {
         ctl(&supervisord, &mut story, words);
     }
     all_run(&supervisord);
+    let last = "PROCESS_STATE_STARTING e";
+    wait_until("the listener has noted all", || begun(&supervisord).last().is_some_and(|begun| begun == last));
+    story.extend(begun(&supervisord));
     supervisord.signal(Signal::SIGTERM);
     supervisord.wait();
-    // Ours tells all groups of one priority before it reports, so that is compared by itself; more than one comes where
-    // the end takes seconds.
-    let (reports, done): (Vec<_>, Vec<_>) = done(&supervisord).into_iter().partition(|line| line.starts_with("INFO"));
-    story.extend(done);
-    story.extend(reports.into_iter().next());
+    story.extend(told(&supervisord));
     story
 }
 
@@ -184,10 +200,28 @@ fn a_checked_config_is_in_the_order_of_the_start() {
     let sandbox = Sandbox::new();
     let checked = check_config::check(&sandbox, &config().render(sandbox.here(), 9001), "text").stdout;
     let names = checked.lines().filter_map(|line| line.strip_prefix("[program ")?.strip_suffix(']')?.split(':').nth(1));
-    let checked: Vec<_> = names.map(|name| format!("spawned {name}")).collect();
-    assert_eq!(checked.len(), 30, "{checked:?}");
+    let checked: Vec<_> = names.map(|name| format!("PROCESS_STATE_STARTING {name}")).collect();
+    assert_eq!(checked.len(), 31, "{checked:?}");
 
-    let supervisord = Supervisord::start(&config());
-    wait_until("everything is spawned", || done(&supervisord).len() == checked.len());
-    assert_eq!(done(&supervisord), checked);
+    let sandbox = Sandbox::new();
+    listener::install(&sandbox);
+    let supervisord = Supervisord::start_in(sandbox, Kind::Ours, &config());
+    wait_until("everything has begun to start", || begun(&supervisord).len() == checked.len());
+    assert_eq!(begun(&supervisord), checked);
+}
+
+#[test]
+fn variables_keep_the_order_in_which_they_are_named() {
+    let config = Config::new()
+        .section("supervisord", "environment=ZZ=\"1\",AA=\"2\",HOME=\"3\"")
+        .program("env", "command=/usr/bin/env\nstartsecs=0\nautorestart=false\nenvironment=MM=1,AA=4,BB=5,MM=6");
+    let [real, ours] = [Kind::Real, Kind::Ours].map(|kind| {
+        let supervisord = Supervisord::start_in(Sandbox::new(), kind, &config);
+        supervisord.wait_for_state("env", "EXITED");
+        let text = supervisord.sandbox.read("env.out").replace(supervisord.sandbox.here(), "HERE");
+        let lines = text.lines().filter(|line| !line.starts_with("LC_CTYPE=") && !line.contains("PLUGIN_PATH="));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    });
+    assert!(real.len() > 8, "{real:?}");
+    assert_eq!(ours, real);
 }
