@@ -62,7 +62,7 @@ impl Config {
             names: &names.freeze(),
             here: &self.here.to_string_lossy(),
             host_node_name: &host_node_name,
-            environment: &self.supervisord.environment.iter().cloned().collect(),
+            environment: &self.supervisord.environment,
             errors: &errors,
             messages: &messages,
             has_plugins: true,

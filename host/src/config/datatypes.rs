@@ -1,12 +1,9 @@
 //! From the text of a value to its type, by Supervisor's rules and with its error texts.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use super::{
-    AutoRestart, Level, Logfile,
+    AutoRestart, Level, Logfile, Variables,
     paths::{dirname, expanduser},
 };
 use crate::text::{
@@ -120,18 +117,18 @@ pub fn process_or_group_name(value: &str) -> Result<String, String> {
 /// Supervisor reads it with Python's `shlex` in the older mode and takes every fourth word to be a comma without
 /// looking, so that `A=1;B=2` works and the `c` of `A=b c` vanishes; and it takes quotes of both kinds off both ends of
 /// a value.
-pub fn environment(value: &str) -> Result<BTreeMap<String, String>, String> {
+pub fn environment(value: &str) -> Result<Variables, String> {
     let words = shlex::words(value, "/.+-():").map_err(|error| error.to_string())?;
-    let mut pairs = BTreeMap::new();
+    let mut variables = Variables::default();
     for pair in words.chunks(4) {
         match pair {
             [name, equals, value, ..] if equals == "=" => {
-                pairs.insert(name.clone(), value.trim_matches(['\'', '"']).to_owned());
+                variables.set(name.clone(), value.trim_matches(['\'', '"']).to_owned());
             }
             _ => return Err(format!("Unexpected end of key/value pairs in value '{value}'")),
         }
     }
-    Ok(pairs)
+    Ok(variables)
 }
 
 /// A directory that exists.

@@ -31,8 +31,10 @@ mod supervisord;
 mod testing;
 mod toml;
 mod unknown;
+mod variables;
 
 use std::{
+    collections::HashMap,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -44,6 +46,7 @@ pub use error::{ConfigError, ConfigErrors, Place};
 pub use find::{NotFound, SEARCHING_AS_ROOT};
 pub use overrides::{CommandLineOption, Overrides};
 pub use sample::SAMPLE;
+pub use variables::Variables;
 
 pub use plugin_api::Level;
 use plugin_api::abi::Member;
@@ -123,7 +126,7 @@ pub struct Supervisord {
     /// Take ANSI escape sequences out of program logs.
     pub strip_ansi: bool,
     /// Put into the environment of supervisord and so of every program.
-    pub environment: Vec<(String, String)>,
+    pub environment: Variables,
     /// Names this supervisord to clients.
     pub identifier: String,
     /// Where plugin libraries are looked for first.
@@ -235,8 +238,26 @@ pub struct Group {
     pub kind: GroupKind,
     /// Lower starts earlier and stops later.
     pub priority: i32,
-    /// In order of priority, then name.
+    /// In the order of `programs=`, those of one program in the order of their names. Several may have one name: see
+    /// [`distinct`](Self::distinct).
     pub processes: Vec<Arc<Process>>,
+}
+
+impl Group {
+    /// The processes that run once the group is active: of those with the same name the last, in the place of the
+    /// first.
+    pub fn distinct(&self) -> Vec<&Arc<Process>> {
+        let mut places = HashMap::new();
+        let mut distinct = Vec::with_capacity(self.processes.len());
+        for process in &self.processes {
+            let place = *places.entry(process.name.as_str()).or_insert(distinct.len());
+            match distinct.get_mut(place) {
+                Some(first) => *first = process,
+                None => distinct.push(process),
+            }
+        }
+        distinct
+    }
 }
 
 /// What a process group is besides a group of processes.
@@ -337,10 +358,10 @@ pub struct Process {
     pub autostart: bool,
     /// Start again after an exit.
     pub autorestart: AutoRestart,
-    /// Seconds it must stay up to count as RUNNING.
-    pub startsecs: u32,
-    /// Failed starts before FATAL.
-    pub startretries: u32,
+    /// Seconds it must stay up to count as RUNNING; none where it is negative.
+    pub startsecs: i64,
+    /// Failed starts before FATAL; none where it is negative.
+    pub startretries: i64,
     /// Run as this user.
     pub user: Option<User>,
     /// Its stdout.
@@ -349,8 +370,8 @@ pub struct Process {
     pub stderr: Output,
     /// Signal number that asks it to stop.
     pub stopsignal: i32,
-    /// Seconds until SIGKILL.
-    pub stopwaitsecs: u32,
+    /// Seconds until SIGKILL; none where it is negative.
+    pub stopwaitsecs: i64,
     /// Send the stop signal to its whole process group.
     pub stopasgroup: bool,
     /// Send SIGKILL to its whole process group.
@@ -359,8 +380,8 @@ pub struct Process {
     pub exitcodes: Vec<i32>,
     /// stderr goes where stdout goes.
     pub redirect_stderr: bool,
-    /// Its own `environment=` over that of `[supervisord]`, in the order of the names.
-    pub environment: Vec<(String, String)>,
+    /// Its own `environment=` over that of `[supervisord]`.
+    pub environment: Variables,
     /// `SUPERVISOR_SERVER_URL` for this process; `None` is AUTO, an empty one is no variable at all.
     pub serverurl: Option<String>,
     /// How its section came to make it.

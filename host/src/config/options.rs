@@ -2,9 +2,9 @@
 //!
 //! A default is text, as if it stood in the file. A key without one may be absent.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::path::PathBuf;
 
-use super::{AutoRestart, Level, Logfile, User};
+use super::{AutoRestart, Level, Logfile, User, Variables};
 
 /// One key of a section.
 #[derive(Clone, Copy)]
@@ -69,7 +69,7 @@ options! {
         childlogdir: PathBuf = existing_directory;
         nocleanup: bool = boolean or "false";
         strip_ansi: bool = boolean or "false";
-        environment: BTreeMap<String, String> = environment or "";
+        environment: Variables = environment or "";
         plugin_path: Vec<String> = list_of_paths or "";
         plugin_data_dir: PathBuf = path;
     }
@@ -85,15 +85,15 @@ options! {
         priority: i32 = priority or "999";
         autostart: bool = boolean or "true";
         autorestart: AutoRestart = auto_restart or "unexpected";
-        startsecs: u32 = count or "1";
-        startretries: u32 = count or "3";
+        startsecs: i64 = integer or "1";
+        startretries: i64 = integer or "3";
         stopsignal: i32 = signal_number or "TERM";
-        stopwaitsecs: u32 = count or "10";
+        stopwaitsecs: i64 = integer or "10";
         stopasgroup: bool = boolean or "false";
         killasgroup: bool = boolean;
         exitcodes: Vec<i32> = list_of_exitcodes or "0";
         redirect_stderr: bool = boolean or "false";
-        environment: BTreeMap<String, String> = environment or "";
+        environment: Variables = environment or "";
         serverurl: String = text;
         user: User = user;
         umask: u32 = octal;

@@ -1,9 +1,9 @@
 //! Process groups: from `[group:x]`, `[program:x]`, `[eventlistener:x]` and `[fcgi-program:x]`.
 
-use std::{cell::RefCell, collections::BTreeMap, ops::Range, sync::Arc};
+use std::{cell::RefCell, ops::Range, sync::Arc};
 
 use super::{
-    Group, GroupKind, Level, Logfile, Message, Numbering, Output, Process,
+    Group, GroupKind, Level, Logfile, Message, Numbering, Output, Process, Variables,
     datatypes::process_or_group_name,
     error::Collector,
     eventlistener,
@@ -26,7 +26,7 @@ pub(super) struct Programs<'a> {
     pub(super) here: &'a str,
     pub(super) host_node_name: &'a str,
     /// `[supervisord] environment=`.
-    pub(super) environment: &'a BTreeMap<String, String>,
+    pub(super) environment: &'a Variables,
     pub(super) errors: &'a Collector,
     pub(super) messages: &'a RefCell<Vec<Message>>,
     /// There are plugins, which may have event types of their own.
@@ -107,17 +107,14 @@ impl<'a> Programs<'a> {
         Some(self.assemble(name, priority, GroupKind::Programs, processes))
     }
 
-    /// Processes in order, those with the same name reduced to the last one.
-    pub(super) fn assemble(&self, name: String, priority: i32, kind: GroupKind, mut processes: Vec<Process>) -> Group {
-        let all = processes.len();
-        let mut names = std::collections::HashSet::new();
-        processes.reverse();
-        processes.retain(|process| names.insert(process.name.clone()));
-        if processes.len() < all {
+    /// A group of these processes, in their order.
+    pub(super) fn assemble(&self, name: String, priority: i32, kind: GroupKind, processes: Vec<Process>) -> Group {
+        let group = Group { name, kind, priority, processes: processes.into_iter().map(Arc::new).collect() };
+        if group.distinct().len() < group.processes.len() {
+            let name = &group.name;
             self.warn(format!("Several processes of the group {name} have the same name, the last of them is used"));
         }
-        processes.sort_by(|a, b| (a.priority, &a.name).cmp(&(b.priority, &b.name)));
-        Group { name, kind, priority, processes: processes.into_iter().map(Arc::new).collect() }
+        group
     }
 
     fn warn(&self, text: String) {
@@ -128,7 +125,7 @@ impl<'a> Programs<'a> {
         }
     }
 
-    /// The processes that a section makes, each of its `numprocs`.
+    /// The processes that a section makes, each of its `numprocs`, in order of their names.
     pub(super) fn processes(&self, section: &'a Section, group_name: &str) -> Vec<Process> {
         let names = self.names.with([("here", self.here.into())]);
         let mut reader = Reader::new(self.sections, section, names, self.errors).naming_section();
@@ -144,7 +141,9 @@ impl<'a> Programs<'a> {
             reader.names.set("numprocs", numbers.end.saturating_sub(numbers.start));
             self.process(&mut reader, &template)
         };
-        numbers.clone().filter_map(&mut process).collect()
+        let mut processes: Vec<_> = numbers.clone().filter_map(&mut process).collect();
+        processes.sort_by(|a, b| a.name.cmp(&b.name));
+        processes
     }
 
     /// One process: what all have in common, and what may depend on its number.
@@ -174,15 +173,7 @@ impl<'a> Programs<'a> {
         let name = reader.check(options::process_name.key, name);
         let mut environment = self.environment.clone();
         environment.extend(own_environment);
-        Some(Process {
-            name: name?,
-            command: command?,
-            directory,
-            stdout,
-            stderr,
-            environment: environment.into_iter().collect(),
-            ..template.clone()
-        })
+        Some(Process { name: name?, command: command?, directory, stdout, stderr, environment, ..template.clone() })
     }
 
     /// `stdout_*` or `stderr_*`: what may depend on the number, over what all processes of the section have in common.
@@ -275,7 +266,7 @@ fn template(reader: &Reader<'_>) -> Option<(Process, Range<i64>)> {
         killasgroup,
         exitcodes,
         redirect_stderr,
-        environment: Vec::new(),
+        environment: Variables::default(),
         serverurl,
         numbering: Numbering { numprocs, numprocs_start },
     };
@@ -371,7 +362,7 @@ mod tests {
             killasgroup: false,
             exitcodes: vec![0],
             redirect_stderr: false,
-            environment: vec![],
+            environment: Variables::default(),
             serverurl: None,
             numbering: Numbering::default(),
         };
@@ -394,7 +385,7 @@ mod tests {
         assert_eq!(process.user.unwrap().uid, 0);
         assert!(process.stopasgroup && process.killasgroup);
         assert_eq!(process.serverurl, None);
-        assert_eq!(process.startsecs, 0);
+        assert_eq!(process.startsecs, -1);
         assert_eq!(process.stdout.logfile, Logfile::Path("/tmp/x-7.log".into()));
         assert_eq!((process.stderr.logfile, process.stderr.maxbytes), (Logfile::None, 1024));
         assert_eq!(process.directory, Some(PathBuf::from("/srv/thishost")));
@@ -426,8 +417,8 @@ mod tests {
         .load();
         let process = only_process(&config);
         assert_eq!(process.command, "1own13");
-        let expected = [("A", "1"), ("B", "own"), ("C", "13")].map(|(name, value)| (name.to_owned(), value.to_owned()));
-        assert_eq!(process.environment, expected);
+        let expected = [("B", "own"), ("A", "1"), ("C", "13")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(*process.environment, expected);
     }
 
     #[test]
@@ -501,11 +492,38 @@ mod tests {
                 format!("{} {}: {}", group.priority, group.name, names.join(" "))
             })
             .collect();
-        assert_eq!(shown, ["1 c: c", "5 g: a b", "999 empty: "]);
-        assert_eq!(group(&config, "g").processes[0].command, "a g");
+        assert_eq!(shown, ["1 c: c", "5 g: b a", "999 empty: "]);
+        assert_eq!(group(&config, "g").processes[1].command, "a g");
         let config = Files::with(&format!("{THREE}[group:g]\nprograms=a\n[group:h]\nprograms=a,b\n")).load();
         assert_eq!(group(&config, "g").processes.len(), 1);
         assert_eq!(group(&config, "h").processes.len(), 2);
+    }
+
+    #[test]
+    fn a_group_keeps_the_order_of_its_programs_whatever_their_priorities() {
+        let names = |lines: &str| -> Vec<String> {
+            let numbered = "[program:n]\ncommand=n\nnumprocs=11\nprocess_name=n%(process_num)d\nnumprocs_start=1\n";
+            let config = Files::with(&format!("{THREE}{numbered}[group:g]\n{lines}\n")).load();
+            group(&config, "g").distinct().iter().map(|process| process.name.clone()).collect()
+        };
+        assert_eq!(names("programs=b,c,a"), ["b", "c", "a"]);
+        let numbers = ["n1", "n10", "n11", "n2", "n3", "n4", "n5", "n6", "n7", "n8", "n9"];
+        assert_eq!(names("programs=b,n,a"), [&["b"], &numbers[..], &["a"]].concat());
+        let groups = |programs: &str| Files::with(&format!("{THREE}[group:g]\nprograms={programs}\n")).load().groups;
+        assert_ne!(groups("a,b"), groups("b,a"), "another order is another group");
+    }
+
+    #[test]
+    fn of_processes_of_one_name_the_last_is_used_in_the_place_of_the_first() {
+        let text = "[program:x]\ncommand=x\nprocess_name=p\n[program:y]\ncommand=y\n[program:z]\ncommand=z\n\
+                    process_name=p\n[group:g]\nprograms=x,y,z,y,x,z\n";
+        let config = Files::with(text).load();
+        let group = group(&config, "g");
+        let commands = |processes: &[&Arc<Process>]| -> Vec<String> {
+            processes.iter().map(|process| process.command.clone()).collect()
+        };
+        assert_eq!(commands(&group.distinct()), ["z", "y"]);
+        assert_eq!(commands(&group.processes.iter().collect::<Vec<_>>()), ["x", "y", "z", "y", "x", "z"]);
     }
 
     #[test]

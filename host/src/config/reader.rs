@@ -1,8 +1,7 @@
 //! One section being resolved: looks keys up, expands and converts them, and collects what is wrong.
 
-use std::collections::BTreeMap;
-
 use super::{
+    Variables,
     error::{Collector, ConfigError},
     expand::Names,
     options::Opt,
@@ -87,10 +86,10 @@ impl<'a> Reader<'a> {
 
     /// `environment=`: its whole text expanded and then split, or a TOML table with each value expanded. Supervisor
     /// names the key alone when an expansion fails here.
-    pub(super) fn environment(&self, option: &Opt<BTreeMap<String, String>>) -> BTreeMap<String, String> {
+    pub(super) fn environment(&self, option: &Opt<Variables>) -> Variables {
         let key = option.key;
         match self.entry(key).map(|entry| &entry.raw) {
-            None => BTreeMap::new(),
+            None => Variables::default(),
             Some(Raw::Table(members)) => {
                 let pair = |(name, raw): &(String, Raw)| match raw {
                     Raw::Text(_) | Raw::Scalar(..) => Some((name.clone(), self.expanded(key, raw)?)),
@@ -103,7 +102,7 @@ impl<'a> Reader<'a> {
             }
             Some(Raw::List(_)) => {
                 self.fail(key, format!("{key} takes a string or a table, not an array"));
-                BTreeMap::new()
+                Variables::default()
             }
             Some(raw) => self
                 .scalar(key, raw)

@@ -86,7 +86,7 @@ pub(super) fn resolve(
         names: &names,
         here,
         host_node_name: &host_node_name,
-        environment: &supervisord.environment.iter().cloned().collect(),
+        environment: &supervisord.environment,
         errors: &errors,
         messages: &messages,
         has_plugins: rpcinterfaces.iter().any(|plugin| plugin.factory.library != Library::BuiltIn),

@@ -36,7 +36,7 @@ impl Config {
             groups.iter().filter_map(|group| object(group)).collect()
         };
         let programs = groups.iter().flat_map(|group| {
-            group.processes.iter().map(|process| program(group, process, self.supervisord.serverurl.as_deref()))
+            group.distinct().into_iter().map(|process| program(group, process, self.supervisord.serverurl.as_deref()))
         });
         json!({
             "file": path(&self.file),
@@ -109,7 +109,7 @@ fn server(it: &HttpServer) -> Value {
 }
 
 fn names(group: &Group) -> Vec<&str> {
-    group.processes.iter().map(|process| process.name.as_str()).collect()
+    group.distinct().into_iter().map(|process| process.name.as_str()).collect()
 }
 
 fn kind(group: &Group) -> &'static str {

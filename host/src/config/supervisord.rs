@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{
-    Logfile, Overrides, Supervisord, User, accounts,
+    Logfile, Overrides, Supervisord, User, Variables, accounts,
     error::ConfigError,
     expand::Names,
     options::supervisord as options,
@@ -74,18 +74,16 @@ pub(super) fn user(reader: &Reader<'_>, overrides: &Overrides) -> Result<Option<
 
 /// `environment=`, which Supervisor expands twice in this section: first as any value, then by the name of its key and
 /// with `%(host_node_name)s` known.
-fn environment(reader: &Reader<'_>, names: &Names) -> Vec<(String, String)> {
+fn environment(reader: &Reader<'_>, names: &Names) -> Variables {
     let key = options::environment.key;
     if let Some(Raw::Table(_) | Raw::List(_)) = reader.entry(key).map(|entry| &entry.raw) {
-        return reader.environment(&options::environment).into_iter().collect();
+        return reader.environment(&options::environment);
     }
     reader
         .text(key)
         .and_then(|text| reader.check(key, names.expand(&text, key)))
         .and_then(|text| reader.convert(&options::environment, &text))
         .unwrap_or_default()
-        .into_iter()
-        .collect()
 }
 
 /// Directories of `plugin_path=`, relative ones taken from the file in which the key stands.
@@ -149,8 +147,8 @@ mod tests {
         assert!(supervisord.nodaemon);
         assert_eq!(supervisord.user.unwrap().uid, 0);
         assert_eq!(supervisord.umask, 0o77);
-        let environment = [("A", "thishost"), ("B", &here)].map(|(name, value)| (name.to_owned(), value.to_owned()));
-        assert_eq!(supervisord.environment, environment);
+        let environment = [("B", &*here), ("A", "thishost")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(*supervisord.environment, environment);
         assert_eq!(supervisord.directory, Some(here.clone().into()));
         assert_eq!(supervisord.plugin_data_dir, Some(files.path("state")));
         assert_eq!(supervisord.plugin_path, [files.path("plugins"), "/opt/p".into(), "/root/q".into()]);

@@ -23,10 +23,7 @@ use nix::{
 };
 use plugin_api::Fault;
 
-use super::{
-    interrupt::Interrupt,
-    session::{Session, read_line},
-};
+use super::{ask, interrupt::Interrupt, session::Session};
 use crate::{
     text::complain::complain,
     xmlrpc::{Client, ClientError, Stream},
@@ -66,7 +63,7 @@ pub(super) fn with_input(
         if wait(&[interrupt.as_fd(), stdin.as_fd()])? == 0 {
             return Ok(());
         }
-        match read_line() {
+        match ask::line() {
             Some(line) if typed(&line)? == Ended::No => {}
             _ => return Ok(()),
         }

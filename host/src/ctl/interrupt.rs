@@ -46,7 +46,7 @@ pub(super) fn on_interrupt(leave: impl Fn() + Send + 'static) -> io::Result<()> 
 }
 
 /// Ends the process as ^C ends one that does nothing about it.
-fn die() {
+pub(super) fn die() {
     let _ = low_level::emulate_default_handler(SIGINT);
 }
 

@@ -8,6 +8,7 @@
 //! A command prints through the [`Session`] and sets its exit status there; one that fails returns a fault, which is
 //! printed as one line and makes the exit status 1.
 
+mod ask;
 mod bar;
 pub mod cli;
 mod commands;

@@ -10,13 +10,9 @@ use std::{
     },
 };
 
-use nix::{
-    errno::Errno,
-    sys::termios::{self, LocalFlags, SetArg},
-};
 use plugin_api::{Fault, Value, fault::Code};
 
-use super::bar::Bar;
+use super::{ask, bar::Bar};
 use crate::{
     version,
     xmlrpc::{Client, ClientError},
@@ -358,7 +354,7 @@ impl Session {
     /// Asks for a line; `None` at the end of the input.
     pub(super) fn ask(&self, prompt: &str) -> Option<String> {
         self.output_bytes(prompt.as_bytes());
-        read_line()
+        ask::line()
     }
 
     fn ask_for_credentials(&self) -> bool {
@@ -367,7 +363,8 @@ impl Session {
             self.output("");
             return false;
         };
-        let password = without_echo(|| self.ask("Password:"));
+        self.flush();
+        let password = ask::password("Password:");
         self.output("");
         let Some(password) = password else { return false };
         let mut connection = lock(&self.connection);
@@ -376,34 +373,6 @@ impl Session {
         connection.client = None;
         true
     }
-}
-
-/// A line of stdin without its end; `None` at the end of the input.
-///
-/// It takes no byte more than the line, so that what follows is there for whoever reads it next.
-pub(super) fn read_line() -> Option<String> {
-    let mut line = Vec::new();
-    let mut byte = [0];
-    loop {
-        match nix::unistd::read(io::stdin(), &mut byte) {
-            Ok(0) | Err(_) if line.is_empty() => return None,
-            Ok(1) if byte[0] != b'\n' => line.push(byte[0]),
-            Err(Errno::EINTR) => {}
-            _ => return Some(String::from_utf8_lossy(&line).into_owned()),
-        }
-    }
-}
-
-/// Runs `ask` while the terminal does not show what is typed, if stdin is one.
-fn without_echo<T>(ask: impl FnOnce() -> T) -> T {
-    let stdin = io::stdin();
-    let Ok(before) = termios::tcgetattr(&stdin) else { return ask() };
-    let mut silent = before.clone();
-    silent.local_flags.remove(LocalFlags::ECHO);
-    let _ = termios::tcsetattr(&stdin, SetArg::TCSAFLUSH, &silent);
-    let answer = ask();
-    let _ = termios::tcsetattr(&stdin, SetArg::TCSAFLUSH, &before);
-    answer
 }
 
 /// Nothing here is left half done by a panic, so a poisoned lock is as good as any.

@@ -19,7 +19,7 @@ use rustyline::{
     history::{History, MemHistory},
 };
 
-use super::{Controller, Line, completion::Completion, interrupt::on_interrupt};
+use super::{Controller, Line, ask::Settings, completion::Completion, interrupt::on_interrupt};
 use crate::text::complain::complain;
 
 /// What is pasted comes without a pause as long as this, in milliseconds.
@@ -43,12 +43,10 @@ pub(super) fn run(controller: &mut Controller, prompt: &str, history_file: Optio
 
 /// From now on ^C ends the shell, also in the midst of a command or a question, and leaves the terminal as it was.
 fn end_at_interrupt(controller: &Controller) {
-    let terminal = termios::tcgetattr(io::stdin()).ok();
+    let terminal = Settings::of_now();
     let session = Arc::clone(&controller.session);
     let leave = move || {
-        if let Some(terminal) = &terminal {
-            let _ = termios::tcsetattr(io::stdin(), SetArg::TCSADRAIN, terminal);
-        }
+        terminal.iter().for_each(Settings::restore);
         session.end_line_at_once();
         process::exit(0);
     };
@@ -147,6 +145,7 @@ impl Lines for Terminal {
                 self.remember(&line);
                 Next::Line(line)
             }
+            Err(ReadlineError::Eof) if !is_drawn_on() => Next::End,
             // ^D and ^C: the editor has ended the line already.
             Err(ReadlineError::Eof | ReadlineError::Interrupted) => Next::EndOnNewLine,
             Err(error) => {
@@ -155,6 +154,13 @@ impl Lines for Terminal {
             }
         }
     }
+}
+
+/// Whether the editor draws its line on this terminal. On one that can do nothing it reads what the terminal gives it, and
+/// ends no line.
+fn is_drawn_on() -> bool {
+    let term = std::env::var("TERM").unwrap_or_default();
+    !["dumb", "cons25", "emacs"].iter().any(|plain| term.eq_ignore_ascii_case(plain))
 }
 
 /// Drops what is on its way from the keyboard: the rest of a paste is not to be run as if it were a line of its own.

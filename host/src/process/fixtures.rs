@@ -2,7 +2,9 @@
 
 use std::{path::Path, sync::Arc};
 
-use crate::config::{AutoRestart, Group, GroupKind, Level, Logfile, Numbering, Output, Process, Supervisord};
+use crate::config::{
+    AutoRestart, Group, GroupKind, Level, Logfile, Numbering, Output, Process, Supervisord, Variables,
+};
 
 /// `[supervisord]` with everything below `dir`, in the background as far as logs go.
 pub(crate) fn supervisord(dir: &Path) -> Supervisord {
@@ -22,7 +24,7 @@ pub(crate) fn supervisord(dir: &Path) -> Supervisord {
         user: None,
         directory: None,
         strip_ansi: false,
-        environment: Vec::new(),
+        environment: Variables::default(),
         identifier: "supervisor".to_owned(),
         plugin_path: Vec::new(),
         plugin_data_dir: None,
@@ -59,7 +61,7 @@ pub(crate) fn process(name: &str) -> Process {
         killasgroup: false,
         exitcodes: vec![0],
         redirect_stderr: false,
-        environment: Vec::new(),
+        environment: Variables::default(),
         serverurl: None,
         numbering: Numbering::default(),
     }

@@ -1,7 +1,6 @@
 //! All that a spawn needs and that does not change from one to the next: made once, where waiting is allowed.
 
 use std::{
-    collections::BTreeMap,
     ffi::{CString, OsString},
     os::unix::ffi::{OsStrExt as _, OsStringExt as _},
 };
@@ -9,7 +8,7 @@ use std::{
 use nix::unistd::{Gid, Uid, User, getgrouplist};
 
 use super::command::{Command, CommandError};
-use crate::config;
+use crate::config::{self, Variables};
 
 /// What a process is started with.
 #[derive(Clone, Debug)]
@@ -43,8 +42,12 @@ impl Launch {
         supervisord: &config::Supervisord,
         inherited: &[(OsString, OsString)],
     ) -> Self {
-        let mut environment: BTreeMap<OsString, OsString> = inherited.iter().cloned().collect();
-        let mut set = |name: &str, value: &str| environment.insert(name.into(), value.into());
+        let mut environment = Variables::default();
+        for (name, value) in inherited.iter().cloned() {
+            // Of a name that is there twice the first counts, as it does to libc and to Python.
+            environment.set_default(name, value);
+        }
+        let mut set = |name: &str, value: &str| environment.set(name.into(), value.into());
         set("SUPERVISOR_ENABLED", "1");
         if let Some(url) = config.serverurl.as_ref().or(supervisord.serverurl.as_ref()) {
             set("SUPERVISOR_SERVER_URL", url);
@@ -119,27 +122,31 @@ mod tests {
     #[test]
     fn the_environment_is_inherited_then_ours_then_the_configs() {
         let supervisord = config::Supervisord {
-            environment: vec![pair("D", "supervisord, taken out by the program")],
+            environment: Variables::from_iter([pair("D", "supervisord, taken out by the program")]),
             serverurl: Some("unix:///s.sock".to_owned()),
             ..fixtures::supervisord(Path::new("/tmp"))
         };
         let config = config::Process {
-            environment: vec![pair("A", "config"), pair("SUPERVISOR_ENABLED", "no"), pair("B", "config")],
+            environment: Variables::from_iter([
+                pair("A", "config"),
+                pair("SUPERVISOR_ENABLED", "no"),
+                pair("B", "config"),
+            ]),
             ..fixtures::process("cat")
         };
-        let inherited = [("A".into(), "shell".into()), ("C".into(), "shell".into())];
+        let inherited = [("C".into(), "shell".into()), ("A".into(), "shell".into()), ("C".into(), "late".into())];
         let launch = Launch::new(&config, "g", &supervisord, &inherited);
         let environment: Vec<_> = launch.environment.iter().map(|variable| variable.to_str().unwrap()).collect();
         assert_eq!(
             environment,
             [
-                "A=config",
-                "B=config",
                 "C=shell",
+                "A=config",
                 "SUPERVISOR_ENABLED=no",
-                "SUPERVISOR_GROUP_NAME=g",
+                "SUPERVISOR_SERVER_URL=unix:///s.sock",
                 "SUPERVISOR_PROCESS_NAME=cat",
-                "SUPERVISOR_SERVER_URL=unix:///s.sock"
+                "SUPERVISOR_GROUP_NAME=g",
+                "B=config"
             ]
         );
     }
@@ -148,13 +155,13 @@ mod tests {
     fn the_command_is_looked_for_in_the_path_of_the_process() {
         let config = config::Process {
             command: "sh".to_owned(),
-            environment: vec![pair("PATH", "/nonexistent")],
+            environment: Variables::from_iter([pair("PATH", "/nonexistent")]),
             ..fixtures::process("x")
         };
         let supervisord = fixtures::supervisord(Path::new("/tmp"));
         let inherited = [("PATH".into(), "/bin".into())];
         assert!(Launch::new(&config, "x", &supervisord, &inherited).command().is_err());
-        let config = config::Process { environment: Vec::new(), ..config };
+        let config = config::Process { environment: Variables::default(), ..config };
         assert_eq!(Launch::new(&config, "x", &supervisord, &inherited).command().unwrap().file, "/bin/sh");
     }
 }

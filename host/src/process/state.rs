@@ -22,6 +22,9 @@ pub type Time = Duration;
 /// A process that exits at once and counts as started at once (`startsecs=0`) is started again this long after its
 /// last start, not in a loop that burns a processor.
 const LEAST_BETWEEN_RESTARTS: Duration = Duration::from_secs(1);
+/// A process that SIGKILL does not end (a mount that hangs, a debugger) is sent it again after no less than this, also
+/// where `stopwaitsecs=0`.
+const LEAST_BETWEEN_KILLS: Duration = Duration::from_secs(1);
 const STOP_REPORT_INTERVAL: Duration = Duration::from_secs(2);
 
 /// How a process ended.
@@ -187,7 +190,7 @@ impl Machine {
         match self.state {
             ProcessState::Stopped => (may_start && self.starts == 0 && rules.autostart).then_some(Time::ZERO),
             ProcessState::Starting => self.deadline,
-            ProcessState::Backoff if self.backoff > rules.startretries => Some(Time::ZERO),
+            ProcessState::Backoff if self.is_over(rules) => Some(Time::ZERO),
             ProcessState::Backoff | ProcessState::Exited => self.deadline.filter(|_| may_start),
             ProcessState::Stopping => self.deadline.into_iter().chain(self.next_stop_report).min(),
             ProcessState::Running | ProcessState::Fatal | ProcessState::Unknown => None,
@@ -252,8 +255,13 @@ impl Machine {
 
     fn back_off(&mut self, now: Time, counts: bool, out: &mut Vec<Action>) {
         self.backoff += u32::from(counts);
-        self.deadline = Some(now + seconds(self.backoff.max(1)));
+        self.deadline = Some(now + seconds(self.backoff.max(1).into()));
         self.change(ProcessState::Backoff, true, out);
+    }
+
+    /// Whether it has failed to start more often than it may.
+    fn is_over(&self, rules: &config::Process) -> bool {
+        i64::from(self.backoff) > rules.startretries
     }
 
     fn give_up(&mut self, out: &mut Vec<Action>) {
@@ -364,7 +372,7 @@ impl Machine {
                     ),
                 ));
             }
-            ProcessState::Backoff if self.backoff > rules.startretries => {
+            ProcessState::Backoff if self.is_over(rules) => {
                 self.give_up(out);
                 out.push(Action::Log(
                     Level::Info,
@@ -376,6 +384,7 @@ impl Machine {
                 if self.deadline.is_some_and(|due| due <= now) {
                     out.push(Action::Log(Level::Warn, format!("killing '{}' ({}) with SIGKILL", rules.name, self.pid)));
                     self.kill(rules, now, libc::SIGKILL, rules.killasgroup, out);
+                    self.deadline = Some(now + seconds(rules.stopwaitsecs).max(LEAST_BETWEEN_KILLS));
                 }
                 self.report_stop(rules, now, out);
             }
@@ -384,8 +393,9 @@ impl Machine {
     }
 }
 
-fn seconds(count: u32) -> Duration {
-    Duration::from_secs(count.into())
+/// So many seconds: none where that is negative, and no more than a monotonic clock will ever count.
+fn seconds(count: i64) -> Duration {
+    Duration::from_secs(count.clamp(0, u32::MAX.into()).unsigned_abs())
 }
 
 #[cfg(test)]

@@ -235,6 +235,87 @@ fn a_stop_is_a_signal_and_later_a_kill() {
 }
 
 #[test]
+fn with_stopwaitsecs_0_the_kill_comes_at_once_and_then_once_a_second() {
+    for stopwaitsecs in [0, -5] {
+        let mut story = Story::running(config::Process { stopwaitsecs, ..process("x") });
+        story.at(2_000).step(Input::Stop { waited_for: false });
+        let killing =
+            ["Warn killing 'x' (5) with SIGKILL", "Debug killing x (pid 5) with signal SIGKILL", "kill 5 SIGKILL"];
+        for due in [2_000, 3_000, 4_000] {
+            assert_eq!(story.deadline(), Some(due.into()));
+            assert!(story.at(due - 1).tick().is_empty());
+            assert_eq!(story.at(due).tick(), killing);
+        }
+        story.step(Input::Reaped(Exit::Signal { signal: 9, core: false }));
+        assert_eq!(story.deadline(), None);
+    }
+}
+
+/// What a program does, or what becomes of it, each time.
+#[derive(Clone, Copy, Debug)]
+enum Fate {
+    EndsAtOnce(i32),
+    Stays,
+    CannotBeSpawned,
+    IsHindered,
+}
+
+/// How often a machine is due within its first minute when nothing that it does has any effect but this. Five seconds
+/// after its start a client may ask it to stop, and no signal ends the process.
+fn times_due(rules: &config::Process, fate: Fate, stop: Option<&Input>) -> usize {
+    let mut machine = Machine::new();
+    let (mut now, mut times, mut stop) = (Time::ZERO, 0, stop);
+    while let Some(due) = [machine.next_deadline(rules, true), stop.map(|_| seconds(5))].into_iter().flatten().min() {
+        now = now.max(due);
+        times += 1;
+        if now > seconds(60) || times > 1_000 {
+            break;
+        }
+        let input = if now < seconds(5) { None } else { stop.take().cloned() };
+        let actions = machine.step(rules, now, input.unwrap_or(Input::Tick { may_start: true }));
+        if actions.contains(&Action::Spawn) {
+            let why = || "no".to_owned();
+            for input in match fate {
+                Fate::EndsAtOnce(code) => vec![Input::Spawned(5), Input::Reaped(Exit::Code(code))],
+                Fate::Stays => vec![Input::Spawned(5)],
+                Fate::CannotBeSpawned => vec![Input::SpawnFailed(why())],
+                Fate::IsHindered => vec![Input::SpawnHindered(why())],
+            } {
+                machine.step(rules, now, input);
+            }
+        }
+    }
+    times
+}
+
+#[test]
+fn whatever_the_config_says_nothing_is_due_again_and_again() {
+    let fates = [Fate::EndsAtOnce(0), Fate::EndsAtOnce(3), Fate::Stays, Fate::CannotBeSpawned, Fate::IsHindered];
+    let stops = [Input::Stop { waited_for: false }, Input::Stop { waited_for: true }, Input::Shutdown];
+    let stops = || stops.iter().map(Some).chain([None]);
+    for secs in [i64::MIN, -1, 0, 1, i64::MAX] {
+        for (other, autorestart) in [
+            (i64::MIN, AutoRestart::Always),
+            (-1, AutoRestart::Unexpected),
+            (0, AutoRestart::Always),
+            (0, AutoRestart::Never),
+            (i64::MAX, AutoRestart::Always),
+        ] {
+            for (startsecs, startretries, stopwaitsecs) in
+                [(secs, other, other), (other, secs, other), (other, other, secs)]
+            {
+                let rules = config::Process { autorestart, startsecs, startretries, stopwaitsecs, ..process("x") };
+                for (fate, stop) in fates.into_iter().flat_map(|fate| stops().map(move |stop| (fate, stop))) {
+                    // A kill a second, a report every two; a start a second, each RUNNING at once.
+                    let times = times_due(&rules, fate, stop);
+                    assert!(times <= 125, "{times} times: {fate:?} {stop:?} {rules:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_stop_that_is_waited_for_is_reported_every_two_seconds() {
     let mut story = Story::running(process("slow"));
     let waiting = "Info waiting for slow to stop";

@@ -136,7 +136,7 @@ fn status(machine: &Machine) -> Status {
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) config: Arc<config::Group>,
-    /// In the config's order.
+    /// In the order in which they joined; first those of the config, in its order.
     pub(super) processes: Vec<ProcessId>,
 }
 
@@ -170,7 +170,7 @@ impl NewGroup {
             GroupKind::Fcgi(socket) => Some(Arc::new(SharedSocket::new(socket.clone()))),
             GroupKind::Programs | GroupKind::EventListener(_) => None,
         };
-        for process in &config.processes {
+        for process in config.distinct() {
             let process = Process::new(process, config, supervisord, environment, &mut new.made)?;
             new.processes.push(Process { socket: socket.clone(), ..process });
         }
@@ -293,7 +293,7 @@ impl State {
         }
     }
 
-    /// The processes of a group in order of their priority.
+    /// The processes of a group in order of their priority, those of the same priority in the group's order.
     pub(super) fn of_group(&self, group: &Group) -> Vec<ProcessId> {
         let mut ids = group.processes.clone();
         ids.sort_by_key(|id| self.processes[id].config.priority);
@@ -327,15 +327,14 @@ impl State {
     }
 
     /// What a shutdown stops next: of the groups of the highest priority number that are not stopped yet all processes
-    /// that still are there, in reverse order of their own priority.
+    /// that still are there, in the reverse of the order of [`by_priority`](Self::by_priority).
     pub(super) fn last_unstopped(&self) -> Option<Vec<ProcessId>> {
         let is_up = |id: &ProcessId| !self.is_stopped(*id);
-        let up = self.groups.iter().filter(|group| group.processes.iter().any(is_up));
-        let last = up.clone().map(|group| group.config.priority).max()?;
-        let groups = up.filter(|group| group.config.priority == last);
-        let mut ids: Vec<_> = groups.flat_map(|group| group.processes.iter().copied()).filter(is_up).collect();
-        ids.sort_by_key(|id| std::cmp::Reverse(self.processes[id].config.priority));
-        Some(ids)
+        let mut groups = self.groups_by_priority();
+        groups.retain(|group| group.processes.iter().any(is_up));
+        let last = groups.last()?.config.priority;
+        let groups = groups.into_iter().rev().take_while(|group| group.config.priority == last);
+        Some(groups.flat_map(|group| self.of_group(group).into_iter().rev()).filter(is_up).collect())
     }
 
     /// The processes that are due: by priority of their groups, and in the group's order whatever their own.
@@ -402,8 +401,13 @@ mod tests {
         };
         let supervisord = fixtures::supervisord(Path::new("/tmp"));
         let mut state = State::default();
-        for group in [group("web", 20, &[("b", 2), ("a", 1)]), group("cat", 10, &[("cat", 1)]), group("empty", 5, &[])]
-        {
+        let groups = [
+            group("web", 20, &[("b", 2), ("a", 1), ("d", 2), ("c", 1)]),
+            group("cat", 10, &[("cat", 1)]),
+            group("empty", 5, &[]),
+            group("also", 20, &[("y", 2), ("x", 3)]),
+        ];
+        for group in groups {
             assert!(state.add(&mut NewGroup::new(&group, &supervisord, &[]).unwrap()));
             assert!(!state.add(&mut NewGroup::new(&group, &supervisord, &[]).unwrap()));
         }
@@ -427,18 +431,23 @@ mod tests {
         for group in ["web:*", "web:"] {
             assert_eq!(state.find(group), Some(Found::Group("web".to_owned())));
         }
-        for unknown in ["", ":", "web", "a", "web:c", "nope:*", "web:a:b"] {
+        for unknown in ["", ":", "web", "a", "web:e", "nope:*", "web:a:b"] {
             assert_eq!(state.find(unknown), None, "{unknown:?}");
         }
     }
 
     #[test]
     fn lists_are_ordered_by_priority_or_by_name() {
-        let state = state();
-        assert_eq!(names(&state, &state.by_priority()), ["cat", "a", "b"]);
-        assert_eq!(names(&state, &state.by_name()), ["cat", "a", "b"]);
-        assert_eq!(names(&state, &state.due(Time::ZERO, true)), ["cat", "a", "b"]);
+        let mut state = state();
+        assert_eq!(names(&state, &state.by_priority()), ["cat", "a", "c", "b", "d", "y", "x"]);
+        assert_eq!(names(&state, &state.by_name()), ["x", "y", "cat", "a", "b", "c", "d"]);
+        assert_eq!(names(&state, &state.due(Time::ZERO, true)), ["cat", "b", "a", "d", "c", "y", "x"]);
         assert!(state.due(Time::ZERO, false).is_empty());
+        assert_eq!(state.last_unstopped(), None);
+        for process in state.processes.values_mut() {
+            process.machine.step(&process.config, Time::ZERO, Input::Start);
+        }
+        assert_eq!(names(&state, &state.last_unstopped().unwrap()), ["x", "y", "d", "b", "c", "a"]);
     }
 
     #[test]
@@ -446,7 +455,7 @@ mod tests {
         let mut state = state();
         assert_eq!(state.remove("web"), Some(true));
         assert_eq!(state.remove("web"), None);
-        assert_eq!(names(&state, &state.by_name()), ["cat"]);
+        assert_eq!(names(&state, &state.by_name()), ["x", "y", "cat"]);
     }
 
     #[test]

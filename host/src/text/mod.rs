@@ -1,6 +1,6 @@
 //! Small text mechanics that several floors share: words as a shell splits them, Python's way of reading a command line
-//! and of reading and showing a string, names of processes and signals, the nearest of several names, columns,
-//! percent signs in URLs, complaints.
+//! and of reading and showing a string or a value, names of processes and signals, the nearest of several names,
+//! columns, percent signs in URLs, complaints.
 
 pub mod complain;
 pub mod getopt;
@@ -12,3 +12,4 @@ pub mod python;
 pub mod repr;
 pub mod shlex;
 pub mod signals;
+pub mod value;

@@ -39,7 +39,8 @@ socket=unix://%(here)s/php.sock
 programs=web
 ";
 
-fn check(sandbox: &Sandbox, text: &str, format: &str) -> Output {
+/// What it says of a config of that text.
+pub(crate) fn check(sandbox: &Sandbox, text: &str, format: &str) -> Output {
     let file = sandbox.write("supervisord.conf", text);
     let mut command: Command = sandbox.command(env!("CARGO_BIN_EXE_supervisord"));
     command.env("SUPERVISOR_PLUGIN_PATH", plugin_path()).arg("-c").arg(file).args(["--check-config", format]);

@@ -1,6 +1,8 @@
 //! The shell of supervisorctl in a terminal: prompts, keys, questions and ends.
 
-use crate::common::{Config, Supervisord, Terminal};
+use std::process::Command;
+
+use crate::common::{Config, Kind, Supervisord, Terminal, ctl};
 
 const HELP: &str = "
 default commands (type help <topic>):
@@ -214,6 +216,111 @@ fn credentials_are_asked_for_once() {
     assert_eq!(answer(&mut terminal, "version"), "4.3.0\n");
     assert_eq!(answer(&mut terminal, "cache_count"), "0\n");
     assert!(!terminal.text().contains("secret"), "{}", terminal.text());
+}
+
+/// A shell as on a terminal that can do nothing: what is printed there is all that there is to see.
+fn plain_shell(supervisord: &Supervisord, kind: Kind, arguments: &[&str]) -> Terminal {
+    let mut command = supervisord.ctl_command(kind, arguments);
+    Terminal::spawn(command.env("TERM", "dumb"))
+}
+
+#[test]
+fn the_end_and_a_login_are_followed_by_supervisors_blank_lines() {
+    let config = config().password("user", "secret").section("supervisorctl", "username=\npassword=");
+    let supervisord = Supervisord::start_real(&config);
+    let login = |terminal: &mut Terminal, password: &str| {
+        terminal.expect("Username:");
+        terminal.send("user\r");
+        terminal.expect("Password:");
+        terminal.send(format!("{password}\r"));
+    };
+    for end in ["\x04", "exit\r", "\r\x04", "EOF\r"] {
+        let texts = [Kind::Real, Kind::Ours].map(|kind| {
+            let mut terminal = plain_shell(&supervisord, kind, &[]);
+            login(&mut terminal, "wrong");
+            login(&mut terminal, "secret");
+            terminal.expect("supervisor> ");
+            terminal.send(end);
+            assert_eq!(terminal.wait(), 0);
+            without_uptime(&terminal.text())
+        });
+        assert_eq!(texts[1], texts[0], "{end:?}");
+    }
+    // Of one command as well.
+    let texts = [Kind::Real, Kind::Ours].map(|kind| {
+        let mut terminal = plain_shell(&supervisord, kind, &["-i", "version"]);
+        login(&mut terminal, "secret");
+        assert_eq!(terminal.wait(), 0);
+        terminal.text()
+    });
+    assert_eq!(texts[1], texts[0]);
+}
+
+#[test]
+fn a_password_is_no_part_of_what_is_piped() {
+    let config = config().password("user", "secret").section("supervisorctl", "username=\npassword=");
+    let supervisord = Supervisord::start_real(&config);
+    for (input, arguments) in [
+        ("user\nsecret\n", &["-i", "version"][..]),
+        ("user\nsecret\nversion\n", &[]),
+        ("user\nwrong\nuser\nsecret\nexit\n", &[]),
+    ] {
+        let [real, ours] = [Kind::Real, Kind::Ours].map(|kind| {
+            // Without a terminal, whoever runs this test.
+            let command = supervisord.ctl_command(kind, arguments);
+            let mut alone = Command::new("setsid");
+            alone.arg("--wait").arg(command.get_program()).args(command.get_args());
+            for (name, value) in command.get_envs() {
+                if let Some(value) = value {
+                    alone.env(name, value);
+                }
+            }
+            ctl::run(&mut alone, input)
+        });
+        assert_eq!(without_uptime(&ours.stdout), without_uptime(&real.stdout), "{input:?}");
+        assert_eq!(ours.status, real.status);
+        // Supervisor adds a warning that the terminal, which is none, may show it.
+        assert!(ours.stderr.starts_with("Password:\n") && real.stderr.ends_with("Password:\n"), "{ours:?} {real:?}");
+    }
+    // On a terminal the question and its end are there, and not in the file.
+    let texts = [Kind::Real, Kind::Ours].map(|kind| {
+        let command = supervisord.ctl_command(kind, &["-i", "version"]);
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
+        let words: Vec<_> = words.map(|word| format!("'{}'", word.to_string_lossy())).collect();
+        let file = supervisord.sandbox.join("piped");
+        let mut shell = supervisord.sandbox.command("/bin/sh");
+        let mut terminal =
+            Terminal::spawn(shell.arg("-c").arg(format!("{} >{}; echo over", words.join(" "), file.display())));
+        terminal.send("user\r");
+        terminal.expect("Password:");
+        terminal.send("secret\r");
+        terminal.expect("over\n");
+        (terminal.text(), supervisord.sandbox.read("piped"))
+    });
+    assert_eq!(texts[1], texts[0]);
+}
+
+#[test]
+fn ctrl_c_at_a_password_leaves_the_terminal_as_it_was() {
+    let config = config().password("user", "secret").section("supervisorctl", "username=\npassword=");
+    let supervisord = Supervisord::start_real(&config);
+    let command = supervisord.ctl_command(Kind::Ours, &["-i", "version"]);
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let words: Vec<_> = words.map(|word| format!("'{}'", word.to_string_lossy())).collect();
+    let mut shell = supervisord.sandbox.command("/bin/sh");
+    let line = format!("trap : INT; {}; stty -a", words.join(" "));
+    let mut terminal = Terminal::spawn(shell.arg("-c").arg(line));
+    terminal.expect("Username:");
+    terminal.send("user\r");
+    terminal.expect("Password:");
+    terminal.send("\x03");
+    terminal.expect(" echo ");
+}
+
+/// A text in which the pid and the uptime of a status are those of nobody.
+fn without_uptime(text: &str) -> String {
+    let line = |line: &str| line.split_once("pid ").map_or(line, |(start, _)| start).to_owned();
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
 #[test]

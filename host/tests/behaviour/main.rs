@@ -23,6 +23,7 @@ mod config_pairs;
 mod daemon;
 mod lifecycle;
 mod nothing_lost;
+mod order;
 mod reread;
 
 // Programs.

@@ -2,7 +2,7 @@
 
 use std::{fs, time::Instant};
 
-use crate::common::{Config, Kind, Supervisord, wait_until};
+use crate::common::{Config, Kind, Peers, Sandbox, Supervisord, wait_until};
 
 fn sh(script: &str) -> String {
     format!("command=/bin/sh -c '{script}'\n")
@@ -233,4 +233,79 @@ fn a_config_with_errors_changes_nothing() {
         }
         assert_eq!((supervisord.statename("cat"), supervisord.pid_of("cat")), ("RUNNING".to_owned(), pid));
     }
+}
+
+/// Holds its own process so that no signal ends it for anybody else: who traces a process is the first to hear of its
+/// death, and this one does not listen until the file `go` is there.
+const HELD: &str = r"
+import ctypes, os, sys, time
+libc = ctypes.CDLL(None, use_errno=True)
+libc.ptrace.argtypes = [ctypes.c_long] * 4
+PR_SET_PTRACER, PR_SET_PTRACER_ANY, PTRACE_SEIZE = 0x59616d61, ctypes.c_ulong(-1), 0x4206
+libc.prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0)
+held, here = os.getpid(), os.path.dirname(sys.argv[0])
+if os.fork() == 0:
+    if libc.ptrace(PTRACE_SEIZE, held, 0, 0) != 0:
+        sys.exit('cannot trace: ' + os.strerror(ctypes.get_errno()))
+    open(os.path.join(here, 'held'), 'w').close()
+    while not os.path.exists(os.path.join(here, 'go')):
+        time.sleep(0.01)
+    os._exit(0)
+while True:
+    time.sleep(1)
+";
+
+/// The milliseconds of the day at which the log said so.
+fn times(supervisord: &Supervisord, text: &str) -> Vec<i64> {
+    let log = supervisord.sandbox.read("supervisord.log");
+    let time = |line: &str| {
+        let fields: Vec<i64> = line[11..23].split([':', ',']).map(|field| field.parse().expect("a time")).collect();
+        ((fields[0] * 60 + fields[1]) * 60 + fields[2]) * 1_000 + fields[3]
+    };
+    log.lines().filter(|line| line.contains(text)).map(time).collect()
+}
+
+/// The processor time that it has used, in hundredths of a second.
+fn processor_time(supervisord: &Supervisord) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", supervisord.pid())).expect("it is there");
+    let fields: Vec<_> = stat.rsplit_once(')').expect("the name ends").1.split_whitespace().collect();
+    fields[11].parse::<u64>().expect("user time") + fields[12].parse::<u64>().expect("system time")
+}
+
+#[test]
+fn a_config_without_any_patience_costs_no_processor() {
+    let held =
+        format!("command={} {{here}}/held.py\nstopwaitsecs=0\nstartsecs=0", Peers::get().program("python").display());
+    let listener = "command=/bin/true\nevents=EVENT\nbuffer_size=1\nstartsecs=0\nautorestart=true\nstderr_logfile=NONE";
+    let impatient = "startsecs=-1\nautorestart=true\nstartretries=-1\nstopwaitsecs=-1";
+    let config = Config::new()
+        .program("held", &held)
+        .program("quick", &(sh("exit 0") + impatient))
+        .program("failing", &(sh("exit 1") + "startsecs=0\nautorestart=true\nstartretries=0"))
+        .program("absent", &format!("command=/nonexistent/x\n{impatient}"))
+        .program("ended", &(sh("exit 0") + "startretries=-1"))
+        .section("eventlistener:deaf", listener);
+    let sandbox = Sandbox::new();
+    sandbox.write("held.py", HELD);
+    let supervisord = Supervisord::start_in(sandbox, Kind::Ours, &config);
+    wait_until("the process is held", || supervisord.sandbox.join("held").exists());
+    let (before, begin) = (processor_time(&supervisord), Instant::now());
+    supervisord.python("s.supervisor.stopProcess('held', False)");
+    let killings = || times(&supervisord, "killing 'held'");
+    wait_until("it is killed again and again", || killings().len() >= 4);
+    fs::write(supervisord.sandbox.join("go"), "").expect("a file in the sandbox");
+    supervisord.wait_for_state("held", "STOPPED");
+    let (seconds, used) = (begin.elapsed().as_secs(), processor_time(&supervisord) - before);
+    for pair in killings().windows(2) {
+        let day = 24 * 60 * 60 * 1_000;
+        assert!((pair[1] - pair[0]).rem_euclid(day) >= 990, "{:?}", killings());
+    }
+    for name in ["quick", "failing", "deaf"] {
+        let spawned = times(&supervisord, &format!("spawned: '{name}'")).len() as u64;
+        assert!((3..=seconds + 4).contains(&spawned), "{name} was started {spawned} times in {seconds} seconds");
+    }
+    for name in ["absent", "ended"] {
+        assert_eq!(supervisord.statename(name), "FATAL", "{name}");
+    }
+    assert!(used < 30 * (seconds + 1), "{used} hundredths of a second in {seconds} seconds");
 }

@@ -9,7 +9,7 @@ use std::{fs, time::Instant};
 
 use setup::{core, program, shell};
 use supervisor_host::{
-    config::{self, AutoRestart, Logfile, Process, User},
+    config::{self, AutoRestart, Logfile, Process, User, Variables},
     states::ProcessState,
     supervisor::{Found, Refused},
 };
@@ -123,7 +123,7 @@ fn stopasgroup_reaches_grandchildren() {
 fn the_environment_is_supervisors() {
     let script = "echo $SUPERVISOR_ENABLED $SUPERVISOR_PROCESS_NAME $SUPERVISOR_GROUP_NAME $SUPERVISOR_SERVER_URL $MINE; umask; pwd";
     let env = core().add(Process {
-        environment: vec![("MINE".to_owned(), "yes".to_owned())],
+        environment: Variables::from_iter([("MINE".to_owned(), "yes".to_owned())]),
         umask: Some(0o027),
         directory: Some("/etc".into()),
         serverurl: Some("unix:///x.sock".to_owned()),

@@ -17,7 +17,7 @@ use crate::{
     events::{Channel, Event},
     process::stdin::StdinError,
     supervisor::{ProcessInfo, Supervisor, make_namespec},
-    version,
+    text, version,
 };
 
 /// The methods of the `supervisor` namespace.
@@ -483,7 +483,7 @@ impl SupervisorInterface {
             Value::Base64(data) => data.as_slice(),
             other => match other.as_str() {
                 Some(text) => text.as_bytes(),
-                None => return Err(Fault::of(Code::IncorrectParameters, plugin_api::repr(other))),
+                None => return Err(Fault::of(Code::IncorrectParameters, text::value::str(other))),
             },
         };
         let info = self.find_one(&name)?;
@@ -509,8 +509,8 @@ impl SupervisorInterface {
         #[rpc(kind = "string")]
         data: Value,
     ) -> bool {
-        let text = |value: Value| value.as_str().map_or_else(|| plugin_api::repr(&value), str::to_owned);
-        self.supervisor.bus().publish(Event::RemoteCommunication { kind: text(r#type), data: text(data) });
+        let [kind, data] = [r#type, data].map(|value| text::value::str(&value));
+        self.supervisor.bus().publish(Event::RemoteCommunication { kind, data });
         true
     }
 }

@@ -11,7 +11,7 @@
 //! Everything here works with many tests, and many test processes, at once.
 
 mod config;
-mod ctl;
+pub mod ctl;
 pub mod http;
 mod nudge;
 mod peers;

@@ -9,9 +9,6 @@ pub(crate) struct Case {
 
 /// What ours does in another way on purpose: an option's name, a value, why.
 const DIFFERENCES: &[(&str, &str, &str)] = &[
-    ("startsecs", "-1", "a negative number of things is none, which is what Supervisor takes it for when it runs"),
-    ("startretries", "-1", "a negative number of things is none, which is what Supervisor takes it for when it runs"),
-    ("stopwaitsecs", "-1", "a negative number of things is none, which is what Supervisor takes it for when it runs"),
     (
         "stdout_logfile_backups",
         "-1",

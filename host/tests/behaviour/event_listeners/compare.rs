@@ -77,6 +77,12 @@ fn play(kind: Kind) -> (Supervisord, Vec<Note>) {
         ("stopProcess('late')", "PROCESS_STATE_STOPPED", "processname:late"),
         ("sendRemoteCommEvent('kind of é', 'two\\nlines of ü')", "REMOTE_COMMUNICATION", "lines of"),
         ("sendRemoteCommEvent('', '')", "REMOTE_COMMUNICATION", "type:\n"),
+        ("sendRemoteCommEvent(DateTime('20240101T00:00:00'), Binary(b'x'))", "REMOTE_COMMUNICATION", "2024-01-01"),
+        (
+            "sendRemoteCommEvent(True, {'b': [DateTime('20240101T12:34:56'), Binary(b'x'), 1e20, None], 'a': 'é'})",
+            "REMOTE_COMMUNICATION",
+            "type:True",
+        ),
         ("signalProcess('talk', 'KILL')", "PROCESS_STATE_EXITED", "processname:talk"),
         ("stopProcessGroup('num')", "PROCESS_STATE_STOPPED", "processname:n1"),
         ("removeProcessGroup('num')", "PROCESS_GROUP_REMOVED", "groupname:num"),
