@@ -11,6 +11,7 @@ use plugin_api::{Code, Fault, Value, rpc_interface};
 
 use self::{
     control::{one, signal_number},
+    files::ByteCount,
     lookup::{PATIENCE, Target},
 };
 use crate::{
@@ -94,12 +95,12 @@ impl SupervisorInterface {
     pub fn read_log(
         &self,
         /// first byte; negative counts from the end, and then length is 0
-        offset: i64,
+        offset: ByteCount,
         /// number of bytes; 0 is to the end
-        length: i64,
+        length: ByteCount,
     ) -> Result<String, Fault> {
         self.check_up()?;
-        self.read(self.main_log(), offset, length)
+        self.read(self.main_log(), offset.0, length.0)
     }
 
     /// Empty supervisord's own log.
@@ -385,11 +386,11 @@ impl SupervisorInterface {
         /// `name` or `group:name`
         name: String,
         /// first byte; negative counts from the end, and then length is 0
-        offset: i64,
+        offset: ByteCount,
         /// number of bytes; 0 is to the end
-        length: i64,
+        length: ByteCount,
     ) -> Result<String, Fault> {
-        self.read(self.log_of(&name, Channel::Stdout)?, offset, length)
+        self.read(self.log_of(&name, Channel::Stdout)?, offset.0, length.0)
     }
 
     /// Read a part of the stderr log of a process.
@@ -401,11 +402,11 @@ impl SupervisorInterface {
         /// `name` or `group:name`
         name: String,
         /// first byte; negative counts from the end, and then length is 0
-        offset: i64,
+        offset: ByteCount,
         /// number of bytes; 0 is to the end
-        length: i64,
+        length: ByteCount,
     ) -> Result<String, Fault> {
-        self.read(self.log_of(&name, Channel::Stderr)?, offset, length)
+        self.read(self.log_of(&name, Channel::Stderr)?, offset.0, length.0)
     }
 
     /// Follow the stdout log of a process: whoever asks with the size of the last answer gets what has come since, and
@@ -419,11 +420,11 @@ impl SupervisorInterface {
         /// `name` or `group:name`
         name: String,
         /// the size of the log at the last answer
-        offset: i64,
+        offset: ByteCount,
         /// the most bytes to give
-        length: i64,
+        length: ByteCount,
     ) -> Result<(String, i64, bool), Fault> {
-        self.tail(self.log_of(&name, Channel::Stdout)?, offset, length)
+        self.tail(self.log_of(&name, Channel::Stdout)?, offset.0, length.0)
     }
 
     /// Follow the stderr log of a process, as `tailProcessStdoutLog` does with stdout.
@@ -435,11 +436,11 @@ impl SupervisorInterface {
         /// `name` or `group:name`
         name: String,
         /// the size of the log at the last answer
-        offset: i64,
+        offset: ByteCount,
         /// the most bytes to give
-        length: i64,
+        length: ByteCount,
     ) -> Result<(String, i64, bool), Fault> {
-        self.tail(self.log_of(&name, Channel::Stderr)?, offset, length)
+        self.tail(self.log_of(&name, Channel::Stderr)?, offset.0, length.0)
     }
 
     /// Empty the logs of a process.
