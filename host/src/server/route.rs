@@ -37,8 +37,12 @@ pub(super) async fn answer(
                 (Route::Elsewhere, &Method::POST) if endpoint.site.any_path => {
                     rpc2::call(&endpoint, head.headers, body).await
                 }
-                (Route::Logtail, &Method::GET) => logtail::answer(&endpoint.server, Log::of_path(&path)).await,
-                (Route::MainLogtail, &Method::GET) => logtail::answer(&endpoint.server, Some(Log::Main)).await,
+                (Route::Logtail, &Method::GET) => {
+                    logtail::answer(&endpoint.server, Log::of_path(&path), &head.headers).await
+                }
+                (Route::MainLogtail, &Method::GET) => {
+                    logtail::answer(&endpoint.server, Some(Log::Main), &head.headers).await
+                }
                 (Route::Web, &Method::GET | &Method::POST) => web::page(&endpoint, &path, &head, body).await,
                 (Route::Static, &Method::GET | &Method::HEAD) => web::file(&path, &head.headers),
                 (Route::Web | Route::Elsewhere, &Method::GET | &Method::HEAD) => {

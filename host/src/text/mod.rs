@@ -12,3 +12,4 @@ pub mod python;
 pub mod repr;
 pub mod shlex;
 pub mod signals;
+pub mod utf8;
