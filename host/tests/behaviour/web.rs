@@ -162,6 +162,15 @@ fn the_end_of_a_log() {
 }
 
 #[test]
+fn the_end_of_a_log_is_text() {
+    let sandbox = Sandbox::new();
+    sandbox.write("cat.log", "가".repeat(1000) + "\u{1b}[1m\0\n");
+    let supervisord = Supervisord::start_in(sandbox, Kind::Ours, &config());
+    let tail = pre(&get(&supervisord, "/tail.html?processname=cat").text());
+    assert_eq!(tail, "가".repeat((1024 - 6) / 3) + "␛[1m␀");
+}
+
+#[test]
 fn other_sites_can_make_nothing_happen() {
     let supervisord = Supervisord::start(&config());
     supervisord.wait_for_state("cat", "RUNNING");

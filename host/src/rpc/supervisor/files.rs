@@ -10,8 +10,11 @@ use plugin_api::{Code, Fault, FromValue, Value};
 
 use crate::{
     logger::open_to_read,
-    text::python::{NotInt, exact_int},
-    xmlrpc::ANSWER_LIMIT,
+    text::{
+        python::{NotInt, exact_int},
+        utf8::{rest_of_character, unfinished_character},
+    },
+    xmlrpc::{ANSWER_LIMIT, readable},
 };
 
 /// How much of a file fits into one answer, which has a few words around it.
@@ -98,19 +101,14 @@ fn part(file: &mut File, start: u64, most: u64) -> io::Result<String> {
     Ok(text(&data, start == 0))
 }
 
-/// As text: a character that was cut at either end is left out, other bytes that are none are replaced.
+/// As text that every client can read: a character that was cut at either end is left out; for other bytes that are
+/// none, and for what XML cannot carry, stands something else.
 fn text(mut data: &[u8], begins_file: bool) -> String {
     if !begins_file {
-        // The rest of a character has at most three bytes, all of this form.
-        let is_rest = |byte: &&u8| **byte & 0b1100_0000 == 0b1000_0000;
-        data = &data[data.iter().take(3).take_while(is_rest).count()..];
+        data = &data[rest_of_character(data)..];
     }
-    let last = data.utf8_chunks().last().map_or(&[][..], |last| last.invalid());
-    // Not wrong, only unfinished.
-    if std::str::from_utf8(last).is_err_and(|error| error.error_len().is_none()) {
-        data = &data[..data.len() - last.len()];
-    }
-    String::from_utf8_lossy(data).into_owned()
+    data = &data[..data.len() - unfinished_character(data)];
+    readable(&String::from_utf8_lossy(data)).into_owned()
 }
 
 fn failed(_: io::Error) -> Fault {
@@ -236,7 +234,7 @@ mod tests {
             assert!(fault.text.starts_with("FAILED: that is more than 256 MiB; read it in pieces"), "{fault}");
         }
         assert_eq!(read(log.path(), 0, 5).unwrap(), "begin");
-        assert_eq!(read(log.path(), -3, 0).unwrap(), "\0\0\0");
+        assert_eq!(read(log.path(), -3, 0).unwrap(), "\u{2400}\u{2400}\u{2400}");
     }
 
     #[test]
@@ -247,5 +245,13 @@ mod tests {
         assert_eq!(text(b"a\x88b", false), "a\u{fffd}b");
         assert_eq!(text(b"a\xff", false), "a\u{fffd}");
         assert_eq!(text(b"\x88\x88", true), "\u{fffd}\u{fffd}");
+    }
+
+    #[test]
+    fn what_xml_cannot_carry_is_replaced() {
+        let log = log(b"\x1b[31mred\x1b[0m\0\t\r\n\x7f\xff\xef\xbf\xbe");
+        let shown = "\u{241b}[31mred\u{241b}[0m\u{2400}\t\r\n\u{7f}\u{fffd}\u{fffd}";
+        assert_eq!(read(log.path(), 0, 0).unwrap(), shown);
+        assert_eq!(tail(log.path(), 0, 1000).0, shown);
     }
 }

@@ -19,6 +19,7 @@ use crate::{
     process::stdin::StdinError,
     supervisor::{ProcessInfo, Supervisor, make_namespec},
     version,
+    xmlrpc::readable,
 };
 
 /// The methods of the `supervisor` namespace.
@@ -63,7 +64,7 @@ impl SupervisorInterface {
     #[rpc(nonblocking)]
     pub fn get_identification(&self) -> Result<String, Fault> {
         self.check_up()?;
-        Ok(self.supervisor.identifier())
+        Ok(readable(&self.supervisor.identifier()).into_owned())
     }
 
     /// Tell what supervisord is doing.
