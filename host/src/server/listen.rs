@@ -270,6 +270,7 @@ mod tests {
                 host: "127.0.0.1".to_owned(),
                 port,
                 addresses: vec![SocketAddr::from(([127, 0, 0, 1], port))],
+                allowed_hosts: Vec::new(),
             },
             credentials: None,
         }
