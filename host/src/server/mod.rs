@@ -15,6 +15,7 @@
 //!   supervisord may have files open. Then the one that has waited longest for its next request is closed for a new
 //!   one, and if all are busy the new one is answered with 503; or, if many are being told so already, just closed. A
 //!   crowd at one server takes no place from another.
+//! * What a browser asks for because a page of another site told it to is answered with 403.
 //! * When a crowd has left, the memory that it took goes back to the system.
 
 mod answer;

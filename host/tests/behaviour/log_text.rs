@@ -126,10 +126,10 @@ fn the_end_of_a_log_begins_with_a_whole_character() {
         let mut command = supervisord.ctl_command(client, &["tail", "-f", "korean"]);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("it runs");
         let mut shown = vec![0; "==> Press Ctrl-C to exit <==\n".len() + expected.len()];
-        let read = child.stdout.take().expect("a pipe").read_exact(&mut shown);
+        let outcome = child.stdout.take().expect("a pipe").read_exact(&mut shown);
         child.kill().expect("it runs");
         child.wait().expect("it has ended");
-        read.expect("as much as that");
+        outcome.expect("as much as that");
         let shown = String::from_utf8(shown).expect("text");
         assert_eq!(shown, format!("==> Press Ctrl-C to exit <==\n{expected}"), "{client:?}");
     }
