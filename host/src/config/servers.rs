@@ -126,7 +126,8 @@ mod tests {
     fn inet_servers_come_first_then_unix_ones() {
         let config = Files::with(
             "[unix_http_server]\nfile=/tmp/../tmp/s\nchmod=0770\nchown=root:root\nusername=a\npassword=b:c\n\
-             [inet_http_server:b]\nport=LOCALHOST:1\nallowed_hosts=A.example, b\n[unix_http_server:x]\nfile=%(here)s/x\n[inet_http_server]\nport=*:2\n",
+             [inet_http_server:b]\nport=LOCALHOST:1\nallowed_hosts=A.example, b\n[unix_http_server:x]\n\
+             file=%(here)s/x\n[inet_http_server]\nport=*:2\n",
         )
         .load();
         let sections: Vec<_> = config.servers.iter().map(|server| server.section.as_str()).collect();

@@ -44,7 +44,7 @@ impl Guard {
         Self { section: server.section.clone(), hosts }
     }
 
-    /// Why a request is refused, in a line for a person. `only_looks` is one that another site's page may send.
+    /// Reason to refuse a request, in a line for a person. `only_looks` is one that another site's page may send.
     pub(super) fn refusal(&self, headers: &HeaderMap, only_looks: bool) -> Option<String> {
         if !only_looks && is_foreign(headers) {
             return Some(
@@ -57,8 +57,8 @@ impl Guard {
         }
         let host = headers.get(HOST).map(|host| repr(&String::from_utf8_lossy(host.as_bytes())));
         Some(format!(
-            "Refused: without a password, browsers are served under names that are known to be this server's, not under \
-             {}. If it is one, name it in allowed_hosts of [{}].",
+            "Refused: without a password, browsers are served under names that are known to be this server's, not \
+             under {}. If it is one, name it in allowed_hosts of [{}].",
             host.as_deref().unwrap_or("none"),
             self.section,
         ))
@@ -90,15 +90,15 @@ fn plain(host: &str) -> String {
     usual.unwrap_or(host)
 }
 
-/// Whether a browser sends the request. A page can leave out where it stands, and over plain HTTP a browser says nothing
-/// else of it; but not that it is one: all begin their name so.
+/// Whether a browser sends the request. A page can leave out where it stands, and over plain HTTP a browser says
+/// nothing else of it; but not that it is one: all begin their name so.
 fn is_browser(headers: &HeaderMap) -> bool {
     headers.keys().any(|name| *name == ORIGIN || *name == REFERER || name.as_str().starts_with("sec-fetch-"))
         || headers.get(USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"Mozilla/"))
 }
 
-/// Whether the browser came by an address, or by a name that nobody else can have: `localhost`, the machine's own, or one
-/// of `hosts`.
+/// Whether the browser came by an address, or by a name that nobody else can have: `localhost`, the machine's own, or
+/// one of `hosts`.
 fn is_own_name(headers: &HeaderMap, hosts: &[String]) -> bool {
     let mut given = headers.get_all(HOST).iter();
     let (Some(host), None) = (given.next(), given.next()) else { return false };

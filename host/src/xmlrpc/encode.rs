@@ -173,8 +173,8 @@ fn encode_text(text: &str, out: &mut Vec<u8>) {
     escape(&readable(text), out);
 }
 
-/// Text that XML can carry, made of any: for a control character stands its picture, such as `␛`, and U+FFFD for the two
-/// others that XML does not have. For what is there to be read, and need not come back as it was.
+/// Text that XML can carry, made of any: for a control character stands its picture, such as `␛`, and U+FFFD for the
+/// two others that XML does not have. For what is there to be read, and need not come back as it was.
 pub fn readable(text: &str) -> Cow<'_, str> {
     let stand_in = |c| match c {
         '\t' | '\n' | '\r' => None,

@@ -20,8 +20,8 @@ use crate::{
 /// How much of a file fits into one answer, which has a few words around it.
 const MOST: u64 = (ANSWER_LIMIT - 1024) as u64;
 
-/// A place in a log, or a number of its bytes, as a parameter. No log has as many as 64 bits can count, so that a number
-/// beyond them, which Python takes, is as good as the nearest that they hold.
+/// A place in a log, or a number of its bytes, as a parameter. No log has as many as 64 bits can count, so that a
+/// number beyond them, which Python takes, is as good as the nearest that they hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ByteCount(pub i64);
 
