@@ -88,6 +88,18 @@ pub fn list_of_strings(value: &str) -> Result<Vec<String>, String> {
     Ok(value.split(',').map(|word| strip(word).to_owned()).collect())
 }
 
+/// Names of hosts in small letters, separated by commas.
+pub fn list_of_hosts(value: &str) -> Result<Vec<String>, String> {
+    let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+    let names = value.split(',').map(strip).filter(|name| !name.is_empty());
+    names
+        .map(|name| match name.strip_suffix('.').unwrap_or(name) {
+            plain if is_name(plain) && !plain.is_empty() => Ok(plain.to_ascii_lowercase()),
+            _ => Err(format!("not the name of a host: {}", repr(name))),
+        })
+        .collect()
+}
+
 /// Exit codes from 0 to 255, separated by commas.
 pub fn list_of_exitcodes(value: &str) -> Result<Vec<i32>, String> {
     if value.is_empty() {
@@ -288,6 +300,16 @@ mod tests {
         assert_eq!(list_of_exitcodes(""), Ok(vec![]));
         for text in ["256", "-1", "0,", "a"] {
             refused(list_of_exitcodes(text), &format!("not a valid list of exit codes: '{text}'"));
+        }
+    }
+
+    #[test]
+    fn hosts() {
+        assert_eq!(list_of_hosts(""), Ok(vec![]));
+        let names = ["sup.example", "b-1", "xn--bcher-kva.example"].map(str::to_owned).to_vec();
+        assert_eq!(list_of_hosts(" Sup.example ,b-1.,\nxn--bcher-kva.example,"), Ok(names));
+        for name in ["sup.example:9001", "http://sup", "*", "*.example", "a b", "b\u{fc}cher.example", "."] {
+            refused(list_of_hosts(&format!("a,{name}")), &format!("not the name of a host: '{name}'"));
         }
     }
 

@@ -199,6 +199,8 @@ pub enum ServerAddress {
         port: u16,
         /// What to bind; the first that works.
         addresses: Vec<SocketAddr>,
+        /// Names under which browsers may come besides those that are safe by themselves.
+        allowed_hosts: Vec<String>,
     },
     /// `file=`.
     Unix {

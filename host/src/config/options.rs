@@ -147,6 +147,7 @@ options! {
         port: (String, u16) = inet_address;
         username: String = text;
         password: String = text;
+        allowed_hosts: Vec<String> = list_of_hosts or "";
     }
 }
 
@@ -224,6 +225,7 @@ mod takes {
     pub(super) const list_of_strings: Takes = Takes { words: None, only_strings: false };
     pub(super) const list_of_exitcodes: Takes = takes("numbers from 0 to 255 with commas between them");
     pub(super) const list_of_paths: Takes = string("directories with commas between them");
+    pub(super) const list_of_hosts: Takes = string("names of hosts with commas between them, without ports");
     pub(super) const process_or_group_name: Takes = takes("a name without blanks, ':' and '/'");
     pub(super) const environment: Takes = takes("pairs with commas between them: KEY=\"value\",KEY2=\"value\"");
     pub(super) const path: Takes = string("a path");

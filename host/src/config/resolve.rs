@@ -166,11 +166,11 @@ mod tests {
              [\"program:cat\"]\ncommand = 'cat'\nautorestart = 'unexpected'\npriority = -1\n",
         );
         say_the_same(
-            "[supervisord]\n[inet_http_server]\nport=9001\n[inet_http_server:x]\nport=127.0.0.1:9002\nusername=1\n\
-             password=2\n[unix_http_server]\nfile=%(here)s/s\nchmod=0777\n[rpcinterface:a.b]\n\
+            "[supervisord]\n[inet_http_server]\nport=9001\nallowed_hosts=a,b\n[inet_http_server:x]\n\
+             port=127.0.0.1:9002\nusername=1\npassword=2\n[unix_http_server]\nfile=%(here)s/s\nchmod=0777\n[rpcinterface:a.b]\n\
              supervisor.rpcinterface_factory=a.b:make\nKey=v\n",
-            "[supervisord]\n[inet_http_server]\nport = 9001\n[inet_http_server.x]\nport = '127.0.0.1:9002'\nusername = 1\n\
-             password = 2\n[unix_http_server]\nfile = '%(here)s/s'\nchmod = 0o777\n[rpcinterface.'a.b']\n\
+            "[supervisord]\n[inet_http_server]\nport = 9001\nallowed_hosts = ['a', 'b']\n[inet_http_server.x]\n\
+             port = '127.0.0.1:9002'\nusername = 1\npassword = 2\n[unix_http_server]\nfile = '%(here)s/s'\nchmod = 0o777\n[rpcinterface.'a.b']\n\
              supervisor.rpcinterface_factory = 'a.b:make'\nKey = 'v'\n",
         );
         say_the_same(

@@ -92,9 +92,10 @@ fn supervisord(it: &Supervisord) -> Value {
 
 fn server(it: &HttpServer) -> Value {
     let mut server = match &it.address {
-        ServerAddress::Inet { host, port, .. } => json!({
+        ServerAddress::Inet { host, port, allowed_hosts, .. } => json!({
             "section": it.section,
             "port": format!("{}:{port}", if host.is_empty() { "*" } else { host }),
+            "allowed_hosts": allowed_hosts,
         }),
         ServerAddress::Unix { file, chmod, uid, gid } => json!({
             "section": it.section,

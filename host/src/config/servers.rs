@@ -50,8 +50,9 @@ fn inet(reader: &Reader<'_>) -> Option<HttpServer> {
         reader.fail_section(format!("section [{}] has no port value", reader.section.name));
     }
     let (host, port) = reader.find(&inet_http_server::port)?;
+    let allowed_hosts = reader.get_list(&inet_http_server::allowed_hosts);
     let addresses = reader.check(inet_http_server::port.key, resolve(&host, port))?;
-    Some(server(reader.section, ServerAddress::Inet { host, port, addresses }, credentials))
+    Some(server(reader.section, ServerAddress::Inet { host, port, addresses, allowed_hosts }, credentials))
 }
 
 fn unix(mut reader: Reader<'_>, here: &str) -> Option<HttpServer> {
@@ -125,14 +126,19 @@ mod tests {
     fn inet_servers_come_first_then_unix_ones() {
         let config = Files::with(
             "[unix_http_server]\nfile=/tmp/../tmp/s\nchmod=0770\nchown=root:root\nusername=a\npassword=b:c\n\
-             [inet_http_server:b]\nport=LOCALHOST:1\n[unix_http_server:x]\nfile=%(here)s/x\n[inet_http_server]\nport=*:2\n",
+             [inet_http_server:b]\nport=LOCALHOST:1\nallowed_hosts=A.example, b\n[unix_http_server:x]\n\
+             file=%(here)s/x\n[inet_http_server]\nport=*:2\n",
         )
         .load();
         let sections: Vec<_> = config.servers.iter().map(|server| server.section.as_str()).collect();
         assert_eq!(sections, ["inet_http_server:b", "inet_http_server", "unix_http_server", "unix_http_server:x"]);
-        let ServerAddress::Inet { host, port: 1, addresses } = &config.servers[0].address else { panic!() };
+        let ServerAddress::Inet { host, port: 1, addresses, allowed_hosts } = &config.servers[0].address else {
+            panic!()
+        };
         assert_eq!((host.as_str(), addresses[0].to_string().as_str()), ("localhost", "127.0.0.1:1"));
-        let ServerAddress::Inet { addresses, .. } = &config.servers[1].address else { panic!() };
+        assert_eq!(allowed_hosts[..], ["a.example", "b"]);
+        let ServerAddress::Inet { addresses, allowed_hosts, .. } = &config.servers[1].address else { panic!() };
+        assert!(allowed_hosts.is_empty());
         assert_eq!(addresses[..], ["0.0.0.0:2".parse().unwrap()]);
         assert_eq!(
             config.servers[2].address,
@@ -161,6 +167,7 @@ mod tests {
         assert_eq!(error("[inet_http_server]\n"), "section [inet_http_server] has no port value");
         assert_eq!(error("[unix_http_server]\n"), "section [unix_http_server] has no file value");
         assert_eq!(error("[inet_http_server]\nport=abc\n"), "not a valid port number: 'abc' ");
+        assert_eq!(error("[inet_http_server]\nport=1\nallowed_hosts=a,b:1\n"), "not the name of a host: 'b:1'");
         assert_eq!(error("[unix_http_server]\nfile=/tmp/x\nchmod=9\n"), "Invalid chmod value 9");
         assert_eq!(
             error("[unix_http_server]\nfile=/tmp/x\nchown=no-such-user\n"),

@@ -48,6 +48,20 @@ pub(super) fn log(ctl: &Arc<Session>, path: &str) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Bytes of a part of the log at `path`, such as `bytes=-100`. Nothing if they cannot be had.
+pub(super) fn part(ctl: &Session, path: &str, range: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut part = client(ctl).ok()?.get_part(path, range).ok()??;
+    part.read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+/// Client of the server that the session is connected to, for what needs a connection of its own.
+fn client(ctl: &Session) -> Result<Client, ClientError> {
+    let endpoint = ctl.endpoint();
+    Client::new(&endpoint.url, endpoint.username.as_deref(), endpoint.password.as_deref())
+}
+
 /// Prints the logs at `paths` and gives each line that is typed to `typed`, until ^C, the end of the input, or `typed`
 /// has enough.
 pub(super) fn with_input(
@@ -116,10 +130,9 @@ impl Follower {
     }
 
     fn try_start(ctl: &Arc<Session>, path: &str) -> Result<Self, ClientError> {
-        let endpoint = ctl.endpoint();
-        let client = Client::new(&endpoint.url, endpoint.username.as_deref(), endpoint.password.as_deref())?;
+        let client = client(ctl)?;
         let log = client.get_stream(path)?;
-        let io_error = |source| ClientError::Io { url: endpoint.url.clone(), source };
+        let io_error = |source| ClientError::Io { url: client.url().to_owned(), source };
         let (end, writer) = UnixStream::pair().map_err(io_error)?;
         let socket = log.as_fd().try_clone_to_owned().ok();
         let stopped = Arc::new(AtomicBool::new(false));

@@ -8,7 +8,7 @@ use super::{
     registry::{Registry, RegistryRef},
     workers::Caller,
 };
-use crate::xmlrpc::{ANSWER_LIMIT, size_up_to, too_large};
+use crate::xmlrpc::{ANSWER_LIMIT, readable, size_up_to, too_large};
 
 /// After so many calls of a multicall others get a turn.
 const TURN: usize = 256;
@@ -111,7 +111,8 @@ pub(super) async fn multicall(registry: &Registry, caller: Caller, calls: Value,
         results.push(match result {
             Ok(value) => value,
             Err(fault) => {
-                Value::structure([("faultCode", fault.code.into()), ("faultString", Value::String(fault.text))])
+                let text = readable(&fault.text).as_ref().into();
+                Value::structure([("faultCode", fault.code.into()), ("faultString", text)])
             }
         });
     }

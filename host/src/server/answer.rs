@@ -63,8 +63,12 @@ pub(super) fn whole(content_type: &'static str, body: Bytes) -> Response<Answer>
 
 /// A refusal.
 pub(super) fn refusal(status: StatusCode) -> Response<Answer> {
-    let text = format!("{status}\n");
-    let mut response = whole("text/plain", text.into());
+    explained(status, &status.to_string())
+}
+
+/// A refusal that says why in a line of text.
+pub(super) fn explained(status: StatusCode, why: &str) -> Response<Answer> {
+    let mut response = whole("text/plain", format!("{why}\n").into());
     *response.status_mut() = status;
     response
 }

@@ -22,7 +22,7 @@ use nix::{
 };
 
 use crate::{
-    config::{Credentials, HttpServer, ServerAddress},
+    config::{HttpServer, ServerAddress},
     live_socket::somebody_listens,
     text::complain::complain,
 };
@@ -33,7 +33,7 @@ const BACKLOG: i32 = 1024;
 /// Every HTTP server's socket, and who may come in there. Dropping it removes the socket files.
 #[derive(Debug, Default)]
 pub struct Listeners {
-    pub(super) sockets: Vec<(Socket, Option<Credentials>)>,
+    pub(super) sockets: Vec<(Socket, HttpServer)>,
 }
 
 #[derive(Debug)]
@@ -130,7 +130,7 @@ impl Listeners {
                 }
             };
             let socket = socket.map_err(|error| error.of(server))?;
-            listeners.sockets.push((socket, server.credentials.clone()));
+            listeners.sockets.push((socket, server.clone()));
         }
         Ok(listeners)
     }
@@ -270,6 +270,7 @@ mod tests {
                 host: "127.0.0.1".to_owned(),
                 port,
                 addresses: vec![SocketAddr::from(([127, 0, 0, 1], port))],
+                allowed_hosts: Vec::new(),
             },
             credentials: None,
         }

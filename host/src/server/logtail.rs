@@ -1,5 +1,8 @@
 //! `GET /logtail/NAME[/stdout|stderr]` and `GET /mainlogtail`: the end of a log, and what is written to it from then
 //! on.
+//!
+//! Pieces end where characters do, because Supervisor's own supervisorctl reads each by itself. With the header
+//! `Range: bytes=-1600` or `bytes=100-` the answer is that part of the log as it is now, byte for byte, and ends there.
 
 use std::{
     fs::{self, File},
@@ -13,8 +16,8 @@ use std::{
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use hyper::{
-    Response, StatusCode,
-    header::{CONTENT_TYPE, HeaderName, HeaderValue, LAST_MODIFIED},
+    HeaderMap, Response, StatusCode,
+    header::{CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue, LAST_MODIFIED, RANGE},
 };
 use tokio::sync::mpsc;
 
@@ -25,6 +28,7 @@ use super::{
 use crate::{
     logger::open_to_read,
     supervisor::{Found, Supervisor},
+    text::utf8::{rest_of_character, unfinished_character},
 };
 
 /// How much of what was there before is shown first.
@@ -90,17 +94,49 @@ impl Log {
     }
 }
 
+/// Part of a log that a client wants in place of what is still to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// All from this byte on.
+    From(u64),
+    /// So many bytes at the end.
+    Last(u64),
+}
+
+impl Part {
+    /// What `Range` asks for. Whoever asks for something else gets what a client without that header gets.
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let range = headers.get(RANGE)?.to_str().ok()?.strip_prefix("bytes=")?;
+        match range.split_once('-')? {
+            ("", last) => last.parse().ok().map(Self::Last),
+            (first, "") => first.parse().ok().map(Self::From),
+            _ => None,
+        }
+    }
+}
+
 /// Answers with a log. One that is not there is no error that stays: the program may not have been started yet.
-pub(super) async fn answer(server: &Arc<Server>, log: Option<Log>) -> Response<Answer> {
+pub(super) async fn answer(server: &Arc<Server>, log: Option<Log>, asked: &HeaderMap) -> Response<Answer> {
     let not_found = || refusal(StatusCode::NOT_FOUND);
     let Some(log) = log else { return not_found() };
     let of_process = matches!(log, Log::Process { .. });
     let files = server.log_files.clone();
-    let opened = server.apart(move || Tail::open(&files(&log)?).ok()).await;
+    let part = Part::of(asked);
+    let opened = server.apart(move || Tail::open(&files(&log)?, part).ok()).await;
     let Some((tail, modified)) = opened else { return not_found() };
+    let (position, end) = (tail.position, tail.end);
+    if end.is_some_and(|end| position >= end) {
+        return refusal(StatusCode::RANGE_NOT_SATISFIABLE);
+    }
     let (sender, receiver) = mpsc::channel(4);
     tokio::spawn(follow(server.clone(), tail, sender));
     let mut response = Response::new(Answer::Stream(receiver));
+    if let Some(end) = end {
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+        if let Ok(range) = format!("bytes {position}-{}/{end}", end - 1).parse() {
+            response.headers_mut().insert(CONTENT_RANGE, range);
+        }
+    }
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain;charset=utf-8"));
     let modified = DateTime::<Utc>::from(modified).format("%a, %d %b %Y %H:%M:%S GMT").to_string();
@@ -122,7 +158,9 @@ async fn follow(server: Arc<Server>, mut tail: Tail, sender: mpsc::Sender<Bytes>
         });
         let (back, Ok(piece)) = look.await else { return };
         tail = back;
-        if piece.is_empty() {
+        if piece.is_empty() && tail.end.is_some() {
+            return;
+        } else if piece.is_empty() {
             tokio::select! {
                 () = sender.closed() => return,
                 () = tokio::time::sleep(INTERVAL) => {}
@@ -141,33 +179,58 @@ struct Tail {
     inode: u64,
     /// Up to here it has been read.
     position: u64,
+    /// Where a part ends that is not followed further.
+    end: Option<u64>,
 }
 
 impl Tail {
-    fn open(path: &Path) -> io::Result<(Self, SystemTime)> {
+    fn open(path: &Path, part: Option<Part>) -> io::Result<(Self, SystemTime)> {
         let file = open_to_read(path)?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
             // A terminal or a FIFO has no end to begin with, and reading it would take from others.
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        let position = metadata.len().saturating_sub(BEFORE);
-        Ok((Self { path: path.to_owned(), file, inode: metadata.ino(), position }, metadata.modified()?))
+        let size = metadata.len();
+        let mut tail =
+            Self { path: path.to_owned(), file, inode: metadata.ino(), position: 0, end: part.map(|_| size) };
+        tail.position = match part {
+            Some(Part::From(first)) => first,
+            Some(Part::Last(count)) => size.saturating_sub(count),
+            None if size > BEFORE => size - BEFORE + rest_of_character(&tail.read(size - BEFORE, BEFORE)?) as u64,
+            None => 0,
+        };
+        Ok((tail, metadata.modified()?))
+    }
+
+    fn read(&self, from: u64, most: u64) -> io::Result<Vec<u8>> {
+        let mut piece = Vec::new();
+        (&self.file).seek(SeekFrom::Start(from))?;
+        (&self.file).take(most).read_to_end(&mut piece)?;
+        Ok(piece)
     }
 
     /// What has come since; nothing if nothing has.
     fn next(&mut self) -> io::Result<Vec<u8>> {
+        if let Some(end) = self.end {
+            let piece = self.read(self.position, PIECE.min(end - self.position))?;
+            self.position += piece.len() as u64;
+            return Ok(piece);
+        }
         let size = self.file.metadata()?.len();
         if size < self.position {
             self.position = 0;
             return Ok(b"==> File truncated <==\n".to_vec());
         }
-        let mut piece = Vec::new();
-        self.file.seek(SeekFrom::Start(self.position))?;
-        (&self.file).take(PIECE).read_to_end(&mut piece)?;
-        self.position += piece.len() as u64;
+        let mut piece = self.read(self.position, PIECE)?;
+        let whole = piece.len() - unfinished_character(&piece);
         // The file may have been rotated away; but first, all that it holds.
-        if piece.is_empty() && fs::metadata(&self.path).is_ok_and(|now| now.ino() != self.inode) {
+        let is_old = whole == 0 && fs::metadata(&self.path).is_ok_and(|now| now.ino() != self.inode);
+        if !is_old {
+            piece.truncate(whole);
+        }
+        self.position += piece.len() as u64;
+        if is_old && piece.is_empty() {
             self.file = open_to_read(&self.path)?;
             self.inode = self.file.metadata()?.ino();
             self.position = 0;
@@ -201,7 +264,7 @@ mod tests {
         let path = directory.path().join("log");
         fs::write(&path, "x".repeat(2000)).unwrap();
         let mut append = fs::OpenOptions::new().append(true).open(&path).unwrap();
-        let (mut tail, _) = Tail::open(&path).unwrap();
+        let (mut tail, _) = Tail::open(&path, None).unwrap();
         assert_eq!(tail.next().unwrap().len(), 1024);
         assert!(tail.next().unwrap().is_empty());
         append.write_all(b"one").unwrap();
@@ -220,12 +283,62 @@ mod tests {
     }
 
     #[test]
+    fn a_tail_begins_and_goes_on_at_whole_characters() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        for before in 0..4 {
+            fs::write(&path, "x".repeat(before) + &"가".repeat(1000)).unwrap();
+            let (mut tail, _) = Tail::open(&path, None).unwrap();
+            let piece = tail.next().unwrap();
+            assert!((1022..=1024).contains(&piece.len()), "{}", piece.len());
+            assert!(piece.starts_with("가".as_bytes()), "{before}");
+        }
+        // One that is being written is left for the next piece.
+        let (first, second) = "é".as_bytes().split_at(1);
+        let mut append = fs::OpenOptions::new().append(true).open(&path).unwrap();
+        let (mut tail, _) = Tail::open(&path, None).unwrap();
+        tail.next().unwrap();
+        append.write_all(first).unwrap();
+        assert!(tail.next().unwrap().is_empty());
+        append.write_all(second).unwrap();
+        assert_eq!(tail.next().unwrap(), "é".as_bytes());
+        // And if it is never written, it is not lost for that.
+        append.write_all(first).unwrap();
+        fs::rename(&path, directory.path().join("log.1")).unwrap();
+        fs::write(&path, second).unwrap();
+        assert_eq!([tail.next().unwrap(), tail.next().unwrap(), tail.next().unwrap()], [first, b"", second]);
+    }
+
+    #[test]
+    fn pieces_of_a_large_log_are_text() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        fs::write(&path, "").unwrap();
+        let (mut tail, _) = Tail::open(&path, None).unwrap();
+        fs::write(&path, "가나다".repeat(30_000)).unwrap();
+        let pieces: Vec<_> =
+            std::iter::repeat_with(|| tail.next().unwrap()).take_while(|piece| !piece.is_empty()).collect();
+        assert!(pieces.len() > 4 && pieces.iter().all(|piece| std::str::from_utf8(piece).is_ok()));
+        assert_eq!(pieces.concat().len(), 270_000);
+    }
+
+    #[test]
+    fn parts_are_asked_for_in_the_words_of_http() {
+        let part = |range: &str| Part::of(&[(RANGE, range.parse().unwrap())].into_iter().collect());
+        assert_eq!(part("bytes=-1600"), Some(Part::Last(1600)));
+        assert_eq!(part("bytes=0-"), Some(Part::From(0)));
+        for other in ["", "bytes=", "bytes=-", "bytes=0-5", "bytes=0-,5-", "lines=-5", "bytes=--5", "bytes=-x"] {
+            assert_eq!(part(other), None, "{other}");
+        }
+    }
+
+    #[test]
     fn what_is_no_file_is_not_opened() {
-        assert!(Tail::open(Path::new("/dev/null")).is_err());
-        assert!(Tail::open(Path::new("/nonexistent")).is_err());
+        assert!(Tail::open(Path::new("/dev/null"), None).is_err());
+        assert!(Tail::open(Path::new("/nonexistent"), None).is_err());
         let directory = tempfile::tempdir().unwrap();
         let fifo = directory.path().join("fifo");
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        assert!(Tail::open(&fifo).is_err(), "at once, although nobody writes to it");
+        assert!(Tail::open(&fifo, None).is_err(), "at once, although nobody writes to it");
     }
 }

@@ -15,11 +15,13 @@
 //!   supervisord may have files open. Then the one that has waited longest for its next request is closed for a new
 //!   one, and if all are busy the new one is answered with 503; or, if many are being told so already, just closed. A
 //!   crowd at one server takes no place from another.
+//! * What a browser asks for because a page of another site told it to is answered with 403.
 //! * When a crowd has left, the memory that it took goes back to the system.
 
 mod answer;
 mod auth;
 mod connection;
+mod guard;
 mod listen;
 mod logtail;
 mod memory;
@@ -43,6 +45,7 @@ use tokio::{
 
 use self::{
     connection::Stream,
+    guard::Guard,
     listen::SocketFile,
     memory::Memory,
     watch::{Phase, Watch, Watchlist},
@@ -52,7 +55,11 @@ pub use self::{
     logtail::{Log, LogFiles, log_files},
     watch::Limits,
 };
-use crate::{config::Credentials, logger::Logger, rpc::Registry};
+use crate::{
+    config::{Credentials, HttpServer},
+    logger::Logger,
+    rpc::Registry,
+};
 
 /// How long to wait before accepting again when the system has no file descriptor left.
 const BREATHER: Duration = Duration::from_millis(100);
@@ -86,6 +93,7 @@ struct Server {
 /// What all connections of one socket share.
 struct Site {
     credentials: Option<Credentials>,
+    guard: Guard,
     /// On a unix socket any path that is not one of our own is XML-RPC, since Supervisor's own transport says of its
     /// URL that it is superfluous.
     any_path: bool,
@@ -153,7 +161,7 @@ impl Listeners {
         let farewell = limits.farewell + Duration::from_millis(50);
         let mut files = Vec::new();
         let mut sockets = Vec::new();
-        for (socket, credentials) in self.sockets {
+        for (socket, server) in self.sockets {
             let bound = match socket {
                 listen::Socket::Inet(listener) => Bound::Inet(listener),
                 listen::Socket::Unix(listener, file) => {
@@ -161,7 +169,7 @@ impl Listeners {
                     Bound::Unix(listener)
                 }
             };
-            sockets.push((bound, credentials));
+            sockets.push((bound, server));
         }
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
@@ -211,7 +219,7 @@ impl Door {
 }
 
 async fn serve(
-    sockets: Vec<(Bound, Option<Credentials>)>,
+    sockets: Vec<(Bound, HttpServer)>,
     registry: Arc<Registry>,
     log_files: LogFiles,
     logger: Logger,
@@ -239,7 +247,7 @@ async fn serve(
     });
     let mut doors = Vec::new();
     let mut watchlists = Vec::new();
-    for (bound, credentials) in sockets {
+    for (bound, config) in sockets {
         let any_path = matches!(bound, Bound::Unix(_));
         let door = match bound {
             Bound::Inet(listener) => Door::Inet(TcpListener::from_std(listener)?),
@@ -249,7 +257,8 @@ async fn serve(
         watchlists.push(watchlist.clone());
         // Few in proportion to the connections: the files that these leave are for the programs.
         let turned_away = Arc::new(Semaphore::new((limits.connections / 8).clamp(1, TURNED_AWAY)));
-        let site = Arc::new(Site { credentials, any_path, watchlist, turned_away });
+        let guard = Guard::of(&config);
+        let site = Arc::new(Site { credentials: config.credentials, guard, any_path, watchlist, turned_away });
         doors.push(tokio::spawn(accept(server.clone(), door, site)));
     }
     tokio::spawn(sweep(server.clone(), watchlists.clone()));

@@ -9,11 +9,12 @@ use hyper::{
     HeaderMap, Method, Request, Response, StatusCode, Version,
     body::Incoming,
     header::{CONNECTION, HeaderValue, WWW_AUTHENTICATE},
+    http::request::Parts,
 };
 
 use super::{
     Endpoint,
-    answer::{Answer, last, refusal},
+    answer::{Answer, explained, last, refusal},
     auth::{self, Verdict},
     logtail::{self, Log},
     rpc2,
@@ -29,32 +30,7 @@ pub(super) async fn answer(
 ) -> Result<Response<Answer>, Infallible> {
     let (head, body) = request.into_parts();
     let stays = head.version == Version::HTTP_10 && asks_to_stay(&head.headers);
-    let mut response = match auth::check(endpoint.site.credentials.as_ref(), &head.headers) {
-        Verdict::Granted => {
-            let path = decoded(head.uri.path());
-            match (route(&path), &head.method) {
-                (Route::Rpc, &Method::POST) => rpc2::call(&endpoint, head.headers, body).await,
-                (Route::Elsewhere, &Method::POST) if endpoint.site.any_path => {
-                    rpc2::call(&endpoint, head.headers, body).await
-                }
-                (Route::Logtail, &Method::GET) => logtail::answer(&endpoint.server, Log::of_path(&path)).await,
-                (Route::MainLogtail, &Method::GET) => logtail::answer(&endpoint.server, Some(Log::Main)).await,
-                (Route::Web, &Method::GET | &Method::POST) => web::page(&endpoint, &path, &head, body).await,
-                (Route::Static, &Method::GET | &Method::HEAD) => web::file(&path, &head.headers),
-                (Route::Web | Route::Elsewhere, &Method::GET | &Method::HEAD) => {
-                    rpc2::refuse(&endpoint, &head.headers, body, StatusCode::NOT_FOUND).await
-                }
-                _ => rpc2::refuse(&endpoint, &head.headers, body, StatusCode::BAD_REQUEST).await,
-            }
-        }
-        Verdict::Denied => {
-            endpoint.watch.unread.store(true, Relaxed);
-            let mut response = last(refusal(StatusCode::UNAUTHORIZED));
-            response.headers_mut().insert(WWW_AUTHENTICATE, auth::CHALLENGE);
-            response
-        }
-        Verdict::Malformed => rpc2::refuse(&endpoint, &head.headers, body, StatusCode::BAD_REQUEST).await,
-    };
+    let mut response = respond(&endpoint, head, body).await;
     let whole = matches!(response.body(), Answer::Whole(_));
     if stays && whole && !response.headers().contains_key(CONNECTION) {
         // As Supervisor spells it; hyper would write it in lower case.
@@ -62,6 +38,45 @@ pub(super) async fn answer(
     }
     endpoint.watch.enter(if whole { Phase::Answer } else { Phase::Stream });
     Ok(response)
+}
+
+async fn respond(endpoint: &Endpoint, head: Parts, body: Incoming) -> Response<Answer> {
+    let path = decoded(head.uri.path());
+    let route = route(&path);
+    let only_looks = match route {
+        Route::Web => web::only_looks(&path, &head),
+        Route::Static => true,
+        _ => false,
+    };
+    if let Some(why) = endpoint.site.guard.refusal(&head.headers, only_looks) {
+        return rpc2::refuse(endpoint, &head.headers, body, explained(StatusCode::FORBIDDEN, &why)).await;
+    }
+    let status = match auth::check(endpoint.site.credentials.as_ref(), &head.headers) {
+        Verdict::Granted => match (route, &head.method) {
+            (Route::Rpc, &Method::POST) => return rpc2::call(endpoint, head.headers, body).await,
+            (Route::Elsewhere, &Method::POST) if endpoint.site.any_path => {
+                return rpc2::call(endpoint, head.headers, body).await;
+            }
+            (Route::Logtail, &Method::GET) => {
+                return logtail::answer(&endpoint.server, Log::of_path(&path), &head.headers).await;
+            }
+            (Route::MainLogtail, &Method::GET) => {
+                return logtail::answer(&endpoint.server, Some(Log::Main), &head.headers).await;
+            }
+            (Route::Web, &Method::GET | &Method::POST) => return web::page(endpoint, &path, &head, body).await,
+            (Route::Static, &Method::GET | &Method::HEAD) => return web::file(&path, &head.headers),
+            (Route::Web | Route::Elsewhere, &Method::GET | &Method::HEAD) => StatusCode::NOT_FOUND,
+            _ => StatusCode::BAD_REQUEST,
+        },
+        Verdict::Denied => {
+            endpoint.watch.unread.store(true, Relaxed);
+            let mut response = last(refusal(StatusCode::UNAUTHORIZED));
+            response.headers_mut().insert(WWW_AUTHENTICATE, auth::CHALLENGE);
+            return response;
+        }
+        Verdict::Malformed => StatusCode::BAD_REQUEST,
+    };
+    rpc2::refuse(endpoint, &head.headers, body, refusal(status)).await
 }
 
 /// Whether a client that does not do so by itself wants to keep its connection.

@@ -38,7 +38,7 @@ pub(super) async fn call(endpoint: &Endpoint, mut headers: HeaderMap, body: Inco
         Some(_) => None,
     };
     if let Some(status) = refused {
-        return refuse(endpoint, &headers, body, status).await;
+        return refuse(endpoint, &headers, body, refusal(status)).await;
     }
     let (body, _memory) = match collect(&endpoint.server.requests, body).await {
         Ok(collected) => collected,
@@ -160,19 +160,19 @@ async fn collect(
     Ok((all.into(), taken))
 }
 
-/// Refuses a request that may have a body.
+/// Refuses a request that may have a body, with this answer.
 pub(super) async fn refuse(
     endpoint: &Endpoint,
     headers: &HeaderMap,
     mut body: Incoming,
-    status: StatusCode,
+    refusal: Response<Answer>,
 ) -> Response<Answer> {
     let small = body.size_hint().exact().is_some_and(|length| length <= FORGETTABLE);
     // Who expects to be asked for the body must not be.
     if small && (body.is_end_stream() || !headers.contains_key(EXPECT)) {
         while let Some(Ok(_)) = body.frame().await {}
-        return refusal(status);
+        return refusal;
     }
     endpoint.watch.unread.store(true, Relaxed);
-    last(refusal(status))
+    last(refusal)
 }

@@ -12,4 +12,5 @@ pub mod python;
 pub mod repr;
 pub mod shlex;
 pub mod signals;
+pub mod utf8;
 pub mod value;

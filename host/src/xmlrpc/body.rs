@@ -6,7 +6,16 @@ use super::problem::{DecodeError, Problem};
 
 /// The body as text of which all characters are allowed.
 pub(super) fn text_of(body: &[u8]) -> Result<Cow<'_, str>, DecodeError> {
-    let text: Cow<'_, str> = match declared_encoding(body) {
+    let text = any_text_of(body)?;
+    match foreign_character(text.as_bytes()) {
+        None => Ok(text),
+        Some(at) => Err(DecodeError { problem: Problem::Character, at }),
+    }
+}
+
+/// The body as text, with characters that XML does not have: Supervisor writes those of a log as they are.
+pub(super) fn any_text_of(body: &[u8]) -> Result<Cow<'_, str>, DecodeError> {
+    Ok(match declared_encoding(body) {
         None => utf8(body)?.into(),
         Some(name) if is_one_of(name, &["utf-8", "utf8"]) => utf8(body)?.into(),
         // `ServerProxy(url, encoding='iso-8859-1')`: rare enough for a copy.
@@ -15,11 +24,7 @@ pub(super) fn text_of(body: &[u8]) -> Result<Cow<'_, str>, DecodeError> {
         }
         // Others are ASCII for the most part, or UTF-8 all the same; Supervisor does not look at the declaration.
         Some(_) => utf8(body).map_err(|error| DecodeError { problem: Problem::Encoding, ..error })?.into(),
-    };
-    match foreign_character(text.as_bytes()) {
-        None => Ok(text),
-        Some(at) => Err(DecodeError { problem: Problem::Character, at }),
-    }
+    })
 }
 
 fn utf8(body: &[u8]) -> Result<&str, DecodeError> {

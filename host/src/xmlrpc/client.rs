@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use plugin_api::abi::{Fault, Value};
 
-use super::transport::{Connection, Endpoint, Stream, credentials_in};
+use super::transport::{Connection, Endpoint, Head, Stream, credentials_in};
 use super::{decode_response, encode_call};
 
 /// Why a call failed. Each message is one line for a person.
@@ -131,14 +131,25 @@ impl Client {
 
     /// Gets a path such as `/logtail/cat` and gives the answer as it comes, over a connection of its own.
     pub fn get_stream(&self, path: &str) -> Result<Stream, ClientError> {
+        let (connection, head) = self.get(path, "")?;
+        if head.code == 200 { Ok(Stream::new(connection, head)) } else { Err(self.status(head.code, head.reason)) }
+    }
+
+    /// Gets a part of what is at a path, such as `bytes=-100`. Nothing where the server does not give out parts.
+    pub fn get_part(&self, path: &str, range: &str) -> Result<Option<Stream>, ClientError> {
+        let (connection, head) = self.get(path, &format!("Range: {range}\r\n"))?;
+        Ok((head.code == 206).then(|| Stream::new(connection, head)))
+    }
+
+    fn get(&self, path: &str, headers: &str) -> Result<(Connection, Head), ClientError> {
         let mut connection = self.connect()?;
         let request = format!(
-            "GET {path} HTTP/1.1\r\nHost: {}\r\nUser-Agent: supervisorctl\r\nAccept: */*\r\n{}\r\n",
+            "GET {path} HTTP/1.1\r\nHost: {}\r\nUser-Agent: supervisorctl\r\nAccept: */*\r\n{headers}{}\r\n",
             self.endpoint, self.authorization
         );
         connection.send(request.as_bytes()).map_err(|error| self.error(error))?;
         let head = connection.head().map_err(|error| self.error(error))?;
-        if head.code == 200 { Ok(Stream::new(connection, head)) } else { Err(self.status(head.code, head.reason)) }
+        Ok((connection, head))
     }
 
     fn request(&self, method: &str, params: &[Value]) -> Result<Vec<u8>, Fault> {

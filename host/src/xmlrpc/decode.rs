@@ -13,7 +13,7 @@ use std::collections::{HashMap, HashSet};
 use abi_stable::std_types::{RString, RVec};
 use plugin_api::abi::{Fault, Member, Value};
 
-use super::body::{is_blank, text_of};
+use super::body::{any_text_of, is_blank, text_of};
 use super::problem::{DecodeError, Problem};
 use super::scalar::{decode_base64, parse_date_time, parse_double, parse_int};
 use super::xml::{self, Piece, unescape};
@@ -39,7 +39,7 @@ pub(super) fn decode_as_xml(body: &[u8]) -> Result<MethodCall, DecodeError> {
 
 /// Reads a `<methodResponse>`: the value, or the fault that was given instead.
 pub fn decode_response(body: &[u8]) -> Result<Result<Value, Fault>, DecodeError> {
-    Decoder::new(&text_of(body)?, ANSWER_NESTING_LIMIT).document(Decoder::response)
+    Decoder::new(&any_text_of(body)?, ANSWER_NESTING_LIMIT).document(Decoder::response)
 }
 
 /// The elements of XML-RPC.

@@ -211,6 +211,8 @@ fn responses_are_read() {
     let code = "<member><name>faultCode</name><value><int>10</int></value></member>";
     let text = "<member><name>faultString</name><value><string>BAD_NAME: x</string></value></member>";
     assert_eq!(response("<params><param><value>a</value></param></params>"), Ok(Ok("a".into())));
+    // As Supervisor writes it.
+    assert_eq!(response("<params><param><value>\u{1b}[0m\0</value></param></params>"), Ok(Ok("\u{1b}[0m\0".into())));
     assert_eq!(fault(&(code.to_owned() + text)), Ok(Err(Fault::new(10, "BAD_NAME: x"))));
     assert_eq!(fault(&(text.to_owned() + code)), Ok(Err(Fault::new(10, "BAD_NAME: x"))));
     assert_eq!(fault(code), Err(Problem::Fault));

@@ -1,10 +1,13 @@
 //! [`Value`]s to bytes, laid out as Python's `xmlrpc.client` lays them out.
 
-use std::io::Write as _;
+use std::{borrow::Cow, io::Write as _};
 
 use plugin_api::abi::{Fault, Value};
 
-use super::{ANSWER_NESTING_LIMIT, NESTING_LIMIT, scalar::encode_base64, size::too_large, xml::run_length};
+use super::{
+    ANSWER_NESTING_LIMIT, NESTING_LIMIT, body::foreign_character, scalar::encode_base64, size::too_large,
+    xml::run_length,
+};
 
 const HEADER: &[u8] = b"<?xml version='1.0'?>\n";
 
@@ -21,7 +24,7 @@ struct Room {
 /// the fault that says so.
 ///
 /// A string that XML cannot carry is written as `<base64>` of its UTF-8. A name of a member and the text of a fault,
-/// which must stay text, have U+FFFD in place of such a character.
+/// which must stay text, are made [`readable`].
 pub fn encode_response(value: &Value, limit: usize, out: &mut Vec<u8>) {
     let start = out.len();
     out.extend_from_slice(HEADER);
@@ -156,7 +159,7 @@ fn encode_string(text: &str, room: Room, out: &mut Vec<u8>) -> Result<(), Fault>
     room.check(out, text.len())?;
     let start = out.len();
     out.extend_from_slice(b"<value><string>");
-    if escape(text, out, |_| false) {
+    if escape(text, out) {
         out.extend_from_slice(b"</string></value>\n");
         Ok(())
     } else {
@@ -167,42 +170,50 @@ fn encode_string(text: &str, room: Room, out: &mut Vec<u8>) -> Result<(), Fault>
 
 /// Writes a text that cannot become base64.
 fn encode_text(text: &str, out: &mut Vec<u8>) {
-    escape(text, out, |out| {
-        out.extend_from_slice("\u{fffd}".as_bytes());
-        true
-    });
+    escape(&readable(text), out);
+}
+
+/// Text that XML can carry, made of any: for a control character stands its picture, such as `␛`, and U+FFFD for the
+/// two others that XML does not have. For what is there to be read, and need not come back as it was.
+pub fn readable(text: &str) -> Cow<'_, str> {
+    let stand_in = |c| match c {
+        '\t' | '\n' | '\r' => None,
+        '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(c)),
+        '\u{fffe}' | '\u{ffff}' => Some(char::REPLACEMENT_CHARACTER),
+        _ => None,
+    };
+    if foreign_character(text.as_bytes()).is_none() {
+        return text.into();
+    }
+    text.chars().map(|c| stand_in(c).unwrap_or(c)).collect::<String>().into()
 }
 
 /// Writes a text with what XML asks to be escaped, in runs as long as can be.
 ///
-/// Of a character that XML cannot carry `otherwise` decides: it writes what stands for it, or gives up with `false`.
-fn escape(text: &str, out: &mut Vec<u8>, otherwise: impl Fn(&mut Vec<u8>) -> bool) -> bool {
+/// At a character that XML cannot carry it gives up with `false`.
+fn escape(text: &str, out: &mut Vec<u8>) -> bool {
     let bytes = text.as_bytes();
     out.reserve(bytes.len() + 32);
     let (mut written, mut at) = (0, 0);
     loop {
         at += run_length(&bytes[at..], is_special);
-        let (length, replacement): (usize, Option<&[u8]>) = match bytes[at..] {
+        let replacement: &[u8] = match bytes[at..] {
             [] => break,
-            [b'&', ..] => (1, Some(b"&amp;")),
-            [b'<', ..] => (1, Some(b"&lt;")),
-            [b'>', ..] => (1, Some(b"&gt;")),
-            [b'\r', ..] => (1, Some(b"&#13;")),
+            [b'&', ..] => b"&amp;",
+            [b'<', ..] => b"&lt;",
+            [b'>', ..] => b"&gt;",
+            [b'\r', ..] => b"&#13;",
             // U+FFFE and U+FFFF; other characters that begin with this byte are fine.
-            [0xef, 0xbf, 0xbe | 0xbf, ..] => (3, None),
+            [0xef, 0xbf, 0xbe | 0xbf, ..] => return false,
             [0xef, ..] => {
                 at += 3;
                 continue;
             }
-            _ => (1, None),
+            _ => return false,
         };
         out.extend_from_slice(&bytes[written..at]);
-        match replacement {
-            Some(replacement) => out.extend_from_slice(replacement),
-            None if otherwise(out) => {}
-            None => return false,
-        }
-        at += length;
+        out.extend_from_slice(replacement);
+        at += 1;
         written = at;
     }
     out.extend_from_slice(&bytes[written..]);
@@ -260,7 +271,7 @@ mod tests {
         let expected = "<?xml version='1.0'?>\n<methodResponse>\n<fault>\n<value><struct>\n\
             <member>\n<name>faultCode</name>\n<value><int>10</int></value>\n</member>\n\
             <member>\n<name>faultString</name>\n\
-            <value><string>BAD_NAME: &lt;x&gt;\u{fffd}</string></value>\n</member>\n\
+            <value><string>BAD_NAME: &lt;x&gt;\u{241b}</string></value>\n</member>\n\
             </struct></value>\n</fault>\n</methodResponse>\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
@@ -320,8 +331,16 @@ mod tests {
             let line = String::from_utf8(line).unwrap();
             assert_eq!(encoded(&text.as_str().into()), format!("<value><base64>\n{line}</base64></value>\n"));
             let name = encoded(&Value::structure([(text.as_str(), Value::Nil)]));
-            assert!(name.contains("<name>&lt;a&gt;\u{fffd}</name>"), "{name}");
+            assert!(name.contains(&format!("<name>&lt;a&gt;{}</name>", readable(&character.to_string()))), "{name}");
         }
+    }
+
+    #[test]
+    fn for_what_xml_cannot_carry_something_readable_stands() {
+        let text = "\0\x01\x08\x0b\x1b[1m\x1f\u{fffe}\u{ffff}";
+        assert_eq!(readable(text), "\u{2400}\u{2401}\u{2408}\u{240b}\u{241b}[1m\u{241f}\u{fffd}\u{fffd}");
+        let fine = "\t\n\r <é>\u{7f}\u{80}\u{241b}\u{ffef}\u{fffd}\u{1f600}";
+        assert!(matches!(readable(fine), Cow::Borrowed(text) if text == fine));
     }
 
     #[test]

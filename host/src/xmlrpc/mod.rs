@@ -8,8 +8,9 @@
 //!
 //! * A carriage return is kept. XML would read a bare one as a line feed; clients write one because they mean one.
 //!   It goes out as `&#13;`.
-//! * A string with characters that XML cannot carry, such as the escape of a coloured log, goes out as `<base64>` of
-//!   its UTF-8. Supervisor writes the character raw, and the client fails on the whole answer.
+//! * A string with characters that XML cannot carry goes out as `<base64>` of its UTF-8. Supervisor writes the
+//!   character raw, and the client fails on the whole answer. Text that is there to be read, such as a coloured log,
+//!   stays a string, made [`readable`].
 
 mod body;
 mod client;
@@ -24,7 +25,7 @@ mod xml;
 
 pub use client::{Client, ClientError};
 pub use decode::{decode_call, decode_response};
-pub use encode::{encode_call, encode_fault, encode_response};
+pub use encode::{encode_call, encode_fault, encode_response, readable};
 pub use problem::{DecodeError, Problem};
 pub use size::{ANSWER_LIMIT, size_up_to, too_large};
 pub use transport::Stream;

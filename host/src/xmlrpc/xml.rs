@@ -38,8 +38,8 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// A reader that gives up when more than `limit` elements are open. The text has only characters that XML allows,
-    /// see [`foreign_character`].
+    /// A reader that gives up when more than `limit` elements are open. It does not look for characters that XML does
+    /// not allow, see [`foreign_character`].
     pub(super) fn new(text: &'a str, limit: usize) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         Self { text, at: 0, piece: "", empty: false, open: Vec::with_capacity(16), limit }

@@ -13,6 +13,7 @@ childlogdir=%(here)s
 environment=STAGE=live
 [inet_http_server]
 port=127.0.0.1:9999
+allowed_hosts=Sup.example, web1
 username=user
 password=tiger
 [unix_http_server]
@@ -71,6 +72,7 @@ fn a_good_config_is_resolved_and_nothing_is_done() {
     );
     assert_eq!(all["eventlisteners"][0]["events"], serde_json::json!(["PROCESS_LOG", "TICK_5"]));
     assert_eq!(all["fcgi_programs"][0]["socket"], format!("unix://{}/php.sock", sandbox.here()));
+    assert_eq!(all["servers"][0]["allowed_hosts"], serde_json::json!(["sup.example", "web1"]));
     assert_eq!(all["rpcinterfaces"].as_array().map(Vec::len), Some(2));
     assert_eq!(all["supervisorctl"]["ctlplugins"][0]["name"], "cache");
     assert!(!output.stdout.contains("tiger"));
@@ -82,9 +84,13 @@ fn a_good_config_is_resolved_and_nothing_is_done() {
 fn text_has_the_same_options() {
     let output = check(&Sandbox::new(), GOOD, "text");
     assert_eq!(output.status, 0);
-    for line in
-        ["[program tools:web_01]", "command = /bin/serve live 1", "[eventlistener ear]", "events = PROCESS_LOG,TICK_5"]
-    {
+    for line in [
+        "[program tools:web_01]",
+        "command = /bin/serve live 1",
+        "[eventlistener ear]",
+        "events = PROCESS_LOG,TICK_5",
+        "allowed_hosts = sup.example,web1",
+    ] {
         assert!(output.stdout.lines().any(|it| it == line), "{line} is missing:\n{}", output.stdout);
     }
     assert!(!output.stdout.contains("tiger"));
@@ -110,9 +116,9 @@ fn all_errors_are_said_with_status_2() {
     assert_eq!(
         errors,
         [
-            "program:web startsecs 23",
-            "program:web stopsignal 24",
-            "ctlplugin:bare null 34",
+            "program:web startsecs 24",
+            "program:web stopsignal 25",
+            "ctlplugin:bare null 35",
             "rpcinterface:cache null null",
             "eventlistener:ear null null",
             "ctlplugin:cache null null"
@@ -122,7 +128,7 @@ fn all_errors_are_said_with_status_2() {
     assert_eq!((output.status, output.stdout.as_str()), (2, ""));
     for text in [
         "'soon'",
-        "line 24: stopsignal takes a signal",
+        "line 25: stopsignal takes a signal",
         "nowhere",
         "make_tea",
         "NEWS in [eventlistener:ear] events, unless a plugin has it",

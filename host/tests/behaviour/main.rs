@@ -37,6 +37,7 @@ mod traps;
 mod closed_pipes;
 mod ctl_plugins;
 mod ctl_shell;
+mod log_text;
 mod multicall;
 mod small_tools;
 mod web;

@@ -2,7 +2,7 @@
 
 use crate::common::{
     Config, Kind, Sandbox, Supervisord,
-    http::{Connection, Response},
+    http::{self, Connection, Response},
     wait_until,
 };
 
@@ -162,11 +162,20 @@ fn the_end_of_a_log() {
 }
 
 #[test]
+fn the_end_of_a_log_is_text() {
+    let sandbox = Sandbox::new();
+    sandbox.write("cat.log", "가".repeat(1000) + "\u{1b}[1m\0\n");
+    let supervisord = Supervisord::start_in(sandbox, Kind::Ours, &config());
+    let tail = pre(&get(&supervisord, "/tail.html?processname=cat").text());
+    assert_eq!(tail, "가".repeat((1024 - 6) / 3) + "␛[1m␀");
+}
+
+#[test]
 fn other_sites_can_make_nothing_happen() {
     let supervisord = Supervisord::start(&config());
     supervisord.wait_for_state("cat", "RUNNING");
     let ask = |line: &str, more: &str| {
-        let headers = format!("Host: sup.example:9001\r\n{more}");
+        let headers = format!("Host: localhost:9001\r\n{more}");
         let body = if line.starts_with("POST") { "processname=cat&action=stop" } else { "" };
         request(&supervisord, line, &headers, body).status
     };
@@ -179,11 +188,22 @@ fn other_sites_can_make_nothing_happen() {
         assert_eq!(ask("GET /index.html?processname=cat&action=stop", foreign), 403, "{foreign}");
         assert_eq!(ask("GET /?action=stopall", foreign), 403, "{foreign}");
         assert_eq!(ask("POST /index.html", foreign), 403, "{foreign}");
+        for path in ["/tail.html?processname=cat", "/logtail/cat", "/logtail/cat/stderr", "/mainlogtail", "/nope"] {
+            assert_eq!(ask(&format!("GET {path}"), foreign), 403, "{path} {foreign}");
+        }
+        for line in
+            ["POST /", "POST /tail.html", "POST /ok.html", "POST /nope", "OPTIONS /RPC2", "PUT /RPC2", "GET /RPC2"]
+        {
+            assert_eq!(ask(line, foreign), 403, "{line} {foreign}");
+        }
         // To look is free.
-        assert_eq!(ask("GET /", foreign), 200, "{foreign}");
+        for path in ["/", "/index.html?message=x", "/?action=refresh", "/ok.html", "/images/icon.png"] {
+            assert!([200, 301].contains(&ask(&format!("GET {path}"), foreign)), "{path} {foreign}");
+        }
     }
     assert_eq!(supervisord.statename("cat"), "RUNNING");
-    assert_eq!(ask("POST /index.html", "Sec-Fetch-Site: same-origin\r\nOrigin: http://sup.example:9001\r\n"), 301);
+    let own = "Host: localhost:9001\r\nSec-Fetch-Site: same-origin\r\nOrigin: http://localhost:9001\r\n";
+    assert_eq!(request(&supervisord, "POST /index.html", own, "processname=cat&action=stop").status, 301);
     assert_eq!(supervisord.statename("cat"), "STOPPED");
     // No page can be laid under another one's buttons.
     let policy = get(&supervisord, "/").header("Content-Security-Policy").map(str::to_owned);
@@ -197,6 +217,85 @@ fn a_password_covers_the_pages() {
             assert_eq!(get(&supervisord, path).status, 401, "{:?} {path}", supervisord.kind);
         }
     }
+}
+
+/// Posts a call as a page may do it without being asked, with these headers.
+fn call(supervisord: &Supervisord, headers: &str, method: &str, params: &[&str]) -> Response {
+    request(supervisord, "POST /RPC2", &format!("{headers}Content-Type: text/plain\r\n"), &http::call(method, params))
+}
+
+#[test]
+fn other_sites_can_call_nothing() {
+    for config in [config(), config().password("user", "tiger")] {
+        let supervisord = Supervisord::start(&config);
+        let host = format!("Host: localhost:{}\r\nAuthorization: Basic dXNlcjp0aWdlcg==\r\n", supervisord.port);
+        let runs = || call(&supervisord, &host, "supervisor.getProcessInfo", &["cat"]).text().contains("RUNNING");
+        wait_until("it runs", runs);
+        for foreign in [
+            "Origin: http://evil.example\r\nSec-Fetch-Site: cross-site\r\n",
+            "Origin: http://localhost:3000\r\nSec-Fetch-Site: same-site\r\n",
+            "Origin: http://localhost:3000\r\n",
+            "Origin: null\r\n",
+            "Sec-Fetch-Site: cross-site\r\n",
+            "Sec-Fetch-Site: unheard-of\r\n",
+        ] {
+            let response = call(&supervisord, &format!("{host}{foreign}"), "supervisor.stopProcess", &["cat"]);
+            assert_eq!(response.status, 403, "{foreign}");
+            let text = response.text();
+            assert!(text.contains("a page of another site") && text.lines().count() == 1, "{text}");
+        }
+        assert!(runs());
+        let own = format!("{host}Origin: http://localhost:{}\r\nSec-Fetch-Site: same-origin\r\n", supervisord.port);
+        for headers in [&own, &host, &format!("{host}Sec-Fetch-Site: none\r\n")] {
+            assert_eq!(call(&supervisord, headers, "supervisor.getState", &[]).status, 200, "{headers}");
+        }
+    }
+}
+
+#[test]
+fn browsers_come_by_names_that_are_ours() {
+    let allowed = ("inet_http_server", "allowed_hosts=sup.example, Web1");
+    let supervisord = Supervisord::start(&config().section(allowed.0, allowed.1));
+    supervisord.wait_for_state("cat", "RUNNING");
+    let browser = |host: &str| {
+        format!(
+            "Host: {host}\r\nOrigin: http://{host}\r\nSec-Fetch-Site: same-origin\r\nX-Forwarded-Host: localhost\r\n"
+        )
+    };
+    let machine = nix::unistd::gethostname().expect("a name").into_string().expect("text");
+    for host in ["localhost:9001", "127.0.0.1", "[::1]:9001", "SUP.example:9001", "web1", &machine] {
+        assert_eq!(call(&supervisord, &browser(host), "supervisor.getState", &[]).status, 200, "{host}");
+        assert_eq!(request(&supervisord, "GET /", &browser(host), "").status, 200, "{host}");
+    }
+    for host in ["evil.example:9001", "localhost.evil.example", "a.sup.example", "127.0.0.1.evil.example:9001"] {
+        let response = call(&supervisord, &browser(host), "supervisor.stopProcess", &["cat"]);
+        assert_eq!(response.status, 403, "{host}");
+        let text = response.text();
+        let hint = format!("not under '{host}'. If it is one, name it in allowed_hosts of [inet_http_server].\n");
+        assert!(text.ends_with(&hint) && text.lines().count() == 1, "{text}");
+        for path in ["/", "/ok.html", "/images/icon.png", "/tail.html?processname=cat", "/logtail/cat", "/mainlogtail"]
+        {
+            assert_eq!(request(&supervisord, &format!("GET {path}"), &browser(host), "").status, 403, "{host} {path}");
+        }
+    }
+    // Over plain HTTP a page can have the browser say no more of itself than this.
+    let silent = "Host: evil.example:9001\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n";
+    assert_eq!(request(&supervisord, "GET /?action=stopall", silent, "").status, 403);
+    assert_eq!(supervisord.statename("cat"), "RUNNING");
+    // Who is no browser may call it as he likes.
+    for headers in ["Host: evil.example:9001\r\n", "Host: x\r\nUser-Agent: Python-xmlrpc/3.11\r\n", ""] {
+        assert_eq!(call(&supervisord, headers, "supervisor.getState", &[]).status, 200, "{headers}");
+        assert_eq!(request(&supervisord, "GET /ok.html", headers, "").status, 200, "{headers}");
+    }
+}
+
+#[test]
+fn with_a_password_any_name_will_do() {
+    let supervisord = Supervisord::start(&config().password("user", "tiger"));
+    let browser = "Host: any.example\r\nOrigin: http://any.example\r\nSec-Fetch-Site: same-origin\r\n";
+    assert_eq!(call(&supervisord, browser, "supervisor.getState", &[]).status, 401);
+    let browser = format!("{browser}Authorization: Basic dXNlcjp0aWdlcg==\r\n");
+    assert_eq!(call(&supervisord, &browser, "supervisor.getState", &[]).status, 200);
 }
 
 /// A stop that takes long is waited for, and holds up nobody else.

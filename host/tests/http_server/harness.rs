@@ -152,6 +152,7 @@ impl Server {
                     host: "127.0.0.1".into(),
                     port,
                     addresses: vec![SocketAddr::from(([127, 0, 0, 1], port))],
+                    allowed_hosts: vec!["sup.example".into()],
                 },
                 credentials: credentials.clone(),
             };

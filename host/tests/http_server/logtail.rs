@@ -40,6 +40,45 @@ fn the_end_of_a_log_and_what_follows() {
 }
 
 #[test]
+fn the_end_begins_with_a_whole_character() {
+    let server = Server::start();
+    for (file, path) in [("main.log", "/mainlogtail"), ("cat.log", "/logtail/cat")] {
+        fs::write(server.file(file), "가".repeat(1000)).unwrap();
+        let mut client = server.connect();
+        client.send(get(path));
+        assert_eq!(client.receive_head().unwrap().status, 200);
+        assert_eq!(client.read_until("가\r\n"), format!("3FF\r\n{}\r\n", "가".repeat(341)), "{path}");
+    }
+}
+
+#[test]
+fn a_part_of_a_log_is_given_as_it_is_and_ends() {
+    let server = Server::start();
+    fs::write(server.file("cat.log"), b"\x1b[1m\xff\0end\n").unwrap();
+    fs::write(server.file("main.log"), b"").unwrap();
+    let ask = |path: &str, range: &str| {
+        let mut client = server.connect();
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: here\r\nRange: {range}\r\nConnection: close\r\n\r\n"));
+        let head = client.receive_head().unwrap();
+        let range = head.header("Content-Range").map(str::to_owned);
+        (head.status, range, client.read_to_end())
+    };
+    for (asked, answered, bytes) in [
+        ("bytes=-4", "bytes 6-9/10", &b"end\n"[..]),
+        ("bytes=-100", "bytes 0-9/10", b"\x1b[1m\xff\0end\n"),
+        ("bytes=0-", "bytes 0-9/10", b"\x1b[1m\xff\0end\n"),
+        ("bytes=4-", "bytes 4-9/10", b"\xff\0end\n"),
+    ] {
+        let chunks = [format!("{:X}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n0\r\n\r\n"].concat();
+        assert_eq!(ask("/logtail/cat", asked), (206, Some(answered.to_owned()), chunks), "{asked}");
+    }
+    for (path, range) in [("/logtail/cat", "bytes=10-"), ("/logtail/cat", "bytes=-0"), ("/mainlogtail", "bytes=0-")] {
+        assert_eq!(ask(path, range).0, 416, "{path} {range}");
+    }
+    assert_eq!(ask("/logtail/dog", "bytes=0-").0, 404);
+}
+
+#[test]
 fn a_log_that_is_not_there() {
     let server = Server::start();
     for path in ["/mainlogtail", "/logtail/cat", "/logtail/cat/stderr", "/logtail/dog", "/logtail/", "/logtail"] {

@@ -62,6 +62,37 @@ fn other_methods_are_refused() {
 }
 
 #[test]
+fn other_sites_come_by_no_path_and_no_socket() {
+    let server = Server::start();
+    let body = call_body("host.echo", &[Value::Int(1)]);
+    let foreign = "Origin: http://evil.example\r\n";
+    for path in ["/RPC2", "/whatever", "/logtail/cat", "/mainlogtail", "/", "/tail.html"] {
+        let mut clients = [server.connect(), server.connect_unix()];
+        for client in &mut clients {
+            let response = client.ask(post(path, foreign, &body));
+            assert_eq!(response.status, 403, "{path}");
+            // It was read, so that the connection goes on.
+            assert_eq!(client.ask(echo()).value(), Ok(Value::Int(1)), "{path}");
+        }
+    }
+    let large = vec![b'x'; 1 << 20];
+    let mut client = server.connect();
+    let response = client.ask(post("/RPC2", foreign, &large));
+    assert_eq!((response.status, response.header("Connection")), (403, Some("close")));
+    assert_eq!(server.status(post("/RPC2", "Origin: http://here\r\nSec-Fetch-Site: same-origin\r\n", &body)), 403);
+}
+
+#[test]
+fn names_lead_to_no_unix_socket() {
+    let server = Server::start();
+    let named = |name: &str| format!("GET /ok.html HTTP/1.1\r\nHost: {name}\r\nOrigin: http://{name}\r\n\r\n");
+    assert_eq!(server.connect_unix().ask(named("any.example")).status, 200);
+    assert_eq!(server.status(named("any.example")), 403);
+    assert_eq!(server.status(named("sup.example")), 200);
+    assert_eq!(Server::with(Some(("user", "123")), Limits::default()).status(named("any.example")), 401);
+}
+
+#[test]
 fn a_request_says_how_long_it_is() {
     let server = Server::start();
     let body = String::from_utf8(call_body("host.echo", &[Value::Int(1)])).unwrap();

@@ -10,7 +10,7 @@ use crate::{
         follow::{self, Ended},
         session::{Session, status},
     },
-    text::python,
+    text::{python, utf8::rest_of_character},
     xmlrpc::ClientError,
 };
 
@@ -80,14 +80,11 @@ pub(super) fn tail(ctl: &Arc<Session>, words: &[String]) -> Result<(), Fault> {
             None => return fail(&format!("Error: bad argument {modifier}")),
         },
     };
+    let log = Log { name, path: &format!("/logtail/{name}/{channel}"), method, of: Some(name) };
     match part {
-        Part::Follow => follow::log(ctl, &format!("/logtail/{name}/{channel}"))?,
-        Part::Last(bytes) => {
-            let params = [name.as_str().into(), integer(bytes.saturating_neg()), Value::Int(0)];
-            show(ctl, name, ctl.call(method, &params))?;
-        }
+        Part::Follow => follow::log(ctl, log.path),
+        Part::Last(bytes) => log.show(ctl, bytes),
     }
-    Ok(())
 }
 
 pub(super) fn maintail(ctl: &Arc<Session>, words: &[String]) -> Result<(), Fault> {
@@ -102,12 +99,10 @@ pub(super) fn maintail(ctl: &Arc<Session>, words: &[String]) -> Result<(), Fault
             return Ok(());
         }
     };
+    let log = Log { name: "supervisord", path: "/mainlogtail", method: "supervisor.readLog", of: None };
     match part {
-        Some(Part::Follow) => follow::log(ctl, "/mainlogtail")?,
-        Some(Part::Last(bytes)) => {
-            let params = [integer(bytes.saturating_neg()), Value::Int(0)];
-            show(ctl, "supervisord", ctl.call("supervisor.readLog", &params))?;
-        }
+        Some(Part::Follow) => follow::log(ctl, log.path)?,
+        Some(Part::Last(bytes)) => log.show(ctl, bytes)?,
         None => {
             ctl.output(&format!("Error: bad argument {}", words[0]));
             ctl.set_exit_status(status::GENERIC);
@@ -116,29 +111,70 @@ pub(super) fn maintail(ctl: &Arc<Session>, words: &[String]) -> Result<(), Fault
     Ok(())
 }
 
-fn show(ctl: &Session, name: &str, log: Result<Value, ClientError>) -> Result<(), Fault> {
-    let fault = match log {
-        Ok(Value::Base64(bytes)) => {
-            ctl.output_bytes(&bytes);
-            ctl.output("");
-            return Ok(());
+/// A log of the server, by the names that it has there.
+struct Log<'a> {
+    /// For messages.
+    name: &'a str,
+    /// Where it is read as it is in the file.
+    path: &'a str,
+    /// The method that reads it as text.
+    method: &'a str,
+    /// The process, if the method wants one.
+    of: Option<&'a str>,
+}
+
+impl Log<'_> {
+    /// Prints the last bytes, or from a byte on where their number is negative.
+    fn show(&self, ctl: &Session, bytes: i64) -> Result<(), Fault> {
+        let fault = match self.read(ctl, bytes) {
+            Ok(log) => {
+                let text = log.as_str().unwrap_or_default();
+                let bytes = self.read_as_it_is(ctl, text, bytes);
+                ctl.output_bytes(bytes.as_deref().unwrap_or(text.as_bytes()));
+                ctl.output("");
+                return Ok(());
+            }
+            Err(ClientError::Fault(fault)) => fault,
+            Err(error) => return Err(error.into()),
+        };
+        let name = self.name;
+        ctl.set_exit_status(status::GENERIC);
+        let what = match Code::from_number(fault.code) {
+            Some(Code::NoFile) => "no log file",
+            Some(Code::Failed) => "unknown error reading log",
+            Some(Code::BadName) if self.of.is_some() => "no such process name",
+            _ => return Err(fault),
+        };
+        ctl.output(&format!("{name}: ERROR ({what})"));
+        Ok(())
+    }
+
+    /// A Supervisor answers with status 500 where the text would begin within a character.
+    fn read(&self, ctl: &Session, bytes: i64) -> Result<Value, ClientError> {
+        let read = |bytes: i64| {
+            let process = self.of.map(Value::from);
+            let part = [integer(bytes.saturating_neg()), Value::Int(0)];
+            ctl.call(self.method, &process.into_iter().chain(part).collect::<Vec<_>>())
+        };
+        let mut log = read(bytes);
+        for fewer in 1..bytes.min(4) {
+            if !matches!(log, Err(ClientError::Status { code: 500, .. })) {
+                break;
+            }
+            log = read(bytes - fewer);
         }
-        Ok(log) => {
-            ctl.output(log.as_str().unwrap_or_default());
-            return Ok(());
-        }
-        Err(ClientError::Fault(fault)) => fault,
-        Err(error) => return Err(error.into()),
-    };
-    ctl.set_exit_status(status::GENERIC);
-    let what = match Code::from_number(fault.code) {
-        Some(Code::NoFile) => "no log file",
-        Some(Code::Failed) => "unknown error reading log",
-        Some(Code::BadName) if name != "supervisord" => "no such process name",
-        _ => return Err(fault),
-    };
-    ctl.output(&format!("{name}: ERROR ({what})"));
-    Ok(())
+        log
+    }
+
+    /// What the file holds in place of a text in which something stands for what could not be sent. Nothing where the
+    /// text is all that there is, or the server has no other.
+    fn read_as_it_is(&self, ctl: &Session, text: &str, bytes: i64) -> Option<Vec<u8>> {
+        text.contains(|c| matches!(c, '\u{2400}'..='\u{241f}' | char::REPLACEMENT_CHARACTER)).then_some(())?;
+        let range = if bytes > 0 { format!("bytes=-{bytes}") } else { format!("bytes={}-", bytes.unsigned_abs()) };
+        let mut part = follow::part(ctl, self.path, &range)?;
+        part.drain(..if bytes > 0 { rest_of_character(&part) } else { 0 });
+        Some(part)
+    }
 }
 
 pub(super) fn fg(ctl: &Arc<Session>, words: &[String]) -> Result<(), Fault> {

@@ -6,12 +6,44 @@ use std::{
     path::Path,
 };
 
-use plugin_api::{Code, Fault};
+use plugin_api::{Code, Fault, FromValue, Value};
 
-use crate::{logger::open_to_read, xmlrpc::ANSWER_LIMIT};
+use crate::{
+    logger::open_to_read,
+    text::{
+        python::{NotInt, exact_int},
+        utf8::{rest_of_character, unfinished_character},
+    },
+    xmlrpc::{ANSWER_LIMIT, readable},
+};
 
 /// How much of a file fits into one answer, which has a few words around it.
 const MOST: u64 = (ANSWER_LIMIT - 1024) as u64;
+
+/// A place in a log, or a number of its bytes, as a parameter. No log has as many as 64 bits can count, so that a
+/// number beyond them, which Python takes, is as good as the nearest that they hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ByteCount(pub i64);
+
+impl FromValue for ByteCount {
+    const KIND: &'static str = i64::KIND;
+
+    fn from_value(value: Value) -> Result<Self, Fault> {
+        let nearest = match &value {
+            Value::Double(number) if number.is_finite() && number.abs() >= TWO_TO_63 => {
+                Some(if *number < 0.0 { i64::MIN } else { i64::MAX })
+            }
+            other => match other.as_str().map(|text| exact_int(text, 10)) {
+                Some(Err(NotInt::Beyond(nearest))) => Some(nearest),
+                _ => None,
+            },
+        };
+        nearest.map_or_else(|| i64::from_value(value), Ok).map(Self)
+    }
+}
+
+/// The first number that 64 bits with a sign do not hold.
+const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
 
 /// `length` bytes from `offset`; length 0 is to the end, a negative offset with length 0 the last so many bytes.
 pub(super) fn read(path: &Path, offset: i64, length: i64) -> Result<String, Fault> {
@@ -41,6 +73,12 @@ pub(super) fn tail(path: &Path, offset: i64, length: i64) -> (String, i64, bool)
     let Ok(mut file) = open_to_read(path) else { return (String::new(), offset, false) };
     let Ok(size) = file.seek(SeekFrom::End(0)) else { return (String::new(), offset, false) };
     let size = i64::try_from(size).unwrap_or(i64::MAX);
+    let (start, length, overflow) = last(offset, length, size);
+    (part(&mut file, start, length).unwrap_or_default(), size, overflow)
+}
+
+/// Where the text begins that such a client gets of a log of this size, how long it is, and whether more was written.
+fn last(offset: i64, length: i64, size: i64) -> (u64, u64, bool) {
     let end = offset.saturating_add(length);
     let overflow = size > end;
     let (mut start, mut length) = (if overflow { size - 1 } else { offset }, length);
@@ -50,10 +88,10 @@ pub(super) fn tail(path: &Path, offset: i64, length: i64) -> (String, i64, bool)
         }
         start = size.saturating_sub(length);
     }
-    let (start, length) = (start.max(0).unsigned_abs(), length.max(0).unsigned_abs());
+    let start = start.max(0);
+    let length = length.clamp(0, (size - start).max(0)).unsigned_abs();
     // Of more than fits into an answer, the end.
-    let text = part(&mut file, start + length.saturating_sub(MOST), length.min(MOST));
-    (text.unwrap_or_default(), size, overflow)
+    (start.unsigned_abs() + length.saturating_sub(MOST), length.min(MOST), overflow)
 }
 
 fn part(file: &mut File, start: u64, most: u64) -> io::Result<String> {
@@ -63,19 +101,14 @@ fn part(file: &mut File, start: u64, most: u64) -> io::Result<String> {
     Ok(text(&data, start == 0))
 }
 
-/// As text: a character that was cut at either end is left out, other bytes that are none are replaced.
+/// As text that every client can read: a character that was cut at either end is left out; for other bytes that are
+/// none, and for what XML cannot carry, stands something else.
 fn text(mut data: &[u8], begins_file: bool) -> String {
     if !begins_file {
-        // The rest of a character has at most three bytes, all of this form.
-        let is_rest = |byte: &&u8| **byte & 0b1100_0000 == 0b1000_0000;
-        data = &data[data.iter().take(3).take_while(is_rest).count()..];
+        data = &data[rest_of_character(data)..];
     }
-    let last = data.utf8_chunks().last().map_or(&[][..], |last| last.invalid());
-    // Not wrong, only unfinished.
-    if std::str::from_utf8(last).is_err_and(|error| error.error_len().is_none()) {
-        data = &data[..data.len() - last.len()];
-    }
-    String::from_utf8_lossy(data).into_owned()
+    data = &data[..data.len() - unfinished_character(data)];
+    readable(&String::from_utf8_lossy(data)).into_owned()
 }
 
 fn failed(_: io::Error) -> Fault {
@@ -100,6 +133,10 @@ mod tests {
             ((0, 4), "0123"),
             ((4, 3), "456"),
             ((8, 100), "89"),
+            ((8, i32::MAX.into()), "89"),
+            ((8, i64::MAX), "89"),
+            ((i64::from(i32::MAX) + 1, i64::MAX), ""),
+            ((i64::MIN, 0), "0123456789"),
             ((100, 0), ""),
             ((-3, 0), "789"),
             ((-100, 0), "0123456789"),
@@ -113,23 +150,64 @@ mod tests {
     }
 
     #[test]
+    fn numbers_beyond_64_bits_are_held_within_them() {
+        for (value, expected) in [
+            (Value::from(5), 5),
+            (" -7 ".into(), -7),
+            ("9223372036854775808".into(), i64::MAX),
+            ("-99999999999999999999".into(), i64::MIN),
+            (Value::Double(1e300), i64::MAX),
+            (Value::Double(-TWO_TO_63 * 2.0), i64::MIN),
+            (Value::Double(1.9), 1),
+        ] {
+            assert_eq!(ByteCount::from_value(value.clone()), Ok(ByteCount(expected)), "{value:?}");
+        }
+        for value in [Value::from("x"), Value::Double(f64::INFINITY), Value::Double(f64::NAN), Value::Nil] {
+            assert!(ByteCount::from_value(value.clone()).is_err(), "{value:?}");
+        }
+    }
+
+    #[test]
     fn tails_are_supervisors_own() {
-        let log = log(b"first line\nsecond line\nthe third line\n");
+        let whole = "first line\nsecond line\nthe third line\n";
+        let log = log(whole.as_bytes());
         let size = 38;
         for ((offset, length), expected) in [
             ((0, 5), ("line\n", true)),
             ((0, 0), ("", true)),
-            ((7, 1000), ("first line\nsecond line\nthe third line\n", false)),
+            ((7, 1000), (whole, false)),
             ((1000, 10), ("", false)),
-            ((0, 38), ("first line\nsecond line\nthe third line\n", false)),
+            ((0, 38), (whole, false)),
             ((0, -5), ("", true)),
             ((-5, 2), ("e\n", true)),
+            ((0, i32::MAX.into()), (whole, false)),
+            ((7, i64::from(i32::MAX) + 1), (whole, false)),
+            ((0, i64::MAX), (whole, false)),
+            ((i64::MAX, i64::MAX), ("", false)),
+            ((i32::MIN.into(), i32::MAX.into()), (whole, true)),
+            ((i64::MIN, i64::MAX), (whole, true)),
+            ((i64::MIN, i64::MIN), ("", true)),
+            ((i64::MAX, i64::MIN), ("", true)),
         ] {
             let (text, end, overflow) = tail(log.path(), offset, length);
             assert_eq!((text.as_str(), overflow), expected, "{offset} {length}");
             assert_eq!(end, size);
         }
         assert_eq!(tail(Path::new("/nonexistent"), 7, 1), (String::new(), 7, false));
+    }
+
+    #[test]
+    fn of_more_than_fits_into_an_answer_a_tail_is_the_end() {
+        let most = i64::try_from(MOST).unwrap();
+        for size in [most + 1, 1 << 40, 1 << 60] {
+            for length in [most, most + 1, 1 << 30, i64::from(i32::MAX), 1 << 40, i64::MAX] {
+                assert_eq!(
+                    last(0, length, size),
+                    ((size - most).unsigned_abs(), MOST, size > length),
+                    "{length} {size}"
+                );
+            }
+        }
     }
 
     #[test]
@@ -156,7 +234,7 @@ mod tests {
             assert!(fault.text.starts_with("FAILED: that is more than 256 MiB; read it in pieces"), "{fault}");
         }
         assert_eq!(read(log.path(), 0, 5).unwrap(), "begin");
-        assert_eq!(read(log.path(), -3, 0).unwrap(), "\0\0\0");
+        assert_eq!(read(log.path(), -3, 0).unwrap(), "\u{2400}\u{2400}\u{2400}");
     }
 
     #[test]
@@ -167,5 +245,13 @@ mod tests {
         assert_eq!(text(b"a\x88b", false), "a\u{fffd}b");
         assert_eq!(text(b"a\xff", false), "a\u{fffd}");
         assert_eq!(text(b"\x88\x88", true), "\u{fffd}\u{fffd}");
+    }
+
+    #[test]
+    fn what_xml_cannot_carry_is_replaced() {
+        let log = log(b"\x1b[31mred\x1b[0m\0\t\r\n\x7f\xff\xef\xbf\xbe");
+        let shown = "\u{241b}[31mred\u{241b}[0m\u{2400}\t\r\n\u{7f}\u{fffd}\u{fffd}";
+        assert_eq!(read(log.path(), 0, 0).unwrap(), shown);
+        assert_eq!(tail(log.path(), 0, 1000).0, shown);
     }
 }

@@ -11,6 +11,7 @@ use plugin_api::{Code, Fault, Value, rpc_interface};
 
 use self::{
     control::{one, signal_number},
+    files::ByteCount,
     lookup::{PATIENCE, Target},
 };
 use crate::{
@@ -18,6 +19,7 @@ use crate::{
     process::stdin::StdinError,
     supervisor::{ProcessInfo, Supervisor, make_namespec},
     text, version,
+    xmlrpc::readable,
 };
 
 /// The methods of the `supervisor` namespace.
@@ -62,7 +64,7 @@ impl SupervisorInterface {
     #[rpc(nonblocking)]
     pub fn get_identification(&self) -> Result<String, Fault> {
         self.check_up()?;
-        Ok(self.supervisor.identifier())
+        Ok(readable(&self.supervisor.identifier()).into_owned())
     }
 
     /// Tell what supervisord is doing.
@@ -94,12 +96,12 @@ impl SupervisorInterface {
     pub fn read_log(
         &self,
         /// first byte; negative counts from the end, and then length is 0
-        offset: i64,
+        offset: ByteCount,
         /// number of bytes; 0 is to the end
-        length: i64,
+        length: ByteCount,
     ) -> Result<String, Fault> {
         self.check_up()?;
-        self.read(self.main_log(), offset, length)
+        self.read(self.main_log(), offset.0, length.0)
     }
 
     /// Empty supervisord's own log.
@@ -384,11 +386,11 @@ impl SupervisorInterface {
         /// `name` or `group:name`
         name: String,
         /// first byte; negative counts from the end, and then length is 0
-        offset: i64,
+        offset: ByteCount,
         /// number of bytes; 0 is to the end
-        length: i64,
+        length: ByteCount,
     ) -> Result<String, Fault> {
-        self.read(self.log_of(&name, Channel::Stdout)?, offset, length)
+        self.read(self.log_of(&name, Channel::Stdout)?, offset.0, length.0)
     }
 
     /// Read a part of the stderr log of a process.
@@ -400,11 +402,11 @@ impl SupervisorInterface {
         /// `name` or `group:name`
         name: String,
         /// first byte; negative counts from the end, and then length is 0
-        offset: i64,
+        offset: ByteCount,
         /// number of bytes; 0 is to the end
-        length: i64,
+        length: ByteCount,
     ) -> Result<String, Fault> {
-        self.read(self.log_of(&name, Channel::Stderr)?, offset, length)
+        self.read(self.log_of(&name, Channel::Stderr)?, offset.0, length.0)
     }
 
     /// Follow the stdout log of a process: whoever asks with the size of the last answer gets what has come since, and
@@ -418,11 +420,11 @@ impl SupervisorInterface {
         /// `name` or `group:name`
         name: String,
         /// the size of the log at the last answer
-        offset: i64,
+        offset: ByteCount,
         /// the most bytes to give
-        length: i64,
+        length: ByteCount,
     ) -> Result<(String, i64, bool), Fault> {
-        self.tail(self.log_of(&name, Channel::Stdout)?, offset, length)
+        self.tail(self.log_of(&name, Channel::Stdout)?, offset.0, length.0)
     }
 
     /// Follow the stderr log of a process, as `tailProcessStdoutLog` does with stdout.
@@ -434,11 +436,11 @@ impl SupervisorInterface {
         /// `name` or `group:name`
         name: String,
         /// the size of the log at the last answer
-        offset: i64,
+        offset: ByteCount,
         /// the most bytes to give
-        length: i64,
+        length: ByteCount,
     ) -> Result<(String, i64, bool), Fault> {
-        self.tail(self.log_of(&name, Channel::Stderr)?, offset, length)
+        self.tail(self.log_of(&name, Channel::Stderr)?, offset.0, length.0)
     }
 
     /// Empty the logs of a process.

@@ -9,7 +9,14 @@ use crate::{
     config::{self, Logfile},
     states::ProcessState,
     supervisor::{ProcessConfig, ProcessInfo},
+    xmlrpc::readable,
 };
+
+/// Text for a client to read, whatever a program, a path or an error has put into it. Names are no such text: they have
+/// to come back as they are.
+fn text(text: &str) -> Value {
+    readable(text).as_ref().into()
+}
 
 /// Times are integers of 32 bits on the wire.
 fn seconds(time: Option<SystemTime>) -> i32 {
@@ -29,13 +36,13 @@ pub(super) fn process(info: &ProcessInfo, now: SystemTime) -> Value {
         ("now", now.into()),
         ("state", info.state.code().into()),
         ("statename", info.state.name().into()),
-        ("spawnerr", info.spawnerr.as_deref().unwrap_or_default().into()),
+        ("spawnerr", text(info.spawnerr.as_deref().unwrap_or_default())),
         ("exitstatus", info.exitstatus.unwrap_or(0).into()),
-        ("logfile", stdout.into()),
-        ("stdout_logfile", stdout.into()),
-        ("stderr_logfile", info.stderr_logfile.as_deref().unwrap_or_default().into()),
+        ("logfile", text(stdout)),
+        ("stdout_logfile", text(stdout)),
+        ("stderr_logfile", text(info.stderr_logfile.as_deref().unwrap_or_default())),
         ("pid", info.pid.into()),
-        ("description", description(info, start, stop, now).into()),
+        ("description", text(&description(info, start, stop, now))),
     ])
 }
 
@@ -73,15 +80,15 @@ pub(in crate::rpc) fn config(entry: &ProcessConfig) -> Value {
     let logfile = |output: &config::Output, auto: &Option<std::path::PathBuf>| match (&output.logfile, auto) {
         (Logfile::None, _) => none(),
         (Logfile::Auto, None) => "auto".into(),
-        (Logfile::Auto, Some(path)) | (Logfile::Path(path), _) => path.display().to_string().into(),
+        (Logfile::Auto, Some(path)) | (Logfile::Path(path), _) => text(&path.display().to_string()),
         (Logfile::Syslog, _) => "syslog".into(),
     };
     let (stdout, stderr) = (&process.stdout, &process.stderr);
     Value::structure([
         ("autostart", process.autostart.into()),
-        ("directory", process.directory.as_ref().map_or_else(none, |path| path.display().to_string().into())),
+        ("directory", process.directory.as_ref().map_or_else(none, |path| text(&path.display().to_string()))),
         ("uid", process.user.as_ref().map_or_else(none, |user| i64::from(user.uid).into())),
-        ("command", process.command.as_str().into()),
+        ("command", text(&process.command)),
         ("exitcodes", Value::array(process.exitcodes.iter().map(|&code| code.into()))),
         ("group", group.name.as_str().into()),
         ("group_prio", group.priority.into()),
@@ -106,7 +113,7 @@ pub(in crate::rpc) fn config(entry: &ProcessConfig) -> Value {
         ("stderr_logfile_backups", i64::from(stderr.backups).into()),
         ("stderr_logfile_maxbytes", integer(stderr.maxbytes)),
         ("stderr_syslog", stderr.syslog.into()),
-        ("serverurl", process.serverurl.as_deref().map_or_else(none, Value::from)),
+        ("serverurl", process.serverurl.as_deref().map_or_else(none, text)),
     ])
 }
 
@@ -120,7 +127,7 @@ pub(super) fn result(info: &ProcessInfo, result: &Result<(), Fault>) -> Value {
         ("name", info.name.as_str().into()),
         ("group", info.group.as_str().into()),
         ("status", status.into()),
-        ("description", description.into()),
+        ("description", text(description)),
     ])
 }
 

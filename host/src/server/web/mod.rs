@@ -1,12 +1,11 @@
 //! The pages for a browser: the status of all programs with buttons, and the end of a log.
 //!
 //! They see and do what XML-RPC does, by the same methods. An action may also be a plain GET, since bookmarks and
-//! scripts have it so; but not where the browser says that somebody else's page sent it.
+//! scripts have it so.
 
 mod actions;
 mod files;
 mod form;
-mod origin;
 mod pages;
 
 use std::sync::atomic::Ordering::Relaxed;
@@ -55,6 +54,14 @@ pub(super) async fn page(endpoint: &Endpoint, path: &str, head: &Parts, body: In
     }
 }
 
+/// Whether a request for a page shows no more than how the programs are, and changes nothing.
+pub(super) fn only_looks(path: &str, head: &Parts) -> bool {
+    let action = || Form::new(head.uri.query().unwrap_or_default(), "").get("action").map(str::to_owned);
+    // To look again harms nobody.
+    let changes = || action().is_some_and(|action| action != "refresh");
+    matches!(head.method, Method::GET | Method::HEAD) && path != "/tail.html" && !changes()
+}
+
 /// Answers with what a page is dressed with.
 pub(super) fn file(path: &str, headers: &HeaderMap) -> Response<Answer> {
     if let Some((content_type, bytes)) = files::find(path) {
@@ -69,11 +76,6 @@ pub(super) fn file(path: &str, headers: &HeaderMap) -> Response<Answer> {
 async fn status(endpoint: &Endpoint, form: &Form, headers: &HeaderMap) -> Response<Answer> {
     let registry = &endpoint.server.registry;
     if let Some(action) = form.get("action") {
-        // To look again harms nobody.
-        if action != "refresh" && origin::is_foreign(headers) {
-            let text = "A page of another site asked for this. Nothing was done.";
-            return with_status(StatusCode::FORBIDDEN, pages::notice("Refused", text));
-        }
         return match actions::act(registry, action, form.get("processname")).await {
             Some(said) => redirect(headers, &format!("/?message={}", quote(&said))),
             None => with_status(StatusCode::BAD_REQUEST, pages::notice("Bad request", "There is no such action.")),

@@ -63,7 +63,7 @@ fn comparable(mut ours: Value) -> Value {
         remove(client, &["password", "plugin_path", "ctlplugins"]);
     }
     remove(&mut ours["supervisord"], &["plugin_path", "plugin_data_dir"]);
-    each(&mut ours["servers"], |server| remove(server, &["password"]));
+    each(&mut ours["servers"], |server| remove(server, &["password", "allowed_hosts"]));
     each(&mut ours["eventlisteners"], |pool| remove(pool, &["result_handler", "processes"]));
     each(&mut ours["fcgi_programs"], |group| remove(group, &["processes"]));
     each(&mut ours["programs"], |program| {
