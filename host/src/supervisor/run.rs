@@ -27,6 +27,9 @@ use crate::{
 pub(super) const WAKER: Token = Token(0);
 const SIGNALS: Token = Token(1);
 
+/// How often it is looked for children that have ended where no signal says so: one of a plugin may have taken it. To
+/// look costs the more the more of them there are.
+const REAP_INTERVAL: Duration = Duration::from_secs(1);
 const SHUTDOWN_REPORT_INTERVAL: Duration = Duration::from_secs(3);
 
 /// What the supervisor thread waits on. Signals are caught from the moment this is made.
@@ -65,10 +68,14 @@ impl Inner {
         let mut next_report = None;
         let adopts = adopts_orphans();
         let mut last_words = LastWords::default();
+        let mut next_reap = Time::ZERO;
         let mut ticks = Ticks::new(self.now(), wall());
         self.output.bus().publish(Event::SupervisorRunning);
         loop {
-            self.reap(adopts);
+            if next_reap <= self.now() {
+                self.reap(adopts);
+                next_reap = self.now() + REAP_INTERVAL;
+            }
             let busy = self.requests() | self.tick();
             self.spawn_all();
             for tick in ticks.take(self.now(), wall()) {
@@ -99,6 +106,9 @@ impl Inner {
             }
             for signal in reactor.signals.pending() {
                 self.received(signal);
+                if signal == SIGCHLD {
+                    next_reap = Time::ZERO;
+                }
             }
         }
         // Signals that come from here on are for the one that follows, if there is one. Those that have come are ours:
