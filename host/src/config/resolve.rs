@@ -28,7 +28,11 @@ impl Surroundings {
     pub(super) fn of_this_process() -> Self {
         let mut names = Names::default();
         for (name, value) in std::env::vars_os() {
-            names.set(format!("ENV_{}", name.to_string_lossy()), &*value.to_string_lossy());
+            let name = format!("ENV_{}", name.to_string_lossy());
+            // Of a name that is there twice the first counts, as it does to libc and to Python.
+            if names.get(&name).is_none() {
+                names.set(name, &*value.to_string_lossy());
+            }
         }
         let host_node_name =
             nix::unistd::gethostname().map_or_else(|_| String::new(), |name| name.to_string_lossy().into());

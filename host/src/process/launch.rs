@@ -43,7 +43,11 @@ impl Launch {
         supervisord: &config::Supervisord,
         inherited: &[(OsString, OsString)],
     ) -> Self {
-        let mut environment: BTreeMap<OsString, OsString> = inherited.iter().cloned().collect();
+        let mut environment = BTreeMap::new();
+        for (name, value) in inherited {
+            // Of a name that is there twice the first counts, as it does to libc and to Python.
+            environment.entry(name.clone()).or_insert_with(|| value.clone());
+        }
         let mut set = |name: &str, value: &str| environment.insert(name.into(), value.into());
         set("SUPERVISOR_ENABLED", "1");
         if let Some(url) = config.serverurl.as_ref().or(supervisord.serverurl.as_ref()) {
@@ -127,7 +131,7 @@ mod tests {
             environment: vec![pair("A", "config"), pair("SUPERVISOR_ENABLED", "no"), pair("B", "config")],
             ..fixtures::process("cat")
         };
-        let inherited = [("A".into(), "shell".into()), ("C".into(), "shell".into())];
+        let inherited = [("A".into(), "shell".into()), ("C".into(), "shell".into()), ("C".into(), "late".into())];
         let launch = Launch::new(&config, "g", &supervisord, &inherited);
         let environment: Vec<_> = launch.environment.iter().map(|variable| variable.to_str().unwrap()).collect();
         assert_eq!(
