@@ -3,18 +3,24 @@
 //! Supervisor forks when all is ready. Threads do not survive that, and a plugin may have made some in its constructor.
 //! So here the fork comes first, and the parent stays until the child is ready: what fails until then is still said on
 //! the terminal, and is still the exit status.
+//!
+//! Python, and with it Supervisor and its programs, gives itself UTF-8 where the environment names no locale (PEP 538).
+//! A container's usually names none, and in the C locale programs read and write ASCII; so we do the same.
 
 // fork, exec and signals, and the environment of a process that has no other thread yet.
 #![allow(unsafe_code)]
 
 use std::{
     env,
-    ffi::{CString, OsString},
+    ffi::{CStr, CString, OsStr, OsString},
     fs, io,
     io::Write as _,
     os::{
         fd::OwnedFd,
-        unix::{ffi::OsStringExt as _, thread::JoinHandleExt as _},
+        unix::{
+            ffi::{OsStrExt as _, OsStringExt as _},
+            thread::JoinHandleExt as _,
+        },
     },
     path::{Path, PathBuf},
     process,
@@ -43,6 +49,42 @@ use crate::{
 /// Holds our pid where we have been executed anew by ourselves. A pid, so that it means nothing to a program that
 /// happens to inherit it.
 const RESTARTED: &str = "SUPERVISORD_RESTARTED";
+
+/// Locales that are as C is, but for their characters; the first that the system has is taken.
+const C_WITH_UTF_8: [&CStr; 3] = [c"C.UTF-8", c"C.utf8", c"UTF-8"];
+
+/// Set `LC_CTYPE` to a locale with UTF-8 where that of the environment is C or POSIX, or is not installed. `LC_ALL`
+/// and `PYTHONCOERCECLOCALE=0` forbid it, as they do to Python.
+///
+/// To be called first of all, before any other thread exists.
+pub fn coerce_c_locale() {
+    let forbids = |name: &str, value: &OsStr| match name {
+        "LC_ALL" => !value.is_empty(),
+        _ => value == "0",
+    };
+    if ["LC_ALL", "PYTHONCOERCECLOCALE"].iter().any(|it| env::var_os(it).is_some_and(|value| forbids(it, &value))) {
+        return;
+    }
+    // Only the environment changes: nothing that this process does itself depends on a locale.
+    if set_locale(c"").is_none_or(|name| name == c"C")
+        && let Some(locale) = C_WITH_UTF_8.into_iter().find(|locale| set_locale(locale).is_some())
+    {
+        // SAFETY: no other thread exists, as the caller promises, that could be reading the environment.
+        unsafe { env::set_var("LC_CTYPE", OsStr::from_bytes(locale.to_bytes())) };
+    }
+    set_locale(c"C");
+}
+
+/// Has libc use a locale for characters; an empty name is that of the environment. Answers how libc names it, if there
+/// is such a locale.
+fn set_locale(name: &CStr) -> Option<CString> {
+    // SAFETY: the name ends with NUL, and so does what is returned, which is copied before anybody changes it again:
+    // no other thread exists.
+    unsafe {
+        let set = libc::setlocale(libc::LC_CTYPE, name.as_ptr());
+        (!set.is_null()).then(|| CStr::from_ptr(set).to_owned())
+    }
+}
 
 /// How this process was started, to be started the same way again.
 #[derive(Debug)]

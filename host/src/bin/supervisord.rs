@@ -29,6 +29,7 @@ const PLUGINS_FAREWELL: Duration = Duration::from_secs(5);
 const LAST_DEEDS: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
+    daemon::coerce_c_locale();
     let args: Vec<String> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
     let program = args.first().map_or("supervisord", String::as_str);
     let result = match Command::parse(args.get(1..).unwrap_or_default()) {
