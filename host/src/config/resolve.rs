@@ -64,7 +64,8 @@ pub(super) fn resolve(
     let given = path.to_string_lossy();
     let file = absolute(&given);
     let here = dirname(&file);
-    let Surroundings { mut names, host_node_name } = surroundings;
+    let Surroundings { names, host_node_name } = surroundings;
+    let mut names = names.at(here, &host_node_name);
 
     let mut sections = include::read_main(&given)?;
     let of_host = [("here", here.into()), ("host_node_name", host_node_name.as_str().into())];

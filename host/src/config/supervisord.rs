@@ -112,7 +112,10 @@ pub(super) fn normalized(path: &std::path::Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, Level, testing::Files};
+    use crate::config::{
+        Config, GroupKind, Level,
+        testing::{Files, group},
+    };
 
     fn load(lines: &str) -> Config {
         Files::with(lines).load()
@@ -154,6 +157,32 @@ mod tests {
         assert_eq!(supervisord.directory, Some(here.clone().into()));
         assert_eq!(supervisord.plugin_data_dir, Some(files.path("state")));
         assert_eq!(supervisord.plugin_path, [files.path("plugins"), "/opt/p".into(), "/root/q".into()]);
+    }
+
+    #[test]
+    fn every_key_knows_where_the_config_is() {
+        let files = Files::with(
+            "logfile=%(here)s/%(host_node_name)s.log\npidfile=%(here)s/%(host_node_name)s.pid\n\
+             identifier=%(host_node_name)s\nchildlogdir=%(here)s/%(host_node_name)s\n\
+             directory=%(here)s/%(host_node_name)s\nplugin_path=%(host_node_name)s\n\
+             plugin_data_dir=%(host_node_name)s\nenvironment=A=\"%(here)s\",B=\"%(host_node_name)s\"\n\
+             [rpcinterface:x]\nsupervisor.rpcinterface_factory=x:make\nkey=%(host_node_name)s\n\
+             [fcgi-program:f]\ncommand=f\nsocket=unix://%(here)s/%(host_node_name)s\n\
+             [program:thishost]\ncommand=x\n[group:g]\nprograms=%(host_node_name)s\n",
+        )
+        .file("thishost/x", "");
+        let config = files.load();
+        let supervisord = &config.supervisord;
+        assert_eq!(supervisord.logfile, Logfile::Path(files.path("thishost.log")));
+        assert_eq!((&supervisord.pidfile, &*supervisord.identifier), (&files.path("thishost.pid"), "thishost"));
+        let directory = files.path("thishost");
+        assert_eq!((&supervisord.childlogdir, supervisord.directory.as_ref()), (&directory, Some(&directory)));
+        assert_eq!((&supervisord.plugin_path[0], supervisord.plugin_data_dir.as_ref()), (&directory, Some(&directory)));
+        assert_eq!(supervisord.environment[1], ("B".to_owned(), "thishost".to_owned()));
+        assert_eq!(config.rpcinterfaces[0].options[0].value, "thishost");
+        assert_eq!(group(&config, "g").processes[0].name, "thishost");
+        let GroupKind::Fcgi(socket) = &group(&config, "f").kind else { panic!("{config:?}") };
+        assert_eq!(socket.to_string(), format!("unix://{}", directory.display()));
     }
 
     #[test]
