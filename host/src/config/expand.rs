@@ -74,6 +74,16 @@ impl Names {
         more
     }
 
+    /// The same with names before all others.
+    #[must_use]
+    pub(super) fn after<const N: usize>(&self, names: [(&str, Arg); N]) -> Self {
+        let mut all = Self { everywhere: Arc::clone(&self.everywhere), ..Self::default() };
+        for (name, value) in names.into_iter().chain(self.iter().map(|(name, value)| (name, value.clone()))) {
+            all.set(name, value);
+        }
+        all.freeze()
+    }
+
     /// The same for a config in the directory `here`, on the host of that name.
     #[must_use]
     pub(super) fn at(&self, here: &str, host_node_name: &str) -> Self {

@@ -56,6 +56,14 @@ impl<'a> Reader<'a> {
         self.expanded(option.key, raw)
     }
 
+    /// The value of a key that Supervisor expands twice: first as any value, then by the name of its key alone. What it
+    /// cannot expand a second time, such as the `100%` that came of `100%%`, is taken as it came out of the first.
+    pub(super) fn find_expanded_twice<T>(&self, option: &Opt<T>, again: &Names) -> Option<T> {
+        let once = self.text_for(option)?;
+        let text = again.expand(&once, option.key).unwrap_or(once);
+        self.convert(option, &text)
+    }
+
     /// What a text means to a key, or an error that says what would be right.
     pub(super) fn convert<T>(&self, option: &Opt<T>, text: &str) -> Option<T> {
         let converted = (option.convert)(text);

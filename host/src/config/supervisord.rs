@@ -72,20 +72,14 @@ pub(super) fn user(reader: &Reader<'_>, overrides: &Overrides) -> Result<Option<
     Ok(reader.find(&options::user).and_then(|name| reader.check(options::user.key, accounts::user(&name))))
 }
 
-/// `environment=`, which Supervisor expands twice in this section: first as any value, then by the name of its key and
-/// with `%(host_node_name)s` known.
+/// `environment=`, which Supervisor expands twice in this section.
 fn environment(reader: &Reader<'_>, names: &Names) -> Vec<(String, String)> {
-    let key = options::environment.key;
-    if let Some(Raw::Table(_) | Raw::List(_)) = reader.entry(key).map(|entry| &entry.raw) {
-        return reader.environment(&options::environment).into_iter().collect();
-    }
-    reader
-        .text(key)
-        .and_then(|text| reader.check(key, names.expand(&text, key)))
-        .and_then(|text| reader.convert(&options::environment, &text))
-        .unwrap_or_default()
-        .into_iter()
-        .collect()
+    let option = &options::environment;
+    let variables = match reader.entry(option.key).map(|entry| &entry.raw) {
+        Some(Raw::Table(_) | Raw::List(_)) => reader.environment(option),
+        _ => reader.find_expanded_twice(option, names).unwrap_or_default(),
+    };
+    variables.into_iter().collect()
 }
 
 /// Directories of `plugin_path=`, relative ones taken from the file in which the key stands.
@@ -157,6 +151,27 @@ mod tests {
         assert_eq!(supervisord.directory, Some(here.clone().into()));
         assert_eq!(supervisord.plugin_data_dir, Some(files.path("state")));
         assert_eq!(supervisord.plugin_path, [files.path("plugins"), "/opt/p".into(), "/root/q".into()]);
+    }
+
+    #[test]
+    fn what_cannot_be_expanded_twice_is_expanded_once() {
+        let value = |text: &str| {
+            let environment = load(&format!("environment=A=\"{text}\"\n")).supervisord.environment;
+            environment.into_iter().next().map(|(_, value)| value).unwrap()
+        };
+        for (text, expected) in [
+            ("bar_%%s_%%s", "bar_%s_%s"),
+            ("100%%", "100%"),
+            ("%(ENV_PERCENT)s", "100%"),
+            ("%%(asctime)s %(ENV_X)s", "%(asctime)s x"),
+            // What Supervisor reads means what it means there.
+            ("%%%%s", "%s"),
+            ("%%(ENV_X)s", "x"),
+            ("%%%%%%%%", "%%"),
+        ] {
+            assert_eq!(value(text), expected, "{text}");
+        }
+        assert!(Files::with("environment=A=\"%d\"\n").error().contains("badly formatted"));
     }
 
     #[test]

@@ -10,6 +10,8 @@ pub(crate) struct Case {
 /// Why `%(here)s` or `%(host_node_name)s` is read here and not there.
 const PLACE: &str = "where the config stands is known in every key";
 
+/// Why a percent sign that is written twice is read here and not there.
+const ONCE: &str = "what Supervisor expands twice and then cannot read is expanded once";
 
 /// What ours does in another way on purpose: an option's name, a value, why. The lines before the option stand before
 /// its name where its section matters.
@@ -36,6 +38,12 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("logfile_maxbytes", "-1", "a negative size is no limit"),
     ("logfile_maxbytes", "-5MB", "a negative size is no limit"),
     ("[supervisord]\nenvironment", "A=\"%(host_node_name)s\"", PLACE),
+    ("[supervisord]\nenvironment", "A=\"100%%\"", ONCE),
+    ("[supervisord]\nenvironment", "A=\"bar_%%s_%%s\"", ONCE),
+    ("[supervisord]\nenvironment", "A=\"%%(nope)s\",B=%(here)s", ONCE),
+    ("[supervisord]\nenvironment", "A=\"%(ENV_PERCENT)s\"", ONCE),
+    ("stdout_logfile", "/tmp/%%d.log", ONCE),
+    ("stderr_logfile", "/tmp/%(ENV_PERCENT)s", ONCE),
     ("prompt", "%(here)s", PLACE),
     ("password", "%(here)s", PLACE),
     ("prompt", "%(host_node_name)s", PLACE),
@@ -451,6 +459,8 @@ const WHOLE: &[&str] = &[
 
 /// Whole configs that ours reads in another way on purpose.
 const WHOLE_DIFFERENCES: &[(&str, &str)] = &[
+    ("[supervisord]\nidentifier=%%(here)s\n[include]\nfiles=inc/a.conf\n", ONCE),
+    ("[supervisord]\nidentifier=%%%%%%(here)s %(here)s\n[include]\nfiles=inc/a.conf\n", ONCE),
     (
         "[supervisord]\n[inet_http_server]\nport=no-such-host.invalid:2\n",
         "a host is looked up when the config is read, so that nothing waits for it later",
