@@ -170,7 +170,8 @@ impl<'a> Reader<'a> {
         self.fail_with(key, message, None);
     }
 
-    fn fail_with(&self, key: &str, message: impl Into<String>, expected: Option<&'static str>) {
+    /// The same, with what would be right.
+    pub(super) fn fail_with(&self, key: &str, message: impl Into<String>, expected: Option<&'static str>) {
         self.push(Some(key), self.with_ending(message.into()), expected);
     }
 
@@ -188,9 +189,17 @@ impl<'a> Reader<'a> {
     }
 
     fn push(&self, key: Option<&str>, message: String, expected: Option<&'static str>) {
-        let mut error = ConfigError { expected, ..ConfigError::new(message) };
+        self.push_error(key, ConfigError { expected, ..ConfigError::new(message) });
+    }
+
+    /// Reports that what a key names is not there.
+    pub(super) fn fail_unresolved(&self, key: &str, name: &str, reason: impl std::fmt::Display) {
+        self.push_error(Some(key), ConfigError::unresolved(name, &self.section.name, reason));
+    }
+
+    fn push_error(&self, key: Option<&str>, mut error: ConfigError) {
         if let Some((key, entry)) = key.and_then(|key| Some((key, self.entry(key)?))) {
-            error.key = Some(key.to_owned());
+            error.key = Some(key.into());
             error.place = Some(entry.place.clone());
         }
         self.errors.push(error.in_section(&self.section.name, &self.section.place));
