@@ -4,34 +4,19 @@ use std::{
     collections::BTreeSet,
     fs,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
 };
 
-use crate::common::{Config, Kind, Peers, Sandbox, free_port, plugin_path, supervisord_command, wait_until};
+use crate::common::{Config, Kind, Peers, Running, Sandbox, command_of_shell, plugin_path, wait_until};
 
 /// Variables that have a say in the locale.
 const LOCALE: [&str; 5] = ["LANG", "LC_ALL", "LC_CTYPE", "PYTHONCOERCECLOCALE", "PYTHONUTF8"];
 
-/// A supervisord that is killed when this is dropped; its programs are the sandbox's to end.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// Starts supervisord with these variables of the locale and no others.
 fn start(sandbox: &Sandbox, kind: Kind, locale: &[(&str, &str)], config: &Config) -> Running {
-    let file = sandbox.write(config.file(), config.render(sandbox.here(), free_port()));
     // What a shell, a terminal or a service manager may have done before.
     let script = "umask 027; ulimit -c 0; ulimit -S -n 900; exec nice -n 3 \"$@\" 7</dev/null";
-    let supervisord = supervisord_command(sandbox, kind, &file);
-    let mut command = with_locale(sandbox.command("/bin/sh"), locale);
-    command.env("SUPERVISOR_PLUGIN_PATH", plugin_path());
-    command.args(["-c", script, "sh"]).arg(supervisord.get_program()).args(supervisord.get_args());
-    Running(command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("a shell"))
+    Running::start(with_locale(command_of_shell(sandbox, kind, config, script), locale))
 }
 
 fn with_locale(mut command: Command, locale: &[(&str, &str)]) -> Command {
@@ -173,12 +158,13 @@ fn nothing_but_ignored_signals_differs() {
             );
             let _running = start(&sandbox, kind, &[], &config);
             let mut pid = String::new();
-            wait_until("the program runs", || {
+            // It opens files of its own at its start; none of supervisord's stays open.
+            wait_until("the program runs and has three descriptors", || {
                 let sleeps =
                     |pid: &&str| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "sleep\n");
                 let processes: Vec<_> = sandbox.processes().iter().map(ToString::to_string).collect();
                 pid = processes.iter().map(String::as_str).find(sleeps).unwrap_or_default().to_owned();
-                !pid.is_empty()
+                fs::read_dir(format!("/proc/{pid}/fd")).is_ok_and(|files| files.count() == 3)
             });
             // Python ignores SIGPIPE and SIGXFSZ, for itself.
             assert_eq!(ignored(&pid) & PYTHONS, if kind == Kind::Real { PYTHONS } else { 0 });
