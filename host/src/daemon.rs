@@ -16,7 +16,7 @@ use std::{
     fs, io,
     io::Write as _,
     os::{
-        fd::OwnedFd,
+        fd::{FromRawFd as _, OwnedFd},
         unix::{
             ffi::{OsStrExt as _, OsStringExt as _},
             thread::JoinHandleExt as _,
@@ -31,6 +31,7 @@ use std::{
 };
 
 use nix::{
+    fcntl::{FcntlArg, FdFlag, fcntl},
     sys::{
         resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit},
         signal::{SigHandler, SigSet, SigmaskHow, Signal, kill},
@@ -42,7 +43,7 @@ use nix::{
 
 use crate::{
     config::{Level, Message, Supervisord, User},
-    logger::Logger,
+    logger::{self, Logger},
     text::repr::repr,
 };
 
@@ -145,9 +146,31 @@ impl Restart {
     }
 }
 
-/// Marks all files but the standard ones to be closed on exec: also those that a plugin or a library has opened without
-/// saying so, which would otherwise become more with every restart.
+/// Keep what whoever started this process has left open for it beyond the standard three, `3>>file`, for logs that are
+/// named as its descriptors.
+///
+/// To be called first of all, before anything else is opened that exec would not close.
+pub fn keep_inherited_files() {
+    let listed = fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    let numbers: Vec<i32> = listed.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    // SAFETY: a system call that reads a flag.
+    let is_left = |number: &i32| *number > 2 && unsafe { libc::fcntl(*number, libc::F_GETFD) } == 0;
+    // SAFETY: it is open, and nobody in this process has opened it.
+    let kept = numbers.into_iter().filter(is_left).map(|number| unsafe { OwnedFd::from_raw_fd(number) }).collect();
+    logger::keep_inherited(kept);
+}
+
+/// Marks all files to be closed on exec but the standard ones and those that were left to us: also those that a plugin
+/// or a library has opened without saying so, which would otherwise become more with every restart.
 fn seal() {
+    close_on_exec();
+    for file in logger::inherited() {
+        // It is open, so this cannot fail.
+        let _ = fcntl(file, FcntlArg::F_SETFD(FdFlag::empty()));
+    }
+}
+
+fn close_on_exec() {
     // SAFETY: a system call that changes a flag of files.
     let sealed = unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
     if sealed == 0 {

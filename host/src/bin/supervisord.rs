@@ -72,6 +72,7 @@ fn print(text: &str) {
 
 /// The life of a supervisord. The error is what it could not start for.
 fn run(config: Config, overrides: Overrides) -> Result<(), String> {
+    daemon::keep_inherited_files();
     let restart = Restart::of_this_process().map_err(in_words)?;
     let supervisord = config.supervisord.clone();
     let becomes_daemon = !supervisord.nodaemon && !restart.restarted();
