@@ -99,7 +99,7 @@ fn in_json(config: Option<&Config>, checked: &Checked) -> Report {
 
 fn error(error: &ConfigError) -> Value {
     json!({
-        "message": error.message,
+        "message": error.to_string(),
         "section": error.section,
         "key": error.key,
         "file": error.place.as_ref().map(|place| &*place.file),

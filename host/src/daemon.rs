@@ -3,18 +3,24 @@
 //! Supervisor forks when all is ready. Threads do not survive that, and a plugin may have made some in its constructor.
 //! So here the fork comes first, and the parent stays until the child is ready: what fails until then is still said on
 //! the terminal, and is still the exit status.
+//!
+//! Python, and with it Supervisor and its programs, gives itself UTF-8 where the environment names no locale (PEP 538).
+//! A container's usually names none, and in the C locale programs read and write ASCII; so we do the same.
 
 // fork, exec and signals, and the environment of a process that has no other thread yet.
 #![allow(unsafe_code)]
 
 use std::{
     env,
-    ffi::{CString, OsString},
+    ffi::{CStr, CString, OsStr, OsString},
     fs, io,
     io::Write as _,
     os::{
-        fd::OwnedFd,
-        unix::{ffi::OsStringExt as _, thread::JoinHandleExt as _},
+        fd::{FromRawFd as _, OwnedFd},
+        unix::{
+            ffi::{OsStrExt as _, OsStringExt as _},
+            thread::JoinHandleExt as _,
+        },
     },
     path::{Path, PathBuf},
     process,
@@ -25,6 +31,7 @@ use std::{
 };
 
 use nix::{
+    fcntl::{FcntlArg, FdFlag, fcntl},
     sys::{
         resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit},
         signal::{SigHandler, SigSet, SigmaskHow, Signal, kill},
@@ -36,13 +43,49 @@ use nix::{
 
 use crate::{
     config::{Level, Message, Supervisord, User},
-    logger::Logger,
+    logger::{self, Logger},
     text::repr::repr,
 };
 
 /// Holds our pid where we have been executed anew by ourselves. A pid, so that it means nothing to a program that
 /// happens to inherit it.
 const RESTARTED: &str = "SUPERVISORD_RESTARTED";
+
+/// Locales that are as C is, but for their characters; the first that the system has is taken.
+const C_WITH_UTF_8: [&CStr; 3] = [c"C.UTF-8", c"C.utf8", c"UTF-8"];
+
+/// Set `LC_CTYPE` to a locale with UTF-8 where that of the environment is C or POSIX, or is not installed. `LC_ALL`
+/// and `PYTHONCOERCECLOCALE=0` forbid it, as they do to Python.
+///
+/// To be called first of all, before any other thread exists.
+pub fn coerce_c_locale() {
+    let forbids = |name: &str, value: &OsStr| match name {
+        "LC_ALL" => !value.is_empty(),
+        _ => value == "0",
+    };
+    if ["LC_ALL", "PYTHONCOERCECLOCALE"].iter().any(|it| env::var_os(it).is_some_and(|value| forbids(it, &value))) {
+        return;
+    }
+    // Only the environment changes: nothing that this process does itself depends on a locale.
+    if set_locale(c"").is_none_or(|name| name == c"C")
+        && let Some(locale) = C_WITH_UTF_8.into_iter().find(|locale| set_locale(locale).is_some())
+    {
+        // SAFETY: no other thread exists, as the caller promises, that could be reading the environment.
+        unsafe { env::set_var("LC_CTYPE", OsStr::from_bytes(locale.to_bytes())) };
+    }
+    set_locale(c"C");
+}
+
+/// Has libc use a locale for characters; an empty name is that of the environment. Answers how libc names it, if there
+/// is such a locale.
+fn set_locale(name: &CStr) -> Option<CString> {
+    // SAFETY: the name ends with NUL, and so does what is returned, which is copied before anybody changes it again:
+    // no other thread exists.
+    unsafe {
+        let set = libc::setlocale(libc::LC_CTYPE, name.as_ptr());
+        (!set.is_null()).then(|| CStr::from_ptr(set).to_owned())
+    }
+}
 
 /// How this process was started, to be started the same way again.
 #[derive(Debug)]
@@ -103,9 +146,31 @@ impl Restart {
     }
 }
 
-/// Marks all files but the standard ones to be closed on exec: also those that a plugin or a library has opened without
-/// saying so, which would otherwise become more with every restart.
+/// Keep what whoever started this process has left open for it beyond the standard three, `3>>file`, for logs that are
+/// named as its descriptors.
+///
+/// To be called first of all, before anything else is opened that exec would not close.
+pub fn keep_inherited_files() {
+    let listed = fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    let numbers: Vec<i32> = listed.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    // SAFETY: a system call that reads a flag.
+    let is_left = |number: &i32| *number > 2 && unsafe { libc::fcntl(*number, libc::F_GETFD) } == 0;
+    // SAFETY: it is open, and nobody in this process has opened it.
+    let kept = numbers.into_iter().filter(is_left).map(|number| unsafe { OwnedFd::from_raw_fd(number) }).collect();
+    logger::keep_inherited(kept);
+}
+
+/// Marks all files to be closed on exec but the standard ones and those that were left to us: also those that a plugin
+/// or a library has opened without saying so, which would otherwise become more with every restart.
 fn seal() {
+    close_on_exec();
+    for file in logger::inherited() {
+        // It is open, so this cannot fail.
+        let _ = fcntl(file, FcntlArg::F_SETFD(FdFlag::empty()));
+    }
+}
+
+fn close_on_exec() {
     // SAFETY: a system call that changes a flag of files.
     let sealed = unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
     if sealed == 0 {

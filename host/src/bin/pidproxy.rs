@@ -6,9 +6,10 @@ use std::{
     process::ExitCode,
 };
 
-use supervisor_host::{pidproxy, text::complain::complain};
+use supervisor_host::{daemon::coerce_c_locale, pidproxy, text::complain::complain};
 
 fn main() -> ExitCode {
+    coerce_c_locale();
     let mut args = env::args_os();
     let program = args.next().unwrap_or_else(|| "pidproxy".into());
     let (Some(pidfile), Some(command)) = (args.next(), args.next()) else {

@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
-use supervisor_host::{ctl::cli, text::complain::complain};
+use supervisor_host::{ctl::cli, daemon::coerce_c_locale, text::complain::complain};
 
 fn main() -> ExitCode {
+    coerce_c_locale();
     let mut args = Vec::new();
     for argument in std::env::args_os() {
         match argument.into_string() {

@@ -29,6 +29,7 @@ const PLUGINS_FAREWELL: Duration = Duration::from_secs(5);
 const LAST_DEEDS: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
+    daemon::coerce_c_locale();
     let args: Vec<String> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
     let program = args.first().map_or("supervisord", String::as_str);
     let result = match Command::parse(args.get(1..).unwrap_or_default()) {
@@ -71,6 +72,7 @@ fn print(text: &str) {
 
 /// The life of a supervisord. The error is what it could not start for.
 fn run(config: Config, overrides: Overrides) -> Result<(), String> {
+    daemon::keep_inherited_files();
     let restart = Restart::of_this_process().map_err(in_words)?;
     let supervisord = config.supervisord.clone();
     let becomes_daemon = !supervisord.nodaemon && !restart.restarted();

@@ -50,7 +50,9 @@ impl Config {
                 None => errors.push(ConfigError::new(format!("{key} in [{header}] takes no {}", repr(value)))),
             }
         }
-        let Surroundings { mut names, host_node_name } = surroundings;
+        let Surroundings { names, host_node_name } = surroundings;
+        let here = self.here.to_string_lossy();
+        let mut names = names.at(&here, &host_node_name);
         for (name, value) in &self.supervisord.environment {
             names.set(format!("ENV_{name}"), value.as_str());
         }
@@ -60,7 +62,7 @@ impl Config {
         let programs = Programs {
             sections: &sections,
             names: &names.freeze(),
-            here: &self.here.to_string_lossy(),
+            here: &here,
             host_node_name: &host_node_name,
             environment: &self.supervisord.environment,
             errors: &errors,

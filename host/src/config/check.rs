@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{ClientConfig, Config, ConfigError, Message, Overrides, client, include, resolve};
+use super::{ClientConfig, Config, ConfigError, Message, Overrides, client, include, resolve, unknown};
 
 /// What a config file says, with everything that is wrong in it.
 #[derive(Debug, Default)]
@@ -30,12 +30,13 @@ impl Checked {
             }
             Err(errors) => checked.errors.extend(errors.iter().cloned()),
         }
-        let has_client_section =
-            include::read_main(&path.to_string_lossy()).is_ok_and(|sections| sections.get("supervisorctl").is_some());
-        if has_client_section {
+        let main = include::read_main(&path.to_string_lossy()).ok();
+        if let Some(section) = main.as_ref().and_then(|sections| sections.get("supervisorctl")) {
+            // What supervisord has read has said so of all sections, in one line for each key.
+            let slips = if checked.config.is_some() { unknown::in_section(section) } else { Vec::new() };
             match client::from_file(&path.to_string_lossy(), &resolve::Surroundings::of_this_process()) {
                 Ok((client, errors)) => {
-                    let said = |message: &Message| checked.messages.contains(message);
+                    let said = |message: &Message| checked.messages.contains(message) || slips.contains(&message.text);
                     let new: Vec<_> = client.messages.iter().filter(|message| !said(message)).cloned().collect();
                     checked.messages.extend(new);
                     checked.errors.extend(errors.err().iter().flatten().cloned());

@@ -96,9 +96,10 @@ pub(super) fn from_file(
     let sections = include::read_main(given)?;
     let section = sections.get("supervisorctl").ok_or_else(|| missing("supervisorctl", given))?;
     let errors = Collector::default();
-    let knowing_here = surroundings.names.with([("here", here.into())]);
+    let names = surroundings.names.at(here, &surroundings.host_node_name);
+    let knowing_here = names.with([("here", here.into())]);
 
-    let reader = Reader::new(&sections, section, surroundings.names.clone(), &errors);
+    let reader = Reader::new(&sections, section, names, &errors);
     let with_here = Reader::new(&sections, section, knowing_here.clone(), &errors);
     let serverurl = with_here.get(&options::serverurl);
     let prompt = reader.get(&options::prompt);
@@ -136,7 +137,7 @@ fn included_plugins(
 ) -> Vec<super::PluginSection> {
     let absolute = absolute(given);
     let here = dirname(&absolute);
-    let knowing_here: Names = surroundings.names.with([("here", here.into())]);
+    let knowing_here: Names = surroundings.names.at(here, &surroundings.host_node_name).with([("here", here.into())]);
     let of_include = knowing_here.with([("host_node_name", surroundings.host_node_name.as_str().into())]);
     let mut sections = main.clone();
     let included = include::read_included(given, here, &of_include, &mut sections);
@@ -226,10 +227,27 @@ mod tests {
             ".ini file does not include supervisorctl section"
         );
         assert_eq!(
-            error(Files::ini("[supervisorctl]\nprompt=%(here)s\n")),
-            "Format string '%(here)s' for 'supervisorctl.prompt' contains names ('here') which cannot be expanded. \
+            error(Files::ini("[supervisorctl]\nprompt=%(nope)s\n")),
+            "Format string '%(nope)s' for 'supervisorctl.prompt' contains names ('nope') which cannot be expanded. \
              Available names: ENV_PERCENT, ENV_X"
         );
+    }
+
+    #[test]
+    fn every_key_knows_where_the_config_is() {
+        let files = Files::ini(
+            "[supervisorctl]\nserverurl=http://%(host_node_name)s:1\nusername=%(host_node_name)s\npassword=%(here)s\n\
+             prompt=%(host_node_name)s:%(here)s\nhistory_file=%(here)s/%(host_node_name)s\n\
+             plugin_path=%(host_node_name)s\n[include]\nfiles=d/*\n",
+        )
+        .file("d/c.conf", "[ctlplugin:c]\nsupervisor.ctl_factory=c:make\nat=%(host_node_name)s\n");
+        let config = files.load_client().unwrap();
+        assert_eq!(config.serverurl, "http://thishost:1");
+        assert_eq!((config.username.as_deref(), config.password), (Some("thishost"), Some(files.here())));
+        assert_eq!(config.prompt, format!("thishost:{}", files.here()));
+        assert_eq!(config.history_file, Some(files.path("thishost")));
+        assert_eq!(config.plugin_path, [files.path("thishost")]);
+        assert_eq!(config.ctlplugins[0].options[0].value.as_str(), Some("thishost"));
     }
 
     #[test]

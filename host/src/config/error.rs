@@ -29,16 +29,19 @@ impl fmt::Display for Place {
     }
 }
 
-/// One error of a config. Its `Display` is Supervisor's own text where Supervisor has one.
+/// One error of a config. Its `Display` is Supervisor's own text where Supervisor has one, and the reason where there
+/// is more to say.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
+#[error("{message}{}", reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default())]
 pub struct ConfigError {
-    /// What is wrong, in Supervisor's words.
+    /// What is wrong, in Supervisor's words: all that clients are told.
     pub message: String,
+    /// Why, where Supervisor does not say it.
+    pub reason: Option<Box<str>>,
     /// The section it is in.
     pub section: Option<String>,
     /// The key it is about.
-    pub key: Option<String>,
+    pub key: Option<Box<str>>,
     /// Where that stands.
     pub place: Option<Place>,
     /// What the key takes.
@@ -48,7 +51,13 @@ pub struct ConfigError {
 impl ConfigError {
     /// An error that is not about one place.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), section: None, key: None, place: None, expected: None }
+        Self { message: message.into(), reason: None, section: None, key: None, place: None, expected: None }
+    }
+
+    /// The error of a section that names what is not there, and why it is not.
+    pub fn unresolved(name: &str, section: &str, reason: impl fmt::Display) -> Self {
+        let message = format!("{name} cannot be resolved within [{section}]");
+        Self { reason: Some(reason.to_string().into()), section: Some(section.to_owned()), ..Self::new(message) }
     }
 
     /// The same, about a section.
@@ -79,7 +88,7 @@ impl ConfigError {
     /// The message, and in a second line as much of the [location](Self::location) as the message does not name itself,
     /// and what would be right: `  at line 12: startsecs takes a whole number`.
     pub fn described(&self) -> String {
-        let message = &self.message;
+        let message = &self.to_string();
         let Some(place) = &self.place else { return message.clone() };
         let names_file = message.contains(&*place.file);
         // In the words of Python's parser and of our own.

@@ -70,8 +70,7 @@ impl EventListenerPool {
 
     /// That the result handler of the pool of that name cannot be had.
     pub fn no_handler(&self, pool: &str, why: impl std::fmt::Display) -> ConfigError {
-        let text = &self.result_handler.text;
-        about_pool(pool, |section| format!("{text} cannot be resolved within [{section}]: {why}"))
+        ConfigError::unresolved(&self.result_handler.text, &format!("eventlistener:{pool}"), why)
     }
 }
 
@@ -82,15 +81,19 @@ fn about_pool(pool: &str, message: impl FnOnce(&str) -> String) -> ConfigError {
 
 /// `result_handler=`: Supervisor's own, or one of a plugin, which is loaded later.
 fn result_handler(reader: &Reader<'_>) -> Option<FactorySpec> {
-    let (key, section) = (of_listener::result_handler.key, &reader.section.name);
+    let key = of_listener::result_handler.key;
     let text = reader.get(&of_listener::result_handler);
     let place = reader.entry(key).map_or(&reader.section.place, |entry| &entry.place);
-    let spec = FactorySpec::parse(&text, place);
-    reader.check(key, spec.ok_or_else(|| format!("{text} cannot be resolved within [{section}]"))).and_then(|spec| {
-        let is_known = spec.library != Library::BuiltIn || spec.text == DEFAULT_HANDLER;
-        let refused = || format!("{text} cannot be resolved within [{section}]: built in is {DEFAULT_HANDLER}");
-        reader.check(key, if is_known { Ok(spec) } else { Err(refused()) })
-    })
+    let Some(spec) = FactorySpec::parse(&text, place) else {
+        let message = format!("{text} cannot be resolved within [{}]", reader.section.name);
+        reader.fail_with(key, message, Some("LIBRARY:HANDLER"));
+        return None;
+    };
+    if spec.library == Library::BuiltIn && spec.text != DEFAULT_HANDLER {
+        reader.fail_unresolved(key, &text, format_args!("built in is {DEFAULT_HANDLER}"));
+        return None;
+    }
+    Some(spec)
 }
 
 #[cfg(test)]
@@ -99,7 +102,7 @@ mod tests {
     use crate::config::testing::{Files, group};
 
     fn errors(text: &str) -> Vec<String> {
-        Files::with(text).errors().iter().map(|error| error.message.clone()).collect()
+        Files::with(text).errors().iter().map(ToString::to_string).collect()
     }
 
     fn pool(lines: &str) -> (Group, EventListenerPool) {

@@ -21,6 +21,9 @@ const MAX_FLOAT_PRECISION: usize = u16::MAX as usize - 1;
 pub(super) struct Names {
     frozen: Arc<Vec<(String, Arg)>>,
     added: Vec<(String, Arg)>,
+    /// Those of the place where the config stands, which Supervisor knows in some keys only. Here they are known in all
+    /// of them; but in the dictionary and in messages they stand where Supervisor has them.
+    everywhere: Arc<Vec<(&'static str, Arg)>>,
 }
 
 /// One thing to be put into a format.
@@ -71,10 +74,28 @@ impl Names {
         more
     }
 
+    /// The same with names before all others.
+    #[must_use]
+    pub(super) fn after<const N: usize>(&self, names: [(&str, Arg); N]) -> Self {
+        let mut all = Self { everywhere: Arc::clone(&self.everywhere), ..Self::default() };
+        for (name, value) in names.into_iter().chain(self.iter().map(|(name, value)| (name, value.clone()))) {
+            all.set(name, value);
+        }
+        all.freeze()
+    }
+
+    /// The same for a config in the directory `here`, on the host of that name.
+    #[must_use]
+    pub(super) fn at(&self, here: &str, host_node_name: &str) -> Self {
+        let everywhere = vec![("here", here.into()), ("host_node_name", host_node_name.into())];
+        Self { everywhere: Arc::new(everywhere), ..self.clone() }
+    }
+
     /// The same, and cheap to clone from now on.
     #[must_use]
     pub(super) fn freeze(self) -> Self {
         Self {
+            everywhere: Arc::clone(&self.everywhere),
             frozen: Arc::new(self.iter().map(|(name, value)| (name.to_owned(), value.clone())).collect()),
             added: Vec::new(),
         }
@@ -87,7 +108,8 @@ impl Names {
 
     /// What stands for `name`.
     pub(super) fn get(&self, name: &str) -> Option<&Arg> {
-        self.added.iter().chain(&*self.frozen).find(|(known, _)| known == name).map(|(_, value)| value)
+        let listed = self.added.iter().chain(&*self.frozen).find(|(known, _)| known == name).map(|(_, value)| value);
+        listed.or_else(|| self.everywhere.iter().find(|(known, _)| *known == name).map(|(_, value)| value))
     }
 
     /// All names in order, each once.
@@ -527,6 +549,17 @@ mod tests {
             let error = expand(&format!("%(process_num).{conversion}")).unwrap_err();
             assert!(error.ends_with("is badly formatted: precision too big"), "{error}");
         }
+    }
+
+    #[test]
+    fn the_place_is_known_everywhere_and_listed_where_supervisor_lists_it() {
+        let names =
+            Names::default().with([("a", "x".into())]).freeze().at("/etc", "host").with([("here", "/h".into())]);
+        let expand = |format: &str| names.expand(format, "k");
+        assert_eq!(expand("%(a)s %(here)s %(host_node_name)s").as_deref(), Ok("x /h host"));
+        assert_eq!(names.clone().freeze().expand("%(host_node_name)s", "k").as_deref(), Ok("host"));
+        assert_eq!(expand("%s").as_deref(), Ok("{'a': 'x', 'here': '/h'}"));
+        assert!(expand("%(nope)s").unwrap_err().ends_with("Available names: a, here"));
     }
 
     #[test]

@@ -78,7 +78,7 @@ pub(super) fn read_included(main: &str, here: &str, names: &Names, sections: &mu
     let place = entry.place.clone();
     let fail = |message: String| {
         let mut error = ConfigError::new(message).at(place.clone()).in_section("include", &place);
-        error.key = Some(options::files.key.to_owned());
+        error.key = Some(options::files.key.into());
         error
     };
     let patterns = match patterns(&entry.raw, names) {

@@ -466,6 +466,16 @@ pub struct FactorySpec {
     pub factory: String,
 }
 
+impl FactorySpec {
+    /// What stands after the colon for Supervisor's own RPC interface.
+    pub const MAIN_RPCINTERFACE: &str = "make_main_rpcinterface";
+
+    /// Tell whether it names the RPC interface that is built in.
+    pub fn is_main_rpcinterface(&self) -> bool {
+        self.library == Library::BuiltIn && self.factory == Self::MAIN_RPCINTERFACE
+    }
+}
+
 /// The library of a [`FactorySpec`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Library {

@@ -12,7 +12,6 @@ use super::{
     reader::Reader,
     sections::{Section, Sections},
 };
-use crate::text::repr::repr;
 
 /// The library name that stands for what the host has built in.
 const BUILT_IN: &str = "supervisor";
@@ -45,12 +44,12 @@ pub(super) fn plugin(kind: Kind, name: &str, reader: &Reader<'_>, sections: &Sec
     }
     let factory = reader.text(kind.factory_key).and_then(|text| {
         let place = &reader.entry(kind.factory_key)?.place;
-        let factory = FactorySpec::parse(&text, place).ok_or_else(|| {
-            // Nothing to be seen is hard to find.
-            let shown = if text.trim().is_empty() { repr(&text) } else { text };
-            format!("{shown} cannot be resolved within [{section}]; a factory is named as LIBRARY:FACTORY")
-        });
-        reader.check(kind.factory_key, factory)
+        let factory = FactorySpec::parse(&text, place);
+        if factory.is_none() {
+            let message = format!("{text} cannot be resolved within [{section}]");
+            reader.fail_with(kind.factory_key, message, Some("LIBRARY:FACTORY"));
+        }
+        factory
     });
     let (mut options, mut option_places) = (Vec::new(), Vec::new());
     for (key, entry) in sections.entries(reader.section).filter(|&(key, _)| key != kind.factory_key) {
@@ -169,14 +168,15 @@ mod tests {
             Files::with("[rpcinterface:x]\n").error(),
             "section [rpcinterface:x] does not specify a supervisor.rpcinterface_factory"
         );
-        assert_eq!(
-            Files::with("[rpcinterface:x]\nsupervisor.rpcinterface_factory=nothing\n").error(),
-            "nothing cannot be resolved within [rpcinterface:x]; a factory is named as LIBRARY:FACTORY"
-        );
-        assert_eq!(
-            Files::with("[rpcinterface:x]\nsupervisor.rpcinterface_factory=\n").error(),
-            "'' cannot be resolved within [rpcinterface:x]; a factory is named as LIBRARY:FACTORY"
-        );
+        for name in ["nothing", "", ":x", "x:"] {
+            assert_eq!(
+                Files::with(&format!("[rpcinterface:x]\nsupervisor.rpcinterface_factory={name}\n")).report(),
+                format!(
+                    "{name} cannot be resolved within [rpcinterface:x]\n  at HERE/main.conf, line 3: \
+                     supervisor.rpcinterface_factory takes LIBRARY:FACTORY\n"
+                )
+            );
+        }
     }
 
     #[test]

@@ -179,12 +179,7 @@ impl<'a> Programs<'a> {
     /// `stdout_*` or `stderr_*`: what may depend on the number, over what all processes of the section have in common.
     fn output(&self, reader: &Reader<'_>, channel: &Channel, template: &Output) -> Output {
         let key = channel.logfile.key;
-        // Expanded twice, as Supervisor does; a name that this brings out is found by both.
-        let logfile = reader
-            .text_for(channel.logfile)
-            .and_then(|text| reader.check(key, reader.names.expand(&text, key)))
-            .and_then(|text| reader.convert(channel.logfile, &text))
-            .unwrap_or(Logfile::Auto);
+        let logfile = reader.find_expanded_twice(channel.logfile, &reader.names).unwrap_or(Logfile::Auto);
         let backups = reader.get(channel.backups);
         let maxbytes = reader.get(channel.maxbytes);
         let mut syslog = reader.get(channel.syslog);
@@ -425,11 +420,9 @@ mod tests {
     fn a_logfile_is_expanded_twice_and_other_values_once() {
         assert_eq!(program("stdout_logfile=/tmp/%%(program_name)s").stdout.logfile, Logfile::Path("/tmp/x".into()));
         assert_eq!(program("environment=A=\"%(ENV_PERCENT)s\"").environment[0].1, "100%");
-        assert_eq!(
-            program_error("stdout_logfile=/tmp/%(ENV_PERCENT)s"),
-            "Format string '/tmp/100%' for 'stdout_logfile' is badly formatted: incomplete format in section \
-             'program:x' (file: 'HERE/main.conf')"
-        );
+        let not_twice = program("stdout_logfile=/tmp/%(ENV_PERCENT)s\nstderr_logfile=/tmp/%%d-%(program_name)s");
+        assert_eq!(not_twice.stdout.logfile, Logfile::Path("/tmp/100%".into()));
+        assert_eq!(not_twice.stderr.logfile, Logfile::Path("/tmp/%d-x".into()));
     }
 
     #[test]

@@ -55,6 +55,14 @@ impl<'a> Reader<'a> {
         self.expanded(option.key, raw)
     }
 
+    /// The value of a key that Supervisor expands twice: first as any value, then by the name of its key alone. What it
+    /// cannot expand a second time, such as the `100%` that came of `100%%`, is taken as it came out of the first.
+    pub(super) fn find_expanded_twice<T>(&self, option: &Opt<T>, again: &Names) -> Option<T> {
+        let once = self.text_for(option)?;
+        let text = again.expand(&once, option.key).unwrap_or(once);
+        self.convert(option, &text)
+    }
+
     /// What a text means to a key, or an error that says what would be right.
     pub(super) fn convert<T>(&self, option: &Opt<T>, text: &str) -> Option<T> {
         let converted = (option.convert)(text);
@@ -161,7 +169,8 @@ impl<'a> Reader<'a> {
         self.fail_with(key, message, None);
     }
 
-    fn fail_with(&self, key: &str, message: impl Into<String>, expected: Option<&'static str>) {
+    /// The same, with what would be right.
+    pub(super) fn fail_with(&self, key: &str, message: impl Into<String>, expected: Option<&'static str>) {
         self.push(Some(key), self.with_ending(message.into()), expected);
     }
 
@@ -179,9 +188,17 @@ impl<'a> Reader<'a> {
     }
 
     fn push(&self, key: Option<&str>, message: String, expected: Option<&'static str>) {
-        let mut error = ConfigError { expected, ..ConfigError::new(message) };
+        self.push_error(key, ConfigError { expected, ..ConfigError::new(message) });
+    }
+
+    /// Reports that what a key names is not there.
+    pub(super) fn fail_unresolved(&self, key: &str, name: &str, reason: impl std::fmt::Display) {
+        self.push_error(Some(key), ConfigError::unresolved(name, &self.section.name, reason));
+    }
+
+    fn push_error(&self, key: Option<&str>, mut error: ConfigError) {
         if let Some((key, entry)) = key.and_then(|key| Some((key, self.entry(key)?))) {
-            error.key = Some(key.to_owned());
+            error.key = Some(key.into());
             error.place = Some(entry.place.clone());
         }
         self.errors.push(error.in_section(&self.section.name, &self.section.place));

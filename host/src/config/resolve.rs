@@ -28,7 +28,11 @@ impl Surroundings {
     pub(super) fn of_this_process() -> Self {
         let mut names = Names::default();
         for (name, value) in std::env::vars_os() {
-            names.set(format!("ENV_{}", name.to_string_lossy()), &*value.to_string_lossy());
+            let name = format!("ENV_{}", name.to_string_lossy());
+            // Of a name that is there twice the first counts, as it does to libc and to Python.
+            if names.get(&name).is_none() {
+                names.set(name, &*value.to_string_lossy());
+            }
         }
         let host_node_name =
             nix::unistd::gethostname().map_or_else(|_| String::new(), |name| name.to_string_lossy().into());
@@ -60,11 +64,13 @@ pub(super) fn resolve(
     let given = path.to_string_lossy();
     let file = absolute(&given);
     let here = dirname(&file);
-    let Surroundings { mut names, host_node_name } = surroundings;
+    let Surroundings { names, host_node_name } = surroundings;
+    let mut names = names.at(here, &host_node_name);
 
     let mut sections = include::read_main(&given)?;
-    let of_host = [("here", here.into()), ("host_node_name", host_node_name.as_str().into())];
-    let included = include::read_included(&given, here, &names.with(of_host.clone()), &mut sections);
+    // Those that Supervisor looks in last come first in its list.
+    let of_host = names.after([("here", here.into()), ("host_node_name", host_node_name.as_str().into())]);
+    let included = include::read_included(&given, here, &of_host, &mut sections);
     let errors = Collector::default();
     if !(included.errors.is_empty() && included.denied.is_empty()) {
         // What a lost file would have said is better not guessed at.
@@ -74,7 +80,7 @@ pub(super) fn resolve(
     let section = sections.get("supervisord").ok_or_else(|| missing("supervisord", &given))?;
 
     let reader = Reader::new(&sections, section, names.with([("here", here.into())]), &errors);
-    let mut supervisord = supervisord::supervisord(&reader, &names.with(of_host), overrides);
+    let mut supervisord = supervisord::supervisord(&reader, &of_host, overrides);
     for (name, value) in &supervisord.environment {
         names.set(format!("ENV_{name}"), value.as_str());
     }
@@ -375,11 +381,11 @@ mod tests {
     }
 
     #[test]
-    fn here_is_replaced_as_text_when_there_are_includes() {
+    fn a_percent_sign_before_here_is_one_with_and_without_includes() {
         let files = Files::with("identifier=%%(here)s\n");
         assert_eq!(files.load().supervisord.identifier, "%(here)s");
         let files = Files::with("identifier=%%(here)s\n[include]\nfiles=none\n");
-        assert!(files.error().contains("unsupported format character '/' (0x2f) at index 1"));
+        assert_eq!(files.load().supervisord.identifier, "%(here)s");
     }
 
     #[test]

@@ -108,8 +108,9 @@ impl Sections {
         section.entries.iter().chain(inherited).map(|(key, entry)| (key.as_str(), entry))
     }
 
-    /// Puts `here` for every `%(here)s`, as text. Supervisor does so after it has read the main file and again after
-    /// each included one, if there is an `[include]` section; so in an included file it is that file's directory.
+    /// Puts `here` for every `%(here)s`, to be expanded later. Supervisor does so after it has read the main file and
+    /// again after each included one, if there is an `[include]` section; so in an included file it is that file's
+    /// directory. It looks at the text alone, and what `%%(here)s` becomes cannot be expanded any more.
     pub(super) fn replace_here(&mut self, here: &str) {
         for section in &mut self.all {
             let inherited: Vec<(String, Entry)> = self
@@ -178,12 +179,32 @@ impl Raw {
 
     fn replace_here(&mut self, here: &str) {
         match self {
-            Self::Text(text) if text.contains(HERE) => *text = text.replace(HERE, here),
+            Self::Text(text) if text.contains(HERE) => *text = with_here(text, here),
             Self::Text(_) | Self::Scalar(..) => {}
             Self::List(items) => items.iter_mut().for_each(|item| item.replace_here(here)),
             Self::Table(members) => members.iter_mut().for_each(|(_, raw)| raw.replace_here(here)),
         }
     }
+}
+
+/// The text with `here` for every `%(here)s` whose percent sign is not the second of a `%%`.
+fn with_here(text: &str, here: &str) -> String {
+    let here = here.replace('%', "%%");
+    let mut replaced = String::with_capacity(text.len() + here.len());
+    let mut rest = text;
+    while let Some(percent) = rest.find('%') {
+        let (before, from) = rest.split_at(percent);
+        replaced.push_str(before);
+        rest = if let Some(after) = from.strip_prefix(HERE) {
+            replaced.push_str(&here);
+            after
+        } else {
+            let sign = if from.starts_with("%%") { "%%" } else { "%" };
+            replaced.push_str(sign);
+            &from[sign.len()..]
+        };
+    }
+    replaced + rest
 }
 
 fn find<'a>(entries: &'a [(String, Entry)], key: &str) -> Option<&'a Entry> {
@@ -194,5 +215,25 @@ fn put(entries: &mut Vec<(String, Entry)>, key: &str, entry: Entry) {
     match entries.iter_mut().find(|(known, _)| known == key) {
         Some((_, old)) => *old = entry,
         None => entries.push((key.to_owned(), entry)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_percent_sign_that_stands_for_itself_is_replaced() {
+        for (text, expected) in [
+            ("%(here)s/x:%(here)s", "/h/x:/h"),
+            ("%%(here)s", "%%(here)s"),
+            ("%%%(here)s", "%%/h"),
+            ("%%%%(here)s%(here)s", "%%%%(here)s/h"),
+            ("100%% of %(ENV_X)s %", "100%% of %(ENV_X)s %"),
+            ("", ""),
+        ] {
+            assert_eq!(with_here(text, "/h"), expected, "{text}");
+        }
+        assert_eq!(with_here("%(here)s", "/100%"), "/100%%");
     }
 }

@@ -56,7 +56,7 @@ fn inet(reader: &Reader<'_>) -> Option<HttpServer> {
 }
 
 fn unix(mut reader: Reader<'_>, here: &str) -> Option<HttpServer> {
-    // Only the socket's path knows %(here)s.
+    // Only the socket's path has %(here)s in Supervisor's list of names.
     let without_here = reader.names.clone();
     reader.names.set("here", here);
     let file = reader.find(&unix_http_server::file);
@@ -149,6 +149,21 @@ mod tests {
         let file = config.here.join("x");
         assert_eq!(config.servers[3].address, ServerAddress::Unix { file, chmod: 0o700, uid: None, gid: None });
         assert_eq!(config.supervisord.serverurl.as_deref(), Some("unix:///tmp/s"));
+    }
+
+    #[test]
+    fn every_key_knows_where_the_config_is() {
+        let files = Files::with(
+            "[unix_http_server]\nfile=%(here)s/%(host_node_name)s\nusername=%(host_node_name)s\npassword=%(here)s\n\
+             [inet_http_server]\nport=1\nusername=%(here)s\npassword=%(host_node_name)s\n",
+        );
+        let config = files.load();
+        let here = files.here();
+        let credentials =
+            |server: &HttpServer| server.credentials.clone().map(|it| (it.username, it.password)).unwrap();
+        assert_eq!(credentials(&config.servers[0]), (here.clone(), "thishost".to_owned()));
+        assert_eq!(credentials(&config.servers[1]), ("thishost".to_owned(), here.clone()));
+        assert_eq!(config.supervisord.serverurl, Some(format!("unix://{here}/thishost")));
     }
 
     #[test]

@@ -72,18 +72,13 @@ pub(super) fn user(reader: &Reader<'_>, overrides: &Overrides) -> Result<Option<
     Ok(reader.find(&options::user).and_then(|name| reader.check(options::user.key, accounts::user(&name))))
 }
 
-/// `environment=`, which Supervisor expands twice in this section: first as any value, then by the name of its key and
-/// with `%(host_node_name)s` known.
+/// `environment=`, which Supervisor expands twice in this section.
 fn environment(reader: &Reader<'_>, names: &Names) -> Variables {
-    let key = options::environment.key;
-    if let Some(Raw::Table(_) | Raw::List(_)) = reader.entry(key).map(|entry| &entry.raw) {
-        return reader.environment(&options::environment);
+    let option = &options::environment;
+    match reader.entry(option.key).map(|entry| &entry.raw) {
+        Some(Raw::Table(_) | Raw::List(_)) => reader.environment(option),
+        _ => reader.find_expanded_twice(option, names).unwrap_or_default(),
     }
-    reader
-        .text(key)
-        .and_then(|text| reader.check(key, names.expand(&text, key)))
-        .and_then(|text| reader.convert(&options::environment, &text))
-        .unwrap_or_default()
 }
 
 /// Directories of `plugin_path=`, relative ones taken from the file in which the key stands.
@@ -110,7 +105,10 @@ pub(super) fn normalized(path: &std::path::Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, Level, testing::Files};
+    use crate::config::{
+        Config, GroupKind, Level,
+        testing::{Files, group},
+    };
 
     fn load(lines: &str) -> Config {
         Files::with(lines).load()
@@ -152,6 +150,53 @@ mod tests {
         assert_eq!(supervisord.directory, Some(here.clone().into()));
         assert_eq!(supervisord.plugin_data_dir, Some(files.path("state")));
         assert_eq!(supervisord.plugin_path, [files.path("plugins"), "/opt/p".into(), "/root/q".into()]);
+    }
+
+    #[test]
+    fn what_cannot_be_expanded_twice_is_expanded_once() {
+        let value = |text: &str| {
+            let environment = load(&format!("environment=A=\"{text}\"\n")).supervisord.environment;
+            environment.into_iter().next().map(|(_, value)| value).unwrap()
+        };
+        for (text, expected) in [
+            ("bar_%%s_%%s", "bar_%s_%s"),
+            ("100%%", "100%"),
+            ("%(ENV_PERCENT)s", "100%"),
+            ("%%(asctime)s %(ENV_X)s", "%(asctime)s x"),
+            // What Supervisor reads means what it means there.
+            ("%%%%s", "%s"),
+            ("%%(ENV_X)s", "x"),
+            ("%%%%%%%%", "%%"),
+        ] {
+            assert_eq!(value(text), expected, "{text}");
+        }
+        assert!(Files::with("environment=A=\"%d\"\n").error().contains("badly formatted"));
+    }
+
+    #[test]
+    fn every_key_knows_where_the_config_is() {
+        let files = Files::with(
+            "logfile=%(here)s/%(host_node_name)s.log\npidfile=%(here)s/%(host_node_name)s.pid\n\
+             identifier=%(host_node_name)s\nchildlogdir=%(here)s/%(host_node_name)s\n\
+             directory=%(here)s/%(host_node_name)s\nplugin_path=%(host_node_name)s\n\
+             plugin_data_dir=%(host_node_name)s\nenvironment=A=\"%(here)s\",B=\"%(host_node_name)s\"\n\
+             [rpcinterface:x]\nsupervisor.rpcinterface_factory=x:make\nkey=%(host_node_name)s\n\
+             [fcgi-program:f]\ncommand=f\nsocket=unix://%(here)s/%(host_node_name)s\n\
+             [program:thishost]\ncommand=x\n[group:g]\nprograms=%(host_node_name)s\n",
+        )
+        .file("thishost/x", "");
+        let config = files.load();
+        let supervisord = &config.supervisord;
+        assert_eq!(supervisord.logfile, Logfile::Path(files.path("thishost.log")));
+        assert_eq!((&supervisord.pidfile, &*supervisord.identifier), (&files.path("thishost.pid"), "thishost"));
+        let directory = files.path("thishost");
+        assert_eq!((&supervisord.childlogdir, supervisord.directory.as_ref()), (&directory, Some(&directory)));
+        assert_eq!((&supervisord.plugin_path[0], supervisord.plugin_data_dir.as_ref()), (&directory, Some(&directory)));
+        assert_eq!(supervisord.environment[1], ("B".to_owned(), "thishost".to_owned()));
+        assert_eq!(config.rpcinterfaces[0].options[0].value, "thishost");
+        assert_eq!(group(&config, "g").processes[0].name, "thishost");
+        let GroupKind::Fcgi(socket) = &group(&config, "f").kind else { panic!("{config:?}") };
+        assert_eq!(socket.to_string(), format!("unix://{}", directory.display()));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Keys and sections that nobody knows. Supervisor accepts them without a word, so they are no errors; but most are
 //! slips, so the log says what was probably meant.
 
+use std::fmt;
+
 use super::{
     Level, Message,
     error::Place,
@@ -31,13 +33,47 @@ const PLUGINS: [&str; 2] = ["rpcinterface:", "ctlplugin:"];
 /// What Supervisor documents as an option of its command line only, so that in the file it has never done anything.
 const COMMAND_LINE_ONLY: &str = "profile_options";
 
-/// A warning for each unknown section and each unknown key of `sections`.
+/// Unknown keys of one name, or sections of one kind: a tool of its own may have put them into every program.
+struct Unknown {
+    what: What,
+    /// The section in which it stands first, or the first section.
+    section: String,
+    place: Place,
+    /// What was probably meant, or what is right.
+    hint: String,
+    count: usize,
+}
+
+#[derive(PartialEq, Eq)]
+enum What {
+    Key(String),
+    /// What stands before the colon of its name, or the whole name.
+    Section(String),
+}
+
+/// A warning for each unknown kind of section and each unknown key of `sections`.
 pub(super) fn warnings(sections: &Sections) -> Vec<Message> {
-    sections.iter().flat_map(in_section).map(|text| Message { level: Level::Warn, text }).collect()
+    in_words(sections.iter()).into_iter().map(|text| Message { level: Level::Warn, text }).collect()
 }
 
 /// A warning for each unknown key of one section, or for the section.
 pub(super) fn in_section(section: &Section) -> Vec<String> {
+    in_words(std::iter::once(section))
+}
+
+fn in_words<'a>(sections: impl Iterator<Item = &'a Section>) -> Vec<String> {
+    let mut all: Vec<Unknown> = Vec::new();
+    for unknown in sections.flat_map(found) {
+        match all.iter_mut().find(|known| known.what == unknown.what) {
+            Some(known) => known.count += 1,
+            None => all.push(unknown),
+        }
+    }
+    all.iter().map(ToString::to_string).collect()
+}
+
+/// What nobody knows of one section.
+fn found(section: &Section) -> Vec<Unknown> {
     let name = &section.name;
     if PLUGINS.iter().any(|prefix| name.starts_with(prefix)) {
         return Vec::new();
@@ -47,39 +83,54 @@ pub(super) fn in_section(section: &Section) -> Vec<String> {
         None if kind.ends_with(':') => name.starts_with(kind),
         None => name == kind,
     });
-    let Some((_, keys)) = known else { return vec![unknown_section(name, &section.place)] };
+    let Some((_, keys)) = known else { return vec![unknown_section(section)] };
     section
         .own_entries()
         .filter(|(key, _)| !keys.iter().any(|keys| keys.contains(key)))
         .map(|(key, entry)| {
-            let mut unknown = format!("unknown key '{key}' in [{name}]");
-            if entry.place.is_in_file() {
-                unknown = format!("{unknown} ({})", entry.place);
-            }
-            if name == "supervisord" && key == COMMAND_LINE_ONLY {
-                return format!("{unknown}; it is an option of the command line only");
-            }
-            let known = keys.iter().flat_map(|keys| keys.iter().copied());
-            suggest(unknown, nearest(key, known).map(|known| format!("'{known}'")))
+            let hint = if name == "supervisord" && key == COMMAND_LINE_ONLY {
+                "; it is an option of the command line only".to_owned()
+            } else {
+                let known = keys.iter().flat_map(|keys| keys.iter().copied());
+                did_you_mean(nearest(key, known).map(|known| format!("'{known}'")))
+            };
+            let what = What::Key(key.to_owned());
+            Unknown { what, section: name.clone(), place: entry.place.clone(), hint, count: 1 }
         })
         .collect()
 }
 
-fn unknown_section(name: &str, place: &Place) -> String {
-    let (kind, rest) = name.split_once(':').map_or((name, None), |(kind, rest)| (kind, Some(rest)));
+fn unknown_section(section: &Section) -> Unknown {
+    let name = &section.name;
+    let (kind, rest) = name.split_once(':').map_or((name.as_str(), None), |(kind, rest)| (kind, Some(rest)));
     let kinds = KNOWN.iter().map(|(kind, _)| kind).chain(&PLUGINS).map(|kind| kind.trim_end_matches(':'));
-    let suggestion = nearest(kind, kinds).map(|kind| match rest {
+    let meant = nearest(kind, kinds).map(|kind| match rest {
         Some(rest) => format!("[{kind}:{rest}]"),
         None if KNOWN.iter().any(|(known, _)| *known == kind) => format!("[{kind}]"),
         None => format!("[{kind}:NAME]"),
     });
-    suggest(format!("unknown section [{name}] ({place})"), suggestion)
+    // One without a colon is not of the kind of one with it.
+    let what = What::Section(rest.map_or_else(|| name.clone(), |_| format!("{kind}:")));
+    Unknown { what, section: name.clone(), place: section.place.clone(), hint: did_you_mean(meant), count: 1 }
 }
 
-fn suggest(unknown: String, suggestion: Option<String>) -> String {
-    match suggestion {
-        Some(known) => format!("{unknown}; did you mean {known}?"),
-        None => unknown,
+fn did_you_mean(meant: Option<String>) -> String {
+    meant.map_or_else(String::new, |known| format!("; did you mean {known}?"))
+}
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, section, place, hint, count } = self;
+        match (what, count) {
+            (What::Key(key), 1) => write!(f, "unknown key '{key}' in [{section}]")?,
+            (What::Key(key), _) => write!(f, "unknown key '{key}' in {count} sections, first in [{section}]")?,
+            (What::Section(_), 1) => write!(f, "unknown section [{section}]")?,
+            (What::Section(kind), _) => write!(f, "{count} unknown sections [{kind}…], first [{section}]")?,
+        }
+        if place.is_in_file() {
+            write!(f, " ({place})")?;
+        }
+        f.write_str(hint)
     }
 }
 
@@ -102,6 +153,31 @@ mod tests {
                 "unknown key 'comand' in [program:x] (x.conf, line 4); did you mean 'command'?",
                 "unknown key 'zzz' in [program:x] (x.conf, line 5)",
                 "unknown key 'profile_options' in [supervisord] (x.conf, line 7); it is an option of the command line only",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_many_sections_have_is_one_line() {
+        let program = |n| format!("[program:p{n}]\ncommand=a\nafter=b\n");
+        let programs = (1..=80).map(program).collect::<Vec<_>>().concat();
+        assert_eq!(
+            warnings_of(&format!(
+                "{programs}comand=c\n[eventlistener:l]\nafter=b\ncomand=c\n[group:g]\ncomand=c\nprograms=p1\n"
+            )),
+            [
+                "unknown key 'after' in 81 sections, first in [program:p1] (x.conf, line 3)",
+                "unknown key 'comand' in 3 sections, first in [program:p80] (x.conf, line 241); did you mean 'command'?",
+            ]
+        );
+        assert_eq!(
+            warnings_of("[progam:x]\n[watch]\n[progam:y]\n[watch:x]\n[program:z]\nwatch=1\n[progam]\n"),
+            [
+                "2 unknown sections [progam:…], first [progam:x] (x.conf, line 1); did you mean [program:x]?",
+                "unknown section [watch] (x.conf, line 2)",
+                "unknown section [watch:x] (x.conf, line 4)",
+                "unknown key 'watch' in [program:z] (x.conf, line 6)",
+                "unknown section [progam] (x.conf, line 7); did you mean [program:NAME]?",
             ]
         );
     }

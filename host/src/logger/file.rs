@@ -26,8 +26,8 @@ const PIPE_BUF: usize = libc::PIPE_BUF;
 /// What cannot be written is lost and counted; [`write`](Self::write) answers a sentence when that begins and another
 /// when it ends. A file that somebody has removed is made anew, and so is one that could not be opened before, as soon
 /// as that is possible; one that was renamed is written to until [`reopen`](Self::reopen). Targets that cannot seek
-/// (`/dev/stdout`, a FIFO, a terminal) and everything else below `/dev` and `/proc` are never rotated, renamed or
-/// removed.
+/// (`/dev/stdout` and links to it, a FIFO, a terminal) and everything else below `/dev` and `/proc` are never rotated,
+/// renamed or removed.
 #[derive(Debug)]
 pub struct LogFile {
     path: PathBuf,
@@ -75,6 +75,11 @@ impl LogFile {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Tell whether it is the file, the pipe or the terminal that our stdout is.
+    pub fn is_stdout(&self) -> bool {
+        self.file.as_ref().is_some_and(open::is_stdout)
     }
 
     /// Opens the path anew: after somebody has moved the file away. The old file stays in use if that fails.

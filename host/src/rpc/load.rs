@@ -13,15 +13,13 @@ use super::{
     supervisor::SupervisorInterface,
 };
 use crate::{
-    config::{Config, ConfigError, Library, PluginSection},
+    config::{Config, ConfigError, FactorySpec, Library, PluginSection},
     events::EventType,
     logger::Logger,
     plugin::{self, Factory, LibraryInfo, PluginError, SearchPath},
     supervisor::Supervisor,
 };
 
-/// What stands after the colon for Supervisor's own interface.
-const MAIN: &str = "make_main_rpcinterface";
 /// The namespace of what every supervisord has.
 const RESERVED: &str = "system";
 
@@ -32,7 +30,10 @@ const SUPERVISOR: &str = "supervisor";
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// The host has no such factory.
-    #[error("{spec} cannot be resolved within {place}; built in is supervisor.rpcinterface:{MAIN}")]
+    #[error(
+        "{spec} cannot be resolved within {place}; built in is supervisor.rpcinterface:{}",
+        FactorySpec::MAIN_RPCINTERFACE
+    )]
     NotBuiltIn {
         /// As the config gives it.
         spec: String,
@@ -128,7 +129,7 @@ fn built_in(section: &PluginSection, supervisor: &Supervisor) -> Result<Namespac
 
 fn check_built_in(section: &PluginSection) -> Result<(), BuildError> {
     let PluginSection { place, factory, options, .. } = section;
-    if factory.factory != MAIN {
+    if !factory.is_main_rpcinterface() {
         return Err(BuildError::NotBuiltIn { spec: factory.text.clone(), place: place.clone() });
     }
     if let Some(option) = options.first() {

@@ -288,6 +288,7 @@ impl Supervisor {
     /// the file is wrong, nothing changes. Blocks on the file system.
     pub fn reload_config(&self) -> Result<(), ConfigErrors> {
         let config = self.0.read_config()?;
+        self.0.check_interfaces(&config)?;
         self.check_extensions(&config)?;
         *self.0.config.lock() = Arc::new(config);
         Ok(())

@@ -14,7 +14,7 @@ use nix::sched::{CloneFlags, unshare};
 
 use super::Inner;
 use crate::{
-    config::{Config, ConfigError, ConfigErrors, EventListenerPool, FactorySpec, Library, PluginSection},
+    config::{Config, ConfigError, ConfigErrors, EventListenerPool, Library, PluginSection},
     plugin::{self, SearchPath},
     process::signals,
     states::SupervisorState,
@@ -27,21 +27,37 @@ impl Inner {
         self.where_it_was_started(|| Config::load(&file, &self.overrides))
     }
 
+    /// Looks for the factory of each RPC interface. Blocks: it may load a library, for only then is it known which
+    /// factories that has.
+    pub(super) fn check_interfaces(&self, config: &Config) -> Result<(), ConfigError> {
+        self.where_it_was_started(|| {
+            let search = SearchPath::new(&config.supervisord.plugin_path);
+            let unresolved = |section: &PluginSection, why| {
+                ConfigError::unresolved(&section.factory.text, &format!("rpcinterface:{}", section.name), why)
+            };
+            let mut of_plugins = config.rpcinterfaces.iter().filter(|section| !section.factory.is_main_rpcinterface());
+            of_plugins.try_for_each(|section| {
+                let loaded = plugin::load(&section.factory, "rpcinterface", &search);
+                loaded.map(drop).map_err(|why| unresolved(section, why))
+            })
+        })
+    }
+
     /// What a supervisord that were started now would end of, as far as can be known without being one.
     pub(super) fn check_restart(&self) -> Result<(), Vec<String>> {
         let config =
             self.read_config().map_err(|errors| errors.iter().map(ConfigError::described).collect::<Vec<_>>())?;
         let missing = self.where_it_was_started(|| {
             let search = SearchPath::new(&config.supervisord.plugin_path);
-            let look = |spec: &FactorySpec| match spec.library {
-                Library::BuiltIn => Ok(()),
-                _ => plugin::look(spec, &search),
-            };
             let interface = |section: &PluginSection| {
-                look(&section.factory).err().map(|error| format!("{}: {error}", section.place))
+                let spec = &section.factory;
+                let found = if spec.is_main_rpcinterface() { Ok(()) } else { plugin::look(spec, &search) };
+                found.err().map(|error| format!("{}: {error}", section.place))
             };
             let handler = |(name, pool): (&str, &EventListenerPool)| {
-                look(&pool.result_handler).err().map(|error| pool.no_handler(name, error).message)
+                let spec = &pool.result_handler;
+                let found = if spec.library == Library::BuiltIn { Ok(()) } else { plugin::look(spec, &search) };
+                found.err().map(|error| pool.no_handler(name, error).to_string())
             };
             let interfaces = config.rpcinterfaces.iter().filter_map(interface);
             interfaces.chain(config.pools().filter_map(handler)).collect::<Vec<_>>()

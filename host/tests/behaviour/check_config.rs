@@ -2,7 +2,7 @@
 
 use std::{fs, process::Command};
 
-use crate::common::{Output, Sandbox, plugin_path};
+use crate::common::{Config, Output, Sandbox, Supervisord, plugin_path};
 use serde_json::Value;
 
 const GOOD: &str = "\
@@ -177,4 +177,21 @@ fn slips_are_warnings() {
     assert_eq!(output.status, 0);
     let warning = json(&output)["warnings"][0].to_string();
     assert!(warning.contains("unknown key 'comand' in [program:web]"), "{warning}");
+}
+
+#[test]
+fn a_key_that_a_whole_file_carries_is_one_warning() {
+    let sandbox = Sandbox::new();
+    let lines = "command=/bin/cat\nautostart=false\ndependent_startup=true\n";
+    let programs = (1..=80).map(|n| format!("[program:p{n}]\n{lines}")).collect::<Vec<_>>().concat();
+    let text = format!("{programs}{GOOD}[supervisorctl]\ndependent_startup=true\n");
+    let output = check(&sandbox, &text, "json");
+    let file = sandbox.join("supervisord.conf").display().to_string();
+    let expected = format!("unknown key 'dependent_startup' in 81 sections, first in [program:p1] ({file}, line 4)");
+    assert_eq!(json(&output)["warnings"], serde_json::json!([expected]));
+
+    let config = (1..=80).fold(Config::new(), |config, n| config.program(&format!("p{n}"), lines));
+    let supervisord = Supervisord::start(&config);
+    assert_eq!(supervisord.log().matches("dependent_startup").count(), 1, "{}", supervisord.log());
+    assert!(supervisord.log().contains("WARN unknown key 'dependent_startup' in 80 sections, first in [program:p1] ("));
 }

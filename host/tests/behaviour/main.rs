@@ -21,6 +21,7 @@ mod bad_input;
 mod check_config;
 mod config_pairs;
 mod daemon;
+mod inherited;
 mod lifecycle;
 mod nothing_lost;
 mod order;

@@ -107,3 +107,65 @@ fn a_group_that_runs_is_not_removed_and_what_is_named_alone_is_updated() {
     });
     assert_eq!(ours, real);
 }
+
+/// Writes a config with these lines at its end, and gives the fault that a reread ends in; nothing where there is none.
+fn fault_of(supervisord: &Supervisord, lines: &str) -> String {
+    let text = Config::new().render(supervisord.sandbox.here(), supervisord.port);
+    fs::write(supervisord.config_file(), text + lines).expect("the config can be written");
+    let said = supervisord.python(
+        "
+try: s.supervisor.reloadConfig()
+except Fault as fault: print(fault.faultCode, fault.faultString)
+",
+    );
+    said.trim_end().to_owned()
+}
+
+#[test]
+fn what_a_config_names_and_is_not_there_is_a_fault() {
+    let factory = |name: &str| format!("[rpcinterface:bad]\nsupervisor.rpcinterface_factory={name}\n");
+    let listener =
+        |name: &str| format!("[eventlistener:ear]\ncommand=/bin/cat\nevents=TICK_5\nresult_handler={name}\n");
+    let mut cases = Vec::new();
+    let names = ["no.such:thing", "nothing", "", "no:such:thing", ":x", "x:", "supervisor.rpcinterface:nope"];
+    for name in names {
+        cases.push((factory(name), format!("92 CANT_REREAD: {name} cannot be resolved within [rpcinterface:bad]")));
+    }
+    // A library that both have, without such a factory.
+    let name = "supervisor_cache.rpcinterface:nope";
+    cases.push((factory(name), format!("92 CANT_REREAD: {name} cannot be resolved within [rpcinterface:bad]")));
+    for name in ["no.such:thing", "nothing", "", "supervisor.dispatchers:nope", "supervisor_cache.rpcinterface:nope"] {
+        cases.push((listener(name), format!("92 CANT_REREAD: {name} cannot be resolved within [eventlistener:ear]")));
+    }
+    cases.push((
+        listener("no.such:judge") + &factory("no.such:thing"),
+        "92 CANT_REREAD: no.such:thing cannot be resolved within [rpcinterface:bad]".to_owned(),
+    ));
+    // What only supervisorctl reads, and what is there.
+    cases.push(("[ctlplugin:bad]\nsupervisor.ctl_factory=no.such:thing\n".to_owned(), String::new()));
+    cases.push((factory("supervisor_twiddler.rpcinterface:make_twiddler_rpcinterface"), String::new()));
+    cases.push((factory("supervisor.rpcinterface:make_main_rpcinterface") + "extra=1\n", String::new()));
+    cases.push((listener("supervisor.dispatchers:default_handler"), String::new()));
+    for supervisord in Supervisord::both(&Config::new()) {
+        for (lines, expected) in &cases {
+            assert_eq!(fault_of(&supervisord, lines), *expected, "{:?}: {lines}", supervisord.kind);
+        }
+        if supervisord.kind == Kind::Ours {
+            // The log says why.
+            supervisord.wait_for_log(
+                "WARN no.such:thing cannot be resolved within [rpcinterface:bad]: no file libno.so for the plugin",
+            );
+            supervisord
+                .wait_for_log("has no factory 'nope' for [rpcinterface:x] sections; it has make_cache_rpcinterface");
+            // And it does not end of it.
+            assert!(!fault_of(&supervisord, &factory("supervisor.rpcinterface:nope")).is_empty());
+            let restart = supervisord.python(
+                "
+try: s.supervisor.restart()
+except Fault as fault: print(fault.faultCode)
+",
+            );
+            assert_eq!(restart, "92\n");
+        }
+    }
+}

@@ -1,8 +1,7 @@
 //! The activity log itself: a file, or syslog, and a copy on stdout in the foreground.
 
 use std::{
-    fs, io,
-    os::unix::fs::MetadataExt as _,
+    io,
     path::Path,
     time::{Duration, SystemTime},
 };
@@ -36,7 +35,7 @@ impl Activity {
             Logfile::None | Logfile::Auto | Logfile::Syslog => None,
         };
         // Lines for a log that is our stdout come once.
-        let is_stdout = config.logfile.path().is_some_and(|path| is_same(path, Path::new(STDOUT)));
+        let is_stdout = file.as_ref().is_some_and(LogFile::is_stdout);
         let copies = config.nodaemon && !config.silent && !is_stdout;
         Ok(Self {
             level: config.loglevel,
@@ -105,14 +104,10 @@ impl Activity {
     }
 }
 
-/// Whether both are there and are one file, pipe or terminal, whatever they are called.
-fn is_same(one: &Path, other: &Path) -> bool {
-    let identity = |path| fs::metadata(path).map(|found| (found.dev(), found.ino()));
-    matches!((identity(one), identity(other)), (Ok(one), Ok(other)) if one == other)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::process::fixtures;
 

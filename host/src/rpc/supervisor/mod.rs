@@ -148,7 +148,13 @@ impl SupervisorInterface {
     #[rpc(returns = "array")]
     pub fn reload_config(&self) -> Result<Value, Fault> {
         self.check_up()?;
-        self.supervisor.reload_config().map_err(Fault::cant_reread_with)?;
+        self.supervisor.reload_config().map_err(|errors| {
+            let first = errors.first();
+            if first.reason.is_some() {
+                self.supervisor.logger().warn(format_args!("{}", first.to_string().replace('\n', "; ")));
+            }
+            Fault::cant_reread_with(&first.message)
+        })?;
         let changes = self.supervisor.changes().map(|names| Value::array(names.into_iter().map(Value::from)));
         Ok(Value::array([Value::array(changes)]))
     }

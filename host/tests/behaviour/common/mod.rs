@@ -25,6 +25,6 @@ pub use config::Config;
 pub use ctl::Output;
 pub use peers::Peers;
 pub use sandbox::{Sandbox, free_port};
-pub use supervisord::{Kind, Supervisord, plugin_path, supervisord_command};
+pub use supervisord::{Kind, Running, Supervisord, command_of_shell, plugin_path, supervisord_command};
 pub use terminal::Terminal;
 pub use wait::{PATIENCE, wait_until};

@@ -7,7 +7,7 @@ use std::{
     net::TcpStream,
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus},
+    process::{Child, Command, ExitStatus, Stdio},
     thread,
 };
 
@@ -329,10 +329,40 @@ pub fn supervisord_command(sandbox: &Sandbox, kind: Kind, config: &Path) -> Comm
         command.env("SUPERVISOR_PLUGIN_PATH", plugin_path());
     }
     let file = |name| -> io::Result<File> { File::create(sandbox.join(name)) };
-    command.arg("-n").arg("-c").arg(config).stdin(std::process::Stdio::null());
+    command.arg("-n").arg("-c").arg(config).stdin(Stdio::null());
     command.stdout(file("stdout.txt").expect("a file in the sandbox"));
     command.stderr(file("stderr.txt").expect("a file in the sandbox"));
     command
+}
+
+/// supervisord as a shell script starts it with `exec "$@"`, on this config and a free port.
+pub fn command_of_shell(sandbox: &Sandbox, kind: Kind, config: &Config, script: &str) -> Command {
+    let file = sandbox.write(config.file(), config.render(sandbox.here(), free_port()));
+    let supervisord = supervisord_command(sandbox, kind, &file);
+    let mut shell = sandbox.command("/bin/sh");
+    shell.args(["-c", script, "sh"]).arg(supervisord.get_program()).args(supervisord.get_args());
+    shell.env("SUPERVISOR_PLUGIN_PATH", plugin_path());
+    let file = |name| File::create(sandbox.join(name)).expect("a file in the sandbox");
+    shell.stdin(Stdio::null()).stdout(file("stdout.txt")).stderr(file("stderr.txt"));
+    shell
+}
+
+/// A child that is killed when this is dropped; what it has started is its sandbox's to end.
+#[derive(Debug)]
+pub struct Running(Child);
+
+impl Running {
+    /// Runs a command.
+    pub fn start(mut command: Command) -> Self {
+        Self(command.spawn().unwrap_or_else(|error| panic!("{command:?} can be run: {error}")))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// Where cargo leaves the plugin libraries: `deps` has those that were built as dependencies of the tests, however the

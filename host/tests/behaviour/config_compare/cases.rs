@@ -7,7 +7,14 @@ pub(crate) struct Case {
     pub(crate) reason: Option<&'static str>,
 }
 
-/// What ours does in another way on purpose: an option's name, a value, why.
+/// Why `%(here)s` or `%(host_node_name)s` is read here and not there.
+const PLACE: &str = "where the config stands is known in every key";
+
+/// Why a percent sign that is written twice is read here and not there.
+const ONCE: &str = "what Supervisor expands twice and then cannot read is expanded once";
+
+/// What ours does in another way on purpose: an option's name, a value, why. The lines before the option stand before
+/// its name where its section matters.
 const DIFFERENCES: &[(&str, &str, &str)] = &[
     (
         "stdout_logfile_backups",
@@ -27,6 +34,26 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("stdout_capture_maxbytes", "-5MB", "a negative size is no limit"),
     ("logfile_maxbytes", "-1", "a negative size is no limit"),
     ("logfile_maxbytes", "-5MB", "a negative size is no limit"),
+    ("[supervisord]\nenvironment", "A=\"%(host_node_name)s\"", PLACE),
+    ("[supervisord]\nenvironment", "A=\"100%%\"", ONCE),
+    ("[supervisord]\nenvironment", "A=\"bar_%%s_%%s\"", ONCE),
+    ("[supervisord]\nenvironment", "A=\"%%(nope)s\",B=%(here)s", ONCE),
+    ("[supervisord]\nenvironment", "A=\"%(ENV_PERCENT)s\"", ONCE),
+    ("stdout_logfile", "/tmp/%%d.log", ONCE),
+    ("stderr_logfile", "/tmp/%(ENV_PERCENT)s", ONCE),
+    ("prompt", "%(here)s", PLACE),
+    ("password", "%(here)s", PLACE),
+    ("prompt", "%(host_node_name)s", PLACE),
+    ("username", "%(host_node_name)s", PLACE),
+    ("username", "%(here)s\npassword=%(here)s", PLACE),
+    ("username", "%(host_node_name)s\npassword=%(here)s", PLACE),
+    ("history_file", "%(here)s/%(host_node_name)s", PLACE),
+    ("serverurl", "http://%(host_node_name)s:9001", PLACE),
+    ("logfile", "/tmp/%(host_node_name)s.log", PLACE),
+    ("pidfile", "%(here)s/%(host_node_name)s.pid", PLACE),
+    ("identifier", "%(host_node_name)s", PLACE),
+    ("file", "/tmp/%(host_node_name)s.sock", PLACE),
+    ("socket", "unix:///tmp/%(host_node_name)s.sock", PLACE),
     ("programs", "a,", "Supervisor names the section of the program before it in place of the group's"),
 ];
 
@@ -126,6 +153,14 @@ const ENVIRONMENTS: &[&str] = &[
     "A=a+b-c.d",
     "lower=x",
     "PATH=\"/x:%(ENV_PATH)s\"",
+    "A=\"%(ENV_PERCENT)s\"",
+    "A=\"bar_%%s_%%s\"",
+    "A=\"bar_%%%%s\"",
+    "A=\"x%%s\"",
+    "A=\"%%(here)s%%(ENV_WORD)s\"",
+    "A=\"%%(nope)s\",B=%(here)s",
+    "A=\"%%%%(nope)s\"",
+    "A=\"%(nope)s%%(nope)s\"",
 ];
 const PROGRAM_WORDS: &[&str] = &[
     "%(program_name)s",
@@ -195,7 +230,7 @@ const PROGRAM: &[(&str, &[&str])] = &[
     ("stdout_capture_maxbytes", SIZES),
     ("stdout_events_enabled", BOOLEANS),
     ("stdout_syslog", BOOLEANS),
-    ("stderr_logfile", &["NONE", "/tmp/x.err", "AUTO", "/nonexistent/x"]),
+    ("stderr_logfile", &["NONE", "/tmp/x.err", "AUTO", "/nonexistent/x", "/tmp/%(ENV_PERCENT)s", "/tmp/%%%%d"]),
     ("stderr_logfile_maxbytes", &["0", "7MB", "x"]),
     ("stderr_logfile_backups", &["0", "3", "x"]),
     ("stderr_capture_maxbytes", &["1MB", "x"]),
@@ -214,8 +249,21 @@ const SUPERVISORD: &[(&str, &[&str])] = &[
     ("logfile_maxbytes", SIZES),
     ("logfile_backups", INTEGERS),
     ("loglevel", &["info", "DEBUG", "warn", "error", "critical", "trace", "blather", "warning", "loud", "", "10"]),
-    ("pidfile", &["/tmp/x.pid", "x.pid", "%(here)s/x.pid", "~/x.pid", "/nonexistent/x.pid", ""]),
+    (
+        "pidfile",
+        &[
+            "/tmp/x.pid",
+            "x.pid",
+            "%(here)s/x.pid",
+            "%(here)s/%(host_node_name)s.pid",
+            "~/x.pid",
+            "/nonexistent/x.pid",
+            "",
+        ],
+    ),
     ("identifier", TEXTS),
+    ("identifier", &["%(host_node_name)s"]),
+    ("logfile", &["/tmp/%(host_node_name)s.log"]),
     ("nodaemon", BOOLEANS),
     ("silent", BOOLEANS),
     ("childlogdir", DIRECTORIES),
@@ -225,14 +273,30 @@ const SUPERVISORD: &[(&str, &[&str])] = &[
 ];
 
 const UNIX_SERVER: &[(&str, &[&str])] = &[
-    ("file", &["/tmp/x.sock", "%(here)s/x.sock", "~/x.sock", "x.sock", "/tmp/../tmp/x.sock", "%(ENV_WORD)s"]),
+    (
+        "file",
+        &[
+            "/tmp/x.sock",
+            "%(here)s/x.sock",
+            "~/x.sock",
+            "x.sock",
+            "/tmp/../tmp/x.sock",
+            "%(ENV_WORD)s",
+            "/tmp/%(host_node_name)s.sock",
+        ],
+    ),
     ("chmod", MODES),
     ("chown", &["root", "root:root", "0:0", "no-such-user", "root:no-such-group", ":", ""]),
     ("username", &["u"]),
     ("password", &["p"]),
     (
         "username",
-        &["u\npassword=p", "u\npassword={SHA}82ab876d1387bfafe46cc1c8a2ef074eae50cb1d", "%(ENV_WORD)s\npassword=p%%"],
+        &[
+            "u\npassword=p",
+            "u\npassword={SHA}82ab876d1387bfafe46cc1c8a2ef074eae50cb1d",
+            "%(ENV_WORD)s\npassword=p%%",
+            "%(host_node_name)s\npassword=%(here)s",
+        ],
     ),
 ];
 
@@ -240,7 +304,7 @@ const INET_SERVER: &[(&str, &[&str])] = &[
     ("port", &["9001", ":9001", "*:9001", "127.0.0.1:9001", "LOCALHOST:9001", "localhost:x", "0", "65536", "-1", ""]),
     ("username", &["u"]),
     ("password", &["p"]),
-    ("username", &["u\npassword=p", "u\npassword="]),
+    ("username", &["u\npassword=p", "u\npassword=", "%(here)s\npassword=%(here)s"]),
 ];
 
 const CLIENT: &[(&str, &[&str])] = &[
@@ -256,12 +320,14 @@ const CLIENT: &[(&str, &[&str])] = &[
             "nonsense",
             "%(ENV_WORD)s",
             "%(nope)s",
+            "http://%(host_node_name)s:9001",
         ],
     ),
     ("prompt", TEXTS),
-    ("username", &["u", "", "%(ENV_WORD)s", "100%%", "100%"]),
+    ("prompt", &["%(host_node_name)s"]),
+    ("username", &["u", "", "%(ENV_WORD)s", "100%%", "100%", "%(host_node_name)s"]),
     ("password", &["p", "%(here)s"]),
-    ("history_file", &["~/.history", "%(here)s/h", "h", "", "/tmp/../tmp/h"]),
+    ("history_file", &["~/.history", "%(here)s/h", "h", "", "/tmp/../tmp/h", "%(here)s/%(host_node_name)s"]),
     ("unknown_key", &["x"]),
 ];
 
@@ -311,6 +377,7 @@ const FCGI: &[(&str, &[&str])] = &[
             "unix:///tmp/%(group_name)s",
             "unix:///tmp/%(ENV_WORD)s",
             "tcp://localhost:x",
+            "unix:///tmp/%(host_node_name)s.sock",
         ],
     ),
     ("socket_backlog", INTEGERS),
@@ -365,7 +432,7 @@ const WHOLE: &[&str] = &[
     "[supervisord]\n[include]\nfiles=%(nope)s\n",
     "[supervisord]\n[include]\nfiles=%(ENV_WORD)s.conf %(host_node_name)s.conf\n",
     "[supervisord]\n[include]\nfiles=inc/broken.inc\n",
-    "[supervisord]\nidentifier=%%(here)s\n[include]\nfiles=inc/a.conf\n",
+    "[supervisord]\nidentifier=%%%(here)s %(here)s\n[include]\nfiles=inc/a.conf\n",
     "[supervisord]\n[inet_http_server]\n",
     "[supervisord]\n[unix_http_server]\n",
     "[supervisord]\n[inet_http_server]\nport=1\n[inet_http_server:b]\nport=2\n[unix_http_server]\nfile=/tmp/s\n[program:x]\ncommand=x\n",
@@ -389,6 +456,8 @@ const WHOLE: &[&str] = &[
 
 /// Whole configs that ours reads in another way on purpose.
 const WHOLE_DIFFERENCES: &[(&str, &str)] = &[
+    ("[supervisord]\nidentifier=%%(here)s\n[include]\nfiles=inc/a.conf\n", ONCE),
+    ("[supervisord]\nidentifier=%%%%%%(here)s %(here)s\n[include]\nfiles=inc/a.conf\n", ONCE),
     (
         "[supervisord]\n[inet_http_server]\nport=no-such-host.invalid:2\n",
         "a host is looked up when the config is read, so that nothing waits for it later",
@@ -410,7 +479,10 @@ pub(crate) fn all() -> Vec<Case> {
     let mut add = |options: &[(&str, &[&str])], before: &str, after: &str| {
         for (key, values) in options {
             for value in *values {
-                let reason = DIFFERENCES.iter().find(|it| (it.0, it.1) == (*key, *value)).map(|it| it.2);
+                let reason = DIFFERENCES
+                    .iter()
+                    .find(|it| it.0.strip_prefix(before).unwrap_or(it.0) == *key && it.1 == *value)
+                    .map(|it| it.2);
                 cases.push(Case { text: format!("{before}{key}={value}\n{after}"), reason });
             }
         }

@@ -2,6 +2,7 @@
 //! a disk is full.
 
 mod compare;
+mod descriptors;
 mod disk;
 mod syslog;
 mod wrapped;
