@@ -25,7 +25,8 @@ pub(super) struct Settings(File, Termios);
 impl Settings {
     /// Those of now; `None` without a terminal.
     pub(super) fn of_now() -> Option<Self> {
-        let terminal = terminal().ok()?;
+        let stdin = || io::stdin().as_fd().try_clone_to_owned().map(File::from);
+        let terminal = terminal().or_else(|_| stdin()).ok()?;
         let settings = termios::tcgetattr(&terminal).ok()?;
         Some(Self(terminal, settings))
     }

@@ -105,6 +105,7 @@ fn one_that_dies_too_quickly_is_given_up() {
     let config = Config::new().program("quick", &(sh("sleep 0.2; exit 0") + "startretries=1\nstartsecs=5"));
     for supervisord in Supervisord::both(&config) {
         supervisord.wait_for_state("quick", "FATAL");
+        supervisord.wait_for_log("gave up: quick");
         let expected = [
             "INFO spawned: 'quick' with pid N",
             "WARN exited: quick (exit status 0; not expected)",
