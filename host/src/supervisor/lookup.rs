@@ -14,7 +14,7 @@ use std::{
 };
 
 use nix::sys::signal::SigSet;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::groups::ProcessId;
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
     },
 };
 
-/// How long the supervisor thread waits for a look.
+/// How long the supervisor thread waits for a look, and a late answer for another one that should come before it.
 const PATIENCE: Duration = Duration::from_millis(20);
 /// After how long the log says that a look hangs.
 const NOTICE: Duration = Duration::from_secs(5);
@@ -86,6 +86,8 @@ struct Shared {
     state: Mutex<State>,
     work: Condvar,
     done: Condvar,
+    /// One more late answer was given.
+    told: Condvar,
 }
 
 #[derive(Default)]
@@ -93,8 +95,8 @@ struct State {
     jobs: VecDeque<(ProcessId, Start)>,
     /// Threads that wait for a job.
     idle: usize,
-    /// Those that the supervisor thread waits for, with their names, and what was found of them.
-    awaited: HashMap<ProcessId, String>,
+    /// Those that the supervisor thread waits for, in its order and with their names, and what was found of them.
+    awaited: Vec<(ProcessId, String)>,
     found: Vec<(ProcessId, Found)>,
     /// Those whose answers will come late. No process has two.
     late: HashMap<ProcessId, Hanging>,
@@ -102,7 +104,10 @@ struct State {
 
 /// A look that hangs.
 struct Hanging {
+    /// When the supervisor thread no longer waited for it, nor for others of its round.
     since: Instant,
+    /// Its place among those.
+    place: usize,
     name: String,
     /// The log was told.
     is_known: bool,
@@ -110,8 +115,8 @@ struct Hanging {
 
 impl Lookups {
     pub(super) fn new(look: Look, late: Late, logger: Logger) -> Self {
-        let (work, done) = (Condvar::new(), Condvar::new());
-        Self(Arc::new(Shared { look, late, logger, state: Mutex::default(), work, done }))
+        let (work, done, told) = (Condvar::new(), Condvar::new(), Condvar::new());
+        Self(Arc::new(Shared { look, late, logger, state: Mutex::default(), work, done, told }))
     }
 
     /// Looks for what some processes need.
@@ -123,7 +128,7 @@ impl Lookups {
         let nothing_hangs = state.late.is_empty();
         for (id, start) in wanted {
             if !state.late.contains_key(&id) {
-                state.awaited.insert(id, start.launch.name().to_owned());
+                state.awaited.push((id, start.launch.name().to_owned()));
                 state.jobs.push_back((id, start));
             }
         }
@@ -138,7 +143,10 @@ impl Lookups {
         self.add_threads(&mut state, count, &mut round);
         let State { late, awaited, .. } = &mut *state;
         let since = Instant::now();
-        late.extend(awaited.drain().map(|(id, name)| (id, Hanging { since, name, is_known: false })));
+        late.extend(awaited.drain(..).enumerate().map(|(place, (id, name))| {
+            let hanging = Hanging { since, place, name, is_known: false };
+            (id, hanging)
+        }));
         round
     }
 
@@ -173,7 +181,7 @@ impl Lookups {
             if thread.spawn(move || shared.work()).is_err() {
                 // The threads that there are may hang.
                 round.hindered.extend(state.jobs.drain(threads..).map(|(id, _)| id));
-                state.awaited.retain(|id, _| !round.hindered.contains(id));
+                state.awaited.retain(|(id, _)| !round.hindered.contains(id));
                 return;
             }
         }
@@ -206,24 +214,34 @@ impl Shared {
             drop(state);
             let found = self.look(&start);
             state = self.state.lock();
-            if state.awaited.remove(&id).is_some() {
+            if let Some(place) = state.awaited.iter().position(|(awaited, _)| *awaited == id) {
+                state.awaited.remove(place);
                 state.found.push((id, found));
                 if state.awaited.is_empty() {
                     self.done.notify_one();
                 }
             } else {
-                let hung = state.late.remove(&id);
-                drop(state);
-                if let Some(Hanging { since, name, is_known: true }) = hung {
-                    let seconds = since.elapsed().as_secs();
-                    self.logger.info(format_args!(
-                        "the file system of the command of '{name}' answered after {seconds} seconds"
-                    ));
-                }
-                (self.late)(id, found);
-                state = self.state.lock();
+                self.tell_late(&mut state, id, found);
             }
         }
+    }
+
+    /// Gives an answer that comes late: after those that were wanted before it, if they come soon. On a machine that has
+    /// much to do all of them may be late, and programs are started in the order of the config all the same.
+    fn tell_late(&self, state: &mut MutexGuard<'_, State>, id: ProcessId, found: Found) {
+        if let Some(&Hanging { since, place, .. }) = state.late.get(&id) {
+            let is_next =
+                |state: &mut State| !state.late.values().any(|other| other.since == since && other.place < place);
+            self.told.wait_while_for(state, |state| !is_next(state), PATIENCE.saturating_sub(since.elapsed()));
+        }
+        let hung = state.late.remove(&id);
+        if let Some(Hanging { since, name, is_known: true, .. }) = hung {
+            let seconds = since.elapsed().as_secs();
+            self.logger
+                .info(format_args!("the file system of the command of '{name}' answered after {seconds} seconds"));
+        }
+        (self.late)(id, found);
+        self.told.notify_all();
     }
 }
 

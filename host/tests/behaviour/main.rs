@@ -32,6 +32,7 @@ mod fcgi;
 mod pid_one;
 mod programs;
 mod scale;
+mod spawning;
 mod traps;
 
 // Clients and the tools.

@@ -10,6 +10,7 @@ use std::{fs, time::Instant};
 use setup::{core, program, shell};
 use supervisor_host::{
     config::{self, AutoRestart, Logfile, Process, User, Variables},
+    process::command::CommandError,
     states::ProcessState,
     supervisor::{Found, Refused},
 };
@@ -66,7 +67,8 @@ fn a_start_that_cannot_succeed_backs_off_and_ends_fatal() {
     let missing = core().add(Process { startretries: 1, ..program("missing", "/nonexistent/x") });
     missing.wait_for(ProcessState::Backoff);
     assert_eq!(missing.info().spawnerr.as_deref(), Some("can't find command '/nonexistent/x'"));
-    assert_eq!(missing.start(), Err(Refused::NotStartable(ProcessState::Backoff)));
+    let why = CommandError::NotFound("/nonexistent/x".to_owned());
+    assert_eq!(missing.start(), Err(Refused::NoCommand(why)), "whatever its state");
     missing.wait_for(ProcessState::Fatal);
     core().assert_logged(&[
         "INFO spawnerr: can't find command '/nonexistent/x'",

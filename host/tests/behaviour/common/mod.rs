@@ -13,6 +13,7 @@
 mod config;
 pub mod ctl;
 pub mod http;
+mod newer_libc;
 mod nudge;
 mod peers;
 mod python;
@@ -23,8 +24,9 @@ mod wait;
 
 pub use config::Config;
 pub use ctl::Output;
+pub use newer_libc::NewerLibc;
 pub use peers::Peers;
 pub use sandbox::{Sandbox, free_port};
-pub use supervisord::{Kind, Running, Supervisord, command_of_shell, plugin_path, supervisord_command};
+pub use supervisord::{Kind, Running, Supervisord, command_of_shell, plugin_path, run_by, supervisord_command};
 pub use terminal::Terminal;
 pub use wait::{PATIENCE, wait_until};

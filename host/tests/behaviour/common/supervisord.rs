@@ -1,9 +1,8 @@
 //! A running supervisord, ours or the real one.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs::{self, File},
-    io,
     net::TcpStream,
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
@@ -79,10 +78,19 @@ impl Supervisord {
 
     /// The same with further words on its command line.
     #[track_caller]
-    pub fn start_with(mut sandbox: Sandbox, kind: Kind, config: &Config, arguments: &[&str]) -> Self {
+    pub fn start_with(sandbox: Sandbox, kind: Kind, config: &Config, arguments: &[&str]) -> Self {
+        Self::start_as(sandbox, kind, config, |mut command| {
+            command.args(arguments);
+            command
+        })
+    }
+
+    /// The same where `change` makes another command of the usual one.
+    #[track_caller]
+    pub fn start_as(mut sandbox: Sandbox, kind: Kind, config: &Config, change: impl Fn(Command) -> Command) -> Self {
         // Another process may take the port between the look and the bind: then another one is tried.
         for _ in 0..10 {
-            match Self::try_start(sandbox, kind, config, arguments) {
+            match Self::try_start(sandbox, kind, config, &change) {
                 Ok(supervisord) => return supervisord,
                 Err((back, output)) if output.contains("already listening") => sandbox = back,
                 Err((_, output)) => panic!("{kind:?} supervisord did not start:\n{output}"),
@@ -91,11 +99,17 @@ impl Supervisord {
         panic!("no free port for supervisord in ten attempts");
     }
 
-    fn try_start(sandbox: Sandbox, kind: Kind, config: &Config, arguments: &[&str]) -> Result<Self, (Sandbox, String)> {
+    fn try_start(
+        sandbox: Sandbox,
+        kind: Kind,
+        config: &Config,
+        change: impl Fn(Command) -> Command,
+    ) -> Result<Self, (Sandbox, String)> {
         let port = free_port();
         let file = sandbox.write(config.file(), config.render(sandbox.here(), port));
-        let mut command = supervisord_command(&sandbox, kind, &file);
-        let child = command.args(arguments).spawn().expect("supervisord can be run");
+        let mut command = change(supervisord_command(&sandbox, kind, &file));
+        write_to(&sandbox, &mut command);
+        let child = command.spawn().expect("supervisord can be run");
         let mut supervisord = Self { kind, port, sandbox, config: file, child, nudge: None };
         let mut ended = None;
         wait_until("supervisord accepts", || {
@@ -328,11 +342,31 @@ pub fn supervisord_command(sandbox: &Sandbox, kind: Kind, config: &Path) -> Comm
     if kind == Kind::Ours {
         command.env("SUPERVISOR_PLUGIN_PATH", plugin_path());
     }
-    let file = |name| -> io::Result<File> { File::create(sandbox.join(name)) };
-    command.arg("-n").arg("-c").arg(config).stdin(Stdio::null());
-    command.stdout(file("stdout.txt").expect("a file in the sandbox"));
-    command.stderr(file("stderr.txt").expect("a file in the sandbox"));
+    command.arg("-n").arg("-c").arg(config);
+    write_to(sandbox, &mut command);
     command
+}
+
+/// Has a command read nothing, and write into the sandbox.
+fn write_to(sandbox: &Sandbox, command: &mut Command) {
+    let file = |name| File::create(sandbox.join(name)).expect("a file in the sandbox");
+    command.stdin(Stdio::null()).stdout(file("stdout.txt")).stderr(file("stderr.txt"));
+}
+
+/// The same command, run by another program: its loader, or one that takes something from it first.
+pub fn run_by(command: &Command, program: &Path, arguments: &[&OsStr]) -> Command {
+    let mut outer = Command::new(program);
+    outer.args(arguments).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => outer.env(name, value),
+            None => outer.env_remove(name),
+        };
+    }
+    if let Some(directory) = command.get_current_dir() {
+        outer.current_dir(directory);
+    }
+    outer
 }
 
 /// supervisord as a shell script starts it with `exec "$@"`, on this config and a free port.
@@ -342,8 +376,7 @@ pub fn command_of_shell(sandbox: &Sandbox, kind: Kind, config: &Config, script: 
     let mut shell = sandbox.command("/bin/sh");
     shell.args(["-c", script, "sh"]).arg(supervisord.get_program()).args(supervisord.get_args());
     shell.env("SUPERVISOR_PLUGIN_PATH", plugin_path());
-    let file = |name| File::create(sandbox.join(name)).expect("a file in the sandbox");
-    shell.stdin(Stdio::null()).stdout(file("stdout.txt")).stderr(file("stderr.txt"));
+    write_to(sandbox, &mut shell);
     shell
 }
 

@@ -5,7 +5,7 @@
 // The form of a factory is given, whatever one of them makes of it.
 #![allow(clippy::unnecessary_wraps, clippy::needless_pass_by_value)]
 
-use std::{future, thread, time::Duration};
+use std::{future, process::Command, thread, time::Duration};
 
 use plugin_api::{Config, Event, Fault, Host, Level, Value, rpc_interface};
 use serde::Deserialize;
@@ -45,6 +45,18 @@ impl Unruly {
     pub async fn spin_in_poll(&self) {
         self.begin("spinInPoll");
         spin_for_ever();
+    }
+
+    /// Run one command after the other for ever, on so many threads of its own.
+    pub fn run_commands(&self, threads: u32) {
+        for _ in 0..threads {
+            thread::spawn(|| {
+                loop {
+                    let _ = Command::new("/bin/true").status();
+                }
+            });
+        }
+        self.begin("runCommands");
     }
 
     /// Publish so many events as fast as it can.
