@@ -33,7 +33,7 @@ use std::{
 use nix::{
     fcntl::{FcntlArg, FdFlag, fcntl},
     sys::{
-        resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit},
+        resource::Resource,
         signal::{SigHandler, SigSet, SigmaskHow, Signal, kill},
         stat::{Mode, umask},
         wait::{WaitStatus, waitpid},
@@ -43,6 +43,7 @@ use nix::{
 
 use crate::{
     config::{Level, Message, Supervisord, User},
+    limits,
     logger::{self, Logger},
     text::repr::repr,
 };
@@ -328,12 +329,12 @@ pub fn raise_limits(supervisord: &Supervisord) -> Result<Vec<Message>, String> {
     ];
     let mut messages = Vec::new();
     for (resource, name, least) in limits {
-        let (soft, hard) = getrlimit(resource).map_err(|errno| format!("cannot read {name}: {}", errno.desc()))?;
-        if soft >= least || soft == RLIM_INFINITY {
+        let (soft, hard) = limits::get(resource).map_err(|errno| format!("cannot read {name}: {}", errno.desc()))?;
+        if soft >= least || soft == limits::INFINITY {
             continue;
         }
         // Only root may raise the hard limit; for others that fails, and is said.
-        match setrlimit(resource, least, hard.max(least)) {
+        match limits::set(resource, least, hard.max(least)) {
             Ok(()) => messages.push(Message { level: Level::Info, text: format!("Increased {name} limit to {least}") }),
             Err(_) => return Err(too_low(resource, least, hard)),
         }

@@ -8,6 +8,8 @@ pub mod version;
 
 pub mod config;
 pub mod events;
+// What the system calls by numbers of its own width.
+mod limits;
 mod live_socket;
 pub mod logger;
 pub mod plugin;

@@ -14,6 +14,7 @@ mod capture;
 mod load;
 mod many;
 mod processes;
+mod spawns;
 mod table;
 
 #[allow(dead_code, unused_imports, reason = "it is made for the behaviour tests, and this uses a part of it")]
@@ -49,6 +50,7 @@ fn main() {
     rows.push(processes::supervisorctl_version(&ours, &real));
     drop((ours, real));
     rows.extend(many::rows());
+    rows.extend(spawns::rows());
     rows.extend(capture::yes());
     rows.extend(capture::yes_with_events());
     print(&rows);

@@ -14,10 +14,10 @@ use std::{
     time::Duration,
 };
 
-use nix::sys::resource::{Resource, getrlimit};
+use nix::sys::resource::Resource;
 use parking_lot::Mutex;
 
-use crate::xmlrpc::ANSWER_LIMIT;
+use crate::{limits, xmlrpc::ANSWER_LIMIT};
 
 /// So many bytes of a body have to come within the time that a request has.
 const PROGRESS: usize = 64 << 10;
@@ -77,7 +77,7 @@ impl Limits {
     /// open to everything else.
     pub fn of_this_process(servers: usize) -> Self {
         let usual = Self::default();
-        let files = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft);
+        let files = limits::get(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft);
         let half = usize::try_from(files / 2).unwrap_or(usize::MAX);
         Self { connections: usual.connections.min(half / servers.max(1)), ..usual }
     }

@@ -3,10 +3,10 @@
 //! Programs do not get the last descriptors. A program whose log could not be opened would run and lose its output, and
 //! a server that cannot accept would leave nobody to say so; what does not start, and says why, is the lesser evil.
 
-use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
+use nix::sys::resource::Resource;
 
 use super::groups::{Process, State};
-use crate::config::Level;
+use crate::{config::Level, limits};
 
 /// What supervisord itself needs: its servers and some clients, logs, the reserve for spawns.
 const OWN: u64 = 64;
@@ -24,7 +24,7 @@ pub(super) struct Budget {
 impl Budget {
     /// With no program alive.
     pub(super) fn new() -> Self {
-        Self::of(getrlimit(Resource::RLIMIT_NOFILE).map_or(RLIM_INFINITY, |(limit, _)| limit))
+        Self::of(limits::get(Resource::RLIMIT_NOFILE).map_or(limits::INFINITY, |(limit, _)| limit))
     }
 
     fn of(limit: u64) -> Self {
@@ -63,13 +63,13 @@ impl State {
 
     /// What to log if all that is there cannot run at the same time.
     pub(super) fn complain_of_limit(&self) -> Option<(Level, String)> {
-        let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
+        let (limit, _) = limits::get(Resource::RLIMIT_NOFILE).ok()?;
         self.complaint(limit)
     }
 
     fn complaint(&self, limit: u64) -> Option<(Level, String)> {
         let needed = OWN + self.processes.values().map(Process::descriptors).sum::<u64>();
-        (limit != RLIM_INFINITY && needed > limit).then(|| {
+        (limit != limits::INFINITY && needed > limit).then(|| {
             let count = self.processes.len();
             let text = format!(
                 "RLIMIT_NOFILE is {limit}, and {count} programs may need {needed} file descriptors at the same time: not \
@@ -97,7 +97,7 @@ mod tests {
         assert_eq!(started, 196);
         assert!(budget.left() < 5);
         assert_eq!(Budget::of(20).left(), 10, "even where there is next to nothing");
-        assert!(Budget::of(RLIM_INFINITY).take(1_000_000));
+        assert!(Budget::of(limits::INFINITY).take(1_000_000));
     }
 
     #[test]
@@ -111,7 +111,7 @@ mod tests {
         state.add(&mut NewGroup::new(&group, &fixtures::supervisord(Path::new("/tmp")), &[]).unwrap());
         let needed = OWN + 5 + 3 + 3;
         assert_eq!(state.complaint(needed), None);
-        assert_eq!(state.complaint(RLIM_INFINITY), None);
+        assert_eq!(state.complaint(limits::INFINITY), None);
         let (_, text) = state.complaint(needed - 1).unwrap();
         assert!(text.contains(&format!("RLIMIT_NOFILE is {}, and 3 programs", needed - 1)), "{text}");
         assert!(text.contains(&format!("minfds={needed} ")), "{text}");

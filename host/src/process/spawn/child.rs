@@ -19,11 +19,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use libc::{c_int, c_ulong, c_void};
+use libc::{c_int, c_long, c_ulong, c_void};
 use nix::{errno::Errno, sys::resource::Resource, unistd::getuid};
 use syscalls::{Sysno, syscall};
 
-use super::super::launch::{Credentials, Launch};
+use crate::{
+    limits,
+    process::launch::{Credentials, Launch},
+};
 
 /// The exit status of a child that could not be turned into the program.
 const NOT_SPAWNED: c_int = 127;
@@ -72,7 +75,7 @@ impl Birth {
         shares_memory: bool,
         files_below: Option<RawFd>,
     ) -> Self {
-        let (limit, _) = nix::sys::resource::getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
+        let (limit, _) = limits::get(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
         Self {
             stage: AtomicU32::new(if files_below.is_some() { Stage::Sharing } else { Stage::Apart } as u32),
             argv_addresses: addresses(&argv),
@@ -116,7 +119,8 @@ impl Birth {
             if stage != Stage::Sharing || left.is_zero() {
                 return stage;
             }
-            let timeout = libc::timespec { tv_sec: 0, tv_nsec: left.subsec_nanos().into() };
+            // Seconds and nanoseconds as this call takes them, whatever libc makes of its `timespec` on 32 bits.
+            let timeout: [c_long; 2] = [0, left.subsec_nanos().cast_signed().into()];
             let (word, expected) = (self.stage.as_ptr(), Stage::Sharing as u32);
             // The kernel wakes without the flag for private ones. However it ends, we look again.
             // SAFETY: the word and the time live longer than the call.

@@ -74,7 +74,7 @@ fn fetch(root: &Path) {
             ("Dir::Etc::sourceparts", "-".to_owned()),
             ("Dir::State::lists", root.join("lists").display().to_string()),
             ("Dir::Cache", root.join("cache").display().to_string()),
-            ("APT::Sandbox::User", "".to_owned()),
+            ("APT::Sandbox::User", String::new()),
         ] {
             command.arg("-o").arg(format!("{option}={value}"));
         }
