@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use parking_lot::{Condvar, Mutex};
+
 use super::{Outcome, ProcessInfo, Supervisor, lookup::Look};
 use crate::{
     config::{self, Config, Overrides},
@@ -17,10 +19,10 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A supervisor on a thread of its own, until this is dropped.
-pub(super) struct AtWork {
+pub(crate) struct AtWork {
     supervisor: Supervisor,
     thread: Option<JoinHandle<Outcome>>,
-    pub(super) dir: tempfile::TempDir,
+    pub(crate) dir: tempfile::TempDir,
 }
 
 impl AtWork {
@@ -38,6 +40,15 @@ impl AtWork {
     /// With these groups.
     pub(super) fn of_groups(groups: impl IntoIterator<Item = Arc<config::Group>>, look: Look) -> Self {
         Self::patient(groups, look, PATIENCE)
+    }
+
+    /// On this mount, with clients that wait only so long for it.
+    pub(crate) fn mounted(
+        groups: impl IntoIterator<Item = Arc<config::Group>>,
+        mount: &Mount,
+        start_patience: Duration,
+    ) -> Self {
+        Self::patient(groups, mount.look(), start_patience)
     }
 
     /// With clients that wait only so long for a file system.
@@ -64,13 +75,13 @@ impl AtWork {
         Self { supervisor, thread, dir }
     }
 
-    pub(super) fn process(&self, name: &str) -> ProcessInfo {
+    pub(crate) fn process(&self, name: &str) -> ProcessInfo {
         self.by_name().into_iter().find(|info| info.name == name).unwrap()
     }
 
     /// Waits until a process is as it should be.
     #[track_caller]
-    pub(super) fn wait(&self, name: &str, condition: impl Fn(&ProcessInfo) -> bool) -> ProcessInfo {
+    pub(crate) fn wait(&self, name: &str, condition: impl Fn(&ProcessInfo) -> bool) -> ProcessInfo {
         let begin = Instant::now();
         loop {
             let info = self.process(name);
@@ -101,8 +112,60 @@ impl Drop for AtWork {
     }
 }
 
+/// A mount. What lies on it is what has `mounted` in its name.
+#[derive(Clone, Default)]
+pub(crate) struct Mount(Arc<(Mutex<Server>, Condvar)>);
+
+#[derive(Default)]
+struct Server {
+    is_gone: bool,
+    hanging: usize,
+    most: usize,
+}
+
+impl Mount {
+    pub(crate) fn gone() -> Self {
+        let mount = Self::default();
+        mount.set_gone(true);
+        mount
+    }
+
+    pub(crate) fn set_gone(&self, is_gone: bool) {
+        self.0.0.lock().is_gone = is_gone;
+        self.0.1.notify_all();
+    }
+
+    pub(super) fn look(&self) -> Look {
+        let mount = self.clone();
+        Box::new(move |launch| {
+            if launch.name().contains("mounted") {
+                let (server, changed) = &*mount.0;
+                let mut server = server.lock();
+                server.hanging += 1;
+                server.most = server.most.max(server.hanging);
+                changed.notify_all();
+                changed.wait_while(&mut server, |server| server.is_gone);
+                server.hanging -= 1;
+            }
+            launch.command()
+        })
+    }
+
+    /// Waits until so many looks hang.
+    pub(crate) fn wait_for(&self, count: usize) {
+        let (server, changed) = &*self.0;
+        let mut server = server.lock();
+        let timed_out = changed.wait_while_for(&mut server, |server| server.hanging < count, Duration::from_secs(20));
+        assert!(!timed_out.timed_out(), "{} hang", server.hanging);
+    }
+
+    pub(crate) fn most(&self) -> usize {
+        self.0.0.lock().most
+    }
+}
+
 /// Waits for an answer of the supervisor thread.
-pub(super) fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async { tokio::time::timeout(PATIENCE, future).await.expect("waited in vain") })
 }

@@ -5,72 +5,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use parking_lot::{Condvar, Mutex};
-
-use super::{
-    super::{
-        Refused,
-        fixtures::{AtWork, block_on},
-    },
-    Look,
+use super::super::{
+    Refused,
+    fixtures::{AtWork, Mount, block_on},
 };
 use crate::{
     config::{self, FcgiAddress, FcgiSocket, GroupKind},
     process::{command::CommandError, fixtures, launch::Launch},
     states::ProcessState,
 };
-
-/// A mount. What lies on it is what has `mounted` in its name.
-#[derive(Clone, Default)]
-struct Mount(Arc<(Mutex<Server>, Condvar)>);
-
-#[derive(Default)]
-struct Server {
-    is_gone: bool,
-    hanging: usize,
-    most: usize,
-}
-
-impl Mount {
-    fn gone() -> Self {
-        let mount = Self::default();
-        mount.set_gone(true);
-        mount
-    }
-
-    fn set_gone(&self, is_gone: bool) {
-        self.0.0.lock().is_gone = is_gone;
-        self.0.1.notify_all();
-    }
-
-    fn look(&self) -> Look {
-        let mount = self.clone();
-        Box::new(move |launch| {
-            if launch.name().contains("mounted") {
-                let (server, changed) = &*mount.0;
-                let mut server = server.lock();
-                server.hanging += 1;
-                server.most = server.most.max(server.hanging);
-                changed.notify_all();
-                changed.wait_while(&mut server, |server| server.is_gone);
-                server.hanging -= 1;
-            }
-            launch.command()
-        })
-    }
-
-    /// Waits until so many looks hang.
-    fn wait_for(&self, count: usize) {
-        let (server, changed) = &*self.0;
-        let mut server = server.lock();
-        let timed_out = changed.wait_while_for(&mut server, |server| server.hanging < count, Duration::from_secs(20));
-        assert!(!timed_out.timed_out(), "{} hang", server.hanging);
-    }
-
-    fn most(&self) -> usize {
-        self.0.0.lock().most
-    }
-}
 
 fn cat(name: &str) -> config::Process {
     config::Process { startsecs: 0, ..fixtures::process(name) }

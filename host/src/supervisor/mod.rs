@@ -13,7 +13,7 @@ mod descriptors;
 mod drive;
 mod extensions;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 mod groups;
 mod info;
 mod listeners;

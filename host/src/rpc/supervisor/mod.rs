@@ -522,3 +522,6 @@ impl SupervisorInterface {
         true
     }
 }
+
+#[cfg(test)]
+mod mount_tests;
