@@ -11,6 +11,7 @@
 
 mod bare;
 mod capture;
+mod entries;
 mod load;
 mod many;
 mod processes;
@@ -48,6 +49,7 @@ fn main() {
     rows.push(Row::memory("resident, after the run", after, real.resident(), Limit::Below(20.0)));
     rows.push(processes::supervisorctl_version(&ours, &real));
     drop((ours, real));
+    rows.push(entries::small());
     rows.extend(many::rows());
     rows.extend(capture::yes());
     rows.extend(capture::yes_with_events());
