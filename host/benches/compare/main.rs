@@ -11,6 +11,7 @@
 
 mod bare;
 mod capture;
+mod entries;
 mod load;
 mod many;
 mod processes;
@@ -49,6 +50,7 @@ fn main() {
     rows.push(Row::memory("resident, after the run", after, real.resident(), Limit::Below(20.0)));
     rows.push(processes::supervisorctl_version(&ours, &real));
     drop((ours, real));
+    rows.push(entries::small());
     rows.extend(many::rows());
     rows.extend(spawns::rows());
     rows.extend(capture::yes());
