@@ -2,12 +2,12 @@
 //!
 //! A plain fork copies the page tables and the table of descriptors, and both grow with what others do: with what a
 //! client stored in a plugin, and with every program that runs. So the child shares supervisord's memory until it execs
-//! ([`child`]), on a [stack](stack) of its own, and copies of the descriptors only a handful that lie at the bottom of
-//! the table ([`slots`]). Where the system does not allow it, it is made as by a plain fork ([`sharing`]).
+//! (`child`), on a stack of its own, and copies of the descriptors only a handful that lie at the bottom of the table
+//! (`slots`). Where the system does not allow it, it is made as by a plain fork (`sharing`).
 //!
 //! The parent does not wait for the exec, which may hang with the file system that the program lies on: what the child
-//! reads is kept until the kernel says that it has left the memory. It waits, for no longer than [`PATIENCE`], for the
-//! child's first two system calls, after which the child has descriptors of its own.
+//! reads is kept until the kernel says that it has left the memory. It waits, for no longer than 20 ms, for the child's
+//! first two system calls, after which the child has descriptors of its own.
 //!
 //! The system call is made past libc's `fork`, which first runs what others have registered with `pthread_atfork`: the
 //! libraries of plugins, say, which may wait there for locks of their own. This thread waits for nobody.
@@ -154,7 +154,8 @@ impl Spawner {
 
     /// Starts a process. Its stdin is `stdin` where that is given, and then what is sent to the pipe reaches nobody.
     ///
-    /// [`settle`](Self::settle) is to be called soon: until then our end of its pipes may not see it end.
+    /// [`settle`](Self::settle) is to be called soon: until then we may hold the child's ends of its pipes as well, and
+    /// who reads ours does not see it end.
     pub fn spawn(
         &mut self,
         launch: &Arc<Launch>,
