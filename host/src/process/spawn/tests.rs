@@ -17,7 +17,10 @@ use nix::{
 };
 
 use super::*;
-use crate::{config, process::fixtures};
+use crate::{
+    config,
+    process::{fixtures, launch::Credentials},
+};
 
 fn launch(command: &str) -> Arc<Launch> {
     let config = config::Process { command: command.to_owned(), ..fixtures::process("x") };
@@ -96,6 +99,27 @@ fn what_goes_wrong_stands_in_the_log_of_the_child() {
         let text = "supervisor: couldn't exec x: EACCES\nsupervisor: child process was not spawned\n";
         assert_eq!(read(spawned.stderr.unwrap()), text);
         assert_eq!(status(spawned.pid), WaitStatus::Exited(Pid::from_raw(spawned.pid), 127));
+    }
+}
+
+#[test]
+fn ids_beyond_16_bits_are_taken_whole() {
+    if !getuid().is_root() {
+        // Others have no user to change to.
+        return;
+    }
+    let user = Credentials { uid: 100_000, gid: 100_001, groups: Ok(vec![100_001, 100_002]) };
+    let mut launch = Launch::clone(&launch("cat /proc/self/status"));
+    launch.user = Some(user);
+    let launch = Arc::new(launch);
+    for mut spawner in spawners() {
+        let spawned = spawner.spawn(&launch, &launch.command().unwrap(), None).unwrap();
+        spawner.settle();
+        let status = read(spawned.stdout);
+        for line in ["Uid:\t100000\t100000", "Gid:\t100001\t100001", "Groups:\t100001 100002 \n"] {
+            assert!(status.contains(line), "{status}");
+        }
+        waitpid(Pid::from_raw(spawned.pid), None).unwrap();
     }
 }
 
