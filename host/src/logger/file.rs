@@ -50,12 +50,12 @@ impl LogFile {
     /// A log at `path`, opened or made. `maxbytes` 0 never rotates; `backups` 0 keeps no old file.
     pub fn open(path: &Path, maxbytes: u64, backups: u32) -> io::Result<Self> {
         let mut log = Self::closed(path, maxbytes, backups);
-        log.reopen()?;
-        log.losses = Losses::default();
+        log.open_late()?;
         Ok(log)
     }
 
-    /// A log at `path` that could not be opened, as its owner has said. What is written to it is lost until it can be.
+    /// A log at `path` that is not open. Where it cannot be opened, its owner says so; what is written to it is lost
+    /// until it can be.
     pub fn closed(path: &Path, maxbytes: u64, backups: u32) -> Self {
         Self {
             path: path.to_owned(),
@@ -70,6 +70,13 @@ impl LogFile {
             rotation_failed: false,
             looked: Instant::now(),
         }
+    }
+
+    /// Opens one that is not open yet.
+    pub fn open_late(&mut self) -> io::Result<()> {
+        self.reopen()?;
+        self.losses = Losses::default();
+        Ok(())
     }
 
     /// Where it is.

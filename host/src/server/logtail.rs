@@ -63,22 +63,25 @@ pub type LogFiles = Arc<dyn Fn(&Log) -> Option<PathBuf> + Send + Sync>;
 pub fn log_files(supervisor: &Supervisor) -> LogFiles {
     let supervisor = supervisor.clone();
     Arc::new(move |log| {
+        let file = file_of(&supervisor, log)?;
         // A disk that does not answer now will have its say later.
-        let _ = supervisor.output().flush(PATIENCE);
-        match log {
-            Log::Main => supervisor.config().supervisord.logfile.path().map(PathBuf::from),
-            Log::Process { namespec, channel } => {
-                let Found::Process(id) = supervisor.find(namespec)? else { return None };
-                let info = supervisor.info(id)?;
-                let file = match channel.as_str() {
-                    "stdout" => info.stdout_logfile,
-                    "stderr" => info.stderr_logfile,
-                    _ => None,
-                };
-                file.map(PathBuf::from)
-            }
-        }
+        let _ = supervisor.output().flush_log(&file, PATIENCE);
+        Some(file)
     })
+}
+
+fn file_of(supervisor: &Supervisor, log: &Log) -> Option<PathBuf> {
+    let Log::Process { namespec, channel } = log else {
+        return supervisor.config().supervisord.logfile.path().map(PathBuf::from);
+    };
+    let Found::Process(id) = supervisor.find(namespec)? else { return None };
+    let info = supervisor.info(id)?;
+    let file = match channel.as_str() {
+        "stdout" => info.stdout_logfile,
+        "stderr" => info.stderr_logfile,
+        _ => None,
+    };
+    file.map(PathBuf::from)
 }
 
 impl Log {

@@ -4,9 +4,14 @@ use std::{
     fs, io,
     os::unix::fs::MetadataExt as _,
     path::Path,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
+use super::{
+    log::{Destination, Job, Joined, Log},
+    threads::Threads,
+};
 use crate::{
     config::{self, Logfile},
     logger::{Formatter, Level, Line, LogFile, Syslog},
@@ -17,12 +22,18 @@ const STDOUT: &str = "/dev/stdout";
 pub(super) struct Activity {
     level: Level,
     formatter: Formatter,
-    stdout: Option<LogFile>,
-    file: Option<LogFile>,
-    syslog: Option<Syslog>,
+    stdout: Option<Arc<Log>>,
+    file: Option<Arc<Log>>,
+    syslog: Option<Arc<Log>>,
     buffer: Vec<u8>,
     /// Of the line above.
     last: SystemTime,
+}
+
+/// What is opened before there are threads: a supervisord whose log cannot be opened does not start.
+pub(super) struct Opened {
+    stdout: Option<LogFile>,
+    file: Option<LogFile>,
 }
 
 /// By so much at most a line may be older than the one above it, for it comes from another thread and has waited in a
@@ -30,23 +41,27 @@ pub(super) struct Activity {
 const WAITED: Duration = Duration::from_secs(1);
 
 impl Activity {
-    pub(super) fn open(config: &config::Supervisord) -> io::Result<Self> {
-        let file = match &config.logfile {
-            Logfile::Path(path) => Some(LogFile::open(path, config.logfile_maxbytes, config.logfile_backups)?),
-            Logfile::None | Logfile::Auto | Logfile::Syslog => None,
+    pub(super) fn new(config: &config::Supervisord, opened: Opened, threads: &Arc<Threads>) -> Self {
+        let log = |name: &Path, destination| Log::of_lines(name, destination, threads);
+        let of_file = |file: LogFile| {
+            let path = file.path().to_owned();
+            log(&path, Destination::File(file))
         };
-        // Lines for a log that is our stdout come once.
-        let is_stdout = config.logfile.path().is_some_and(|path| is_same(path, Path::new(STDOUT)));
-        let copies = config.nodaemon && !config.silent && !is_stdout;
-        Ok(Self {
+        let is_syslog = config.logfile == Logfile::Syslog;
+        Self {
             level: config.loglevel,
             formatter: Formatter::default(),
-            stdout: copies.then(|| LogFile::open(Path::new(STDOUT), 0, 0)).transpose()?,
-            file,
-            syslog: (config.logfile == Logfile::Syslog).then(Syslog::default),
+            stdout: opened.stdout.map(of_file),
+            file: opened.file.map(of_file),
+            syslog: is_syslog.then(|| log(Path::new("syslog"), Destination::Syslog(Syslog::default()))),
             buffer: Vec::new(),
             last: SystemTime::UNIX_EPOCH,
-        })
+        }
+    }
+
+    /// Its parts.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Log>> {
+        self.stdout.iter().chain(&self.file).chain(&self.syslog)
     }
 
     pub(super) fn logs(&self, level: Level) -> bool {
@@ -66,42 +81,43 @@ impl Activity {
             line.time = self.last;
         }
         self.last = line.time;
-        let line = &line;
-        let mut news = Vec::new();
-        if let Some(syslog) = &mut self.syslog {
-            news.extend(syslog.write(&self.formatter.head(line), line.message.as_bytes()));
+        if let Some(syslog) = &self.syslog {
+            syslog.record(self.formatter.head(&line), line.message.clone().into_bytes());
         }
         self.buffer.clear();
-        self.formatter.format(line, &mut self.buffer);
-        for log in self.stdout.iter_mut().chain(&mut self.file) {
-            news.extend(log.write(&self.buffer));
-        }
-        // What is wrong with one of them stands in the others.
-        for news in news {
-            let news = Line { level: Level::Error, time: SystemTime::now(), message: news };
-            self.buffer.clear();
-            self.formatter.format(&news, &mut self.buffer);
-            for log in self.stdout.iter_mut().chain(&mut self.file) {
-                log.write(&self.buffer);
-            }
-            if let Some(syslog) = &mut self.syslog {
-                syslog.write(&self.formatter.head(&news), news.message.as_bytes());
-            }
+        self.formatter.format(&line, &mut self.buffer);
+        for log in self.stdout.iter().chain(&self.file) {
+            log.write(&self.buffer);
         }
     }
 
     pub(super) fn reopen(&mut self) {
         // The last line of the old file, as Supervisor has it.
         self.log(Level::Info, "supervisord logreopen".to_owned());
-        if let Some(Err(error)) = self.file.as_mut().map(LogFile::reopen) {
-            self.log(Level::Error, format!("could not reopen the log: {error}"));
+        if let Some(file) = &self.file {
+            file.push(Job::Reopen);
         }
     }
 
-    pub(super) fn clear(&mut self) -> io::Result<()> {
+    pub(super) fn clear(&mut self, joined: &Arc<Joined>) {
         // Goes with the old file and is seen on stdout alone, as Supervisor has it.
         self.log(Level::Info, "reopening log file".to_owned());
-        self.file.as_mut().map_or(Ok(()), LogFile::clear)
+        if let Some(file) = &self.file {
+            file.push(Job::Clear(Arc::clone(joined)));
+        }
+    }
+}
+
+impl Opened {
+    pub(super) fn open(config: &config::Supervisord) -> io::Result<Self> {
+        let file = match &config.logfile {
+            Logfile::Path(path) => Some(LogFile::open(path, config.logfile_maxbytes, config.logfile_backups)?),
+            Logfile::None | Logfile::Auto | Logfile::Syslog => None,
+        };
+        // Lines for a log that is our stdout come once.
+        let is_stdout = config.logfile.path().is_some_and(|path| is_same(path, Path::new(STDOUT)));
+        let copies = config.nodaemon && !config.silent && !is_stdout;
+        Ok(Self { stdout: copies.then(|| LogFile::open(Path::new(STDOUT), 0, 0)).transpose()?, file })
     }
 }
 
@@ -109,27 +125,4 @@ impl Activity {
 fn is_same(one: &Path, other: &Path) -> bool {
     let identity = |path| fs::metadata(path).map(|found| (found.dev(), found.ino()));
     matches!((identity(one), identity(other)), (Ok(one), Ok(other)) if one == other)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::process::fixtures;
-
-    #[test]
-    fn lines_that_waited_are_not_older_than_those_above() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("log");
-        let config = config::Supervisord { logfile: Logfile::Path(path.clone()), ..fixtures::supervisord(dir.path()) };
-        let mut activity = Activity::open(&config).unwrap();
-        let time = |minutes, milliseconds| Duration::from_mins(minutes) + Duration::from_millis(milliseconds);
-        // The second has waited; before the last, somebody has set the clock.
-        for time in [time(60, 5), time(60, 0), time(60, 6), time(30, 0)] {
-            let time = SystemTime::UNIX_EPOCH + time;
-            activity.write(Line { level: Level::Info, time, message: "x".to_owned() });
-        }
-        let log = fs::read_to_string(path).unwrap();
-        let times: Vec<_> = log.lines().map(|line| &line["1970-01-01 hh:".len()..][..9]).collect();
-        assert_eq!(times, ["00:00,005", "00:00,005", "00:00,006", "30:00,000"]);
-    }
 }

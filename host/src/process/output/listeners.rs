@@ -13,7 +13,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::{Command, OutputHandle, Shared, Stdin, thread::Thread};
+use super::{Command, OutputHandle, Shared, Stdin, output_loop::Output};
 use crate::{
     config::{EventListenerPool, Level},
     events::{Audience, Event},
@@ -93,7 +93,7 @@ impl Shared {
         }
     }
 
-    fn log(&self, level: Level, message: String) {
+    pub(super) fn log(&self, level: Level, message: String) {
         if level >= self.listeners.level {
             self.push(Command::Line(Line { level, time: std::time::SystemTime::now(), message }));
         }
@@ -156,7 +156,7 @@ impl OutputHandle {
 /// The stdins of the listeners that run.
 pub(super) type Stdins = HashMap<u64, Arc<Stdin>>;
 
-impl Thread {
+impl Output {
     pub(super) fn add_pool(&self, pool: &NewPool) {
         let NewPool { name, config, processes, handler } = pool;
         let processes = processes.iter().map(String::as_str);

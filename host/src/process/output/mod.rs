@@ -1,8 +1,9 @@
-//! The output thread: it alone reads the pipes of the programs and writes log files.
+//! The output thread: it alone reads the pipes of the programs and speaks with event listeners.
 //!
-//! A disk may take its time; then this thread waits, and a program that writes waits on its own full pipe. Nobody else
-//! does: every method of [`OutputHandle`] hands a command over and goes on. Commands are done in the order in which
-//! they came, so the line that says that a process has exited stands after its last output.
+//! It also writes the logs, and a disk may take its time; then another thread takes its place, and a program that writes
+//! to a log whose disk stalls waits on its own full pipe: see `threads`. Nobody else waits: every method of
+//! [`OutputHandle`] hands a command over and goes on. Commands are done in the order in which they came, so the line
+//! that says that a process has exited stands after its last output.
 
 mod activity;
 mod ansi;
@@ -11,28 +12,29 @@ mod capture;
 mod heard;
 mod lines;
 mod listeners;
+mod log;
+mod output_loop;
 mod sink;
-mod thread;
+mod threads;
 
 use std::{
     collections::{HashSet, VecDeque},
     io,
     os::fd::OwnedFd,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, mpsc},
-    thread::JoinHandle,
     time::Duration,
 };
 
 use mio::{Poll, Waker};
-use nix::sys::resource::{Resource, getrlimit};
 use parking_lot::Mutex;
 pub use sink::Target;
 
 use self::{
-    activity::Activity,
+    activity::{Activity, Opened},
     listeners::{Listeners, NewPool, Untold},
-    thread::Thread,
+    output_loop::Output,
+    threads::Threads,
 };
 use super::stdin::{Stdin, StdinError};
 use crate::{
@@ -45,10 +47,6 @@ use crate::{
 const MOST_WAITING: usize = 8 * 1024 * 1024;
 /// What a line or an event costs besides its text.
 const OVERHEAD: usize = 64;
-
-/// Of how many processes that have ended the pipes may wait to be read, at most. What the system grants us in open
-/// files may lower it.
-const MOST_UNREAD: usize = 1024;
 
 /// The pipes of a process that was just spawned, and where what comes out of them goes.
 #[derive(Debug)]
@@ -87,8 +85,14 @@ enum Command {
     Reopen,
     ClearActivity(Done),
     Clear(Vec<PathBuf>, Done),
-    Flush(Done),
-    Stop,
+    /// Of one log or all. `since` says when it was begun, where a part of it is done.
+    Flush {
+        log: Option<PathBuf>,
+        since: Option<u64>,
+        done: Done,
+    },
+    /// Answered once all logs are closed.
+    Stop(Done),
 }
 
 #[derive(Default)]
@@ -100,34 +104,20 @@ struct Queue {
     waiting_events: usize,
     dropped: u64,
     dropped_events: u64,
-    /// The runs whose pipes are in `commands`.
-    adds: HashSet<u64>,
-    /// Those whose stdin is.
+    /// The runs whose stdins are in `commands`.
     stdins: HashSet<u64>,
     /// Whether [`Command::Listeners`] is.
     listeners: bool,
-    /// How many of `adds` have ended, so that nothing but this queue keeps their pipes open.
-    unread: usize,
-    most_unread: usize,
-    /// How many were closed unread, because there were too many.
-    closed_unread: u64,
     closed: bool,
 }
 
 impl Queue {
-    /// A quarter of our descriptors may be pipes of processes that have ended: each has up to two.
-    fn new() -> Self {
-        let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
-        let most_unread = usize::try_from(limit / 8).unwrap_or(MOST_UNREAD).min(MOST_UNREAD);
-        Self { most_unread, ..Self::default() }
-    }
-
     /// Everything that is to be done, in order.
     fn take(&mut self) -> Self {
-        std::mem::replace(self, Self { most_unread: self.most_unread, closed: self.closed, ..Self::default() })
+        std::mem::replace(self, Self { closed: self.closed, ..Self::default() })
     }
 
-    /// Whether to keep a command. While a disk does not answer, nothing may pile up: neither memory nor descriptors.
+    /// Whether to keep a command: lines and events may come faster than this thread takes them.
     fn admits(&mut self, command: &Command) -> bool {
         match command {
             Command::Line(line) => {
@@ -139,22 +129,6 @@ impl Queue {
                 let has_room = takes_room(&mut self.waiting_events, untold.len);
                 self.dropped_events += u64::from(!has_room);
                 has_room
-            }
-            Command::Add(child) => {
-                self.adds.insert(child.run);
-                true
-            }
-            Command::Exited(run) if !self.adds.contains(run) => true,
-            Command::Exited(_) if self.unread < self.most_unread => {
-                self.unread += 1;
-                true
-            }
-            Command::Exited(run) => {
-                self.commands.retain(|queued| !queued.is_of(*run));
-                self.adds.remove(run);
-                self.stdins.remove(run);
-                self.closed_unread += 1;
-                false
             }
             Command::Stdin(run, _) => self.stdins.insert(*run),
             Command::Listeners => !std::mem::replace(&mut self.listeners, true),
@@ -173,20 +147,9 @@ fn takes_room(waiting: &mut usize, len: usize) -> bool {
     has_room
 }
 
-impl Command {
-    fn is_of(&self, its_run: u64) -> bool {
-        match self {
-            Self::Add(child) => child.run == its_run,
-            Self::Stdin(run, _) => *run == its_run,
-            _ => false,
-        }
-    }
-}
-
 struct Shared {
     queue: Mutex<Queue>,
     waker: Waker,
-    thread: Mutex<Option<JoinHandle<()>>>,
     listeners: Listeners,
 }
 
@@ -203,9 +166,13 @@ impl Shared {
         queue.commands.push_back(command);
         drop(queue);
         if sleeps {
-            // It fails only where the poll is gone, and with it the thread.
-            let _ = self.waker.wake();
+            self.wake();
         }
+    }
+
+    fn wake(&self) {
+        // It fails only where the poll is gone, and with it the loop.
+        let _ = self.waker.wake();
     }
 }
 
@@ -222,21 +189,19 @@ impl std::fmt::Debug for OutputHandle {
 /// Opens the activity log and starts the output thread. To be called after the process has become a daemon: threads do
 /// not survive a fork.
 pub fn start(config: &config::Supervisord) -> io::Result<(OutputHandle, Logger)> {
-    let activity = Activity::open(config)?;
+    let opened = Opened::open(config)?;
     let poll = Poll::new()?;
-    let waker = Waker::new(poll.registry(), thread::WAKER)?;
+    let waker = Waker::new(poll.registry(), output_loop::WAKER)?;
     let listeners = Listeners::new(config.loglevel, &config.identifier);
-    let shared = Arc::new(Shared { queue: Mutex::new(Queue::new()), waker, thread: Mutex::new(None), listeners });
+    let shared = Arc::new(Shared { queue: Mutex::default(), waker, listeners });
     let bus = Bus::with_audience(Arc::clone(&shared) as Arc<dyn Audience>);
     // An event takes its turn behind what was written before: the end of a process comes after its last words.
     let queue = Arc::clone(&shared);
     let in_turn = bus.relayed(move |event| queue.push(Command::Publish(queue.listeners.untold(event))));
     let handle = OutputHandle(Arc::clone(&shared), in_turn);
-    let (for_thread, strip_ansi) = (Arc::clone(&shared), config.strip_ansi);
-    let thread = std::thread::Builder::new()
-        .name("output".to_owned())
-        .spawn(move || Thread::new(poll, for_thread, activity, bus, strip_ansi).run())?;
-    *shared.thread.lock() = Some(thread);
+    let threads = Threads::new(&shared);
+    let activity = Activity::new(config, opened, &threads);
+    threads.start(Output::new(poll, shared, activity, bus, config.strip_ansi, Arc::clone(&threads)))?;
     let sink = handle.clone();
     Ok((handle, Logger::new(config.loglevel, move |line| sink.push(Command::Line(line)))))
 }
@@ -288,7 +253,13 @@ impl OutputHandle {
     /// Waits until everything that was logged, and written by programs, before this call has reached the files. Blocks,
     /// but no longer than that.
     pub fn flush(&self, patience: Duration) -> io::Result<()> {
-        self.wait(patience, Command::Flush)
+        self.wait(patience, |done| Command::Flush { log: None, since: None, done })
+    }
+
+    /// Waits until everything that was written to one log before this call has reached it, whatever others do. Blocks,
+    /// but no longer than that.
+    pub fn flush_log(&self, log: &Path, patience: Duration) -> io::Result<()> {
+        self.wait(patience, |done| Command::Flush { log: Some(log.to_owned()), since: None, done })
     }
 
     fn wait(&self, patience: Duration, command: impl FnOnce(Done) -> Command) -> io::Result<()> {
@@ -305,19 +276,12 @@ impl OutputHandle {
         }
     }
 
-    /// Writes what is waiting, closes all files and ends the thread. Blocks until then, but no longer than that.
+    /// Writes what is waiting, closes all files and ends the threads. Blocks until then, but no longer than that.
     /// What is logged afterwards is lost.
     pub fn stop(&self, patience: Duration) {
         self.push(Command::RemovePools);
         let _ = self.flush(patience);
-        self.push(Command::Stop);
-        let thread = self.0.thread.lock().take();
-        if let Some(thread) = thread
-            && self.flush(patience).is_err_and(|error| error.kind() != io::ErrorKind::TimedOut)
-        {
-            // The queue is closed: nothing is left to do but to return.
-            let _ = thread.join();
-        }
+        let _ = self.wait(patience, Command::Stop);
     }
 }
 

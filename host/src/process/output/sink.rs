@@ -1,12 +1,9 @@
 //! Where one output of one process goes: its log file, syslog, the activity log, events.
 
 use std::{
-    cell::RefCell,
     collections::HashMap,
-    fs::OpenOptions,
-    io::{self, ErrorKind},
+    io,
     path::{Path, PathBuf},
-    rc::{Rc, Weak},
     sync::Arc,
 };
 
@@ -16,11 +13,13 @@ use super::{
     capture::{Capture, Part},
     heard::Heard,
     lines::Lines,
+    log::{Destination, Job, Joined, Log, MUCH},
+    threads::Threads,
 };
 use crate::{
     config::{self, Logfile},
     events::{self, Bus, Channel, Event},
-    logger::{Level, LogFile, Syslog, is_of_the_system},
+    logger::{Level, LogFile, Syslog},
     text::repr::repr,
 };
 
@@ -74,51 +73,68 @@ pub(super) struct Source {
     pub(super) channel: Channel,
 }
 
+/// At how many log files those that are closed are forgotten, at least.
+const SWEEP_AT: usize = 64;
+
 /// The log files that are open. Two processes with one log share it, and so rotate it once.
-#[derive(Default)]
 pub(super) struct Files {
-    open: HashMap<PathBuf, Weak<RefCell<LogFile>>>,
+    open: HashMap<PathBuf, Arc<Log>>,
+    /// At how many those that are closed are forgotten.
+    sweep_at: usize,
+    threads: Arc<Threads>,
 }
 
-type SharedFile = Rc<RefCell<LogFile>>;
-
 impl Files {
-    fn get(&mut self, path: &Path, target: &Target) -> (SharedFile, io::Result<()>) {
-        if let Some(file) = self.open.get(path).and_then(Weak::upgrade) {
-            return (file, Ok(()));
+    pub(super) fn new(threads: &Arc<Threads>) -> Self {
+        Self { open: HashMap::new(), sweep_at: SWEEP_AT, threads: Arc::clone(threads) }
+    }
+
+    /// The log of one output, to be [released](Log::release) by its user.
+    fn get(&mut self, path: &Path, target: &Target, source: &Source) -> Arc<Log> {
+        if let Some(log) = self.open.get(path).filter(|log| log.take()) {
+            return Arc::clone(log);
         }
-        let (file, result) = match LogFile::open(path, target.maxbytes, target.backups) {
-            Ok(file) => (file, Ok(())),
-            Err(error) => (LogFile::closed(path, target.maxbytes, target.backups), Err(error)),
-        };
-        let file = Rc::new(RefCell::new(file));
-        self.open.retain(|_, file| file.strong_count() > 0);
-        self.open.insert(path.to_owned(), Rc::downgrade(&file));
-        (file, result)
+        let log = self.add(path, LogFile::closed(path, target.maxbytes, target.backups));
+        log.take();
+        log.push(Job::Open(format!("the {} log of '{}'", source.channel.name(), source.process)));
+        log
+    }
+
+    fn add(&mut self, path: &Path, file: LogFile) -> Arc<Log> {
+        let log = Log::new(path, Destination::File(file), &self.threads);
+        if self.open.len() >= self.sweep_at {
+            self.open.retain(|_, log| !log.is_closed());
+            self.sweep_at = SWEEP_AT.max(2 * self.open.len());
+        }
+        self.open.insert(path.to_owned(), Arc::clone(&log));
+        log
+    }
+
+    /// All that are open.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Log>> {
+        self.open.values()
     }
 
     /// Opens every file anew.
-    pub(super) fn reopen(&self, activity: &mut Activity) {
-        for file in self.open.values().filter_map(Weak::upgrade) {
-            let mut file = file.borrow_mut();
-            if let Err(error) = file.reopen() {
-                activity.log(Level::Error, format!("could not reopen {}: {error}", file.path().display()));
-            }
+    pub(super) fn reopen(&self) {
+        for log in self.all().filter(|log| log.take()) {
+            log.push(Job::Reopen);
+            log.release();
         }
     }
 
     /// Empties a log, whether its process runs or not. One that does not exist is empty.
-    pub(super) fn clear(&self, path: &Path) -> io::Result<()> {
-        if let Some(file) = self.open.get(path).and_then(Weak::upgrade) {
-            return file.borrow_mut().clear();
-        }
-        if is_of_the_system(path) {
-            return Ok(());
-        }
-        match OpenOptions::new().write(true).truncate(true).open(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            result => result.map(drop),
-        }
+    pub(super) fn clear(&mut self, path: &Path, joined: &Arc<Joined>) {
+        let open = self.open.get(path).filter(|log| log.take()).map(Arc::clone);
+        let is_open = open.is_some();
+        let log = open.unwrap_or_else(|| {
+            let log = self.add(path, LogFile::closed(path, 0, 0));
+            log.take();
+            log
+        });
+        let job = if is_open { Job::Clear } else { Job::Truncate };
+        log.push(job(Arc::clone(joined)));
+        log.release();
     }
 }
 
@@ -126,15 +142,17 @@ impl Files {
 pub(super) struct Context {
     pub(super) activity: Activity,
     heard: Heard,
-    syslog: Syslog,
+    /// Of all programs.
+    pub(super) syslog: Arc<Log>,
     strip_ansi: bool,
     /// Held by each pipe that was enlarged, and so counts them.
-    pub(super) enlarged: Rc<()>,
+    pub(super) enlarged: Arc<()>,
 }
 
 impl Context {
-    pub(super) fn new(activity: Activity, bus: Bus, strip_ansi: bool) -> Self {
-        let (heard, syslog, enlarged) = (Heard::new(bus), Syslog::default(), Rc::default());
+    pub(super) fn new(activity: Activity, bus: Bus, strip_ansi: bool, threads: &Arc<Threads>) -> Self {
+        let (heard, enlarged) = (Heard::new(bus), Arc::default());
+        let syslog = Log::of_lines(Path::new("syslog"), Destination::Syslog(Syslog::default()), threads);
         Self { activity, heard, syslog, strip_ansi, enlarged }
     }
 
@@ -157,7 +175,7 @@ pub(super) struct Sink {
     source: Source,
     ansi: Option<AnsiStripper>,
     capture: Option<Capture>,
-    file: Option<SharedFile>,
+    file: Option<Arc<Log>>,
     /// Whole lines for syslog.
     syslog: Option<Lines>,
     events: bool,
@@ -168,22 +186,8 @@ pub(super) struct Sink {
 }
 
 impl Sink {
-    pub(super) fn open(source: Source, target: &Target, files: &mut Files, context: &mut Context) -> Self {
-        let file = target.path.as_ref().map(|path| {
-            let (file, result) = files.get(path, target);
-            if let Err(error) = result {
-                context.activity.log(
-                    Level::Error,
-                    format!(
-                        "could not open the {} log of '{}', {}: {error}; its output is lost",
-                        source.channel.name(),
-                        source.process,
-                        path.display()
-                    ),
-                );
-            }
-            file
-        });
+    pub(super) fn open(source: Source, target: &Target, files: &mut Files, context: &Context) -> Self {
+        let file = target.path.as_ref().map(|path| files.get(path, target, &source));
         Self {
             source,
             ansi: context.strip_ansi.then(AnsiStripper::default),
@@ -194,6 +198,28 @@ impl Sink {
             is_protocol: target.is_protocol,
             to_activity: context.activity.logs(Level::Debug),
             cut: Vec::new(),
+        }
+    }
+
+    /// All that it writes to.
+    pub(super) fn logs<'a>(&'a self, context: &'a Context) -> impl Iterator<Item = &'a Arc<Log>> {
+        let syslog = self.syslog.is_some().then_some(&context.syslog);
+        let activity = self.to_activity.then(|| context.activity.all());
+        self.file.iter().chain(syslog).chain(activity.into_iter().flatten())
+    }
+
+    /// Whether the process should wait before it writes more. A conversation goes on whatever its log does.
+    pub(super) fn is_full(&self, context: &Context) -> bool {
+        !self.is_protocol && self.logs(context).any(|log| log.is_full())
+    }
+
+    /// Takes what the process wrote: the first `count` bytes of a piece. Much for a file alone is not copied.
+    pub(super) fn write_piece(&mut self, piece: &mut Vec<u8>, count: usize, context: &mut Context) {
+        let is_plain = !self.events && !self.to_activity && self.syslog.is_none() && self.capture.is_none();
+        let is_plain = is_plain && self.ansi.as_ref().is_none_or(|ansi| ansi.passes(&piece[..count]));
+        match &self.file {
+            Some(file) if is_plain && count >= MUCH => file.write_piece(piece, count),
+            _ => self.write(&piece[..count], context),
         }
     }
 
@@ -230,6 +256,9 @@ impl Sink {
         if !cut.is_empty() {
             self.log_output(&cut, context);
         }
+        if let Some(file) = self.file.take() {
+            file.release();
+        }
     }
 
     fn cut_out(&mut self, data: &[u8], context: &mut Context) {
@@ -261,8 +290,8 @@ impl Sink {
             return;
         }
         if to_log {
-            if let Some(news) = self.file.as_ref().and_then(|file| file.borrow_mut().write(data)) {
-                context.activity.log(Level::Error, news);
+            if let Some(file) = &self.file {
+                file.write(data);
             }
             if let Some(mut lines) = self.syslog.take() {
                 lines.feed(data, |lines| self.to_syslog(lines, context));
@@ -279,10 +308,8 @@ impl Sink {
         }
     }
 
-    fn to_syslog(&self, lines: &[u8], context: &mut Context) {
-        if let Some(news) = context.syslog.write(&format!("{} ", self.source.process), lines) {
-            context.activity.log(Level::Error, news);
-        }
+    fn to_syslog(&self, lines: &[u8], context: &Context) {
+        context.syslog.record(format!("{} ", self.source.process), lines.to_vec());
     }
 
     /// A character that the pipe cut in two must not make all of the output undecodable.

@@ -4,7 +4,7 @@ use std::{
     fs::{self, File},
     io::Write as _,
     path::Path,
-    time::Instant,
+    time::{Instant, SystemTime},
 };
 
 use nix::{fcntl::OFlag, unistd::pipe2};
@@ -61,7 +61,7 @@ impl Setup {
         writing.into()
     }
 
-    /// Holds the thread up, as a disk would, until told otherwise.
+    /// Holds the output thread up until told otherwise, so that commands pile up.
     fn hold(&self) -> mpsc::Sender<()> {
         let (release, held) = mpsc::channel();
         let (begin, holds) = mpsc::channel();
@@ -71,10 +71,23 @@ impl Setup {
     }
 
     fn hold_later(&self, held: mpsc::Receiver<()>, begin: mpsc::Sender<()>) {
-        self.output.push(Command::Flush(Box::new(move |_| {
-            begin.send(()).unwrap();
-            held.recv().unwrap();
-        })));
+        // There is nothing to clear, so the answer is given by the output thread itself.
+        self.output.push(Command::Clear(Vec::new(), wait_there(held, begin)));
+    }
+
+    /// Keeps one log waiting, as its disk would, until told otherwise. All that was written before is there.
+    fn stall(&self, name: &str) -> mpsc::Sender<()> {
+        let (release, held) = mpsc::channel();
+        let (begin, holds) = mpsc::channel();
+        let done = wait_there(held, begin);
+        self.output.push(Command::Flush { log: Some(self.path(name)), since: Some(0), done });
+        holds.recv().unwrap();
+        release
+    }
+
+    fn read_log(&self, name: &str) -> String {
+        self.output.flush_log(&self.path(name), PATIENCE).unwrap();
+        fs::read_to_string(self.path(name)).unwrap()
     }
 
     fn read(&self, name: &str) -> String {
@@ -86,6 +99,15 @@ impl Setup {
     fn activity(&self) -> Vec<String> {
         self.read("supervisord.log").lines().map(|line| line.get(24..).unwrap_or(line).to_owned()).collect()
     }
+}
+
+/// Makes whoever gives this answer wait.
+fn wait_there(held: mpsc::Receiver<()>, begin: mpsc::Sender<()>) -> Done {
+    Box::new(move |_| {
+        begin.send(()).unwrap();
+        // The test may have failed.
+        let _ = held.recv();
+    })
 }
 
 impl Drop for Setup {
@@ -224,7 +246,7 @@ fn events_that_nobody_can_tell_are_dropped_and_counted() {
         setup.output.bus().publish(Event::RemoteCommunication { kind: String::new(), data: data.clone() });
     }
     release.send(()).unwrap();
-    let lost = "ERRO 13 events were dropped, because the logs could not be written fast enough";
+    let lost = "ERRO 13 events were dropped, because they came too fast";
     assert_eq!(setup.activity(), [lost]);
 }
 
@@ -304,10 +326,7 @@ fn a_log_that_cannot_be_opened_or_written_costs_its_output_and_nothing_else() {
 #[test]
 fn lines_that_nobody_can_write_are_dropped_and_counted() {
     let setup = Setup::new(|_| {});
-    // Holds the thread up, as a disk would.
-    let (release, held) = mpsc::channel::<()>();
-    let done: Done = Box::new(move |_| held.recv().unwrap());
-    setup.output.push(Command::Flush(done));
+    let release = setup.hold();
     let text = "x".repeat(1024 * 1024 - OVERHEAD);
     let start = Instant::now();
     for _ in 0..20 {
@@ -320,43 +339,133 @@ fn lines_that_nobody_can_write_are_dropped_and_counted() {
     let dropped = activity.iter().find(|line| line.contains("dropped")).unwrap();
     let written = activity.iter().filter(|line| line.starts_with("INFO xxx")).count();
     assert!((8..20).contains(&written));
-    assert_eq!(
-        dropped,
-        &format!(
-            "ERRO {} lines of this log were dropped, because the logs could not be written fast enough",
-            20 - written
-        )
-    );
+    assert_eq!(dropped, &format!("ERRO {} lines of this log were dropped, because they came too fast", 20 - written));
 }
 
 #[test]
-fn of_processes_that_come_and_go_while_a_disk_stalls_few_descriptors_are_kept() {
+fn while_one_log_stalls_all_else_goes_on() {
     let setup = Setup::new(|_| {});
-    setup.output.0.queue.lock().most_unread = 3;
-    let release = setup.hold();
-    let still_running = setup.child(1, "running");
-    let (_reading, writing) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).unwrap();
-    let stdin = Arc::new(Stdin::new(writing));
-    stdin.write(&vec![b'x'; 1 << 20]).unwrap();
-    let mut written = 0;
-    for run in 2..102 {
-        let mut child = setup.child(run, "short");
-        for _ in 0..10 {
-            setup.output.push(Command::Stdin(run, Arc::clone(&stdin)));
-        }
-        setup.output.child_exited(run);
-        written += usize::from(child.write_all(b"x").is_ok());
-    }
-    assert_eq!(written, 3, "the others' pipes are closed");
-    assert!(setup.output.0.queue.lock().commands.len() < 15);
-    assert_eq!(Arc::strong_count(&stdin), 4);
+    let mut events = setup.output.bus().subscribe();
+    let mut stalled = setup.child(1, "stalled");
+    let mut other = setup.child_with(2, "other", |output| output.events_enabled = true);
+    stalled.write_all(b"before").unwrap();
+    let release = setup.stall("stalled");
+    stalled.write_all(b" and after").unwrap();
+    other.write_all(b"fine").unwrap();
+    assert_eq!(setup.read_log("other"), "fine");
+    assert_eq!(events.try_recv().unwrap().name(), "PROCESS_LOG_STDOUT");
+    setup.output.clear(vec![setup.path("other"), setup.path("never made")], PATIENCE).unwrap();
+    assert_eq!(setup.read_log("other"), "");
+    setup.logger.info("a line");
+    assert_eq!(setup.read_log("supervisord.log").lines().count(), 1);
+    assert!(setup.output.flush_log(&setup.path("stalled"), Duration::from_millis(10)).is_err());
+    assert_eq!(fs::read_to_string(setup.path("stalled")).unwrap(), "before");
     release.send(()).unwrap();
-    assert_eq!(setup.read("short"), "xxx");
-    let lost = "ERRO the output of 97 processes that have ended since was lost, because the logs could not be written \
-                fast enough";
+    assert_eq!(setup.read("stalled"), "before and after");
+}
+
+#[test]
+fn many_logs_that_stall_hold_up_no_other() {
+    const COUNT: u64 = 50;
+    let setup = Setup::new(|_| {});
+    let children: Vec<_> = (1..=COUNT).map(|run| setup.child(run, &format!("stalled{run}"))).collect();
+    let stalls: Vec<_> = (1..=COUNT).map(|run| setup.stall(&format!("stalled{run}"))).collect();
+    let mut other = setup.child(0, "other");
+    other.write_all(b"fine").unwrap();
+    assert_eq!(setup.read_log("other"), "fine");
+    drop((stalls, children));
+}
+
+#[test]
+fn who_writes_to_a_log_that_stalls_waits_and_loses_nothing() {
+    const SIZE: usize = 16 * 1024 * 1024;
+    let setup = Setup::new(|_| {});
+    let mut child = setup.child(1, "stalled");
+    let release = setup.stall("stalled");
+    let flags = OFlag::from_bits_retain(nix::fcntl::fcntl(&child, nix::fcntl::FcntlArg::F_GETFL).unwrap());
+    nix::fcntl::fcntl(&child, nix::fcntl::FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).unwrap();
+    let data: Vec<_> = (0..SIZE).map(|at| b'a' + u8::try_from(at % 23).unwrap()).collect();
+    let mut written = 0;
+    // Until two looks find that nothing has been read in between.
+    let mut refused = 0;
+    while refused < 2 {
+        if let Ok(count) = child.write(&data[written..]) {
+            (written, refused) = (written + count, 0);
+        } else {
+            refused += 1;
+            setup.output.clear(Vec::new(), PATIENCE).unwrap();
+        }
+    }
+    assert!((64 * 1024..4 * 1024 * 1024).contains(&written), "{written}");
+    release.send(()).unwrap();
+    while written < SIZE {
+        match child.write(&data[written..]) {
+            Ok(count) => written += count,
+            Err(_) => std::thread::yield_now(),
+        }
+    }
+    assert!(setup.read("stalled").as_bytes() == data, "all of it, in order");
+    assert_eq!(setup.activity(), [""; 0]);
+}
+
+#[test]
+fn of_processes_that_come_and_go_while_a_log_stalls_the_output_is_kept_within_reason() {
+    let setup = Setup::new(|_| {});
+    let _first = setup.child(1, "short");
+    let release = setup.stall("short");
+    let piece = vec![b'x'; 64 * 1024];
+    for run in 2..202 {
+        let mut child = setup.child(run, "short");
+        child.write_all(&piece).unwrap();
+        setup.output.child_exited(run);
+        setup.output.clear(Vec::new(), PATIENCE).unwrap();
+        // Its pipe is closed; the child of another test may hold it until its exec.
+        let start = Instant::now();
+        while child.write_all(b"x").is_ok() {
+            assert!(start.elapsed() < PATIENCE);
+        }
+    }
+    release.send(()).unwrap();
+    let kept = setup.read("short").len();
+    assert!((7 * 1024 * 1024..=8 * 1024 * 1024).contains(&kept), "{kept}");
+    let lost = format!(
+        "ERRO {} bytes for {} were lost, because they could not be written fast enough",
+        200 * piece.len() - kept,
+        setup.path("short").display()
+    );
     assert_eq!(setup.activity(), [lost]);
-    (&still_running).write_all(b"still read").unwrap();
-    assert_eq!(setup.read("running"), "still read");
+}
+
+#[test]
+fn lines_for_a_log_that_stalls_are_kept_within_reason() {
+    let setup = Setup::new(|_| {});
+    let release = setup.stall("supervisord.log");
+    let text = "x".repeat(1024 * 1024);
+    for _ in 0..20 {
+        setup.logger.info(&text);
+        setup.output.clear(Vec::new(), PATIENCE).unwrap();
+    }
+    release.send(()).unwrap();
+    let log = setup.read("supervisord.log");
+    let written = log.lines().filter(|line| line.contains("INFO xxx")).count();
+    assert_eq!(written, 7);
+    assert!(log.contains(" ERRO 13 lines for "), "{}", log.lines().last().unwrap());
+}
+
+#[test]
+fn a_log_that_is_used_again_while_it_stalls_stays_one() {
+    let setup = Setup::new(|_| {});
+    setup.child(1, "log").write_all(b"1").unwrap();
+    let release = setup.stall("log");
+    setup.output.child_exited(1);
+    for run in 2..10 {
+        setup.child(run, "log").write_all(run.to_string().as_bytes()).unwrap();
+        setup.output.child_exited(run);
+    }
+    release.send(()).unwrap();
+    assert_eq!(setup.read("log"), "123456789");
+    setup.child(10, "log").write_all(b", and anew").unwrap();
+    assert_eq!(setup.read("log"), "123456789, and anew");
 }
 
 #[test]
@@ -368,31 +477,30 @@ fn who_waits_for_the_logs_waits_for_hundreds_of_pipes() {
         setup.child(run as u64, "shared").write_all(b"x").unwrap();
     }
     let (done, is_done) = mpsc::channel();
-    setup.output.push(Command::Flush(Box::new(move |_| done.send(()).unwrap())));
-    let (second, held) = mpsc::channel();
-    let (begin, holds) = mpsc::channel();
-    setup.hold_later(held, begin);
+    let log = setup.path("shared");
+    let len = {
+        let log = log.clone();
+        move |_| done.send(fs::metadata(log).unwrap().len()).unwrap()
+    };
+    setup.output.push(Command::Flush { log: Some(log), since: None, done: Box::new(len) });
     first.send(()).unwrap();
-    is_done.recv().unwrap();
-    let written = fs::metadata(setup.path("shared")).unwrap().len();
-    assert_eq!(written, COUNT as u64);
-    holds.recv().unwrap();
-    second.send(()).unwrap();
+    assert_eq!(is_done.recv().unwrap(), COUNT as u64, "at that moment");
 }
 
 #[test]
 fn few_pipes_are_enlarged() {
     let setup = Setup::new(|_| {});
-    let mut children: Vec<_> = (0..thread::MOST_ENLARGED + 3).map(|run| setup.child(run as u64, "shared")).collect();
+    let mut children: Vec<_> =
+        (0..output_loop::MOST_ENLARGED + 3).map(|run| setup.child(run as u64, "shared")).collect();
     for child in &mut children {
         child.write_all(&vec![b'x'; 60_000]).unwrap();
     }
     setup.output.flush(PATIENCE).unwrap();
     let size = |child: &File| nix::fcntl::fcntl(child, nix::fcntl::FcntlArg::F_GETPIPE_SZ).unwrap();
     let large = children.iter().filter(|child| size(child) == 256 * 1024).count();
-    assert!(large <= thread::MOST_ENLARGED, "{large}");
+    assert!(large <= output_loop::MOST_ENLARGED, "{large}");
     if nix::unistd::Uid::current().is_root() {
-        assert_eq!(large, thread::MOST_ENLARGED);
+        assert_eq!(large, output_loop::MOST_ENLARGED);
     }
 }
 
@@ -430,4 +538,18 @@ fn stdin_takes_more_than_the_pipe_holds() {
     assert_eq!(read, data.len());
     drop(reading);
     assert_eq!(setup.output.write_stdin(1, &stdin, b"more"), Err(StdinError::Closed));
+}
+
+#[test]
+fn lines_that_waited_are_not_older_than_those_above() {
+    let setup = Setup::new(|_| {});
+    let time = |minutes, milliseconds| Duration::from_mins(minutes) + Duration::from_millis(milliseconds);
+    // The second has waited; before the last, somebody has set the clock.
+    for time in [time(60, 5), time(60, 0), time(60, 6), time(30, 0)] {
+        let time = SystemTime::UNIX_EPOCH + time;
+        setup.output.push(Command::Line(Line { level: Level::Info, time, message: "x".to_owned() }));
+    }
+    let log = setup.read("supervisord.log");
+    let times: Vec<_> = log.lines().map(|line| &line["1970-01-01 hh:".len()..][..9]).collect();
+    assert_eq!(times, ["00:00,005", "00:00,005", "00:00,006", "30:00,000"]);
 }

@@ -77,9 +77,9 @@ impl SupervisorInterface {
         many(signallable, |info, namespec| Ok(control::signal(&self.supervisor, info, namespec, number.clone()?))).await
     }
 
-    /// Everything that was written before now is in the files.
-    pub(super) fn flush(&self) -> Result<(), Fault> {
-        self.supervisor.output().flush(PATIENCE).map_err(Fault::failed_with)
+    /// Everything that was written to it before now is in the file.
+    fn flush(&self, log: &Path) -> Result<(), Fault> {
+        self.supervisor.output().flush_log(log, PATIENCE).map_err(Fault::failed_with)
     }
 
     pub(super) fn main_log(&self) -> Option<String> {
@@ -92,7 +92,7 @@ impl SupervisorInterface {
     /// Reads a log that may be `NONE` or not be there.
     pub(super) fn read(&self, log: Option<String>, offset: i64, length: i64) -> Result<String, Fault> {
         let log = log.ok_or_else(Fault::no_file)?;
-        self.flush()?;
+        self.flush(Path::new(&log))?;
         if !Path::new(&log).exists() {
             return Err(Fault::no_file_with(log));
         }
@@ -101,7 +101,7 @@ impl SupervisorInterface {
 
     pub(super) fn tail(&self, log: Option<String>, offset: i64, length: i64) -> Result<(String, i64, bool), Fault> {
         let Some(log) = log else { return Ok((String::new(), 0, false)) };
-        self.flush()?;
+        self.flush(Path::new(&log))?;
         if !Path::new(&log).exists() {
             return Ok((String::new(), 0, false));
         }

@@ -1,7 +1,8 @@
 //! What programs write: in their logs, in syslog, in the events that listeners get; beside Supervisor 4.3.0, and where
-//! a disk is full.
+//! a disk is full or does not answer.
 
 mod compare;
 mod disk;
+mod stall;
 mod syslog;
 mod wrapped;

@@ -50,13 +50,18 @@ impl Wrapped {
         Pid::from_raw(self.child.id().try_into().expect("a pid is positive"))
     }
 
+    /// Calls a method with strings, and gives the XML of the answer.
+    #[track_caller]
+    pub fn call(&self, method: &str, params: &[&str]) -> String {
+        wait_until("the server accepts", || std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok());
+        http::post(self.port, "/RPC2", http::call(method, params)).text()
+    }
+
     /// A line for the stdin of a program, sent as soon as it runs.
     #[track_caller]
     pub fn say(&self, program: &str, line: &str) {
-        wait_until("the server accepts", || std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok());
         wait_until(&format!("{program} takes {line:?}"), || {
-            let body = http::call("supervisor.sendProcessStdin", &[program, &format!("{line}\n")]);
-            http::post(self.port, "/RPC2", body).text().contains("<boolean>1</boolean>")
+            self.call("supervisor.sendProcessStdin", &[program, &format!("{line}\n")]).contains("<boolean>1</boolean>")
         });
     }
 

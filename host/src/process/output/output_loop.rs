@@ -1,10 +1,11 @@
-//! The loop of the output thread.
+//! The loop of the output thread: it reads the pipes, does what is asked, and speaks with event listeners. It writes no
+//! logs: the thread that has it does that between two turns.
 
 use std::{
     collections::{HashMap, VecDeque},
     io::{self, ErrorKind, Read as _},
     os::fd::{AsRawFd as _, OwnedFd},
-    rc::Rc,
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -13,10 +14,12 @@ use mio::{Events, Interest, Poll, Token, unix::SourceFd, unix::pipe};
 use nix::fcntl::{FcntlArg, fcntl};
 
 use super::{
-    ChildOutput, Command, Queue, Shared, Stdin, Target,
+    ChildOutput, Command, Done, Queue, Shared, Stdin, Target,
     activity::Activity,
     listeners::Stdins,
+    log::{Job, Joined, Log, PIECE},
     sink::{Context, Files, Sink, Source},
+    threads::Threads,
 };
 use crate::{
     events::{Bus, Channel},
@@ -25,8 +28,6 @@ use crate::{
 
 pub(super) const WAKER: Token = Token(0);
 
-/// One read of one pipe; then it is the next one's turn.
-const READ_SIZE: usize = 256 * 1024;
 /// How much is read from the pipes of a process that has exited. More than a pipe holds, so nothing of its own is left
 /// behind; and an end, for a grandchild that goes on writing would otherwise be read for ever.
 const DRAIN_MOST: usize = 2 * 1024 * 1024;
@@ -46,10 +47,12 @@ struct Pipe {
     receiver: pipe::Receiver,
     sink: Sink,
     run: u64,
-    /// It may hold more; it stands in the queue of those that are read in turn.
+    /// It may hold more; it stands in the queue of those that are read in turn, or among those that are held.
     ready: bool,
+    /// When it was held, by the count of the thread, if it has not been read since. One read takes all that it held.
+    held: Option<u64>,
     /// It was enlarged, or would have been, had the system not refused.
-    enlarged: Option<Rc<()>>,
+    enlarged: Option<Arc<()>>,
     /// It is the stdout of an event listener: who is to hear what it says.
     pools: Option<Arc<Shared>>,
 }
@@ -62,20 +65,23 @@ enum Reading {
 }
 
 impl Pipe {
-    fn read(&mut self, buffer: &mut [u8], context: &mut Context) -> (usize, Reading) {
+    fn read(&mut self, buffer: &mut Vec<u8>, context: &mut Context) -> (usize, Reading) {
+        self.held = None;
         loop {
             return match self.receiver.read(buffer) {
                 Ok(0) => (0, Reading::End),
                 Ok(count) => {
                     let is_busy = count > PIPE_SIZE / 2 && self.enlarged.is_none();
-                    if is_busy && Rc::strong_count(&context.enlarged) <= MOST_ENLARGED {
-                        self.enlarged = Some(Rc::clone(&context.enlarged));
+                    if is_busy && Arc::strong_count(&context.enlarged) <= MOST_ENLARGED {
+                        self.enlarged = Some(Arc::clone(&context.enlarged));
                         // The system may refuse: it is only faster with it.
                         let _ = fcntl(&self.receiver, FcntlArg::F_SETPIPE_SZ(BUSY_PIPE_SIZE));
                     }
-                    self.sink.write(&buffer[..count], context);
                     if let Some(pools) = &self.pools {
+                        self.sink.write(&buffer[..count], context);
                         pools.listener_wrote(self.run, &buffer[..count]);
+                    } else {
+                        self.sink.write_piece(buffer, count, context);
                     }
                     (count, Reading::More)
                 }
@@ -87,7 +93,7 @@ impl Pipe {
     }
 
     /// Reads all that is there, within reason.
-    fn drain(&mut self, buffer: &mut [u8], context: &mut Context) -> Reading {
+    fn drain(&mut self, buffer: &mut Vec<u8>, context: &mut Context) -> Reading {
         let mut total = 0;
         loop {
             let (count, reading) = self.read(buffer, context);
@@ -99,62 +105,85 @@ impl Pipe {
     }
 }
 
-pub(super) struct Thread {
+pub(super) struct Output {
     poll: Poll,
+    events: Events,
     pub(super) shared: Arc<Shared>,
     context: Context,
     files: Files,
+    threads: Arc<Threads>,
     pipes: HashMap<usize, Pipe>,
     stdins: HashMap<usize, (u64, Arc<Stdin>)>,
     pub(super) listeners: Stdins,
     ready: VecDeque<usize>,
+    /// Pipes that are not read before their log has room.
+    held: Vec<usize>,
+    /// How often a pipe was held.
+    holds: u64,
     last_token: usize,
-    buffer: Box<[u8]>,
+    /// How often pipes were read since the last look at the commands.
+    rounds: usize,
+    ended: Option<Done>,
+    buffer: Vec<u8>,
 }
 
-impl Thread {
-    pub(super) fn new(poll: Poll, shared: Arc<Shared>, activity: Activity, bus: Bus, strip_ansi: bool) -> Self {
+impl Output {
+    pub(super) fn new(
+        poll: Poll,
+        shared: Arc<Shared>,
+        activity: Activity,
+        bus: Bus,
+        strip_ansi: bool,
+        threads: Arc<Threads>,
+    ) -> Self {
         Self {
             poll,
+            events: Events::with_capacity(EVENTS),
             shared,
-            context: Context::new(activity, bus, strip_ansi),
-            files: Files::default(),
+            context: Context::new(activity, bus, strip_ansi, &threads),
+            files: Files::new(&threads),
+            threads,
             pipes: HashMap::new(),
             stdins: HashMap::new(),
             listeners: Stdins::new(),
             ready: VecDeque::new(),
+            held: Vec::new(),
+            holds: 0,
             last_token: WAKER.0,
-            buffer: vec![0; READ_SIZE].into_boxed_slice(),
+            rounds: 0,
+            ended: None,
+            buffer: vec![0; PIECE],
         }
     }
 
-    pub(super) fn run(mut self) {
-        // Signals are the supervisor thread's business.
-        let _ = nix::sys::signal::SigSet::all().thread_block();
-        let mut events = Events::with_capacity(EVENTS);
-        loop {
-            if !self.commands(&mut events) {
-                return;
-            }
-            for _ in 0..ROUNDS {
-                self.read_round();
-            }
+    /// Reads once from each pipe that may hold something. Before that, once in so many turns, waits until there is
+    /// something to do, and does what is asked. Answers whether to go on.
+    pub(super) fn turn(&mut self) -> bool {
+        if self.rounds == 0 {
             // Catching up may have taken the wake-up for commands that came since.
             let idle = self.ready.is_empty() && self.shared.queue.lock().commands.is_empty();
-            let timeout = (!idle).then_some(Duration::ZERO);
-            self.look(&mut events, timeout);
+            let look_again = self.threads.look_again();
+            self.look(if idle { look_again } else { Some(Duration::ZERO) });
+            if !self.commands() {
+                return false;
+            }
+            self.take_up();
         }
+        self.read_round();
+        self.rounds = if self.ready.is_empty() { 0 } else { (self.rounds + 1) % ROUNDS };
+        true
     }
 
     /// Learns which pipes are ready. Answers whether there may be others.
-    fn look(&mut self, events: &mut Events, timeout: Option<Duration>) -> bool {
-        if let Err(error) = self.poll.poll(events, timeout) {
+    fn look(&mut self, timeout: Option<Duration>) -> bool {
+        if let Err(error) = self.poll.poll(&mut self.events, timeout) {
             if error.kind() != ErrorKind::Interrupted {
                 self.context.activity.log(Level::Critical, format!("could not wait for output: {error}"));
             }
             return false;
         }
-        for event in &*events {
+        let mut done = Vec::new();
+        for event in &self.events {
             let token = event.token().0;
             if let Some(pipe) = self.pipes.get_mut(&token) {
                 if !std::mem::replace(&mut pipe.ready, true) {
@@ -163,10 +192,13 @@ impl Thread {
             } else if let Some((_, stdin)) = self.stdins.get(&token)
                 && stdin.flush() != Ok(true)
             {
-                self.forget_stdin(token);
+                done.push(token);
             }
         }
-        events.iter().count() == EVENTS
+        for token in done {
+            self.forget_stdin(token);
+        }
+        self.events.iter().count() == EVENTS
     }
 
     /// Reads once from each pipe that may hold something.
@@ -174,6 +206,10 @@ impl Thread {
         for _ in 0..self.ready.len() {
             let Some(token) = self.ready.pop_front() else { return };
             let Some(pipe) = self.pipes.get_mut(&token) else { continue };
+            if pipe.sink.is_full(&self.context) {
+                self.hold(token);
+                continue;
+            }
             match pipe.read(&mut self.buffer, &mut self.context).1 {
                 Reading::More => self.ready.push_back(token),
                 Reading::Empty => pipe.ready = false,
@@ -182,8 +218,27 @@ impl Thread {
         }
     }
 
+    /// Reads no more of a pipe until there is room in a log.
+    fn hold(&mut self, token: usize) {
+        self.holds += 1;
+        self.held.push(token);
+        if let Some(pipe) = self.pipes.get_mut(&token) {
+            pipe.held.get_or_insert(self.holds);
+        }
+    }
+
+    /// Reads held pipes again, where there is room.
+    fn take_up(&mut self) {
+        if self.threads.has_room() {
+            self.ready.extend(self.held.drain(..));
+        }
+    }
+
     fn close(&mut self, token: usize) {
         if let Some(mut pipe) = self.pipes.remove(&token) {
+            if pipe.held.is_some() {
+                self.held.retain(|held| *held != token);
+            }
             pipe.sink.finish(&mut self.context);
             let _ = self.poll.registry().deregister(&mut pipe.receiver);
         }
@@ -201,7 +256,7 @@ impl Thread {
     }
 
     /// Does what is asked. Answers whether to go on.
-    fn commands(&mut self, events: &mut Events) -> bool {
+    fn commands(&mut self) -> bool {
         let mut queue = self.shared.queue.lock().take();
         for command in std::mem::take(&mut queue.commands) {
             if !matches!(command, Command::Line(_) | Command::Publish(_)) {
@@ -220,18 +275,23 @@ impl Thread {
                 Command::Listeners => self.serve_listeners(),
                 Command::Reopen => {
                     self.context.activity.reopen();
-                    self.files.reopen(&mut self.context.activity);
+                    self.files.reopen();
                 }
-                Command::ClearActivity(done) => done(self.context.activity.clear()),
-                Command::Clear(paths, done) => done(paths.iter().try_for_each(|path| self.files.clear(path))),
-                Command::Flush(done) => {
-                    self.catch_up(events);
-                    done(Ok(()));
+                Command::ClearActivity(done) => self.context.activity.clear(&Joined::new(done)),
+                Command::Clear(paths, done) => {
+                    let joined = Joined::new(done);
+                    for path in &paths {
+                        self.files.clear(path, &joined);
+                    }
                 }
-                Command::Stop => {
+                Command::Flush { log, since, done } => self.flush(log, since, done),
+                Command::Stop(done) => {
                     let mut queue = self.shared.queue.lock();
                     queue.closed = true;
                     queue.commands.clear();
+                    drop(queue);
+                    self.close_logs();
+                    self.ended = Some(done);
                     return false;
                 }
             }
@@ -242,7 +302,7 @@ impl Thread {
 
     /// Says in the log what is missing there and elsewhere.
     fn confess(&mut self, queue: &mut Queue) {
-        let why = "because the logs could not be written fast enough";
+        let why = "because they came too fast";
         let dropped = std::mem::take(&mut queue.dropped);
         if dropped > 0 {
             self.context.activity.log(Level::Error, format!("{dropped} lines of this log were dropped, {why}"));
@@ -251,23 +311,62 @@ impl Thread {
         if dropped > 0 {
             self.context.activity.log(Level::Error, format!("{dropped} events were dropped, {why}"));
         }
-        let unread = std::mem::take(&mut queue.closed_unread);
-        if unread > 0 {
-            let what = format!("the output of {unread} processes that have ended since was lost, {why}");
-            self.context.activity.log(Level::Error, what);
+    }
+
+    /// Has `done` called once all that was written before is in a log, or in all of them.
+    fn flush(&mut self, log: Option<PathBuf>, since: Option<u64>, done: Done) {
+        self.catch_up();
+        let (is_begun, since) = (since.is_some(), since.unwrap_or(self.holds));
+        let is_meant = |it: &&Arc<Log>| log.as_ref().is_none_or(|log| it.name() == log);
+        // What could not be read for want of room can be once these logs are written.
+        let held = self.held.iter().filter_map(|token| self.pipes.get(token));
+        let unread = held.filter(|pipe| pipe.held.is_some_and(|number| number <= since));
+        let unread = unread.map(|pipe| &pipe.sink).filter(|sink| sink.logs(&self.context).any(|it| is_meant(&it)));
+        let awaited: Vec<_> = unread.flat_map(|sink| sink.logs(&self.context)).cloned().collect();
+        let all = self.context.activity.all().chain([&self.context.syslog]).chain(self.files.all());
+        let logs: Vec<_> = all.filter(is_meant).chain(&awaited).cloned().collect();
+        // What is said about logs while they are written is to stand in the activity log.
+        let is_last = awaited.is_empty() && (log.is_some() || is_begun);
+        let done = if is_last {
+            done
+        } else {
+            let shared = Arc::clone(&self.shared);
+            Box::new(move |_| shared.push(Command::Flush { log, since: Some(since), done }))
+        };
+        let joined = Joined::new(done);
+        for log in logs.into_iter().filter(|log| log.take()) {
+            log.push(Job::Reach(Arc::clone(&joined)));
+            log.release();
         }
     }
 
-    /// Reads all that processes have written up to now.
-    fn catch_up(&mut self, events: &mut Events) {
+    /// Tells who waits for it that all is over.
+    pub(super) fn end(self) {
+        if let Some(done) = self.ended {
+            done(Ok(()));
+        }
+    }
+
+    /// It is the end.
+    fn close_logs(&self) {
+        self.files.all().chain(self.context.activity.all()).chain([&self.context.syslog]).for_each(Log::close);
+    }
+
+    /// Reads all that processes have written up to now, but for what their logs have no room for.
+    fn catch_up(&mut self) {
+        self.take_up();
         // Each of them is found once before any is found again, so this ends however much they write.
         for _ in 0..=(self.pipes.len() + self.stdins.len()) / EVENTS {
-            if !self.look(events, Some(Duration::ZERO)) {
+            if !self.look(Some(Duration::ZERO)) {
                 break;
             }
         }
         for token in std::mem::take(&mut self.ready) {
             let Some(pipe) = self.pipes.get_mut(&token) else { continue };
+            if pipe.sink.is_full(&self.context) {
+                self.hold(token);
+                continue;
+            }
             match pipe.drain(&mut self.buffer, &mut self.context) {
                 Reading::More => self.ready.push_back(token),
                 Reading::Empty => pipe.ready = false,
@@ -305,8 +404,8 @@ impl Thread {
         let mut receiver = pipe::Receiver::from(fd);
         receiver.set_nonblocking(true)?;
         self.poll.registry().register(&mut receiver, Token(token), Interest::READABLE)?;
-        let sink = Sink::open(source, target, &mut self.files, &mut self.context);
-        self.pipes.insert(token, Pipe { receiver, sink, run, ready: false, enlarged: None, pools });
+        let sink = Sink::open(source, target, &mut self.files, &self.context);
+        self.pipes.insert(token, Pipe { receiver, sink, run, ready: false, held: None, enlarged: None, pools });
         Ok(())
     }
 
