@@ -128,8 +128,9 @@ fn the_cache_is_loaded_by_the_line_in_todays_files() {
     assert_eq!(call(&cache, "getKeys", ()), Ok(Value::array([])));
     assert_eq!(call(&cache, "store", ("foo", "bar baz")), Ok(true.into()));
     assert_eq!(call(&cache, "fetch", ("foo",)), Ok("bar baz".into()));
-    assert!(matches!(call(&cache, "fetch", ("foo",)), Ok(Value::Shared(_))), "a fetched string is not copied");
     assert_eq!(call(&cache, "getKeys", ()), Ok(Value::array(["foo".into()])));
+    assert_eq!(call(&cache, "store", ("foo", "x".repeat(1 << 20))), Ok(true.into()));
+    assert!(matches!(call(&cache, "fetch", ("foo",)), Ok(Value::Shared(_))), "a large string is not copied");
     assert_eq!(call(&cache, "fetch", ("nope",)), Err(Fault::bad_name()));
 
     fake.state.store(0, Ordering::Relaxed);
