@@ -103,7 +103,7 @@ fn the_twiddlers_handler_answers_what_a_program_tells() {
     let handler = "result_handler=supervisor_twiddler.resulthandler:stdin_write_handler";
     let lines = format!("events=PROCESS_COMMUNICATION\n{handler}");
     let tells = "command=/bin/sh -c \"printf '<!--XSUPERVISOR:BEGIN-->who am I?<!--XSUPERVISOR:END-->'; read -r a; echo \
-                 got $a\"\nstdout_logfile={here}/tells.out\nstdout_capture_maxbytes=1KB\nautorestart=false\nautostart=false";
+                 got $a\"\nstdout_logfile={here}/tells.out\nstdout_capture_maxbytes=1KB\nautorestart=false\nautostart=false\nstartsecs=0";
     let supervisord = start("STDIN:a program\n", &lines, |config| config.program("tells", tells));
     supervisord.wait_for_state("ear", "RUNNING");
     supervisord.call("supervisor.startProcess", &["tells"]);
