@@ -83,9 +83,9 @@ fn line_of(input: impl AsFd) -> Option<String> {
     let mut byte = [0];
     loop {
         match nix::unistd::read(&input, &mut byte) {
+            Err(Errno::EINTR) => {}
             Ok(0) | Err(_) if line.is_empty() => return None,
             Ok(1) if byte[0] != b'\n' => line.push(byte[0]),
-            Err(Errno::EINTR) => {}
             _ => return Some(String::from_utf8_lossy(&line).into_owned()),
         }
     }

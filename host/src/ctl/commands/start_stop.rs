@@ -43,7 +43,8 @@ const START: Action<'_> = Action {
         (Code::SpawnError, "spawn error"),
         (Code::AbnormalTermination, "abnormal termination"),
     ],
-    verbatim: None,
+    // The file system of its command does not answer.
+    verbatim: Some(Code::Failed),
     harmless: Some(Code::AlreadyStarted),
     no_such_group: status::INVALID_ARGS,
 };

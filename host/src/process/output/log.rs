@@ -20,6 +20,8 @@ use crate::logger::{LogFile, Syslog, is_of_the_system};
 
 /// So many bytes are written at once, at most, and a file is rotated only in between.
 pub(super) const PIECE: usize = 256 * 1024;
+/// Who writes so much at once takes a buffer for a whole piece.
+pub(super) const MUCH: usize = 16 * 1024;
 /// From so many bytes on a log is full.
 const FULL: usize = 2 * PIECE;
 /// How much may wait for one log.
@@ -35,6 +37,8 @@ pub(super) enum Job {
     Open(String),
     /// Write these bytes to a file.
     Write(Vec<u8>),
+    /// Write the first so many of these, which are [`PIECE`] in all.
+    WritePiece(Vec<u8>, usize),
     /// Send these lines to syslog, each behind that text.
     Record(String, Vec<u8>),
     /// Open it anew.
@@ -55,6 +59,8 @@ impl Job {
     fn cost(&self) -> usize {
         match self {
             Self::Write(data) => data.len(),
+            // However little of it is written, so much memory is held.
+            Self::WritePiece(..) => PIECE,
             Self::Record(head, text) => head.len() + text.len() + OVERHEAD,
             _ => 0,
         }
@@ -119,29 +125,32 @@ impl Log {
     pub(super) fn write(self: &Arc<Self>, data: &[u8]) {
         let mut state = self.state.lock();
         let count = if self.of_lines { 1 } else { data.len() };
-        if !self.takes(&mut state, data.len(), count) {
+        // Behind others it may wait, and takes no more room than it needs.
+        let as_piece = state.jobs.is_empty() && (MUCH..=PIECE).contains(&data.len());
+        if !self.takes(&mut state, if as_piece { PIECE } else { data.len() }, count) {
             return;
         }
         match state.jobs.back_mut() {
-            Some(Job::Write(last)) if last.len() + data.len() <= PIECE => last.extend_from_slice(data),
-            _ => {
-                let mut piece = self.threads.buffer(data.len());
-                piece.clear();
-                piece.extend_from_slice(data);
-                state.jobs.push_back(Job::Write(piece));
+            _ if as_piece => {
+                let mut piece = self.threads.piece();
+                piece[..data.len()].copy_from_slice(data);
+                state.jobs.push_back(Job::WritePiece(piece, data.len()));
             }
+            Some(Job::Write(last)) if last.len() + data.len() <= PIECE => last.extend_from_slice(data),
+            _ => state.jobs.push_back(Job::Write(data.to_vec())),
         }
         self.schedule(&mut state);
     }
 
-    /// Appends the first `count` bytes of a buffer, which is a piece long and becomes another one.
-    pub(super) fn write_from(self: &Arc<Self>, buffer: &mut Vec<u8>, count: usize) {
+    /// Appends the first `count` bytes of a piece, which becomes another one.
+    pub(super) fn write_piece(self: &Arc<Self>, piece: &mut Vec<u8>, count: usize) {
         let mut state = self.state.lock();
-        if self.takes(&mut state, count, count) {
-            let mut piece = std::mem::replace(buffer, self.threads.buffer(PIECE));
-            piece.truncate(count);
-            buffer.resize(PIECE, 0);
-            state.jobs.push_back(Job::Write(piece));
+        if !state.jobs.is_empty() {
+            drop(state);
+            self.write(&piece[..count]);
+        } else if self.takes(&mut state, PIECE, count) {
+            let full = std::mem::replace(piece, self.threads.piece());
+            state.jobs.push_back(Job::WritePiece(full, count));
             self.schedule(&mut state);
         }
     }
@@ -259,9 +268,10 @@ impl Log {
     /// Answers what an operator should know.
     fn execute(&self, job: Job, destination: &mut Destination) -> Option<String> {
         match (job, destination) {
-            (Job::Write(data), Destination::File(file)) => {
-                let news = file.write(&data);
-                self.threads.give_back(data);
+            (Job::Write(data), Destination::File(file)) => file.write(&data),
+            (Job::WritePiece(piece, count), Destination::File(file)) => {
+                let news = file.write(&piece[..count]);
+                self.threads.give_back(piece);
                 news
             }
             (Job::Record(head, text), Destination::Syslog(syslog)) => syslog.write(&head, &text),

@@ -81,7 +81,7 @@ impl Pipe {
                         self.sink.write(&buffer[..count], context);
                         pools.listener_wrote(self.run, &buffer[..count]);
                     } else {
-                        self.sink.write_from(buffer, count, context);
+                        self.sink.write_piece(buffer, count, context);
                     }
                     (count, Reading::More)
                 }

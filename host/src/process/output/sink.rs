@@ -13,8 +13,8 @@ use super::{
     capture::{Capture, Part},
     heard::Heard,
     lines::Lines,
-    log::{Destination, Job, Joined, Log},
-    threads::{MUCH, Threads},
+    log::{Destination, Job, Joined, Log, MUCH},
+    threads::Threads,
 };
 use crate::{
     config::{self, Logfile},
@@ -213,13 +213,13 @@ impl Sink {
         !self.is_protocol && self.logs(context).any(|log| log.is_full())
     }
 
-    /// Takes what the process wrote: the first `count` bytes of a buffer. Much for a file alone is not copied.
-    pub(super) fn write_from(&mut self, buffer: &mut Vec<u8>, count: usize, context: &mut Context) {
+    /// Takes what the process wrote: the first `count` bytes of a piece. Much for a file alone is not copied.
+    pub(super) fn write_piece(&mut self, piece: &mut Vec<u8>, count: usize, context: &mut Context) {
         let is_plain = !self.events && !self.to_activity && self.syslog.is_none() && self.capture.is_none();
-        let is_plain = is_plain && self.ansi.as_ref().is_none_or(|ansi| ansi.passes(&buffer[..count]));
+        let is_plain = is_plain && self.ansi.as_ref().is_none_or(|ansi| ansi.passes(&piece[..count]));
         match &self.file {
-            Some(file) if is_plain && count >= MUCH => file.write_from(buffer, count),
-            _ => self.write(&buffer[..count], context),
+            Some(file) if is_plain && count >= MUCH => file.write_piece(piece, count),
+            _ => self.write(&piece[..count], context),
         }
     }
 

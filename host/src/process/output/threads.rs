@@ -30,9 +30,7 @@ const MOST_STALLED: usize = 256;
 /// Besides those one has the loop, and one stands by.
 const MOST_THREADS: usize = MOST_STALLED + 2;
 const STACK_SIZE: usize = 512 * 1024;
-/// Who writes so much at once gets a buffer for a whole piece.
-pub(super) const MUCH: usize = 16 * 1024;
-/// So many of those are kept for the next one: a new one costs as much as to fill it.
+/// So many buffers are kept for the next one who needs one: a new one costs as much as to fill it.
 const MOST_KEPT: usize = 4;
 
 /// The threads, and what they need to take turns.
@@ -59,7 +57,7 @@ struct State {
     /// It looks every now and then whether it has to.
     watches: bool,
     closed: bool,
-    buffers: Vec<Vec<u8>>,
+    pieces: Vec<Vec<u8>>,
 }
 
 impl Threads {
@@ -72,7 +70,7 @@ impl Threads {
             stands_by: false,
             watches: false,
             closed: false,
-            buffers: Vec::new(),
+            pieces: Vec::new(),
         };
         Arc::new(Self {
             shared: Arc::clone(shared),
@@ -130,13 +128,14 @@ impl Threads {
             return Some(output);
         }
         state.left = Some(output);
+        // For all of them together: many that are slow hold up the loop as much as one that stalls.
+        state.since = Instant::now();
         if !std::mem::replace(&mut state.watches, true) {
             self.changed.notify_one();
         }
         while state.left.is_some()
             && let Some(log) = state.ready.pop_front()
         {
-            state.since = Instant::now();
             drop(state);
             log.serve();
             state = self.state.lock();
@@ -219,22 +218,17 @@ impl Threads {
         self.has_room.swap(false, Ordering::Acquire)
     }
 
-    /// A buffer for so many bytes, which may hold some of somebody else's.
-    pub(super) fn buffer(&self, len: usize) -> Vec<u8> {
-        if len < MUCH {
-            return Vec::with_capacity(len);
-        }
-        let kept = self.state.lock().buffers.pop();
-        kept.unwrap_or_else(|| Vec::with_capacity(PIECE))
+    /// A buffer of that length, with whatever was left in it.
+    pub(super) fn piece(&self) -> Vec<u8> {
+        let kept = self.state.lock().pieces.pop();
+        kept.unwrap_or_else(|| vec![0; PIECE])
     }
 
     /// Takes back a buffer that is not needed any more.
-    pub(super) fn give_back(&self, buffer: Vec<u8>) {
-        if buffer.capacity() == PIECE {
-            let mut state = self.state.lock();
-            if state.buffers.len() < MOST_KEPT {
-                state.buffers.push(buffer);
-            }
+    pub(super) fn give_back(&self, piece: Vec<u8>) {
+        let mut state = self.state.lock();
+        if state.pieces.len() < MOST_KEPT {
+            state.pieces.push(piece);
         }
     }
 }

@@ -191,13 +191,13 @@ impl Spawner {
             pipes.stderr.as_ref().map_or(pipes.child_stdout.as_raw_fd(), |(_, fd)| fd.as_raw_fd()),
         ];
         self.settle();
+        let stack = self.stacks.pop().map_or_else(Stack::new, Ok).map_err(cannot_fork)?;
         let slots = self.slots.as_mut().filter(|slots| shares_memory && slots.are_free());
         let (ends, files_below) = match slots {
             Some(slots) => (slots.lend(ends).map_err(cannot_fork)?, Some(slots.end())),
             None => (ends, None),
         };
         let birth = Box::new(Birth::new(Arc::clone(launch), file, argv, ends, shares_memory, files_below));
-        let stack = self.stacks.pop().map_or_else(Stack::new, Ok).map_err(cannot_fork)?;
         let cloned = clone(&birth, &stack);
         if cloned.is_err()
             && let Some(slots) = &mut self.slots

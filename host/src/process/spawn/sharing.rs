@@ -1,9 +1,10 @@
 //! How much of ours a child may share until it execs, found out once.
 
-use std::{fs, ptr};
+use std::{ffi::CStr, fs, ptr};
 
 use libc::{c_int, c_void};
 use nix::{
+    errno::Errno,
     sys::{
         signal::{SigSet, SigmaskHow},
         wait::{WaitPidFlag, WaitStatus, waitpid},
@@ -29,13 +30,29 @@ pub(super) struct Sharing {
 impl Sharing {
     /// Asks the system, by making a child that does nothing else.
     pub(super) fn find() -> Self {
-        let status = probe();
+        let status = if libc_keeps_to_itself() { probe() } else { None };
         let memory = status.is_some();
         // Where the file is not there it cannot be set.
         let everything_is_dumpable =
             fs::read_to_string("/proc/sys/fs/suid_dumpable").is_ok_and(|value| value.trim() == "1");
         Self { memory, memory_across_users: memory && !everything_is_dumpable, files: status == Some(0) }
     }
+}
+
+/// Tell whether libc's `clone` changes nothing in memory that is shared. glibc before 2.25 has the child overwrite the
+/// pid that it remembers for the thread that cloned.
+#[cfg(target_env = "gnu")]
+fn libc_keeps_to_itself() -> bool {
+    // SAFETY: a text of libc's own that lives for ever.
+    let version = unsafe { CStr::from_ptr(libc::gnu_get_libc_version()) }.to_string_lossy();
+    let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) >= (2, 25)
+}
+
+/// Tell whether libc's `clone` changes nothing in memory that is shared: no other libc does.
+#[cfg(not(target_env = "gnu"))]
+fn libc_keeps_to_itself() -> bool {
+    true
 }
 
 /// The exit status of a child that shares everything with us and tries to get a table of descriptors of its own.
@@ -48,9 +65,13 @@ fn probe() -> Option<c_int> {
     // raw system calls alone.
     let pid = unsafe { libc::clone(leave_the_table, stack.top(), flags, ptr::null_mut()) };
     let _ = before.thread_set_mask();
-    match waitpid(Pid::from_raw((pid > 0).then_some(pid)?), Some(WaitPidFlag::__WALL)) {
-        Ok(WaitStatus::Exited(_, status)) => Some(status),
-        _ => None,
+    let pid = Pid::from_raw((pid > 0).then_some(pid)?);
+    loop {
+        match waitpid(pid, Some(WaitPidFlag::__WALL)) {
+            Ok(WaitStatus::Exited(_, status)) => return Some(status),
+            Err(Errno::EINTR) => {}
+            _ => return None,
+        }
     }
 }
 
