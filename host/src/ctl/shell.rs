@@ -156,8 +156,8 @@ impl Lines for Terminal {
     }
 }
 
-/// Whether the editor draws its line on this terminal. On one that can do nothing it reads what the terminal gives it, and
-/// ends no line.
+/// Tell whether the editor draws its line on this terminal. On one that can do nothing it reads what the terminal gives
+/// it, and ends no line.
 fn is_drawn_on() -> bool {
     let term = std::env::var("TERM").unwrap_or_default();
     !["dumb", "cons25", "emacs"].iter().any(|plain| term.eq_ignore_ascii_case(plain))

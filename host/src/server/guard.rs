@@ -1,4 +1,4 @@
-//! Which requests of browsers are served. A page of somebody else must not make one read logs, start or stop programs:
+//! Guard against requests that a browser sends for somebody else. A page of somebody else must not make one read logs, start or stop programs:
 //! the browser stands where the attacker does not, and would even send the password along.
 //!
 //! Two things are asked of each request, whatever it is for. Whether the browser says that a page of another site sent
@@ -6,7 +6,7 @@
 //! the browser knows it by a name that can only be ours: a name of the attacker's may lead here too ("DNS rebinding"),
 //! and then our pages are the attacker's own site.
 //!
-//! Who is no browser sends none of the headers that are looked at, and notices nothing.
+//! Clients that are no browsers send none of the headers that are looked at, and notice nothing.
 
 use hyper::{
     HeaderMap, Uri,
@@ -65,7 +65,7 @@ impl Guard {
     }
 }
 
-/// Whether the browser says that a page of another site made the request. Who is no browser says nothing, and neither
+/// Tell whether the browser says that a page of another site made the request. Who is no browser says nothing, and neither
 /// does one whose user opened a bookmark.
 fn is_foreign(headers: &HeaderMap) -> bool {
     // The browser's own word, which no page can put there.
@@ -90,14 +90,14 @@ fn plain(host: &str) -> String {
     usual.unwrap_or(host)
 }
 
-/// Whether a browser sends the request. A page can leave out where it stands, and over plain HTTP a browser says
+/// Tell whether a browser sends the request. A page can leave out where it stands, and over plain HTTP a browser says
 /// nothing else of it; but not that it is one: all begin their name so.
 fn is_browser(headers: &HeaderMap) -> bool {
     headers.keys().any(|name| *name == ORIGIN || *name == REFERER || name.as_str().starts_with("sec-fetch-"))
         || headers.get(USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"Mozilla/"))
 }
 
-/// Whether the browser came by an address, or by a name that nobody else can have: `localhost`, the machine's own, or
+/// Tell whether the browser came by an address, or by a name that nobody else can have: `localhost`, the machine's own, or
 /// one of `hosts`.
 fn is_own_name(headers: &HeaderMap, hosts: &[String]) -> bool {
     let mut given = headers.get_all(HOST).iter();
@@ -113,7 +113,7 @@ fn is_address(name: &str) -> bool {
     plain.parse::<std::net::IpAddr>().is_ok()
 }
 
-/// Whether it is the host name of this machine, with or without the domain that may be part of it.
+/// Tell whether it is the host name of this machine, with or without the domain that may be part of it.
 fn is_machine(name: &str) -> bool {
     let machine = gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default().to_ascii_lowercase();
     let short = machine.split('.').next().unwrap_or_default();

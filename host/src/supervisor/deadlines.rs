@@ -1,4 +1,4 @@
-//! When each process is to be looked at next, soonest first: so that a turn of the supervisor thread costs what is due,
+//! Deadlines of the processes, soonest first: so that a turn of the supervisor thread costs what is due,
 //! and not what there is.
 
 use std::collections::{BTreeSet, HashMap};

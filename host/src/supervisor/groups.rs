@@ -110,7 +110,7 @@ impl Process {
         })
     }
 
-    /// Whether it was to be spawned and nobody has said yet what came of it.
+    /// Tell whether it was to be spawned and nobody has said yet what came of it.
     pub(super) fn awaits_spawn(&self) -> bool {
         self.machine.awaits_spawn()
     }
@@ -195,7 +195,7 @@ pub(super) struct State {
     pub(super) strays: HashSet<i32>,
     /// Those of a supervisor that may start processes.
     deadlines: Deadlines,
-    /// How many descriptors those that are alive take.
+    /// Number of descriptors that those take which are alive.
     pub(super) descriptors_taken: u64,
     last_id: u64,
 }

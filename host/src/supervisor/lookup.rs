@@ -26,32 +26,32 @@ use crate::{
     },
 };
 
-/// How long the supervisor thread waits for a look, and a late answer for another one that should come before it.
+/// Time for which the supervisor thread waits for a look, and a late answer for one that should come before it.
 const PATIENCE: Duration = Duration::from_millis(20);
-/// After how long the log says that a look hangs.
+/// Time after which the log says that a look hangs.
 const NOTICE: Duration = Duration::from_secs(5);
-/// How long a thread without work stays.
+/// Time for which a thread without work stays.
 const IDLE: Duration = Duration::from_secs(1);
 const STACK_SIZE: usize = 256 * 1024;
 
-/// How to start a process.
+/// Recipe for the start of a process.
 #[derive(Clone)]
 pub(super) struct Start {
     pub(super) launch: Arc<Launch>,
-    /// What it shares with its group, if that is one of `[fcgi-program:x]`.
+    /// The socket that it shares with its group, if that is one of `[fcgi-program:x]`.
     pub(super) socket: Option<Arc<SharedSocket>>,
-    /// How many of ours it takes while it runs.
+    /// Number of ours that it takes while it runs.
     pub(super) descriptors: u64,
 }
 
-/// What a spawn needs besides.
+/// Findings of a look, which a spawn needs besides.
 pub(super) struct Ready {
     pub(super) command: Command,
     /// The socket of its group, open.
     pub(super) listening: Option<Arc<Listening>>,
 }
 
-/// What keeps a process from being spawned. The text is what is reported as `spawnerr`.
+/// Reason why a process cannot be spawned. The text is what is reported as `spawnerr`.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Missing {
     #[error(transparent)]
@@ -61,16 +61,16 @@ pub(super) enum Missing {
     Socket(String),
 }
 
-/// What a look found.
+/// Result of a look.
 pub(super) type Found = Result<Ready, Missing>;
-/// How to look for an executable; tests have ways of their own.
+/// Way to look for an executable; tests have ways of their own.
 pub(super) type Look = Box<dyn Fn(&Launch) -> Result<Command, CommandError> + Send + Sync>;
 /// Takes an answer that was not waited for.
 type Late = Box<dyn Fn(ProcessId, Found) + Send + Sync>;
 
 pub(super) struct Lookups(Arc<Shared>);
 
-/// What came of a round of looks while it was waited for. The answers of the others come late.
+/// Results of a round of looks that came while it was waited for. The answers of the others come late.
 #[derive(Default)]
 pub(super) struct Round {
     pub(super) found: Vec<(ProcessId, Found)>,
@@ -104,7 +104,7 @@ struct State {
 
 /// A look that hangs.
 struct Hanging {
-    /// When the supervisor thread no longer waited for it, nor for others of its round.
+    /// Moment when the supervisor thread no longer waited for it, nor for others of its round.
     since: Instant,
     /// Its place among those.
     place: usize,
@@ -226,8 +226,8 @@ impl Shared {
         }
     }
 
-    /// Gives an answer that comes late: after those that were wanted before it, if they come soon. On a machine that has
-    /// much to do all of them may be late, and programs are started in the order of the config all the same.
+    /// Gives an answer that comes late: after those that were wanted before it, if they come soon. On a busy machine all
+    /// of them may be late, and programs are started in the order of the config all the same.
     fn tell_late(&self, state: &mut MutexGuard<'_, State>, id: ProcessId, found: Found) {
         if let Some(&Hanging { since, place, .. }) = state.late.get(&id) {
             let is_next =

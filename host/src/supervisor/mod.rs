@@ -76,7 +76,7 @@ use crate::{
     states::SupervisorState,
 };
 
-/// How long a client that starts a process waits for the file system on which its command lies.
+/// Patience of clients that start a process, with the file system on which its command lies.
 const START_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How the supervisor ended.
@@ -112,7 +112,7 @@ struct Inner {
     groups: Mutex<State>,
     requests: Arc<Requests>,
     lookups: Lookups,
-    /// How long a client that starts a process waits for the file system on which its command lies.
+    /// [`START_PATIENCE`], but in tests.
     start_patience: Duration,
     reactor: Mutex<Option<Reactor>>,
     last_run: AtomicU64,

@@ -27,8 +27,8 @@ use crate::{
 pub(super) const WAKER: Token = Token(0);
 const SIGNALS: Token = Token(1);
 
-/// How often it is looked for children that have ended where no signal says so: one of a plugin may have taken it. To
-/// look costs the more the more of them there are.
+/// Interval of looks for children that have ended where no signal says so: a plugin may have taken it. A look costs the
+/// more the more children there are.
 const REAP_INTERVAL: Duration = Duration::from_secs(1);
 const SHUTDOWN_REPORT_INTERVAL: Duration = Duration::from_secs(3);
 

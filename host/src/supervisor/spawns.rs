@@ -3,8 +3,8 @@
 //! A turn of the supervisor thread first collects them, then looks for what all of them need, then makes the children,
 //! and at last tells everybody. So other threads are woken once for each turn and not for each process.
 //!
-//! What a client asks to start is looked for first as well, and where its command is not there, that is all that
-//! happens: the process stays as it was.
+//! A process that a client asks to start is looked for first as well, and where its command is not there, that is all
+//! that happens: it stays as it was.
 
 use std::{os::fd::AsFd as _, sync::Arc, time::SystemTime};
 
@@ -24,13 +24,13 @@ use crate::process::{
     state::{Input, Time},
 };
 
-/// How many processes are spawned before signals and deaths are looked at again.
+/// Number of processes that are spawned before signals and deaths are looked at again.
 const SPAWNS_PER_TURN: usize = 16;
 
 /// A process that has come to life, with the socket that it shares with its group, if it does.
 type Alive = (Spawned, Option<Arc<Listening>>);
 
-/// What waits for its turn.
+/// Processes that wait for their turn.
 #[derive(Default)]
 pub(super) struct ToSpawn {
     wanted: Vec<ProcessId>,
@@ -43,7 +43,7 @@ pub(super) struct ToSpawn {
 struct Asked {
     id: ProcessId,
     answer: oneshot::Sender<Result<Status, Refused>>,
-    /// When the client is told that the file system does not answer.
+    /// Moment when the client is told that the file system does not answer.
     until: Time,
     /// Nobody looks for it yet.
     is_new: bool,
@@ -70,7 +70,7 @@ impl ToSpawn {
         self.wanted.len() + self.found.len() + new >= SPAWNS_PER_TURN
     }
 
-    /// When the first client is told that it waits in vain.
+    /// Moment when the first client is told that it waits in vain.
     pub(super) fn next_deadline(&self) -> Option<Time> {
         self.asked.iter().map(|asked| asked.until).min()
     }
@@ -176,7 +176,7 @@ impl Inner {
         }
     }
 
-    /// How to start a process, if it is there and as it should be. It may have been stopped meanwhile, and started
+    /// Recipe for the start of a process, if it is there and as it should be. It may have been stopped meanwhile, and started
     /// again, and be up already.
     fn start_of(&self, id: ProcessId, is_right: impl Fn(&Process) -> bool) -> Option<Start> {
         let state = self.groups.lock();

@@ -225,6 +225,7 @@ mod tests {
             (60, "web:1: ERROR (already started)"),
             (50, "web:1: ERROR (spawn error)"),
             (40, "web:1: ERROR (abnormal termination)"),
+            (30, "the text"),
         ];
         for (code, text) in start {
             assert_eq!(told(&START, code).as_deref(), Ok(text));

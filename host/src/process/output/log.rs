@@ -20,18 +20,18 @@ use crate::logger::{LogFile, Syslog, is_of_the_system};
 
 /// So many bytes are written at once, at most, and a file is rotated only in between.
 pub(super) const PIECE: usize = 256 * 1024;
-/// Who writes so much at once takes a buffer for a whole piece.
+/// Bytes from which on what is written at once takes a buffer for a whole piece.
 pub(super) const MUCH: usize = 16 * 1024;
 /// From so many bytes on a log is full.
 const FULL: usize = 2 * PIECE;
-/// How much may wait for one log.
+/// Bytes that may wait for one log.
 const MOST_WAITING: usize = 8 * 1024 * 1024;
-/// How much may wait for all of them. From half of it on, a log for which anything waits is full.
+/// Bytes that may wait for all of them. From half of it on, a log for which anything waits is full.
 const MOST_IN_ALL: usize = 64 * 1024 * 1024;
-/// What a piece costs besides its text.
+/// Bytes that a piece costs besides its text.
 const OVERHEAD: usize = 64;
 
-/// What is to be done with a log.
+/// Work to be done on a log.
 pub(super) enum Job {
     /// Open it. The text names it in a complaint.
     Open(String),
@@ -67,7 +67,7 @@ impl Job {
     }
 }
 
-/// Where a log goes.
+/// Destination of a log.
 #[derive(Debug)]
 pub(super) enum Destination {
     File(LogFile),
@@ -93,7 +93,7 @@ struct State {
 pub(super) struct Log {
     /// Its path, or `syslog`.
     name: PathBuf,
-    /// What is lost is counted in lines, not in bytes.
+    /// Losses are counted in lines, not in bytes.
     of_lines: bool,
     state: Mutex<State>,
     threads: Arc<Threads>,
@@ -173,7 +173,7 @@ impl Log {
         self.schedule(&mut state);
     }
 
-    /// Whether whoever writes should wait. The output thread hears when there is room.
+    /// Tell whether whoever writes should wait. The output thread hears when there is room.
     pub(super) fn is_full(&self) -> bool {
         let mut state = self.state.lock();
         let is_full = state.is_full(&self.threads);
@@ -344,5 +344,46 @@ impl Drop for Joined {
         if let Some(done) = done.take() {
             done(std::mem::replace(result, Ok(())));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mio::{Poll, Waker};
+
+    use super::{
+        super::{Shared, listeners::Listeners, output_loop::WAKER},
+        *,
+    };
+    use crate::config::Level;
+
+    #[test]
+    fn memory_that_waits_for_a_disk_is_no_more_than_is_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let poll = Poll::new().unwrap();
+        let waker = Waker::new(poll.registry(), WAKER).unwrap();
+        let listeners = Listeners::new(Level::Info, "x");
+        // Nobody serves the log, as if its disk stalled.
+        let threads = Threads::new(&Arc::new(Shared { queue: Mutex::default(), waker, listeners }));
+        let path = dir.path().join("log");
+        let log = Log::new(&path, Destination::File(LogFile::open(&path, 0, 0).unwrap()), &threads);
+        let mut piece = threads.piece();
+        for size in [17_000, 100, 65_536].into_iter().cycle() {
+            if log.is_full() {
+                break;
+            }
+            log.write_piece(&mut piece, size);
+            log.write(&vec![0; size]);
+        }
+        let state = log.state.lock();
+        let held = |job: &Job| match job {
+            Job::Write(data) => data.capacity(),
+            Job::WritePiece(piece, _) => piece.capacity(),
+            _ => 0,
+        };
+        let held: usize = state.jobs.iter().map(held).sum();
+        // A text that grows may have room for as much again.
+        assert!(held <= 2 * state.waiting, "{held} bytes are held, and {} counted", state.waiting);
+        assert!(state.waiting < FULL + 2 * 65_536, "{}", state.waiting);
     }
 }

@@ -1,7 +1,7 @@
 //! The output thread: it alone reads the pipes of the programs and speaks with event listeners.
 //!
-//! It also writes the logs, and a disk may take its time; then another thread takes its place, and a program that writes
-//! to a log whose disk stalls waits on its own full pipe: see `threads`. Nobody else waits: every method of
+//! It also writes the logs, and a disk may take its time; then another thread takes its place, and a program that
+//! writes to a log whose disk stalls waits on its own full pipe: see `threads`. Nobody else waits: every method of
 //! [`OutputHandle`] hands a command over and goes on. Commands are done in the order in which they came, so the line
 //! that says that a process has exited stands after its last output.
 

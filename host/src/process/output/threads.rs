@@ -1,5 +1,5 @@
-//! Who is the output thread: the one that has the [loop](Output). Between two turns of that it writes the logs, and puts
-//! the loop down meanwhile. Where a log keeps it waiting, the thread that stands by takes the loop up and goes on with
+//! The output thread is the one that has the [loop](Output). Between two turns of that it writes the logs, and puts the
+//! loop down meanwhile. Where a log keeps it waiting, the thread that stands by takes the loop up and goes on with
 //! all else. So a disk that stalls holds up its own logs and no more; and as long as none does, what is read is written
 //! by the same thread right away, as fast as one thread can.
 
@@ -23,9 +23,9 @@ use super::{
 };
 use crate::logger::Level;
 
-/// How long a log may keep the thread with the loop waiting. Far more than a disk takes.
+/// Time for which logs may keep the thread with the loop waiting. Far more than a disk takes.
 const PATIENCE: Duration = Duration::from_millis(20);
-/// How many logs may keep a thread waiting, so that the others are still written.
+/// Number of logs that may keep a thread waiting, so that the others are still written.
 const MOST_STALLED: usize = 256;
 /// Besides those one has the loop, and one stands by.
 const MOST_THREADS: usize = MOST_STALLED + 2;
@@ -36,7 +36,7 @@ const MOST_KEPT: usize = 4;
 /// The threads, and what they need to take turns.
 pub(super) struct Threads {
     shared: Arc<Shared>,
-    /// How much waits for all logs.
+    /// Bytes that wait for all logs.
     pub(super) waiting: AtomicUsize,
     /// A log on which pipes wait has room.
     has_room: AtomicBool,
@@ -49,12 +49,12 @@ struct State {
     ready: VecDeque<Arc<Log>>,
     /// The loop, while its thread is at work on a log.
     left: Option<Box<Output>>,
-    /// When that work was begun.
+    /// Moment when that work was begun.
     since: Instant,
     threads: usize,
     /// A thread stands by to take the loop.
     stands_by: bool,
-    /// It looks every now and then whether it has to.
+    /// The one that stands by looks every now and then whether it has to.
     watches: bool,
     closed: bool,
     pieces: Vec<Vec<u8>>,
@@ -183,7 +183,7 @@ impl Threads {
         self.state.lock().ready.push_back(log);
     }
 
-    /// When the thread with the loop has to look after logs again, if any wait: those that no thread was there for.
+    /// Time until the thread with the loop has to look after logs again, if any wait: those that no thread was there for.
     pub(super) fn look_again(self: &Arc<Self>) -> Option<Duration> {
         let mut state = self.state.lock();
         let _ = self.add_stand_by(&mut state);
@@ -213,7 +213,7 @@ impl Threads {
         self.shared.wake();
     }
 
-    /// Whether there is room since this was last asked, in a log on which pipes wait.
+    /// Tell whether there is room since this was last asked, in a log on which pipes wait.
     pub(super) fn has_room(&self) -> bool {
         self.has_room.swap(false, Ordering::Acquire)
     }

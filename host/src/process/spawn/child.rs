@@ -1,11 +1,11 @@
 //! The child, from clone to exec.
 //!
-//! It may share memory with its parent, which goes on meanwhile: all threads of supervisord run, allocate and hold
+//! The child may share memory with its parent, which goes on meanwhile: all threads of supervisord run, allocate and hold
 //! locks. So the child makes raw system calls only. It calls no function of libc, for any may take a lock that another
 //! thread holds (`sigaction` does since glibc 2.41), and even the simplest writes `errno`, which is that of the thread
 //! that cloned; and it neither allocates nor panics. All that can be known or prepared is, by its parent.
 //!
-//! What goes wrong here it writes to its stderr, and so into its log.
+//! Errors go to its stderr, and so into its log.
 
 use std::{
     ffi::{CStr, CString},
@@ -34,15 +34,15 @@ const NOT_SPAWNED: c_int = 127;
 /// The size of a set of signals, and with it the number of signals, as the kernel knows them.
 const SIGSET_SIZE: usize = 8;
 
-/// How far a child has come.
+/// Progress of a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(super) enum Stage {
-    /// It has left the memory of its parent. The kernel writes this one, and wakes who waits.
+    /// Out of the memory of its parent. The kernel writes this one, and wakes who waits.
     Gone = 0,
-    /// It has our descriptors.
+    /// With our descriptors.
     Sharing = 1,
-    /// It has descriptors of its own.
+    /// With descriptors of its own.
     Apart = 2,
 }
 
@@ -55,14 +55,14 @@ pub(super) struct Birth {
     /// The addresses of what `argv` and the environment consist of, with a null at the end, as `execve` takes them.
     argv_addresses: Vec<usize>,
     environment_addresses: Vec<usize>,
-    /// What becomes its stdin, stdout and stderr; none of them is one of 0, 1, 2, which Rust's runtime opens at start.
+    /// Descriptors that become its stdin, stdout and stderr; none of them is one of 0, 1, 2, which Rust's runtime opens.
     stdio: [RawFd; 3],
     shares_memory: bool,
-    /// It shares our descriptors; it copies those below this one.
+    /// End of those that it copies, where it shares our descriptors.
     files_below: Option<RawFd>,
     /// The user that it is born with.
     uid: u32,
-    /// How many descriptors may be open, for a kernel that cannot close all at once.
+    /// Number of descriptors that may be open, for a kernel that cannot close all at once.
     open_files: c_int,
 }
 
@@ -91,7 +91,7 @@ impl Birth {
         }
     }
 
-    /// What `clone` is to share.
+    /// Flags of `clone` for what it is to share.
     pub(super) fn flags(&self) -> c_int {
         let memory = if self.shares_memory { libc::CLONE_VM } else { 0 };
         let files = if self.files_below.is_some() { libc::CLONE_FILES } else { 0 };
@@ -251,7 +251,7 @@ impl Birth {
     }
 }
 
-/// Where the calls of these names take ids of 16 bits, those that take 32.
+/// System calls that take ids of 32 bits, also where those of the plain names take 16.
 mod call {
     use syscalls::Sysno;
 
@@ -278,7 +278,7 @@ fn errno(error: syscalls::Errno) -> Errno {
     Errno::from_raw(error.into_raw())
 }
 
-/// Where a child begins.
+/// Entry point of a child.
 pub(super) extern "C" fn begin(birth: *mut c_void) -> c_int {
     // SAFETY: `clone` in the parent passes a `Birth`, which nobody writes but through its atomic.
     let birth: &Birth = unsafe { &*birth.cast_const().cast() };
@@ -293,7 +293,7 @@ pub(super) fn exit(status: c_int) -> ! {
     }
 }
 
-/// What the kernel takes for an action, on the architectures that have a restorer and on those that have none.
+/// Action of a signal as the kernel takes it, on the architectures that have a restorer and on those that have none.
 #[repr(C)]
 struct Action {
     handler: usize,
@@ -342,8 +342,8 @@ const CORE_DUMPING: [c_int; 10] = [
     libc::SIGSYS,
 ];
 
-/// Takes back what we do with signals, and blocks none: the program must not inherit our habits. Exec does so itself with
-/// those that are caught, but from here on none may run a handler of ours. Rust ignores SIGPIPE.
+/// Takes back what we do with signals, and blocks none: the program must not inherit our habits. Exec does so itself
+/// with those that are caught, but from here on none may run a handler of ours. Rust ignores SIGPIPE.
 ///
 /// Those that would dump core only kill, until exec makes them what they are: before Linux 5.16 a core dump ends all
 /// who share the memory.
@@ -352,7 +352,7 @@ const CORE_DUMPING: [c_int; 10] = [
 /// Only in a process that is about to exec.
 unsafe fn reset_signals() {
     let (default, die) = (Action::DEFAULT, Action::die());
-    // SAFETY: the actions and the set have the kernel's layout. What fails does so for SIGKILL and SIGSTOP, as it should.
+    // SAFETY: the actions and the set have the kernel's layout. It fails for SIGKILL and SIGSTOP, as it should.
     unsafe {
         for signal in 1..=c_int::try_from(8 * SIGSET_SIZE).unwrap_or(64) {
             let action = if CORE_DUMPING.contains(&signal) { &raw const die } else { &raw const default };

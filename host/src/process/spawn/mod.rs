@@ -15,7 +15,7 @@
 //! All signals are blocked over the clone. Our handlers write into a pipe that the child still shares with us: a signal
 //! meant for the child would otherwise be taken for one to the supervisor.
 
-// `clone` is unsafe by nature, and so is what the child does with memory and descriptors; nowhere else is there such code.
+// `clone` is unsafe by nature, and so is what the child does with memory and descriptors.
 #![allow(unsafe_code)]
 
 mod child;
@@ -50,11 +50,11 @@ use self::{
 };
 use super::{command::Command, launch::Launch, stdin::Stdin};
 
-/// How long the supervisor thread waits for a child to take its descriptors: two system calls that wait for nothing but
+/// Time for which the supervisor thread waits for a child to take its descriptors: two system calls that wait for nothing but
 /// a processor. Who takes longer is stopped or frozen.
 const PATIENCE: Duration = Duration::from_millis(20);
 
-/// How soon it is looked again at a child that was not ready, at first; later less and less often.
+/// Time until the second look at a child that was not ready; the next ones come less and less often.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// A process that has just come to life, and our ends of its pipes.
@@ -118,7 +118,7 @@ struct Unborn {
     since: Instant,
     birth: Box<Birth>,
     stack: Stack,
-    /// It holds the slots: it shares our descriptors until it has its own.
+    /// Holds the slots: it shares our descriptors until it has its own.
     has_slots: bool,
 }
 
@@ -242,7 +242,7 @@ impl Spawner {
         }
     }
 
-    /// How long until [`settle`](Self::settle) should be called again; `None` where nothing waits for that.
+    /// Time until [`settle`](Self::settle) should be called again; `None` where nothing waits for that.
     pub fn next_settle(&self) -> Option<Duration> {
         let is_awaited = |unborn: &&Unborn| unborn.has_slots || self.is_undumpable && unborn.birth.changes_user();
         let age = self.unborn.iter().filter(is_awaited).map(|unborn| unborn.since.elapsed()).min()?;

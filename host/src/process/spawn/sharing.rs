@@ -1,4 +1,4 @@
-//! How much of ours a child may share until it execs, found out once.
+//! The part of ours that a child may share until it execs, found out once.
 
 use std::{ffi::CStr, fs, ptr};
 
@@ -15,7 +15,7 @@ use syscalls::{Sysno, syscall};
 
 use super::{child::exit, stack::Stack};
 
-/// What may be shared.
+/// Parts that may be shared.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sharing {
     /// The memory, with a child that keeps our user.

@@ -16,7 +16,7 @@ use nix::{
 
 pub(super) struct Slots {
     all: [OwnedFd; 3],
-    /// What lies in them while no child needs them.
+    /// `/dev/null`, which lies in them while no child needs them.
     nothing: OwnedFd,
     are_lent: bool,
 }

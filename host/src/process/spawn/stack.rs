@@ -30,7 +30,7 @@ impl Stack {
         }
     }
 
-    /// Where it begins: stacks grow downwards.
+    /// Address at which it begins: stacks grow downwards.
     pub(super) fn top(&self) -> *mut c_void {
         (self.bottom + SIZE) as *mut c_void
     }
