@@ -57,6 +57,9 @@ const PATIENCE: Duration = Duration::from_millis(20);
 /// Time until the second look at a child that was not ready; the next ones come less and less often.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
+/// Number of stacks that are kept for the next children: to map one costs little, and memory more.
+const MOST_STACKS: usize = 4;
+
 /// A process that has just come to life, and our ends of its pipes.
 #[derive(Debug)]
 pub struct Spawned {
@@ -228,6 +231,7 @@ impl Spawner {
         }
         let left = self.unborn.extract_if(.., |unborn| unborn.birth.stage() == Stage::Gone);
         self.stacks.extend(left.map(|unborn| unborn.stack));
+        self.stacks.truncate(MOST_STACKS);
         if self.is_undumpable && !self.unborn.iter().any(|unborn| unborn.birth.changes_user()) {
             // What may not be read is closed to the programs of a container as well: `/proc/1/fd/1` is their way to its
             // log. Now nobody of another user shares it any more.

@@ -18,6 +18,9 @@ use crate::{
 /// How long a reader of a log waits for a disk that does not answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Number of calls that may read one log at the same time.
+const READERS: usize = 4;
+
 /// One process, or all of a group.
 pub(super) enum Target {
     One(ProcessInfo),
@@ -85,6 +88,7 @@ impl SupervisorInterface {
     /// Reads a log that may be `NONE` or not be there.
     pub(super) fn read(&self, log: Option<String>, offset: i64, length: i64) -> Result<String, Fault> {
         let log = log.ok_or_else(Fault::no_file)?;
+        let _pass = self.gates.pass(&log, READERS, PATIENCE)?;
         self.flush(Path::new(&log))?;
         if !Path::new(&log).exists() {
             return Err(Fault::no_file_with(log));
@@ -94,6 +98,7 @@ impl SupervisorInterface {
 
     pub(super) fn tail(&self, log: Option<String>, offset: i64, length: i64) -> Result<(String, i64, bool), Fault> {
         let Some(log) = log else { return Ok((String::new(), 0, false)) };
+        let _pass = self.gates.pass(&log, READERS, PATIENCE)?;
         self.flush(Path::new(&log))?;
         if !Path::new(&log).exists() {
             return Ok((String::new(), 0, false));

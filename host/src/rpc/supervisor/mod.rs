@@ -2,16 +2,18 @@
 
 mod control;
 mod files;
+mod gate;
 mod lookup;
 pub(super) mod shape;
 
-use std::{path::Path, time::SystemTime};
+use std::{path::Path, sync::Arc, time::SystemTime};
 
 use plugin_api::{Code, Fault, Value, rpc_interface};
 
 use self::{
     control::{one, signal_number},
     files::ByteCount,
+    gate::{Gates, Pass},
     lookup::{PATIENCE, Target},
 };
 use crate::{
@@ -26,12 +28,18 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct SupervisorInterface {
     supervisor: Supervisor,
+    gates: Arc<Gates>,
 }
 
 impl SupervisorInterface {
     /// The interface to this supervisor.
     pub fn new(supervisor: Supervisor) -> Self {
-        Self { supervisor }
+        Self { supervisor, gates: Arc::default() }
+    }
+
+    /// Lets one call at a time read the config.
+    fn pass_to_config(&self) -> Result<Pass, Fault> {
+        self.gates.pass(&self.supervisor.config().file.display().to_string(), 1, PATIENCE)
     }
 }
 
@@ -135,6 +143,7 @@ impl SupervisorInterface {
     /// always true; it happens after the answer
     pub fn restart(&self) -> Result<bool, Fault> {
         self.check_up()?;
+        let _pass = self.pass_to_config()?;
         // Each says in a second line where it stands; supervisorctl prints a fault as one.
         self.supervisor.restart().map_err(|errors| Fault::cant_reread_with(errors.join("; ").replace("\n  ", ", ")))?;
         Ok(true)
@@ -148,6 +157,7 @@ impl SupervisorInterface {
     #[rpc(returns = "array")]
     pub fn reload_config(&self) -> Result<Value, Fault> {
         self.check_up()?;
+        let _pass = self.pass_to_config()?;
         self.supervisor.reload_config().map_err(|errors| {
             let first = errors.first();
             if first.reason.is_some() {
@@ -171,6 +181,7 @@ impl SupervisorInterface {
         self.check_up()?;
         let config = self.supervisor.config();
         let group = config.groups.iter().find(|group| group.name == name).ok_or_else(|| Fault::bad_name_with(&name))?;
+        let _pass = self.gates.pass(&format!("group {name}"), 1, PATIENCE)?;
         match self.supervisor.add_group(group) {
             Ok(true) => Ok(true),
             Ok(false) => Err(Fault::already_added_with(name)),
