@@ -71,7 +71,7 @@ impl Level {
     pub const ALL: [Self; 7] =
         [Self::Blather, Self::Trace, Self::Debug, Self::Info, Self::Warn, Self::Error, Self::Critical];
 
-    /// What lines of that level begin with in the log, and what Supervisor calls it: `INFO`.
+    /// Label of that level in lines of the log, which is Supervisor's word for it: `INFO`.
     pub fn label(self) -> &'static str {
         match self {
             Self::Blather => "BLAT",
@@ -100,19 +100,6 @@ impl Level {
     /// The level of that [`name`](Self::name).
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|level| level.name() == name)
-    }
-
-    /// As it stands in a line of the log: `INFO`.
-    pub fn tag(self) -> &'static str {
-        match self {
-            Self::Blather => "BLAT",
-            Self::Trace => "TRAC",
-            Self::Debug => "DEBG",
-            Self::Info => "INFO",
-            Self::Warn => "WARN",
-            Self::Error => "ERRO",
-            Self::Critical => "CRIT",
-        }
     }
 
     /// As the config and the boundary spell it.

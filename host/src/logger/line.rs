@@ -34,7 +34,7 @@ impl Formatter {
                 .earliest()
                 .map_or_else(|| second.to_string(), |time| time.format("%Y-%m-%d %H:%M:%S").to_string());
         }
-        format!("{},{millis:03} {} ", self.prefix, line.level.tag())
+        format!("{},{millis:03} {} ", self.prefix, line.level.label())
     }
 }
 

@@ -43,7 +43,7 @@ impl Stage {
     }
 
     fn keep(&mut self, lines: Lines) {
-        self.lines.extend(lines.into_iter().map(|(level, line)| format!("{} {line}", level.tag())));
+        self.lines.extend(lines.into_iter().map(|(level, line)| format!("{} {line}", level.label())));
     }
 
     fn publish(&mut self, event: Event) {
