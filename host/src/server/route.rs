@@ -11,6 +11,7 @@ use hyper::{
     header::{CONNECTION, HeaderValue, WWW_AUTHENTICATE},
     http::request::Parts,
 };
+use percent_encoding::percent_decode_str;
 
 use super::{
     Endpoint,
@@ -21,7 +22,6 @@ use super::{
     watch::Phase,
     web,
 };
-use crate::text::percent::decoded;
 
 /// Answers a request.
 pub(super) async fn answer(
@@ -41,7 +41,7 @@ pub(super) async fn answer(
 }
 
 async fn respond(endpoint: &Endpoint, head: Parts, body: Incoming) -> Response<Answer> {
-    let path = decoded(head.uri.path());
+    let path = percent_decode_str(head.uri.path()).decode_utf8_lossy();
     let route = route(&path);
     let only_looks = match route {
         Route::Web => web::only_looks(&path, &head),
@@ -119,10 +119,10 @@ mod tests {
     #[test]
     fn paths_are_prefixes_and_may_be_escaped() {
         for path in ["/RPC2", "/RPC2foo", "/RPC2/a", "/%52PC2"] {
-            assert_eq!(route(&decoded(path)), Route::Rpc, "{path}");
+            assert_eq!(route(&percent_decode_str(path).decode_utf8_lossy()), Route::Rpc, "{path}");
         }
         for path in ["/rpc2", "//RPC2", "/whatever", "*", "/%5", "/%zz", "/%ff"] {
-            assert_eq!(route(&decoded(path)), Route::Elsewhere, "{path}");
+            assert_eq!(route(&percent_decode_str(path).decode_utf8_lossy()), Route::Elsewhere, "{path}");
         }
         assert_eq!(route("/"), Route::Web);
         assert_eq!(route("/logtail/cat"), Route::Logtail);

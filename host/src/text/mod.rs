@@ -7,7 +7,6 @@ pub mod getopt;
 pub mod namespec;
 pub mod nearest;
 pub mod pad;
-pub mod percent;
 pub mod python;
 pub mod repr;
 pub mod shlex;

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
-use crate::text::percent::decoded;
+use percent_encoding::percent_decode_str;
 
 /// Bytes of a status line with its headers, and of any other line, that a server may send.
 const HEAD_LIMIT: u64 = 64 * 1024;
@@ -77,7 +77,8 @@ fn authority_of(rest: &str) -> (Option<&str>, &str) {
 pub(crate) fn credentials_in(url: &str) -> Option<(String, String)> {
     let (user, _) = authority_of(url.strip_prefix("http://")?);
     let (username, password) = user?.split_once(':')?;
-    Some((decoded(username).into_owned(), decoded(password).into_owned()))
+    let decoded = |text| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    Some((decoded(username), decoded(password)))
 }
 
 /// As it stands in the `Host` header.

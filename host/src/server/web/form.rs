@@ -1,8 +1,8 @@
 //! What a browser sends with a request: fields of a query or a form, and how they are written.
 
-use std::fmt::Write as _;
+use std::borrow::Cow;
 
-use crate::text::percent::decoded;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// The fields of a query and of a form, each name once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,12 +15,12 @@ impl Form {
         let mut form = Self::default();
         for (name, value) in fields(query) {
             if form.get(&name).is_none() {
-                form.0.push((name, value));
+                form.0.push((name.into_owned(), value.into_owned()));
             }
         }
         for (name, value) in fields(body) {
             form.0.retain(|(known, _)| *known != name);
-            form.0.push((name, value));
+            form.0.push((name.into_owned(), value.into_owned()));
         }
         form
     }
@@ -30,29 +30,14 @@ impl Form {
     }
 }
 
-fn fields(text: &str) -> impl Iterator<Item = (String, String)> {
-    text.split('&').filter_map(|field| {
-        let (name, value) = field.split_once('=')?;
-        (!value.is_empty()).then(|| (unquote(name), unquote(value)))
-    })
-}
-
-fn unquote(text: &str) -> String {
-    decoded(&text.replace('+', " ")).into_owned()
+fn fields(text: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    form_urlencoded::parse(text.as_bytes()).filter(|(_, value)| !value.is_empty())
 }
 
 /// As Python's `urllib.parse.quote` writes it.
 pub(super) fn quote(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"_.-~/".contains(&byte) {
-            out.push(byte.into());
-        } else {
-            // Writing to a `String` cannot fail.
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
+    const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'.').remove(b'-').remove(b'~').remove(b'/');
+    utf8_percent_encode(text, ESCAPED).to_string()
 }
 
 /// Text as it may stand in HTML, also within quotes.
