@@ -105,14 +105,19 @@ impl Inner {
             return;
         }
         let asked = |id| self.to_spawn.lock().asked.iter().any(|asked| asked.id == id);
-        let start = |id| Some((id, self.start_of(id, |process| process.awaits_spawn() || asked(id))?));
-        let Round { found: soon, hindered } = self.lookups.find(unlooked.into_iter().filter_map(start).collect());
+        let mut starts = Vec::with_capacity(unlooked.len());
+        for id in unlooked {
+            match self.start_of(id, |process| process.awaits_spawn() || asked(id)) {
+                Some(start) => starts.push((id, start)),
+                // It is gone, or all are about to be.
+                None => self.refuse_asked(id, &self.may_start(id).err().unwrap_or(Refused::Gone)),
+            }
+        }
+        let Round { found: soon, hindered } = self.lookups.find(starts);
         found.extend(soon);
         for id in hindered {
             let why = "no thread could be had to look for its command";
-            for asked in self.to_spawn.lock().take_asked(id) {
-                let _ = asked.answer.send(Err(Refused::Failed(why.to_owned())));
-            }
+            self.refuse_asked(id, &Refused::Failed(why.to_owned()));
             if self.start_of(id, Process::awaits_spawn).is_some() {
                 self.step(id, Input::SpawnHindered(why.to_owned()));
             }
@@ -155,6 +160,12 @@ impl Inner {
         }
     }
 
+    fn refuse_asked(&self, id: ProcessId, why: &Refused) {
+        for asked in self.to_spawn.lock().take_asked(id) {
+            let _ = asked.answer.send(Err(why.clone()));
+        }
+    }
+
     /// Starts what a client has asked for, now that everything was found that it needs, or says why not.
     fn answer_asked(&self, id: ProcessId, found: &Found) {
         let asked = self.to_spawn.lock().take_asked(id);
@@ -176,8 +187,8 @@ impl Inner {
         }
     }
 
-    /// Recipe for the start of a process, if it is there and as it should be. It may have been stopped meanwhile, and started
-    /// again, and be up already.
+    /// Recipe for the start of a process, if it is there and as it should be. It may have been stopped meanwhile, and
+    /// started again, and be up already.
     fn start_of(&self, id: ProcessId, is_right: impl Fn(&Process) -> bool) -> Option<Start> {
         let state = self.groups.lock();
         let process = state.processes.get(&id).filter(|process| is_right(process))?;
