@@ -146,8 +146,8 @@ impl Host {
     /// # Errors
     ///
     /// The method's own fault; `UNKNOWN_METHOD` if there is none of that name; `FAILED` if the answer cannot be read
-    /// into `T`, if supervisord is still starting, as it is while a factory runs, if plugins call each other too deeply,
-    /// or if a `nonblocking` method would have to wait for the answer.
+    /// into `T`, if supervisord is still starting, as it is while a factory runs, if plugins call each other too
+    /// deeply, or if a `nonblocking` method would have to wait for the answer.
     pub fn call<T: FromValue>(&self, method: &str, params: impl IntoParams) -> Result<T, Fault> {
         answer(method, self.0.ask("call", (method, params.into_params())).wait())
     }
@@ -184,7 +184,8 @@ impl Host {
         self.0.ask("sleep", (duration.as_secs_f64(),)).answer().await.map(drop)
     }
 
-    /// Waits for `future`, but no longer than `limit`: then the answer is `None`, and `future` is dropped where it waits.
+    /// Waits for `future`, but no longer than `limit`: then the answer is `None`, and `future` is dropped where it
+    /// waits.
     ///
     /// ```
     /// # use std::time::Duration;

@@ -9,8 +9,8 @@ use super::{ClientConfig, Config, ConfigError, Message, Overrides, client, inclu
 pub struct Checked {
     /// What supervisord takes from it, as far as it could be resolved; `None` where the file could not be read at all.
     pub config: Option<Config>,
-    /// What supervisorctl takes from it, as far as it could be resolved; `None` where the file has no `[supervisorctl]`,
-    /// which supervisord can do without.
+    /// What supervisorctl takes from it, as far as it could be resolved; `None` where the file has no
+    /// `[supervisorctl]`, which supervisord can do without.
     pub client: Option<ClientConfig>,
     /// What is wrong, in the order in which supervisord would have met it.
     pub errors: Vec<ConfigError>,

@@ -1,5 +1,5 @@
-//! Guard against requests that a browser sends for somebody else. A page of somebody else must not make one read logs, start or stop programs:
-//! the browser stands where the attacker does not, and would even send the password along.
+//! Guard against requests that a browser sends for somebody else. A page of somebody else must not make one read logs,
+//! start or stop programs: the browser stands where the attacker does not, and would even send the password along.
 //!
 //! Two things are asked of each request, whatever it is for. Whether the browser says that a page of another site sent
 //! it; to look at the status page is free, since links lead there. And, where no password protects the server, whether
@@ -65,8 +65,8 @@ impl Guard {
     }
 }
 
-/// Tell whether the browser says that a page of another site made the request. Who is no browser says nothing, and neither
-/// does one whose user opened a bookmark.
+/// Tell whether the browser says that a page of another site made the request. Who is no browser says nothing, and
+/// neither does one whose user opened a bookmark.
 fn is_foreign(headers: &HeaderMap) -> bool {
     // The browser's own word, which no page can put there.
     if headers.contains_key(SEC_FETCH_SITE) {
@@ -97,8 +97,8 @@ fn is_browser(headers: &HeaderMap) -> bool {
         || headers.get(USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"Mozilla/"))
 }
 
-/// Tell whether the browser came by an address, or by a name that nobody else can have: `localhost`, the machine's own, or
-/// one of `hosts`.
+/// Tell whether the browser came by an address, or by a name that nobody else can have: `localhost`, the machine's own,
+/// or one of `hosts`.
 fn is_own_name(headers: &HeaderMap, hosts: &[String]) -> bool {
     let mut given = headers.get_all(HOST).iter();
     let (Some(host), None) = (given.next(), given.next()) else { return false };

@@ -226,8 +226,8 @@ impl Shared {
         }
     }
 
-    /// Gives an answer that comes late: after those that were wanted before it, if they come soon. On a busy machine all
-    /// of them may be late, and programs are started in the order of the config all the same.
+    /// Gives an answer that comes late: after those that were wanted before it, if they come soon. On a busy machine
+    /// all of them may be late, and programs are started in the order of the config all the same.
     fn tell_late(&self, state: &mut MutexGuard<'_, State>, id: ProcessId, found: Found) {
         if let Some(&Hanging { since, place, .. }) = state.late.get(&id) {
             let is_next =

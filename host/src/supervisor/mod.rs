@@ -437,8 +437,8 @@ impl Supervisor {
         self.0.groups.lock().processes.get(&id).map(|process| process.watch.subscribe())
     }
 
-    /// Starts a process that is STOPPED, EXITED or FATAL, if its command can be executed. The request is on its way when
-    /// this returns; the answer comes when it was spawned, or could not be.
+    /// Starts a process that is STOPPED, EXITED or FATAL, if its command can be executed. The request is on its way
+    /// when this returns; the answer comes when it was spawned, or could not be.
     pub fn start(&self, id: ProcessId) -> impl Future<Output = Result<Status, Refused>> + Send + use<> {
         let (answer, answered) = oneshot::channel();
         self.0.requests.push(Request::Start(id, answer));

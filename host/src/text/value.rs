@@ -1,5 +1,5 @@
-//! Python's `str()` of what a client has sent, as Supervisor has read it: a date is a `datetime`, and base64 is the text
-//! that it holds.
+//! Python's `str()` of what a client has sent, as Supervisor has read it: a date is a `datetime`, and base64 is the
+//! text that it holds.
 
 use std::collections::HashMap;
 

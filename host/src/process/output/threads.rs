@@ -183,7 +183,8 @@ impl Threads {
         self.state.lock().ready.push_back(log);
     }
 
-    /// Time until the thread with the loop has to look after logs again, if any wait: those that no thread was there for.
+    /// Time until the thread with the loop has to look after logs again, if any wait: those that no thread was there
+    /// for.
     pub(super) fn look_again(self: &Arc<Self>) -> Option<Duration> {
         let mut state = self.state.lock();
         let _ = self.add_stand_by(&mut state);

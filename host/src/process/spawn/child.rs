@@ -1,9 +1,9 @@
 //! The child, from clone to exec.
 //!
-//! The child may share memory with its parent, which goes on meanwhile: all threads of supervisord run, allocate and hold
-//! locks. So the child makes raw system calls only. It calls no function of libc, for any may take a lock that another
-//! thread holds (`sigaction` does since glibc 2.41), and even the simplest writes `errno`, which is that of the thread
-//! that cloned; and it neither allocates nor panics. All that can be known or prepared is, by its parent.
+//! The child may share memory with its parent, which goes on meanwhile: all threads of supervisord run, allocate and
+//! hold locks. So the child makes raw system calls only. It calls no function of libc, for any may take a lock that
+//! another thread holds (`sigaction` does since glibc 2.41), and even the simplest writes `errno`, which is that of the
+//! thread that cloned; and it neither allocates nor panics. All that can be known or prepared is, by its parent.
 //!
 //! Errors go to its stderr, and so into its log.
 
@@ -55,7 +55,8 @@ pub(super) struct Birth {
     /// The addresses of what `argv` and the environment consist of, with a null at the end, as `execve` takes them.
     argv_addresses: Vec<usize>,
     environment_addresses: Vec<usize>,
-    /// Descriptors that become its stdin, stdout and stderr; none of them is one of 0, 1, 2, which Rust's runtime opens.
+    /// Descriptors that become its stdin, stdout and stderr; none of them is one of 0, 1, 2, which Rust's runtime
+    /// opens.
     stdio: [RawFd; 3],
     shares_memory: bool,
     /// End of those that it copies, where it shares our descriptors.

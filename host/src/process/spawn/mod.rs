@@ -50,8 +50,8 @@ use self::{
 };
 use super::{command::Command, launch::Launch, stdin::Stdin};
 
-/// Time for which the supervisor thread waits for a child to take its descriptors: two system calls that wait for nothing but
-/// a processor. Who takes longer is stopped or frozen.
+/// Time for which the supervisor thread waits for a child to take its descriptors: two system calls that wait for
+/// nothing but a processor. Who takes longer is stopped or frozen.
 const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Time until the second look at a child that was not ready; the next ones come less and less often.

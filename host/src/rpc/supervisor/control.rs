@@ -132,8 +132,8 @@ pub(super) async fn one(requested: Result<Requested, Fault>) -> Result<(), Fault
 }
 
 /// Does one thing to many processes at once. The answer has first what was over at once, in the given order, then the
-/// others as they come to their end; those that do so at the same moment in the given order again, as Supervisor has them,
-/// which looks at all of them in rounds.
+/// others as they come to their end; those that do so at the same moment in the given order again, as Supervisor has
+/// them, which looks at all of them in rounds.
 pub(super) async fn many(
     processes: Vec<ProcessInfo>,
     request: impl Fn(&ProcessInfo, String) -> Result<Requested, Fault>,
@@ -172,7 +172,8 @@ pub(super) async fn many(
     results
 }
 
-/// What ended, in the order of the places where it stood as far as it ended at the same moment. `ended` is in order of time.
+/// What ended, in the order of the places where it stood as far as it ended at the same moment. `ended` is in order of
+/// time.
 fn in_rounds<T>(mut ended: Vec<(Instant, usize, T)>) -> impl Iterator<Item = T> {
     for round in ended.chunk_by_mut(|(one, ..), (next, ..)| next.saturating_duration_since(*one) < MOMENT) {
         round.sort_by_key(|(_, place, _)| *place);

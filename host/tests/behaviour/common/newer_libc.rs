@@ -1,7 +1,7 @@
 //! A C library of 2.41 or later, below the target directory: Debian 13's, from Debian's archive.
 //!
-//! Locks that libc takes in one thread while another one spawns have changed with that version, and an older system's own
-//! library cannot show what comes of it. A program is run on the newer one by its loader.
+//! Locks that libc takes in one thread while another one spawns have changed with that version, and an older system's
+//! own library cannot show what comes of it. A program is run on the newer one by its loader.
 
 use std::{
     ffi::OsStr,
