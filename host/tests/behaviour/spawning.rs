@@ -48,10 +48,10 @@ fn programs_of_other_users_do_not_close_the_way_into_supervisords_log() {
     }
     // As in a container, whose root may not trace: `/proc/PID/fd` of who is not dumpable is closed to it then.
     let drop = ["--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace"].map(OsStr::new);
-    let read = "until test -s {here}/read; do head -c 1 /proc/$PPID/environ >{here}/read; sleep 0.05; done; sleep 1000";
+    let write = "until echo here >/proc/$PPID/fd/1; do sleep 0.05; done; echo done >{here}/written; sleep 1000";
     let config = Config::new()
         .program("other", "command=/bin/sleep 1000\nuser=nobody\nstartsecs=0\nautostart=false")
-        .program("reader", &format!("command=/bin/sh -c '{read}'\nstartsecs=0\nautostart=false"));
+        .program("writer", &format!("command=/bin/sh -c '{write}'\nstartsecs=0\nautostart=false"));
     let supervisord = Supervisord::start_as(Sandbox::new(), Kind::Ours, &config, |command| {
         run_by(&command, Path::new("/usr/bin/setpriv"), &drop)
     });
@@ -59,6 +59,7 @@ fn programs_of_other_users_do_not_close_the_way_into_supervisords_log() {
         supervisord.ctl(&["start", "other"]);
         supervisord.ctl(&["stop", "other"]);
     }
-    supervisord.ctl(&["start", "reader"]);
-    wait_until("a program reads what is supervisord's", || !supervisord.sandbox.read("read").is_empty());
+    supervisord.ctl(&["start", "writer"]);
+    wait_until("a program writes to supervisord's stdout", || !supervisord.sandbox.read("written").is_empty());
+    assert!(supervisord.sandbox.read("stdout.txt").contains("here\n"));
 }
