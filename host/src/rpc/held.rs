@@ -221,11 +221,12 @@ mod tests {
 
     #[test]
     fn what_does_not_end_elsewhere_is_known() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        // Dropped before the runtime, which waits for its threads: a test that fails must end.
         let (release, wait) = mpsc::channel();
         let stuck = vec![("stuck".to_owned(), namespace(Arc::new(Stuck(Mutex::new(wait)))), Origin::Plugin)];
         let logger = Logger::new(Level::Critical, |_| {});
         let registry = Registry::referred(&RegistryRef::default(), stuck, logger);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         registry.run_on(runtime.handle());
         runtime.block_on(async {
             for method in ["stuck.patient", "stuck.plain", "stuck.later"] {
@@ -235,6 +236,8 @@ mod tests {
             let (begin, mut known) = (Instant::now(), Vec::new());
             while known.len() < 3 && begin.elapsed() < Duration::from_secs(20) {
                 known.extend(registry.running().news(Instant::now() + Duration::from_secs(31)));
+                // Seen in the middle of its one poll, the patient one would be late as well, half a minute on.
+                known.retain(|news| !news.starts_with("stuck.patient "));
                 tokio::task::yield_now().await;
             }
             known.sort();
