@@ -177,7 +177,8 @@ mod tests {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let log = lines.clone();
         let logger = Logger::new(Level::Info, move |line| log.lock().push(line.message));
-        let patience = Patience { notice: Duration::from_millis(5), rest: Duration::from_millis(5) };
+        // Long for a future that waits in no queue, on a machine that has much else to do.
+        let patience = Patience { notice: Duration::from_millis(400), rest: Duration::from_millis(5) };
         let lane = Arc::new(Lane {
             patience,
             ..Lane::new("sick", Trouble::new("RPC interface 'sick'", "answers async calls", logger))
