@@ -3,7 +3,7 @@
 use proc_macro2::Span;
 use syn::{Attribute, Error, Ident, LitStr, Result, Token, meta::ParseNestedMeta, spanned::Spanned};
 
-use crate::interface::Kind;
+use crate::kind::Kind;
 
 /// What stands in the attributes of a method.
 #[derive(Default)]

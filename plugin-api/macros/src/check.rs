@@ -6,7 +6,8 @@ use syn::{Error, FnArg, LitStr, ReceiverKind, Result, Safety, Signature, Type, s
 use crate::{
     attributes::{Hook, MethodOptions},
     event_types,
-    interface::{Arity, Kind, Param},
+    kind::Kind,
+    method::{Arity, Param},
     names,
 };
 

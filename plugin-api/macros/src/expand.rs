@@ -6,7 +6,9 @@ use syn::{Error, Ident, Item, ItemImpl, spanned::Spanned};
 
 use crate::{
     attributes::Hook,
-    interface::{self, Arity, Kind, Method},
+    interface,
+    kind::Kind,
+    method::{Arity, Method, Param},
 };
 
 /// The author's block, and its `Methods` implementation.
@@ -153,7 +155,7 @@ fn usage(method: &Method) -> String {
 }
 
 /// The type that is converted from a value: of a list of further words, the type of one.
-fn item_type(param: &interface::Param) -> TokenStream {
+fn item_type(param: &Param) -> TokenStream {
     let ty = &param.ty;
     match param.arity {
         Arity::Rest => quote_spanned! { ty.span()=> <#ty as ::plugin_api::__macro::List>::Item },

@@ -3,18 +3,29 @@
 //! `rpc_interface` and `ctl_plugin` turn an inherent `impl` block into a `Methods` implementation: the block stays as
 //! it is, and beside it comes a table of what is published and one `match` from names to calls. The derives make types
 //! of the author's own parameters and results.
+//!
+//! The modules are floors; each imports only from those above it in this list.
 
-mod attributes;
-mod check;
 mod derive;
 mod docs;
 mod event_types;
-mod expand;
-mod interface;
+mod kind;
 mod names;
+
+mod attributes;
+
+mod method;
+
+mod check;
+
+mod interface;
+
+mod expand;
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};
+
+use crate::kind::Kind;
 
 /// Publishes the `pub fn`s of an `impl` block as the methods of an RPC interface.
 ///
@@ -38,7 +49,7 @@ use syn::{DeriveInput, parse_macro_input};
 #[proc_macro_attribute]
 pub fn rpc_interface(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let block = parse_macro_input!(item as syn::Item);
-    expand::publish(interface::Kind::Rpc, &arguments.into(), block).into()
+    expand::publish(Kind::Rpc, &arguments.into(), block).into()
 }
 
 /// Publishes the `pub fn`s of an `impl` block as commands of supervisorctl.
@@ -57,7 +68,7 @@ pub fn rpc_interface(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn ctl_plugin(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let block = parse_macro_input!(item as syn::Item);
-    expand::publish(interface::Kind::Ctl, &arguments.into(), block).into()
+    expand::publish(Kind::Ctl, &arguments.into(), block).into()
 }
 
 /// Makes a type with serde's `Deserialize` a parameter of published methods, and what the answer of a call can be read
