@@ -4,19 +4,19 @@ use std::fmt;
 
 use crate::{
     abi::{Fault, NamespaceObject},
-    host::{Line, answer},
     params::IntoParams,
-    value::convert::FromValue,
+    remote::{RemoteNamespace, answer},
+    value::FromValue,
 };
 
 /// The supervisorctl that a ctl plugin lives in. Cloning it is cheap; keep one in the plugin.
 #[derive(Clone)]
-pub struct Controller(Line);
+pub struct Controller(RemoteNamespace);
 
 impl Controller {
     /// The plugin's end of the line to supervisorctl. That makes one, and a test may.
     pub fn new(namespace: NamespaceObject) -> Self {
-        Self(Line::new(namespace))
+        Self(RemoteNamespace::new(namespace))
     }
 
     /// Prints `text` and ends the line.

@@ -4,7 +4,7 @@
 
 use crate::{
     abi::{Member, MethodInfo, Param, Value},
-    value::convert::{FromValue, IntoAnswer},
+    value::{FromValue, IntoAnswer},
 };
 
 /// A [`MethodInfo`] in the making.
@@ -33,9 +33,9 @@ impl Describe {
     pub fn param<T: FromValue>(mut self, name: &str, kind: &str, help: &str, flags: &[&str]) -> Self {
         let kind = if kind.is_empty() { T::KIND } else { kind };
         self.tags.push(tag(&["@param", kind, name], help));
-        let mut properties: Vec<Member> = flags.iter().map(|flag| member(flag, true.into())).collect();
+        let mut properties: Vec<Member> = flags.iter().map(|flag| Member::new(*flag, true)).collect();
         if !help.is_empty() {
-            properties.push(member("help", help.into()));
+            properties.push(Member::new("help", help));
         }
         self.info.params.push(Param { name: name.into(), kind: kind.into(), properties: properties.into() });
         self
@@ -53,7 +53,7 @@ impl Describe {
     /// One more property.
     #[must_use]
     pub fn property(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.info.properties.push(member(name, value.into()));
+        self.info.properties.push(Member::new(name, value));
         self
     }
 
@@ -74,10 +74,6 @@ impl Describe {
     pub fn ctl(self) -> MethodInfo {
         self.info
     }
-}
-
-fn member(name: &str, value: Value) -> Member {
-    Member { name: name.into(), value }
 }
 
 /// `@param string name  help`.

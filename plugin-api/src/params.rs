@@ -4,7 +4,7 @@ use abi_stable::std_types::RVec;
 
 use crate::{
     abi::{Fault, Value},
-    value::convert::{FromValue, IntoValue, within},
+    value::{FromValue, IntoValue, within},
 };
 
 /// Takes the parameters of a call one after the other. The macros write the code that uses it; by hand it is needed

@@ -8,7 +8,7 @@ use crate::{
     host::Host,
     interface::namespace,
     rpc_interface,
-    value::convert::{FromValue, IntoValue},
+    value::{FromValue, IntoValue},
 };
 
 /// What a result handler makes of an event listener's answer.

@@ -6,13 +6,18 @@
 //! thread's stack at any time, and its objects may live anywhere. A new version of a plugin comes with a new process.
 //!
 //! Authors of plugins need [`built`] alone.
+//!
+//! The modules are floors; each imports only from those above it in this list.
 
-mod built;
 mod error;
 mod layout;
-mod load;
+
 mod whole;
 mod writers;
+
+mod load;
+
+mod built;
 
 pub use built::{Built, built};
 pub use error::PluginError;

@@ -10,7 +10,7 @@ use serde::{
 
 use crate::{
     abi::{Member, Value},
-    value::{de::Error, pformat::repr},
+    value::{Error, repr},
 };
 
 /// Reads `options` into `T`.

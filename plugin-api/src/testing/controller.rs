@@ -6,7 +6,6 @@ use std::sync::{
 };
 
 use super::{
-    members,
     published::Published,
     script::{Script, lock, scripted},
 };
@@ -15,7 +14,7 @@ use crate::{
     abi::{Fault, Member, NamespaceObject, Value},
     config::Config,
     controller::Controller,
-    export,
+    factory,
     interface::{Methods, namespace},
     rpc_interface,
 };
@@ -100,7 +99,7 @@ impl FakeController {
     }
 
     fn object(&self) -> NamespaceObject {
-        namespace(Arc::new(Line(self.0.clone())))
+        namespace(Arc::new(ControllerNamespace(self.0.clone())))
     }
 
     /// Makes a ctl plugin from the other side of the boundary, where a factory takes the controller's namespace and the
@@ -110,7 +109,8 @@ impl FakeController {
         factory: impl FnOnce(NamespaceObject, RVec<Member>) -> Result<NamespaceObject, Fault>,
         options: impl IntoIterator<Item = (&'a str, Value)>,
     ) -> Result<Published, Fault> {
-        factory(self.object(), members(options)).map(Published::new)
+        factory(self.object(), options.into_iter().map(|(name, value)| Member::new(name, value)).collect())
+            .map(Published::new)
     }
 
     /// Makes a ctl plugin as supervisorctl does, with these further keys of its section.
@@ -122,7 +122,8 @@ impl FakeController {
         options: impl IntoIterator<Item = (&'a str, Value)>,
     ) -> Result<Published, Fault> {
         let path = std::any::type_name_of_val(&factory);
-        export::make(path, &Config::new(options), None, |config| factory(self.controller(), config)).map(Published::new)
+        factory::make(path, &Config::new(options), None, |config| factory(self.controller(), config))
+            .map(Published::new)
     }
 
     /// From now on a person sits at a prompt, and answers every question with yes or no.
@@ -157,11 +158,11 @@ impl FakeController {
     }
 }
 
-/// Supervisorctl's side of the line.
-struct Line(Arc<Inner>);
+/// Supervisorctl as ctl plugins call it.
+struct ControllerNamespace(Arc<Inner>);
 
 #[rpc_interface]
-impl Line {
+impl ControllerNamespace {
     pub fn output(&self, text: String) {
         lock(&self.0.output).push(text);
     }

@@ -62,7 +62,7 @@ impl Groups {
 }
 
 fn of_name(name: &str, mut options: RVec<Member>) -> Value {
-    options.insert(0, Member { name: "name".into(), value: name.into() });
+    options.insert(0, Member::new("name", name));
     Value::Struct(options)
 }
 

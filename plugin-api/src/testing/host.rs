@@ -10,22 +10,22 @@ use std::{
 };
 
 use super::{
-    PATIENCE,
     clock::Clock,
     groups::{DataDir, Groups},
-    members,
-    published::Published,
+    published::{ANSWER_TIMEOUT, Published},
     script::{Script, lock, scripted},
 };
 use crate::{
     RVec,
     abi::{Fault, Member, NamespaceObject, Value},
     config::Config,
-    export,
-    host::{Host, Level, SupervisorState},
+    factory,
+    host::Host,
     interface::{Methods, namespace},
+    level::Level,
     rpc_interface,
-    value::convert::IntoValue,
+    supervisor::SupervisorState,
+    value::IntoValue,
 };
 
 /// A supervisord that a test tells what to do, and that remembers what a plugin did. Clones are the same one.
@@ -87,7 +87,7 @@ impl FakeHost {
     }
 
     fn object(&self) -> NamespaceObject {
-        namespace(Arc::new(Line(self.0.clone(), self.1.clone())))
+        namespace(Arc::new(HostNamespace(self.0.clone(), self.1.clone())))
     }
 
     /// Makes a plugin from the other side of the boundary, where a factory takes the host's namespace and the options
@@ -98,7 +98,7 @@ impl FakeHost {
         options: impl IntoIterator<Item = (&'a str, Value)>,
     ) -> Result<Published, Fault> {
         self.0.starting.store(true, SeqCst);
-        let made = factory(self.object(), members(options));
+        let made = factory(self.object(), options.into_iter().map(|(name, value)| Member::new(name, value)).collect());
         self.0.starting.store(false, SeqCst);
         made.map(Published::new)
     }
@@ -117,7 +117,7 @@ impl FakeHost {
     ) -> Result<Published, Fault> {
         let path = std::any::type_name_of_val(&factory);
         self.0.starting.store(true, SeqCst);
-        let made = export::make(path, &Config::new(options), None, |config| factory(self.host(), config));
+        let made = factory::make(path, &Config::new(options), None, |config| factory(self.host(), config));
         self.0.starting.store(false, SeqCst);
         made.map(Published::new)
     }
@@ -172,19 +172,19 @@ impl FakeHost {
     ///
     /// If that is still not so after ten seconds of real time.
     pub fn wait_until(&self, mut condition: impl FnMut(&Self) -> bool) {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + ANSWER_TIMEOUT;
         while !condition(self) {
-            assert!(Instant::now() < end, "what the test waits for has not come after {PATIENCE:?}: {self:?}");
+            assert!(Instant::now() < end, "what the test waits for has not come after {ANSWER_TIMEOUT:?}: {self:?}");
             thread::sleep(Duration::from_millis(1));
         }
     }
 }
 
-/// The host's side of the line, and the types of events that may be published over it.
-struct Line(Arc<Inner>, Option<Arc<[String]>>);
+/// The host as plugins call it, and the types of events that may be published through it.
+struct HostNamespace(Arc<Inner>, Option<Arc<[String]>>);
 
 #[rpc_interface]
-impl Line {
+impl HostNamespace {
     #[rpc(nonblocking)]
     pub fn state(&self) -> i32 {
         self.0.state.load(SeqCst)

@@ -6,28 +6,30 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use abi_stable::std_types::RResult;
 use async_ffi::FfiFuture;
 
-use super::PATIENCE;
 use crate::{
     Event, Reply,
     abi::{Fault, MethodInfo, NamespaceObject, Value},
     block_on::block_on_until,
     find,
-    host::{Line, read},
     interface::{Methods, namespace},
     params::IntoParams,
-    value::convert::{FromValue, IntoValue},
+    remote::{RemoteNamespace, read},
+    value::{FromValue, IntoValue},
 };
+
+/// Real time that a test waits for what another of its threads has to do. Whoever waits longer waits for ever.
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A plugin as clients and supervisorctl see it: methods by their published names, which take and give values.
 ///
 /// The plugin is dropped with it, unless an answer is still to come.
-pub struct Published(Line);
+pub struct Published(RemoteNamespace);
 
 impl Published {
     /// Publishes what `#[rpc_interface]` or `#[ctl_plugin]` made, without a factory.
@@ -36,7 +38,7 @@ impl Published {
     }
 
     pub(super) fn new(object: NamespaceObject) -> Self {
-        Self(Line::new(object))
+        Self(RemoteNamespace::new(object))
     }
 
     /// Calls a method or a command, and reads its answer. The words of a command are strings.
@@ -193,10 +195,10 @@ impl<T: FromValue> Answer<T> {
         let Self { method, progress } = self;
         match progress {
             Progress::Done(answer) => answer,
-            Progress::Later(future) => match block_on_until(future, Some(Instant::now() + PATIENCE)) {
+            Progress::Later(future) => match block_on_until(future, Some(Instant::now() + ANSWER_TIMEOUT)) {
                 Some(answer) => answer.into_result().and_then(|value| read(&method, value)),
                 None => panic!(
-                    "{method} has not answered for {PATIENCE:?}; if it sleeps, call it with `begin` and move the clock \
+                    "{method} has not answered for {ANSWER_TIMEOUT:?}; if it sleeps, call it with `begin` and move the clock \
                      with `advance`"
                 ),
             },

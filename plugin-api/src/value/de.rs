@@ -3,21 +3,19 @@
 //! What a field takes is what a parameter of its type takes, so that a struct is read as leniently as everything else.
 //! Members that the struct does not have are skipped: answers of the supervisor gain members over time.
 
-use std::{
-    collections::HashSet,
-    fmt::{self, Display},
-};
+use std::collections::HashSet;
 
 use abi_stable::std_types::RString;
 use serde::{
     Deserializer, de,
-    de::{DeserializeOwned, DeserializeSeed, Expected, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor},
-    forward_to_deserialize_any, ser,
+    de::{DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor},
+    forward_to_deserialize_any,
 };
 
 use super::{
     convert::{FromValue, expected},
-    plain::{self, DateTime},
+    error::Error,
+    roundtrip::{self, DateTime},
 };
 use crate::abi::{Fault, Member, Value};
 
@@ -36,52 +34,6 @@ use crate::abi::{Fault, Member, Value};
 /// ```
 pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Fault> {
     T::deserialize(One(value)).map_err(Fault::incorrect_parameters_with)
-}
-
-/// What serde could not read or write, on one line.
-#[derive(Debug)]
-pub(crate) struct Error(pub(crate) String);
-
-impl Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Error {}
-
-impl de::Error for Error {
-    fn custom<T: Display>(message: T) -> Self {
-        Self(message.to_string())
-    }
-
-    fn missing_field(field: &'static str) -> Self {
-        Self(format!("'{field}' is missing"))
-    }
-
-    fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        match unexpected {
-            Unexpected::Signed(number) => Self(format!("{number} is out of range")),
-            Unexpected::Unsigned(number) => Self(format!("{number} is out of range")),
-            other => Self(format!("expected {expected}, not {other}")),
-        }
-    }
-}
-
-impl ser::Error for Error {
-    fn custom<T: Display>(message: T) -> Self {
-        Self(message.to_string())
-    }
-}
-
-impl Error {
-    fn of(fault: &Fault) -> Self {
-        Self(fault.detail().to_owned())
-    }
-
-    fn within(self, place: impl Display) -> Self {
-        Self(format!("{place}: {self}"))
-    }
 }
 
 /// One value.
@@ -163,7 +115,7 @@ impl<'de> Deserializer<'de> for One {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Error> {
         match self.0 {
-            Value::DateTime(text) if name == plain::NAME => visitor.visit_enum(DateTime(text)),
+            Value::DateTime(text) if name == roundtrip::NAME => visitor.visit_enum(DateTime(text)),
             _ => visitor.visit_newtype_struct(self),
         }
     }

@@ -8,7 +8,7 @@ use serde::{
     },
 };
 
-use super::{convert::IntoValue, de::Error, plain};
+use super::{convert::IntoValue, error::Error, roundtrip};
 use crate::abi::{Fault, Value};
 
 /// Makes a value of what has serde's `Serialize`, where deriving [`IntoValue`](derive@crate::IntoValue) is not possible
@@ -122,7 +122,7 @@ impl Serializer for ToValue {
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, inner: &T) -> Result<Value, Error> {
         match (inner.serialize(self)?, name) {
-            (Value::String(text), plain::NAME) => Ok(Value::DateTime(text)),
+            (Value::String(text), roundtrip::NAME) => Ok(Value::DateTime(text)),
             (value, _) => Ok(value),
         }
     }

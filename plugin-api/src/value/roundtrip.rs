@@ -14,7 +14,7 @@ use serde::{
     },
 };
 
-use super::{convert::IntoValue, de::Error};
+use super::{convert::IntoValue, error::Error};
 use crate::abi::{Member, Value};
 
 /// The name under which a value travels through our own side of serde.

@@ -41,7 +41,7 @@ pub struct Config {
 impl Config {
     /// The keys as the host gives them; for tests.
     pub fn new<'a>(options: impl IntoIterator<Item = (&'a str, Value)>) -> Self {
-        options.into_iter().map(|(name, value)| Member { name: name.into(), value }).collect()
+        options.into_iter().map(|(name, value)| Member::new(name, value)).collect()
     }
 
     /// Reads the keys into a struct of the plugin's.

@@ -1,19 +1,15 @@
-//! [`Value`] made comfortable: what it is equal to, how it is built and looked into.
+//! [`Value`] made comfortable: how it is built, looked into and compared, and what becomes one with `into()`.
 //!
-//! The type itself stands in [`crate::abi`], because it crosses the boundary. How Rust's types become values and back
-//! is in [`convert`], structs through serde in `de` and `ser`; how Python would print one is in
-//! [`pformat`](mod@pformat).
-
-pub mod convert;
-pub(crate) mod de;
-pub mod pformat;
-mod plain;
-pub(crate) mod ser;
-mod unprintable;
+//! The type itself stands in [`crate::abi`], because it crosses the boundary.
 
 use abi_stable::std_types::{RArc, RString, RVec};
 
 use crate::abi::{Member, Value};
+
+/// The value of that name among `members`, as [`Value::get`] finds it: also for lists of properties.
+pub fn find<'a>(members: &'a [Member], name: &str) -> Option<&'a Value> {
+    members.iter().rev().find(|member| member.name == name).map(|member| &member.value)
+}
 
 impl Value {
     /// A struct of these members, in this order.
@@ -25,7 +21,7 @@ impl Value {
     /// assert_eq!(info.get("pid"), Some(&Value::Int(4711)));
     /// ```
     pub fn structure<N: Into<RString>>(members: impl IntoIterator<Item = (N, Self)>) -> Self {
-        Self::Struct(members.into_iter().map(|(name, value)| Member { name: name.into(), value }).collect())
+        Self::Struct(members.into_iter().map(|(name, value)| Member::new(name, value)).collect())
     }
 
     /// An array of these values.
@@ -114,9 +110,11 @@ impl Value {
     }
 }
 
-/// The value of that name among `members`, as [`Value::get`] finds it: also for lists of properties.
-pub fn find<'a>(members: &'a [Member], name: &str) -> Option<&'a Value> {
-    members.iter().rev().find(|member| member.name == name).map(|member| &member.value)
+impl Member {
+    /// A member, or a property, of that name.
+    pub fn new(name: impl Into<RString>, value: impl Into<Value>) -> Self {
+        Self { name: name.into(), value: value.into() }
+    }
 }
 
 /// Values are equal when a client could not tell them apart; whether a string is shared does not count.
