@@ -116,8 +116,9 @@ pub struct MethodInfo {
     pub params: RVec<Param>,
     /// The XML-RPC type of what it returns.
     pub returns: RString,
-    /// All else: `nonblocking` (a bool), `returns` (what comes back, in words); of a command `usage` (what stands
-    /// before its help text) and `complete` (`processes`, `groups`, `actions`). What is not known is ignored.
+    /// All else: `nonblocking` and `refuse_in_shutdown` (bools), `returns` (the meaning of the result, in words); of a
+    /// command `usage` (the line before its help text) and `complete` (`processes`, `groups`, `actions`). A host
+    /// ignores what it does not know.
     pub properties: RVec<Member>,
 }
 

@@ -4,8 +4,22 @@
 
 use crate::{
     abi::{Member, MethodInfo, Param, Value},
-    value::{FromValue, IntoAnswer},
+    value::{FromValue, IntoAnswer, find},
 };
+
+impl MethodInfo {
+    /// Value of that property, if it has one: `info.property("nonblocking")`.
+    pub fn property(&self, name: &str) -> Option<&Value> {
+        find(&self.properties, name)
+    }
+}
+
+impl Param {
+    /// Value of that property, if it has one: `param.property("optional")`.
+    pub fn property(&self, name: &str) -> Option<&Value> {
+        find(&self.properties, name)
+    }
+}
 
 /// A [`MethodInfo`] in the making.
 #[derive(Debug)]

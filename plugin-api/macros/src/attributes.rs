@@ -1,9 +1,37 @@
-//! `#[rpc(…)]` and `#[ctl(…)]` on methods and parameters.
+//! The options of an `impl` block, and `#[rpc(…)]` and `#[ctl(…)]` on its methods and parameters.
 
-use proc_macro2::Span;
-use syn::{Attribute, Error, Ident, LitStr, Result, Token, meta::ParseNestedMeta, spanned::Spanned};
+use proc_macro2::{Span, TokenStream};
+use syn::{Attribute, Error, Ident, LitStr, Result, Token, meta::ParseNestedMeta, parse::Parser, spanned::Spanned};
 
 use crate::kind::Kind;
+
+/// Options of a whole block, which stand in the attribute before it: `#[rpc_interface(refuse_in_shutdown)]`.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct BlockOptions {
+    /// Set where the host is to answer calls with `SHUTDOWN_STATE` itself while it shuts down.
+    pub(crate) refuse_in_shutdown: bool,
+}
+
+impl BlockOptions {
+    /// Read the arguments of the macro.
+    pub(crate) fn parse(kind: Kind, arguments: &TokenStream) -> Result<Self> {
+        let mut options = Self::default();
+        if kind == Kind::Ctl && !arguments.is_empty() {
+            let message = "`#[ctl_plugin]` takes no options; `#[ctl(…)]` on a method does";
+            return Err(Error::new_spanned(arguments, message));
+        }
+        let read = syn::meta::parser(|meta| match known(&meta).as_str() {
+            "refuse_in_shutdown" => {
+                options.refuse_in_shutdown = true;
+                flag(&meta)
+            }
+            _ => Err(meta.error(
+                "unknown option; `#[rpc_interface]` takes `refuse_in_shutdown`, and `#[rpc(…)]` on a method takes more",
+            )),
+        });
+        read.parse2(arguments.clone()).map(|()| options)
+    }
+}
 
 /// What stands in the attributes of a method.
 #[derive(Default)]
@@ -94,6 +122,9 @@ impl MethodOptions {
                     _ => Ok(()),
                 }
             }
+            (Kind::Rpc, "refuse_in_shutdown") => Err(meta.error(
+                "that is said of the whole interface: write `#[rpc_interface(refuse_in_shutdown)]` before the `impl`",
+            )),
             (Kind::Rpc, _) => {
                 let known = "`name = \"…\"`, `alias = \"…\"`, `nonblocking` and `returns = \"…\"`";
                 let hooks = "what the host calls has `on_start`, `on_event = \"…\"` or `on_shutdown`";

@@ -43,6 +43,8 @@ use crate::kind::Kind;
 /// * Functions that are not `pub` are yours alone, but for those that the host is to call of its own accord:
 ///   `#[rpc(on_start)] fn` once when everything may be called, `#[rpc(on_event = "PROCESS_STATE, TICK_60")] fn` with
 ///   each event of these types, `#[rpc(on_shutdown)] fn` before the end. They may be `async`.
+/// * `#[rpc_interface(refuse_in_shutdown)]` has supervisord answer `SHUTDOWN_STATE` to every call of these methods while
+///   it shuts down, and not enter the plugin for it. Without it they are called until the end.
 ///
 /// A type has one such block. Further methods of its own may stand in other `impl` blocks, without the attribute; they
 /// are not published. A second block with it is the error `conflicting implementations of trait Methods`.

@@ -8,6 +8,7 @@ use std::sync::{
 use super::{
     published::Published,
     script::{Script, lock, scripted},
+    state::State,
 };
 use crate::{
     RVec,
@@ -110,7 +111,7 @@ impl FakeController {
         options: impl IntoIterator<Item = (&'a str, Value)>,
     ) -> Result<Published, Fault> {
         factory(self.object(), options.into_iter().map(|(name, value)| Member::new(name, value)).collect())
-            .map(Published::new)
+            .map(|object| Published::new(object, State::default()))
     }
 
     /// Makes a ctl plugin as supervisorctl does, with these further keys of its section.
@@ -123,7 +124,7 @@ impl FakeController {
     ) -> Result<Published, Fault> {
         let path = std::any::type_name_of_val(&factory);
         factory::make(path, &Config::new(options), None, |config| factory(self.controller(), config))
-            .map(Published::new)
+            .map(|object| Published::new(object, State::default()))
     }
 
     /// From now on a person sits at a prompt, and answers every question with yes or no.

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicI32, Ordering::SeqCst},
+        atomic::{AtomicBool, Ordering::SeqCst},
     },
     thread,
     time::{Duration, Instant},
@@ -14,6 +14,7 @@ use super::{
     groups::{DataDir, Groups},
     published::{ANSWER_TIMEOUT, Published},
     script::{Script, lock, scripted},
+    state::State,
 };
 use crate::{
     RVec,
@@ -40,7 +41,7 @@ pub struct FakeHost(
 
 #[derive(Debug)]
 struct Inner {
-    state: AtomicI32,
+    state: State,
     /// While a factory runs there are no methods to call yet, as in the real one.
     starting: AtomicBool,
     script: Script,
@@ -58,7 +59,7 @@ impl FakeHost {
     pub fn new() -> Self {
         Self(
             Arc::new(Inner {
-                state: AtomicI32::new(SupervisorState::Running as i32),
+                state: State::default(),
                 starting: AtomicBool::new(false),
                 script: Script::default(),
                 logs: Mutex::default(),
@@ -100,7 +101,7 @@ impl FakeHost {
         self.0.starting.store(true, SeqCst);
         let made = factory(self.object(), options.into_iter().map(|(name, value)| Member::new(name, value)).collect());
         self.0.starting.store(false, SeqCst);
-        made.map(Published::new)
+        made.map(|object| Published::new(object, self.0.state.clone()))
     }
 
     /// Makes a plugin as supervisord does, with these further keys of its section.
@@ -119,12 +120,12 @@ impl FakeHost {
         self.0.starting.store(true, SeqCst);
         let made = factory::make(path, &Config::new(options), None, |config| factory(self.host(), config));
         self.0.starting.store(false, SeqCst);
-        made.map(Published::new)
+        made.map(|object| Published::new(object, self.0.state.clone()))
     }
 
     /// From now on the supervisord is in this state.
     pub fn set_state(&self, state: SupervisorState) {
-        self.0.state.store(state as i32, SeqCst);
+        self.0.state.set(state);
     }
 
     /// What the plugin logged so far: `info: cat is on the board`.
@@ -187,7 +188,7 @@ struct HostNamespace(Arc<Inner>, Option<Arc<[String]>>);
 impl HostNamespace {
     #[rpc(nonblocking)]
     pub fn state(&self) -> i32 {
-        self.0.state.load(SeqCst)
+        self.0.state.number()
     }
 
     #[rpc(nonblocking)]
@@ -475,6 +476,38 @@ mod tests {
         assert_eq!(witness.shut_down(), Ok(()));
         assert_eq!(host.logs(), ["info: begun", r#"warn: PROCESS_STATE_FATAL Some("pets:cat")"#, "info: ended"]);
         assert!(witness.methods().is_empty(), "nothing of it is published");
+    }
+
+    #[test]
+    fn an_interface_refuses_calls_in_shutdown_but_not_the_hosts_own() {
+        struct Shelf(Host);
+        #[rpc_interface(refuse_in_shutdown)]
+        impl Shelf {
+            pub fn clear(&self) -> bool {
+                true
+            }
+            #[rpc(alias = "waitFor")]
+            pub async fn wait(&self) -> bool {
+                true
+            }
+            #[rpc(on_shutdown)]
+            fn end(&self) {
+                self.0.log(Level::Info, "ended");
+            }
+        }
+        let host = FakeHost::new();
+        let shelf = host.make(|host, _| Ok(Shelf(host)), []).unwrap();
+        for state in [SupervisorState::Running, SupervisorState::Restarting] {
+            host.set_state(state);
+            assert_eq!(shelf.call("clear", ()), Ok(true));
+        }
+        host.set_state(SupervisorState::Shutdown);
+        for method in ["clear", "wait", "waitFor"] {
+            assert_eq!(shelf.call::<bool>(method, ()), Err(Fault::shutdown_state()), "{method}");
+        }
+        assert_eq!(shelf.call::<bool>("nope", ()), Err(Fault::unknown_method()));
+        assert_eq!(shelf.shut_down(), Ok(()));
+        assert_eq!(host.logs(), ["info: ended"]);
     }
 
     #[test]

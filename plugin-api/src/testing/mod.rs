@@ -48,10 +48,11 @@
 //! The modules are floors; each imports only from those above it in this list.
 
 mod clock;
-mod published;
 mod script;
+mod state;
 
 mod groups;
+mod published;
 
 mod controller;
 mod host;

@@ -12,11 +12,11 @@ use std::{
 use abi_stable::std_types::RResult;
 use async_ffi::FfiFuture;
 
+use super::state::State;
 use crate::{
     Event, Reply,
     abi::{Fault, MethodInfo, NamespaceObject, Value},
     block_on::block_on_until,
-    find,
     interface::{Methods, namespace},
     params::IntoParams,
     remote::{RemoteNamespace, read},
@@ -29,16 +29,20 @@ pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// A plugin as clients and supervisorctl see it: methods by their published names, which take and give values.
 ///
 /// The plugin is dropped with it, unless an answer is still to come.
-pub struct Published(RemoteNamespace);
+pub struct Published {
+    plugin: RemoteNamespace,
+    /// State of the supervisord that it lives in.
+    state: State,
+}
 
 impl Published {
     /// Publishes what `#[rpc_interface]` or `#[ctl_plugin]` made, without a factory.
     pub fn of<T: Methods>(plugin: T) -> Self {
-        Self::new(namespace(Arc::new(plugin)))
+        Self::new(namespace(Arc::new(plugin)), State::default())
     }
 
-    pub(super) fn new(object: NamespaceObject) -> Self {
-        Self(RemoteNamespace::new(object))
+    pub(super) fn new(object: NamespaceObject, state: State) -> Self {
+        Self { plugin: RemoteNamespace::new(object), state }
     }
 
     /// Calls a method or a command, and reads its answer. The words of a command are strings.
@@ -58,12 +62,23 @@ impl Published {
     /// An `async fn` runs while [`Answer::is_ready`] or [`Answer::wait`] is called, and not in between; any other has
     /// run to its end when this returns.
     pub fn begin<T: FromValue>(&self, method: &str, params: impl IntoParams) -> Answer<T> {
-        let progress = match self.0.ask(method, params) {
+        let reply = if self.state.is_shutdown() && self.refuses_in_shutdown(method) {
+            Reply::Failed(Fault::shutdown_state())
+        } else {
+            self.plugin.ask(method, params)
+        };
+        let progress = match reply {
             Reply::Done(value) => Progress::Done(read(method, value)),
             Reply::Failed(fault) => Progress::Done(Err(fault)),
             Reply::Later(future) => Progress::Later(future),
         };
         Answer { method: method.to_owned(), progress }
+    }
+
+    /// True for a method of an interface with `refuse_in_shutdown`.
+    fn refuses_in_shutdown(&self, method: &str) -> bool {
+        let mut methods = self.plugin.methods().into_iter();
+        methods.any(|info| info.name == method && info.property("refuse_in_shutdown") == Some(&Value::Bool(true)))
     }
 
     /// Tells the plugin that everything may be called, as supervisord does: calls its `on_start` function, if it has
@@ -91,11 +106,11 @@ impl Published {
     /// this returns.
     pub fn begin_event(&self, event: &Event) -> Answer<usize> {
         let (mut count, mut waiting, mut fault) = (0_usize, Vec::new(), None);
-        for hook in self.0.methods() {
-            let types = find(&hook.properties, "events").and_then(Value::as_str).unwrap_or_default();
+        for hook in self.plugin.methods() {
+            let types = hook.property("events").and_then(Value::as_str).unwrap_or_default();
             if types.split(',').any(|name| event.is_a(name.trim())) {
                 count += 1;
-                match self.0.ask(&hook.name, (event.clone(),)) {
+                match self.plugin.ask(&hook.name, (event.clone(),)) {
                     Reply::Done(_) => {}
                     Reply::Failed(its) => fault = fault.or(Some(its)),
                     Reply::Later(future) => waiting.push(future),
@@ -126,7 +141,7 @@ impl Published {
     }
 
     fn hook(&self, name: &str) -> Answer<()> {
-        if self.0.methods().iter().any(|method| method.name == name) {
+        if self.plugin.methods().iter().any(|method| method.name == name) {
             self.begin(name, ())
         } else {
             Answer { method: name.to_owned(), progress: Progress::Done(Ok(())) }
@@ -143,7 +158,7 @@ impl Published {
 
     /// What is published, with help texts, signatures and usages, as `system.methodHelp` and `help` are made from it.
     pub fn methods(&self) -> Vec<MethodInfo> {
-        let mut methods = self.0.methods();
+        let mut methods = self.plugin.methods();
         methods.retain(|method| !method.name.starts_with('_'));
         methods
     }
