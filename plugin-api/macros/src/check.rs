@@ -146,7 +146,7 @@ fn event_types(types: &LitStr) -> Result<()> {
                 "write the types of events as `events=` of an event listener does: `\"PROCESS_STATE, TICK_60\"`";
             return Err(Error::new(types.span(), message));
         }
-        if let Some(own) = event_types::nobody_s_below(name) {
+        if let Some(own) = event_types::taken_by(name) {
             let below = event_types::below(own).join("`, `");
             let known = if below.is_empty() { "there is nothing".to_owned() } else { format!("there are `{below}`") };
             let message = format!("nobody publishes events of the type `{name}`: below Supervisor's `{own}` {known}");

@@ -84,6 +84,15 @@ pub fn from_value(item: TokenStream) -> TokenStream {
     derive::from_value(&parse_macro_input!(item as DeriveInput)).into()
 }
 
+/// Expand to the list of Supervisor's types of events. Used by `plugin_api::Event::SUPERVISOR_TYPES`, which is the list
+/// for everybody else.
+#[doc(hidden)]
+#[proc_macro]
+pub fn list_event_types(_: TokenStream) -> TokenStream {
+    let types = event_types::EVENT_TYPES;
+    quote::quote! { [#(#types),*] }.into()
+}
+
 /// Makes a type with serde's `Serialize` a result of published methods, and a parameter of calls.
 ///
 /// A struct becomes an XML-RPC struct, an enum of plain variants a string, `None` nil.
