@@ -118,7 +118,7 @@ fn level_of(level: Option<&Value>) -> Result<Level, Fault> {
     let Some(level) = level else { return Ok(Level::Info) };
     let is_it = |known: &Level| match level.as_str() {
         Some(name) => name.eq_ignore_ascii_case(known.label()),
-        None => level.as_int() == Some(known.number().into()),
+        None => level.as_i64() == Some(known.number().into()),
     };
     Level::ALL.into_iter().find(is_it).ok_or_else(Fault::incorrect_parameters)
 }

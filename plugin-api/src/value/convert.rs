@@ -272,10 +272,8 @@ macro_rules! integers {
         impl IntoValue for $type {
             const KIND: &'static str = "int";
 
-            /// The smallest XML-RPC type that holds it; a double where even 64 bits do not.
-            #[allow(clippy::cast_precision_loss, clippy::cast_lossless, reason = "only where nothing better exists")]
             fn into_value(self) -> Value {
-                i64::try_from(self).map_or(Value::Double(self as f64), Value::from)
+                self.into()
             }
         }
     )* };

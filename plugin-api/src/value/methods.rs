@@ -53,7 +53,7 @@ impl Value {
     }
 
     /// The number, if it is an integer of either size.
-    pub fn as_int(&self) -> Option<i64> {
+    pub fn as_i64(&self) -> Option<i64> {
         match self {
             Self::Int(number) => Some(i64::from(*number)),
             Self::Int64(number) => Some(*number),
@@ -173,18 +173,24 @@ impl From<bool> for Value {
     }
 }
 
-impl From<i32> for Value {
-    fn from(number: i32) -> Self {
-        Self::Int(number)
-    }
+macro_rules! integers {
+    ($($type:ty)*) => { $(
+        /// An `<int>` where it fits in 32 bits, which every client reads, else an `<i8>`; a double where even 64 bits do
+        /// not hold it.
+        #[allow(clippy::cast_precision_loss, clippy::cast_lossless, reason = "only where nothing better exists")]
+        impl From<$type> for Value {
+            fn from(number: $type) -> Self {
+                match (i32::try_from(number), i64::try_from(number)) {
+                    (Ok(number), _) => Self::Int(number),
+                    (_, Ok(number)) => Self::Int64(number),
+                    _ => Self::Double(number as f64),
+                }
+            }
+        }
+    )* };
 }
 
-/// An `<int>` where it fits in 32 bits, which every client reads, else an `<i8>`.
-impl From<i64> for Value {
-    fn from(number: i64) -> Self {
-        i32::try_from(number).map_or(Self::Int64(number), Self::Int)
-    }
-}
+integers! { i8 i16 i32 i64 isize u8 u16 u32 u64 usize }
 
 impl From<f64> for Value {
     fn from(number: f64) -> Self {
