@@ -1,6 +1,6 @@
 //! What a ctl plugin may ask of the supervisorctl that it lives in.
 
-use std::fmt;
+use std::fmt::{self, Display};
 
 use crate::{
     abi::{Fault, NamespaceObject},
@@ -14,15 +14,16 @@ use crate::{
 pub struct Controller(RemoteNamespace);
 
 impl Controller {
-    /// The plugin's end of the line to supervisorctl. That makes one, and a test may.
+    /// A controller that is called through `namespace`. Supervisorctl and the testing controller make it.
+    #[doc(hidden)]
     pub fn new(namespace: NamespaceObject) -> Self {
         Self(RemoteNamespace::new(namespace))
     }
 
-    /// Prints `text` and ends the line.
-    pub fn output(&self, text: &str) {
+    /// Print `text` and end the line.
+    pub fn output(&self, text: impl Display) {
         // Whoever closed the output does not want it.
-        let _ = self.0.call::<()>("output", (text,));
+        let _ = self.0.call::<()>("output", (text.to_string(),));
     }
 
     /// The server's methods of one namespace: `controller.proxy("cache")`.
@@ -74,6 +75,7 @@ impl Controller {
 
 /// The bar of long work, made by [`Controller::progress`]. It goes away when this is dropped.
 #[derive(Debug)]
+#[must_use = "the bar goes away when this is dropped"]
 pub struct Progress {
     controller: Controller,
     what: String,

@@ -46,7 +46,7 @@ const UNREACHABLE: i32 = 4;
 ///     /// Say how many items are cached.
 ///     pub fn cache_count(&self) -> Result<(), Fault> {
 ///         let count: usize = self.cache.call("getCount", ())?;
-///         self.ctl.output(&format!("{count} items"));
+///         self.ctl.output(format_args!("{count} items"));
 ///         Ok(())
 ///     }
 /// }
@@ -105,6 +105,7 @@ impl FakeController {
 
     /// Makes a ctl plugin from the other side of the boundary, where a factory takes the controller's namespace and the
     /// options as they cross it. `plugin_loader` does so with the factories of a library.
+    #[doc(hidden)]
     pub fn make_object<'a>(
         &self,
         factory: impl FnOnce(NamespaceObject, RVec<Member>) -> Result<NamespaceObject, Fault>,
@@ -127,10 +128,10 @@ impl FakeController {
             .map(|object| Published::new(object, State::default()))
     }
 
-    /// From now on a person sits at a prompt, and answers every question with yes or no.
-    pub fn set_interactive(&self, consent: bool) {
+    /// Put a person at the prompt, who answers every [`Controller::confirm`] with yes, or with no.
+    pub fn confirms(&self, yes: bool) {
         self.0.interactive.store(true, SeqCst);
-        self.0.consent.store(consent, SeqCst);
+        self.0.consent.store(yes, SeqCst);
     }
 
     /// From now on no server is there: every call fails as it does then, with a fault of the number -32300.
@@ -250,7 +251,7 @@ mod tests {
     #[test]
     fn a_person_may_say_no() {
         let ctl = FakeController::new();
-        ctl.set_interactive(false);
+        ctl.confirms(false);
         assert_eq!(sweep(&ctl), Ok(()));
         assert_eq!(ctl.prompts(), ["Sure? y/N? "]);
         assert!(ctl.calls().is_empty());
