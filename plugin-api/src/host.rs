@@ -23,7 +23,8 @@ use crate::{
 pub struct Host(RemoteNamespace);
 
 impl Host {
-    /// The plugin's end of the line to the host. The host makes one, and a test may.
+    /// A host that is called through `namespace`. Supervisord and the testing host make it.
+    #[doc(hidden)]
     pub fn new(namespace: NamespaceObject) -> Self {
         Self(RemoteNamespace::new(namespace))
     }

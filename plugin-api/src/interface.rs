@@ -1,6 +1,6 @@
 //! From an author's type to the object that crosses the boundary.
 
-use std::{future::Future, mem::ManuallyDrop, sync::Arc};
+use std::{fmt, future::Future, mem::ManuallyDrop, sync::Arc};
 
 use abi_stable::{
     sabi_trait::TD_Opaque,
@@ -91,6 +91,16 @@ impl Reply {
             Self::Done(value) => Ok(value),
             Self::Failed(fault) => Err(fault),
             Self::Later(future) => crate::block_on(future).into(),
+        }
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done(value) => f.debug_tuple("Done").field(value).finish(),
+            Self::Failed(fault) => f.debug_tuple("Failed").field(fault).finish(),
+            Self::Later(_) => f.write_str("Later(..)"),
         }
     }
 }

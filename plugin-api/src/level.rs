@@ -1,7 +1,7 @@
 //! The levels of the activity log.
 
 /// Levels of the activity log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
     /// `BLAT`: everything.
     Blather,

@@ -6,6 +6,7 @@ extern crate self as plugin_api;
 pub mod abi;
 mod block_on;
 
+#[doc(hidden)]
 pub mod fault;
 
 mod value;
@@ -51,5 +52,8 @@ pub use crate::{
     params::{IntoParams, Params},
     result_handler::{ResultHandler, Verdict},
     supervisor::{Group, SupervisorInfo, SupervisorState},
-    value::{FromValue, IntoAnswer, IntoValue, find, from_value, pformat, repr, to_value},
+    value::{FromValue, IntoAnswer, IntoValue, from_value, pformat, repr, to_value},
 };
+
+#[doc(hidden)]
+pub use crate::value::find;

@@ -1,5 +1,7 @@
 //! The parameters of a call: taken apart on the side that is called, put together on the side that calls.
 
+use std::fmt;
+
 use abi_stable::std_types::RVec;
 
 use crate::{
@@ -31,6 +33,12 @@ impl Params {
     /// All that are left.
     pub fn rest<T: FromValue>(&mut self, name: &str) -> Result<Vec<T>, Fault> {
         self.0.by_ref().map(|value| T::from_value(value).map_err(|fault| within(&fault, name))).collect()
+    }
+}
+
+impl fmt::Debug for Params {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Params").finish_non_exhaustive()
     }
 }
 

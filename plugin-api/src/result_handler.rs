@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// What a result handler makes of an event listener's answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
     /// The event was processed.
     Accept,

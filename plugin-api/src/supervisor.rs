@@ -7,7 +7,8 @@ use serde::Deserialize;
 use crate::{FromValue, abi::Value};
 
 /// What a supervisord is doing, by Supervisor's numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 #[repr(i32)]
 pub enum SupervisorState {
     /// It is going down, and answers no more calls.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 /// Why a plugin cannot be had: what was tried, on which file, and what would be right. One or two lines.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PluginError {
     /// No directory has it.
     #[error(

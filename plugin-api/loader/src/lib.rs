@@ -21,4 +21,4 @@ mod built;
 
 pub use built::{Built, built};
 pub use error::PluginError;
-pub use load::{Factory, Library, LibraryInfo, look};
+pub use load::{Factory, Library, LibraryInfo, check};

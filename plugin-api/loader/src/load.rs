@@ -125,8 +125,8 @@ impl fmt::Debug for Library {
     }
 }
 
-/// Whether the library at this path is whole and may be loaded, without loading it.
-pub fn look(path: &Path) -> Result<(), PluginError> {
+/// Check that the library at this path is whole and may be loaded, without loading it.
+pub fn check(path: &Path) -> Result<(), PluginError> {
     check_writers(path)?;
     check_whole(path)
 }
@@ -138,7 +138,7 @@ struct Module {
 }
 
 fn open(path: &Path) -> Result<Module, PluginError> {
-    look(path)?;
+    check(path)?;
     let header = header(path)?;
     let consts = header.root_mod_consts();
     if consts.base_name().as_str() != PluginRef::BASE_NAME {

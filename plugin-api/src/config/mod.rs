@@ -31,7 +31,7 @@ use crate::{
 /// # let config = Config::new([("whitelist", "cat, dog".into())]);
 /// # assert_eq!(read(&config).unwrap().whitelist, ["cat", "dog"]);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Config {
     options: Arc<[Member]>,
     /// Whether anyone looked. Options that nobody looks at are mistakes in the config file.

@@ -93,6 +93,7 @@ impl FakeHost {
 
     /// Makes a plugin from the other side of the boundary, where a factory takes the host's namespace and the options
     /// as they cross it. `plugin_loader` does so with the factories of a library.
+    #[doc(hidden)]
     pub fn make_object<'a>(
         &self,
         factory: impl FnOnce(NamespaceObject, RVec<Member>) -> Result<NamespaceObject, Fault>,
