@@ -13,7 +13,7 @@ pub use crate::{
 
 /// A list of further words, and the type of one.
 pub trait List {
-    /// One word.
+    /// The type of one word.
     type Item;
 }
 
@@ -21,12 +21,12 @@ impl<T> List for Vec<T> {
     type Item = T;
 }
 
-/// What `#[derive(FromValue)]` does. The bound is written so that serde's own hint follows where it is not met.
+/// Read a value, for `#[derive(FromValue)]`. The bound is written so that serde's own hint follows where it is not met.
 pub fn from_value<T: for<'de> Deserialize<'de>>(value: Value) -> Result<T, Fault> {
     crate::from_value(value)
 }
 
-/// What `#[derive(IntoValue)]` does.
+/// Make a value, for `#[derive(IntoValue)]`; panic where serde cannot.
 #[track_caller]
 pub fn into_value<T: Serialize>(what: &T) -> Value {
     // A closure would be the place that is named.

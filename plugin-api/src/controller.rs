@@ -1,4 +1,4 @@
-//! What a ctl plugin may ask of the supervisorctl that it lives in.
+//! The supervisorctl that a ctl plugin lives in.
 
 use std::fmt::{self, Display};
 
@@ -31,7 +31,7 @@ impl Controller {
         Proxy { controller: self.clone(), namespace: namespace.to_owned() }
     }
 
-    /// Calls a method of the server by its full name, `supervisor.startProcess`, and waits for the answer.
+    /// Call a method of the server by its full name, `supervisor.startProcess`, and wait for the answer.
     ///
     /// # Errors
     ///
@@ -42,22 +42,22 @@ impl Controller {
         answer(method, self.0.ask("call", (method, params.into_params())).wait())
     }
 
-    /// Sets the status with which supervisorctl exits, unless it is used as a shell: a byte, 0 for success.
+    /// Set the status with which supervisorctl exits, unless it is used as a shell: a byte, 0 for success.
     pub fn set_exit_status(&self, status: i32) {
         let _ = self.0.call::<()>("setExitStatus", (status,));
     }
 
-    /// Whether a person sits at a prompt: supervisorctl was started as a shell, or with `-i`.
+    /// Return true if a person sits at a prompt: supervisorctl was started as a shell, or with `-i`.
     pub fn is_interactive(&self) -> bool {
         self.0.call("isInteractive", ()).unwrap_or(false)
     }
 
-    /// Whether the server is there and of the right version; if not, that has been printed and the exit status set.
+    /// Check that the server is there and of the right version. If not, that has been printed and the exit status set.
     pub fn upcheck(&self) -> bool {
         self.0.call("upcheck", ()).unwrap_or(false)
     }
 
-    /// Begins work that takes a while, `what` of `total` parts: `ctl.progress("copying", 200)`. On a terminal a bar is
+    /// Begin work that takes a while, `what` of `total` parts: `ctl.progress("copying", 200)`. On a terminal a bar is
     /// shown until the answer is dropped; elsewhere nothing is printed, so that scripts need not know of it. A total of
     /// 0 means that nobody knows it.
     pub fn progress(&self, what: &str, total: u64) -> Progress {
@@ -66,7 +66,7 @@ impl Controller {
         progress
     }
 
-    /// Asks a question, `"Really? y/N? "`, that is answered with `y` or anything else. Without a person at the prompt
+    /// Ask a question, `"Really? y/N? "`, that is answered with `y` or anything else. Without a person at the prompt
     /// it is a yes.
     pub fn confirm(&self, prompt: &str) -> bool {
         self.0.call("confirm", (prompt,)).unwrap_or(false)
@@ -84,14 +84,14 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Says that so much of the total is done.
+    /// Set how much of the total is done.
     pub fn set(&mut self, done: u64) {
         self.done = done;
         // A supervisorctl that is older than bars has none.
         let _ = self.controller.0.call::<()>("progress", (self.what.as_str(), whole(done), whole(self.total)));
     }
 
-    /// Says that so much more is done.
+    /// Add to how much of the total is done.
     pub fn advance(&mut self, by: u64) {
         self.set(self.done.saturating_add(by));
     }
@@ -121,7 +121,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Calls a method of this namespace, `startProcess`, and waits for the answer. Read into `()`, it is done and
+    /// Call a method of this namespace, `startProcess`, and wait for the answer. Read into `()`, it is done and
     /// forgotten.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! How a published method is described: in data for programs, and in text as `system.methodHelp` gives it.
+//! Description of a published method: in data for programs, and in text as `system.methodHelp` gives it.
 //!
 //! The code that the macros write calls this; authors do not.
 
@@ -30,7 +30,7 @@ pub struct Describe {
 }
 
 impl Describe {
-    /// A method of that name. `text` is its doc comment.
+    /// Begin with a method of that name. `text` is its doc comment.
     pub fn new(name: &str, text: &str) -> Self {
         let info = MethodInfo {
             name: name.into(),
@@ -42,7 +42,7 @@ impl Describe {
         Self { info, tags: Vec::new() }
     }
 
-    /// The next parameter. `kind` instead of the type's own, unless it is empty.
+    /// Add the next parameter. `kind` instead of the type's own, unless it is empty.
     #[must_use]
     pub fn param<T: FromValue>(mut self, name: &str, kind: &str, help: &str, flags: &[&str]) -> Self {
         let kind = if kind.is_empty() { T::KIND } else { kind };
@@ -55,7 +55,7 @@ impl Describe {
         self
     }
 
-    /// The result. `kind` instead of the type's own, unless it is empty.
+    /// Set the result. `kind` instead of the type's own, unless it is empty.
     #[must_use]
     pub fn returns<T: IntoAnswer>(mut self, kind: &str, help: &str) -> Self {
         let kind = if kind.is_empty() { T::KIND } else { kind };
@@ -64,14 +64,14 @@ impl Describe {
         if help.is_empty() { self } else { self.property("returns", help) }
     }
 
-    /// One more property.
+    /// Add a property.
     #[must_use]
     pub fn property(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.info.properties.push(Member::new(name, value));
         self
     }
 
-    /// A method of an RPC interface: the help has a line for each parameter and for the result.
+    /// Finish a method of an RPC interface: the help has a line for each parameter and for the result.
     #[must_use]
     pub fn rpc(mut self) -> MethodInfo {
         let mut help = self.info.help.into_string();
@@ -83,7 +83,7 @@ impl Describe {
         self.info
     }
 
-    /// A command of a ctl plugin: the help is the text alone.
+    /// Finish a command of a ctl plugin: the help is the text alone.
     #[must_use]
     pub fn ctl(self) -> MethodInfo {
         self.info

@@ -1,4 +1,4 @@
-//! What happens in a supervisord, as a plugin hears of it.
+//! Events of a supervisord, as a plugin hears of them.
 
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +19,7 @@ use crate::{FromValue, IntoValue};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromValue, IntoValue)]
 pub struct Event {
     name: String,
-    /// What it is, from its own type to `EVENT`.
+    /// Names of its types, from its own to `EVENT`.
     types: Vec<String>,
     payload: String,
 }
@@ -46,28 +46,28 @@ impl Event {
         Self { name, types, payload }
     }
 
-    /// Its type: `PROCESS_STATE_EXITED`.
+    /// The name of its type: `PROCESS_STATE_EXITED`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Whether it is of that type, or of one below it: a `PROCESS_STATE_EXITED` is a `PROCESS_STATE` and an `EVENT`.
+    /// Return true if it is of that type or of one below: a `PROCESS_STATE_EXITED` is a `PROCESS_STATE` and an `EVENT`.
     pub fn is_a(&self, name: &str) -> bool {
         self.types.iter().any(|own| own == name)
     }
 
-    /// All that it says, as an event listener reads it.
+    /// The whole text, as an event listener reads it.
     pub fn payload(&self) -> &str {
         &self.payload
     }
 
-    /// What stands behind `name:` in the first line.
+    /// The word behind `name:` in the first line.
     pub fn get(&self, name: &str) -> Option<&str> {
         let line = self.payload.lines().next()?;
         line.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix(':'))
     }
 
-    /// What follows the first line: what a process wrote, or a client sent.
+    /// The text after the first line: what a process wrote, or a client sent.
     pub fn data(&self) -> &str {
         self.payload.split_once('\n').map_or("", |(_, data)| data)
     }

@@ -1,6 +1,6 @@
 //! [`export!`](crate::export!): the entry point that makes a library a plugin.
 
-/// Makes a library a plugin: writes the entry point through which the host finds its factories.
+/// Make a library a plugin: write the entry point through which the host finds its factories.
 ///
 /// Each factory is listed by its kind, and is found in the config by its name:
 ///
@@ -87,7 +87,7 @@ macro_rules! export {
     };
 }
 
-/// One entry of the list that `export!` writes.
+/// An entry of the list that `export!` writes.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __factory {
@@ -117,7 +117,7 @@ macro_rules! __factory {
     };
 }
 
-/// What may be said of a factory.
+/// Name of a property of a factory.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __property {

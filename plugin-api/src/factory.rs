@@ -29,11 +29,11 @@ pub const API_VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// A plugin library. `export!` implements it.
 pub trait Library: 'static {
-    /// What the library offers.
+    /// The root module: who the library is, and its factories.
     fn plugin() -> Plugin;
 }
 
-/// What the entry point of `L` holds.
+/// Content of the entry point of `L`.
 pub const fn entry_point<L: Library>() -> LibHeader {
     extern "C" fn root_module<L: Library>() -> RootModuleResult {
         __call_root_module_loader::<PluginRef>(|| L::plugin().leak_into_prefix())
@@ -42,7 +42,7 @@ pub const fn entry_point<L: Library>() -> LibHeader {
     unsafe { LibHeader::from_constructor::<PluginRef>(root_module::<L>, CheckTypeLayout::Yes) }
 }
 
-/// One factory of the list.
+/// Make an entry of the list of factories. `properties` are lists of words by their names.
 pub fn factory(
     path: &str,
     kind: &str,
@@ -60,7 +60,7 @@ fn last_segment(path: &str) -> &str {
     path.rsplit("::").next().unwrap_or(path).trim()
 }
 
-/// Fails to compile a list in which a factory cannot be found: it has no name of its own, or another of its kind has the
+/// Fail to compile a list in which a factory cannot be found: it has no name of its own, or another of its kind has the
 /// same. Each comes as its kind, its path, and what is to be said in the one and the other case.
 #[track_caller]
 pub const fn check_factories(factories: &[(&str, &str, &'static str, &'static str)]) {
@@ -82,7 +82,7 @@ pub const fn check_factories(factories: &[(&str, &str, &'static str, &'static st
     }
 }
 
-/// Where the name that a path ends in begins.
+/// Index at which the name begins that a path ends in.
 const fn name_start(path: &str) -> usize {
     let path = path.as_bytes();
     let mut start = path.len();
@@ -92,7 +92,7 @@ const fn name_start(path: &str) -> usize {
     start
 }
 
-/// Whether two texts are the same from there on.
+/// Compare two texts, each from its own start on.
 const fn same_bytes(one: &[u8], mut start: usize, other: &[u8], mut other_start: usize) -> bool {
     while start < one.len() && other_start < other.len() && one[start] == other[other_start] {
         start += 1;
@@ -101,7 +101,7 @@ const fn same_bytes(one: &[u8], mut start: usize, other: &[u8], mut other_start:
     start == one.len() && other_start == other.len()
 }
 
-/// Calls the factory of an RPC interface.
+/// Call the factory of an RPC interface.
 pub fn make_rpcinterface<T: Methods>(
     path: &str,
     factory: fn(Host, Config) -> Result<T, Fault>,
@@ -112,7 +112,7 @@ pub fn make_rpcinterface<T: Methods>(
     make(path, &options.into_iter().collect(), Some(host.clone()), |config| factory(host, config)).into()
 }
 
-/// Calls the factory of a ctl plugin.
+/// Call the factory of a ctl plugin.
 pub fn make_ctl<T: Methods>(
     path: &str,
     factory: fn(Controller, Config) -> Result<T, Fault>,
@@ -122,7 +122,7 @@ pub fn make_ctl<T: Methods>(
     make(path, &options.into_iter().collect(), None, |config| factory(Controller::new(host), config)).into()
 }
 
-/// Calls for a result handler, which has no options.
+/// Make the object of a result handler, which has no options.
 pub fn make_result_handler(
     _path: &str,
     handler: ResultHandler,
@@ -132,8 +132,8 @@ pub fn make_result_handler(
     RResult::ROk(result_handler::object(handler, Host::new(host)))
 }
 
-/// Runs a factory under guard, and sees to it that it has looked at its options. `host` is who hears of a panic in the
-/// drop of what it made.
+/// Run a factory under guard, and check that it has looked at its options. `host` is told of a panic in the drop of
+/// what it made.
 pub(crate) fn make<T: Methods>(
     path: &str,
     config: &Config,

@@ -78,7 +78,7 @@ impl Fault {
         Self { code, text: text.into().into() }
     }
 
-    /// One of Supervisor's faults with more to say: `BAD_NAME: extra`.
+    /// A fault of Supervisor's with more to say: `BAD_NAME: extra`.
     pub fn of(code: Code, extra: impl std::fmt::Display) -> Self {
         Self::new(code as i32, format!("{}: {extra}", code.name()))
     }
@@ -102,7 +102,7 @@ impl Fault {
         }
     }
 
-    /// Whether this is that fault of Supervisor's.
+    /// Return true if this is that fault of Supervisor's.
     pub fn is(&self, code: Code) -> bool {
         self.code == code as i32
     }

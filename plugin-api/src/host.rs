@@ -1,4 +1,4 @@
-//! What a plugin may ask of the supervisord that it lives in.
+//! The supervisord that a plugin lives in.
 
 use std::{
     fmt::{self, Display},
@@ -29,7 +29,7 @@ impl Host {
         Self(RemoteNamespace::new(namespace))
     }
 
-    /// What the supervisord is doing. It never waits.
+    /// The state that the supervisord is in. Never waits.
     ///
     /// # Errors
     ///
@@ -41,7 +41,7 @@ impl Host {
         })
     }
 
-    /// Calls a published method, `supervisor.getState` or one of another plugin, and waits for its answer.
+    /// Call a published method, `supervisor.getState` or one of another plugin, and wait for its answer.
     ///
     /// It waits on this very thread, so it is not for an `async fn`, which has [`call_async`](Self::call_async). A
     /// `nonblocking` method cannot wait: it may call what answers at once, such as `supervisor.getState`.
@@ -55,7 +55,7 @@ impl Host {
         answer(method, self.0.ask("call", (method, params.into_params())).wait())
     }
 
-    /// Calls a published method from an `async fn`. Dropping the future cancels a call that has not been answered.
+    /// Call a published method from an `async fn`. Dropping the future cancels a call that has not been answered.
     ///
     /// # Errors
     ///
@@ -65,19 +65,19 @@ impl Host {
         answer(method, reply.answer().await)
     }
 
-    /// Writes a line to the activity log, if its level is at least the `loglevel` of `[supervisord]`. It never waits.
+    /// Write a line to the activity log, if its level is at least the `loglevel` of `[supervisord]`. Never waits.
     pub fn log(&self, level: Level, message: impl Display) {
         // A host that cannot log has nobody to tell either.
         let _ = self.0.call::<()>("log", (level.name(), message.to_string()));
     }
 
-    /// Tells of a panic that no caller hears of.
+    /// Tell of a panic that no caller hears of.
     pub(crate) fn panicked(&self, what: &str) {
         // An older host does not know this, and a panic is no reason for another.
         let _ = self.0.call::<()>("panicked", (what,));
     }
 
-    /// Waits in an `async fn`, or under [`block_on`](crate::block_on) in a thread of the plugin's own. Timers of an
+    /// Wait in an `async fn`, or under [`block_on`](crate::block_on) in a thread of the plugin's own. Timers of an
     /// async runtime do not work in a plugin; this does.
     ///
     /// # Errors
@@ -87,7 +87,7 @@ impl Host {
         self.0.ask("sleep", (duration.as_secs_f64(),)).answer().await.map(drop)
     }
 
-    /// Waits for `future`, but no longer than `limit`: then the answer is `None`, and `future` is dropped where it
+    /// Wait for `future`, but no longer than `limit`: then the answer is `None`, and `future` is dropped where it
     /// waits.
     ///
     /// ```
@@ -114,7 +114,7 @@ impl Host {
         .await
     }
 
-    /// Who the supervisord is, and under which name this plugin is published. It never waits.
+    /// Identity of the supervisord, and the name under which this plugin is published. Never waits.
     ///
     /// # Errors
     ///
@@ -123,7 +123,7 @@ impl Host {
         self.0.call("info", ())
     }
 
-    /// The groups that are active, in the order in which they became so, with the config of their processes. It never
+    /// The groups that are active, in the order in which they became so, with the config of their processes. Never
     /// waits.
     ///
     /// # Errors
@@ -133,7 +133,7 @@ impl Host {
         self.0.call("groups", ())
     }
 
-    /// Adds a program to an active group. `options` are the keys of what would be `[program:NAME]` in the config:
+    /// Add a program to an active group. `options` are the keys of what would be `[program:NAME]` in the config:
     /// strings as in INI, or typed as in TOML. Answers with the names of its processes, of which `numprocs` says how
     /// many there are; they start at once unless `autostart` is false. They are gone when the group is removed or
     /// supervisord ends, and when `supervisorctl update` makes the group again as the config has it.
@@ -154,7 +154,7 @@ impl Host {
         self.0.call("addProgram", (group, program, Value::structure(options)))
     }
 
-    /// Takes a process out of its group. It must have stopped.
+    /// Take a process out of its group. It must have stopped.
     ///
     /// # Errors
     ///
@@ -163,7 +163,7 @@ impl Host {
         self.0.call("removeProcess", (group, process))
     }
 
-    /// Publishes an event of a type of the plugin's own, for event listeners and other plugins. It never waits.
+    /// Publish an event of a type of the plugin's own, for event listeners and other plugins. Never waits.
     ///
     /// `payload` is what they read; by custom it begins with a line of words such as `name:value`.
     ///

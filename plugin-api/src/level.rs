@@ -1,26 +1,26 @@
 //! The levels of the activity log.
 
-/// Levels of the activity log.
+/// A level of the activity log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
     /// `BLAT`: everything.
     Blather,
-    /// `TRAC`.
+    /// `TRAC`: every step of the supervisor.
     Trace,
-    /// `DEBG`.
+    /// `DEBG`: details for who looks for a mistake.
     Debug,
     /// `INFO`: what an operator wants to know.
     Info,
     /// `WARN`: what an operator should look at.
     Warn,
-    /// `ERRO`.
+    /// `ERRO`: a failure of one thing.
     Error,
-    /// `CRIT`.
+    /// `CRIT`: a failure that keeps supervisord from its work.
     Critical,
 }
 
 impl Level {
-    /// All of them, the least first.
+    /// Every level, the least first.
     pub const ALL: [Self; 7] =
         [Self::Blather, Self::Trace, Self::Debug, Self::Info, Self::Warn, Self::Error, Self::Critical];
 
@@ -37,7 +37,7 @@ impl Level {
         }
     }
 
-    /// Supervisor's number for it: 20 for `INFO`.
+    /// Supervisor's number for the level: 20 for `INFO`.
     pub fn number(self) -> i32 {
         match self {
             Self::Blather => 3,
@@ -55,7 +55,7 @@ impl Level {
         Self::ALL.into_iter().find(|level| level.name() == name)
     }
 
-    /// As the config and the boundary spell it.
+    /// The name as `loglevel=` has it: `info`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Blather => "blather",

@@ -9,12 +9,12 @@ use crate::{
     value::{FromValue, IntoValue, within},
 };
 
-/// Takes the parameters of a call one after the other. The macros write the code that uses it; by hand it is needed
-/// only for a [`Methods`](crate::Methods) by hand.
+/// The parameters of a call, to be taken one after the other. The macros write the code that uses it; by hand it is
+/// needed only for a [`Methods`](crate::Methods) by hand.
 pub struct Params(<RVec<Value> as IntoIterator>::IntoIter);
 
 impl Params {
-    /// Refuses fewer than `least` and more than `most` as Supervisor does: with a plain `INCORRECT_PARAMETERS`.
+    /// Refuse fewer than `least` and more than `most` as Supervisor does: with a plain `INCORRECT_PARAMETERS`.
     pub fn new(params: RVec<Value>, least: usize, most: usize) -> Result<Self, Fault> {
         if params.len() < least || params.len() > most {
             return Err(Fault::incorrect_parameters());
@@ -22,7 +22,7 @@ impl Params {
         Ok(Self(params.into_iter()))
     }
 
-    /// The next one, which is called `name` in a fault.
+    /// Take the next one, which is called `name` in a fault.
     pub fn take<T: FromValue>(&mut self, name: &str) -> Result<T, Fault> {
         match self.0.next() {
             Some(value) => T::from_value(value).map_err(|fault| within(&fault, name)),
@@ -30,7 +30,7 @@ impl Params {
         }
     }
 
-    /// All that are left.
+    /// Take all that are left, each of which is called `name` in a fault.
     pub fn rest<T: FromValue>(&mut self, name: &str) -> Result<Vec<T>, Fault> {
         self.0.by_ref().map(|value| T::from_value(value).map_err(|fault| within(&fault, name))).collect()
     }
@@ -42,14 +42,14 @@ impl fmt::Debug for Params {
     }
 }
 
-/// What a call can be given as its parameters: `()`, `("cat",)`, `("cat", true)`, or a list of [`Value`]s.
+/// A type that can be the parameters of a call: `()`, `("cat",)`, `("cat", true)`, or a list of [`Value`]s.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the parameters of a call",
     label = "not a tuple of values",
     note = "write `()` for none, `(a,)` with a comma for one, `(a, b)` for two"
 )]
 pub trait IntoParams {
-    /// As they travel.
+    /// The list of values that crosses the boundary.
     fn into_params(self) -> RVec<Value>;
 }
 

@@ -123,7 +123,7 @@ fn level_of(level: Option<&Value>) -> Result<Level, Fault> {
     Level::ALL.into_iter().find(is_it).ok_or_else(Fault::incorrect_parameters)
 }
 
-/// Makes the interface for `[rpcinterface:twiddler]`.
+/// Make the interface for `[rpcinterface:twiddler]`.
 ///
 /// # Errors
 ///

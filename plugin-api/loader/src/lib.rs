@@ -1,4 +1,4 @@
-//! Opens the libraries that hold plugins for supervisord and supervisorctl: what these do themselves, and what a
+//! Loading of the libraries that hold plugins for supervisord and supervisorctl: what these do themselves, and what a
 //! plugin's tests do to see that it loads.
 //!
 //! A [`Library`] is opened once and checked: host and plugin must agree on every type that crosses between them. A

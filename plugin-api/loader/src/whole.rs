@@ -1,12 +1,12 @@
-//! Whether a library is all there, and for this machine. The dynamic loader maps what the file's headers promise, and
-//! the process dies of SIGBUS where a file that was cut short in copying does not keep it; so the sizes are compared
-//! first. Of a library for another processor it says only that there is no such file.
+//! Check that a library is all there, and for this machine. The dynamic loader maps what the file's headers promise,
+//! and the process dies of SIGBUS where a file that was cut short in copying does not keep it; so the sizes are
+//! compared first. Of a library for another processor it says only that there is no such file.
 
 use std::{fs::File, io, os::unix::fs::FileExt as _, path::Path};
 
 use crate::PluginError;
 
-/// Refuses what is no regular file, and an ELF file that is shorter than its headers say or for another processor.
+/// Refuse what is no regular file, and an ELF file that is shorter than its headers say or for another processor.
 pub(crate) fn check_whole(path: &Path) -> Result<(), PluginError> {
     let unreachable = |error: io::Error| PluginError::Unreachable { path: path.to_owned(), reason: error.to_string() };
     let refused = |reason: String| PluginError::NotALibrary { path: path.to_owned(), reason };
@@ -35,7 +35,8 @@ pub(crate) fn check_whole(path: &Path) -> Result<(), PluginError> {
     Ok(())
 }
 
-/// How long the headers say that the file is; 0 for what is not ELF of 64 bits, which is left to the loader to refuse.
+/// Length of the file in bytes, as its headers say; 0 for what is not ELF of 64 bits, which is left to the loader to
+/// refuse.
 fn promised_length(file: &File) -> io::Result<u64> {
     const HEADER: usize = 64;
     const PROGRAM_HEADER: u64 = 56;
@@ -70,7 +71,7 @@ fn word(bytes: &[u8], at: usize) -> u64 {
     u64::from_ne_bytes(word)
 }
 
-/// Two bytes of the same.
+/// Two bytes as this machine writes them.
 fn half(bytes: &[u8], at: usize) -> u64 {
     u64::from(u16::from_ne_bytes([bytes[at], bytes[at + 1]]))
 }

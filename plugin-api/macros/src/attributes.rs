@@ -33,7 +33,7 @@ impl BlockOptions {
     }
 }
 
-/// What stands in the attributes of a method.
+/// Options of a method, which stand in its attributes.
 #[derive(Default)]
 pub(crate) struct MethodOptions {
     pub(crate) name: Option<LitStr>,
@@ -46,27 +46,27 @@ pub(crate) struct MethodOptions {
     pub(crate) hook: Option<(Hook, Span)>,
 }
 
-/// When the host calls a method of its own accord.
+/// Occasion on which the host calls a method of its own accord.
 pub(crate) enum Hook {
-    /// When everything may be called.
+    /// Start: everything may be called.
     Start,
-    /// When an event of one of these types happens.
+    /// An event of one of these types.
     Event(LitStr),
-    /// Before the end.
+    /// Shutdown, before the plugin is dropped.
     Shutdown,
 }
 
-/// What stands in the attributes of a parameter.
+/// Options of a parameter, which stand in its attributes.
 #[derive(Default)]
 pub(crate) struct ParamOptions {
     pub(crate) kind: Option<LitStr>,
 }
 
-/// What supervisorctl can complete.
+/// Kinds of words that supervisorctl can complete.
 const COMPLETIONS: [&str; 3] = ["processes", "groups", "actions"];
 
 impl Hook {
-    /// Its name on the line between host and plugin. There may be several functions for events.
+    /// The name by which the host calls `function`. There may be several functions for events.
     pub(crate) fn name(&self, function: &str) -> String {
         match self {
             Self::Start => "_start".to_owned(),
@@ -77,7 +77,7 @@ impl Hook {
 }
 
 impl MethodOptions {
-    /// Reads and removes the options among `attributes`.
+    /// Read and remove the options among `attributes`.
     pub(crate) fn take(kind: Kind, attributes: &mut Vec<Attribute>) -> Result<Self> {
         let mut options = Self::default();
         each(kind, attributes, |meta| match (kind, known(&meta).as_str()) {
@@ -145,7 +145,7 @@ impl MethodOptions {
 }
 
 impl ParamOptions {
-    /// Reads and removes the options among `attributes`.
+    /// Read and remove the options among `attributes`.
     pub(crate) fn take(kind: Kind, attributes: &mut Vec<Attribute>) -> Result<Self> {
         let mut options = Self::default();
         each(kind, attributes, |meta| match known(&meta).as_str() {
@@ -157,7 +157,7 @@ impl ParamOptions {
     }
 }
 
-/// Hands each option of the macro's attributes to `read`, and removes those attributes.
+/// Hand each option of the macro's attributes to `read`, and remove those attributes.
 fn each(
     kind: Kind,
     attributes: &mut Vec<Attribute>,
@@ -174,7 +174,7 @@ fn known(meta: &ParseNestedMeta<'_>) -> String {
     meta.path.get_ident().map(ToString::to_string).unwrap_or_default()
 }
 
-/// An option that is there or not.
+/// Read an option that is there or not.
 fn flag(meta: &ParseNestedMeta<'_>) -> Result<()> {
     if meta.input.peek(Token![=]) {
         let name = known(meta);
@@ -183,7 +183,7 @@ fn flag(meta: &ParseNestedMeta<'_>) -> Result<()> {
     Ok(())
 }
 
-/// An option that is a text.
+/// Read an option that is a text.
 fn text(meta: &ParseNestedMeta<'_>, into: &mut Option<LitStr>) -> Result<()> {
     let name = known(meta);
     let text = meta.value().and_then(syn::parse::ParseBuffer::parse);

@@ -40,8 +40,8 @@ pub(crate) fn is_well_formed(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
-/// The type of Supervisor's below which `name` would be, where it is none of Supervisor's own. A plugin cannot have such
-/// a type either.
+/// The type of Supervisor's below which `name` would be, where it is none of Supervisor's own. A plugin cannot have
+/// such a type either.
 pub(crate) fn taken_by(name: &str) -> Option<&'static str> {
     if EVENT_TYPES.contains(&name) {
         return None;

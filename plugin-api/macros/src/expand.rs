@@ -148,7 +148,7 @@ fn completion(method: &Method) -> Option<TokenStream> {
     Some(quote! { #(#conditions)* #name => #convert(Self::#function(&self, words)), })
 }
 
-/// What stands before the help text of a command: `cache_store <key> <value>`.
+/// The line before the help text of a command: `cache_store <key> <value>`.
 fn usage(method: &Method) -> String {
     let words = method.params.iter().map(|param| match param.arity {
         Arity::One => format!(" <{}>", param.name),

@@ -11,7 +11,7 @@ use crate::{
     names,
 };
 
-/// Reads the published methods of `block` and takes this macro's attributes out of it. All mistakes are reported at
+/// Read the published methods of `block` and take this macro's attributes out of it. All mistakes are reported at
 /// once.
 pub(crate) fn read(kind: Kind, block: &mut ItemImpl) -> (Vec<Method>, Option<Error>) {
     let mut methods: Vec<Method> = Vec::new();
@@ -130,7 +130,7 @@ fn read_method(kind: Kind, function: &mut ImplItemFn) -> Result<Option<Method>> 
     }))
 }
 
-/// Refuses, and takes out, an option for the other macro.
+/// Refuse, and take out, an option for the other macro.
 fn reject_the_other(kind: Kind, attributes: &mut Vec<Attribute>) -> Result<()> {
     let other = kind.other();
     let Some(index) = attributes.iter().position(|attribute| attribute.path().is_ident(other.attribute())) else {
@@ -142,7 +142,7 @@ fn reject_the_other(kind: Kind, attributes: &mut Vec<Attribute>) -> Result<()> {
     Err(Error::new_spanned(attribute, message))
 }
 
-/// Reads the parameters, and takes their doc comments and options away: rustc accepts neither there.
+/// Read the parameters, and take their doc comments and options away: rustc accepts neither there.
 fn take_params(kind: Kind, function: &mut ImplItemFn, is_called: bool) -> Result<Vec<(Param, proc_macro2::Span)>> {
     let mut params = Vec::new();
     let mut outcome = Ok(());

@@ -1,6 +1,6 @@
 //! The two attribute macros, and what each is called.
 
-/// One of the two attribute macros.
+/// An attribute macro: there are two.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// `#[rpc_interface]`: methods of an RPC interface.

@@ -27,7 +27,7 @@ use syn::{DeriveInput, parse_macro_input};
 
 use crate::kind::Kind;
 
-/// Publishes the `pub fn`s of an `impl` block as the methods of an RPC interface.
+/// Publish the `pub fn`s of an `impl` block as the methods of an RPC interface.
 ///
 /// * `get_keys` is published as `getKeys`; `#[rpc(name = "getAPIVersion")]` gives another name,
 ///   and `#[rpc(alias = "getVersion")]` one more.
@@ -43,8 +43,8 @@ use crate::kind::Kind;
 /// * Functions that are not `pub` are yours alone, but for those that the host is to call of its own accord:
 ///   `#[rpc(on_start)] fn` once when everything may be called, `#[rpc(on_event = "PROCESS_STATE, TICK_60")] fn` with
 ///   each event of these types, `#[rpc(on_shutdown)] fn` before the end. They may be `async`.
-/// * `#[rpc_interface(refuse_in_shutdown)]` has supervisord answer `SHUTDOWN_STATE` to every call of these methods while
-///   it shuts down, and not enter the plugin for it. Without it they are called until the end.
+/// * `#[rpc_interface(refuse_in_shutdown)]` has supervisord answer `SHUTDOWN_STATE` to every call of these methods
+///   while it shuts down, and not enter the plugin for it. Without it they are called until the end.
 ///
 /// A type has one such block. Further methods of its own may stand in other `impl` blocks, without the attribute; they
 /// are not published. A second block with it is the error `conflicting implementations of trait Methods`.
@@ -54,7 +54,7 @@ pub fn rpc_interface(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand::publish(Kind::Rpc, &arguments.into(), block).into()
 }
 
-/// Publishes the `pub fn`s of an `impl` block as commands of supervisorctl.
+/// Publish the `pub fn`s of an `impl` block as commands of supervisorctl.
 ///
 /// * A command has the function's own name; `#[ctl(name = "…")]` gives another. Its letters are those of Supervisor's
 ///   shell: a to z in both cases, digits, and underscores.
@@ -73,7 +73,7 @@ pub fn ctl_plugin(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand::publish(Kind::Ctl, &arguments.into(), block).into()
 }
 
-/// Makes a type with serde's `Deserialize` a parameter of published methods, and what the answer of a call can be read
+/// Make a type with serde's `Deserialize` a parameter of published methods, and what the answer of a call can be read
 /// into.
 ///
 /// A struct is read from an XML-RPC struct, an enum of plain variants from a string. The fields are read as leniently
@@ -93,7 +93,7 @@ pub fn list_event_types(_: TokenStream) -> TokenStream {
     quote::quote! { [#(#types),*] }.into()
 }
 
-/// Makes a type with serde's `Serialize` a result of published methods, and a parameter of calls.
+/// Make a type with serde's `Serialize` a result of published methods, and a parameter of calls.
 ///
 /// A struct becomes an XML-RPC struct, an enum of plain variants a string, `None` nil.
 ///

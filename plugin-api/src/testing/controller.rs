@@ -23,10 +23,10 @@ use crate::{
 /// The number of a fault that says that no server was reached.
 const TRANSPORT_ERROR: i32 = -32300;
 
-/// What supervisorctl says then.
+/// Text of the fault that says so.
 const REFUSED: &str = "http://localhost:9001 refused connection";
 
-/// What its exit status is then.
+/// Exit status of supervisorctl that could not reach the server.
 const UNREACHABLE: i32 = 4;
 
 /// A supervisorctl that a test tells what to do, and that remembers what a ctl plugin did. Clones are the same one.
@@ -63,10 +63,10 @@ const UNREACHABLE: i32 = 4;
 /// # Ok::<(), Fault>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct FakeController(Arc<Inner>);
+pub struct FakeController(Arc<ControllerInner>);
 
 #[derive(Debug)]
-struct Inner {
+struct ControllerInner {
     script: Script,
     output: Mutex<Vec<String>>,
     prompts: Mutex<Vec<String>>,
@@ -80,9 +80,9 @@ struct Inner {
 scripted! { FakeController }
 
 impl FakeController {
-    /// A new one.
+    /// A supervisorctl that has not been used.
     pub fn new() -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(ControllerInner {
             script: Script::default(),
             output: Mutex::default(),
             prompts: Mutex::default(),
@@ -103,7 +103,7 @@ impl FakeController {
         namespace(Arc::new(ControllerNamespace(self.0.clone())))
     }
 
-    /// Makes a ctl plugin from the other side of the boundary, where a factory takes the controller's namespace and the
+    /// Make a ctl plugin from the other side of the boundary, where a factory takes the controller's namespace and the
     /// options as they cross it. `plugin_loader` does so with the factories of a library.
     #[doc(hidden)]
     pub fn make_object<'a>(
@@ -115,7 +115,7 @@ impl FakeController {
             .map(|object| Published::new(object, State::default()))
     }
 
-    /// Makes a ctl plugin as supervisorctl does, with these further keys of its section.
+    /// Make a ctl plugin as supervisorctl does, with these further keys of its section.
     ///
     /// The fault is what supervisorctl would complain of: that of the factory, its panic, options that it never read.
     pub fn make<'a, T: Methods>(
@@ -134,22 +134,22 @@ impl FakeController {
         self.0.consent.store(yes, SeqCst);
     }
 
-    /// From now on no server is there: every call fails as it does then, with a fault of the number -32300.
+    /// Take the server away: every call fails as it does then, with a fault of the number -32300.
     pub fn stop_server(&self) {
         self.0.server_is_there.store(false, SeqCst);
     }
 
-    /// What the plugin printed so far, one entry for each [`Controller::output`].
+    /// Texts that the plugin printed so far, one for each [`Controller::output`].
     pub fn output(&self) -> Vec<String> {
         lock(&self.0.output).clone()
     }
 
-    /// What the plugin asked the person at the prompt so far.
+    /// Questions that the plugin asked the person at the prompt so far.
     pub fn prompts(&self) -> Vec<String> {
         lock(&self.0.prompts).clone()
     }
 
-    /// What the plugin said of its progress so far: `copying 3/10`, and `end` where the bar went away.
+    /// Steps of the plugin's progress so far: `copying 3/10`, and `end` where the bar went away.
     pub fn progress(&self) -> Vec<String> {
         lock(&self.0.progress).clone()
     }
@@ -161,7 +161,7 @@ impl FakeController {
 }
 
 /// Supervisorctl as ctl plugins call it.
-struct ControllerNamespace(Arc<Inner>);
+struct ControllerNamespace(Arc<ControllerInner>);
 
 #[rpc_interface]
 impl ControllerNamespace {

@@ -1,4 +1,4 @@
-//! What a fake supervisord runs, as far as a plugin can see and change it.
+//! Groups and data directory of a fake supervisord, as far as a plugin can see and change them.
 
 use std::{
     env, fs,

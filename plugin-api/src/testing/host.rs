@@ -34,15 +34,15 @@ use crate::{
 /// It is in the state `RUNNING`, its log is empty, its clock stands at zero, and none of its methods has an answer.
 #[derive(Clone, Debug)]
 pub struct FakeHost(
-    Arc<Inner>,
+    Arc<HostInner>,
     /// The types of events that a plugin may publish which is made through this clone; any where that is not known.
     Option<Arc<[String]>>,
 );
 
 #[derive(Debug)]
-struct Inner {
+struct HostInner {
     state: State,
-    /// While a factory runs there are no methods to call yet, as in the real one.
+    /// True while a factory runs: there are no methods to call yet, as in the real supervisord.
     starting: AtomicBool,
     script: Script,
     logs: Mutex<Vec<String>>,
@@ -55,10 +55,10 @@ struct Inner {
 scripted! { FakeHost }
 
 impl FakeHost {
-    /// A new one.
+    /// A supervisord that has not been used.
     pub fn new() -> Self {
         Self(
-            Arc::new(Inner {
+            Arc::new(HostInner {
                 state: State::default(),
                 starting: AtomicBool::new(false),
                 script: Script::default(),
@@ -72,9 +72,9 @@ impl FakeHost {
         )
     }
 
-    /// The same supervisord, as a plugin sees it that lists these types of events with its factory:
-    /// `host.with_events(["BOARD_FULL"]).make(make_board, [])`. Of another type it cannot [`emit`](Host::emit) one then,
-    /// as in the real supervisord.
+    /// A clone for a plugin that lists these types of events with its factory:
+    /// `host.with_events(["BOARD_FULL"]).make(make_board, [])`. Of another type it cannot [`emit`](Host::emit) one
+    /// then, as in the real supervisord.
     ///
     /// `plugin_loader::built()` does so with what the library lists.
     #[must_use]
@@ -91,7 +91,7 @@ impl FakeHost {
         namespace(Arc::new(HostNamespace(self.0.clone(), self.1.clone())))
     }
 
-    /// Makes a plugin from the other side of the boundary, where a factory takes the host's namespace and the options
+    /// Make a plugin from the other side of the boundary, where a factory takes the host's namespace and the options
     /// as they cross it. `plugin_loader` does so with the factories of a library.
     #[doc(hidden)]
     pub fn make_object<'a>(
@@ -105,13 +105,13 @@ impl FakeHost {
         made.map(|object| Published::new(object, self.0.state.clone()))
     }
 
-    /// Makes a plugin as supervisord does, with these further keys of its section.
+    /// Make a plugin as supervisord does, with these further keys of its section.
     ///
     /// What stands in an INI file comes as strings. The fault is what supervisord would refuse to start with: that of
     /// the factory, its panic, options that it never read. Methods cannot be called while the factory runs.
     ///
-    /// What [`export!`](crate::export!) lists with the factory is not known here, so the plugin may publish events of any
-    /// type, unless [`with_events`](Self::with_events) says which.
+    /// What [`export!`](crate::export!) lists with the factory is not known here, so the plugin may publish events of
+    /// any type, unless [`with_events`](Self::with_events) says which.
     pub fn make<'a, T: Methods>(
         &self,
         factory: impl FnOnce(Host, Config) -> Result<T, Fault>,
@@ -124,12 +124,12 @@ impl FakeHost {
         made.map(|object| Published::new(object, self.0.state.clone()))
     }
 
-    /// From now on the supervisord is in this state.
+    /// Put the supervisord into this state.
     pub fn set_state(&self, state: SupervisorState) {
         self.0.state.set(state);
     }
 
-    /// What the plugin logged so far: `info: cat is on the board`.
+    /// Lines that the plugin logged so far: `info: cat is on the board`.
     pub fn logs(&self) -> Vec<String> {
         lock(&self.0.logs).clone()
     }
@@ -139,7 +139,7 @@ impl FakeHost {
         lock(&self.0.events).clone()
     }
 
-    /// From now on this group is active, with processes of these names. There is none before.
+    /// Add an active group with processes of these names. A new supervisord has none.
     ///
     /// [`Host::add_program`] and [`Host::remove_process`] change it, and are among the [`calls`](Self::calls) as
     /// `addProgram(…)` and `removeProcess(…)`; a program becomes one process, of its own name. A test that wants
@@ -148,12 +148,12 @@ impl FakeHost {
         self.0.groups.add(name, processes);
     }
 
-    /// How far the clock was moved.
+    /// Time by which the clock was moved.
     pub fn now(&self) -> Duration {
         self.0.clock.now()
     }
 
-    /// Moves the clock, and wakes those in [`Host::sleep`] whose time has come. It moves in one step: who sleeps again
+    /// Move the clock, and wake those in [`Host::sleep`] whose time has come. It moves in one step: who sleeps again
     /// after that, sleeps from where the clock stands then.
     ///
     /// What an `async fn` does after its sleep, it does in [`Answer::is_ready`](super::Answer::is_ready) or
@@ -162,12 +162,12 @@ impl FakeHost {
         self.0.clock.advance(by);
     }
 
-    /// How many sleep now.
+    /// Number of those in [`Host::sleep`] now.
     pub fn sleepers(&self) -> usize {
         self.0.clock.alarms().len()
     }
 
-    /// Waits until `condition` holds, for plugins with threads of their own: that one sleeps, say, before the clock is
+    /// Wait until `condition` holds, for plugins with threads of their own: that one sleeps, say, before the clock is
     /// moved.
     ///
     /// # Panics
@@ -183,7 +183,7 @@ impl FakeHost {
 }
 
 /// The host as plugins call it, and the types of events that may be published through it.
-struct HostNamespace(Arc<Inner>, Option<Arc<[String]>>);
+struct HostNamespace(Arc<HostInner>, Option<Arc<[String]>>);
 
 #[rpc_interface]
 impl HostNamespace {

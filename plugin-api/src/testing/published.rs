@@ -36,7 +36,7 @@ pub struct Published {
 }
 
 impl Published {
-    /// Publishes what `#[rpc_interface]` or `#[ctl_plugin]` made, without a factory.
+    /// Publish what `#[rpc_interface]` or `#[ctl_plugin]` made, without a factory.
     pub fn of<T: Methods>(plugin: T) -> Self {
         Self::new(namespace(Arc::new(plugin)), State::default())
     }
@@ -45,7 +45,7 @@ impl Published {
         Self { plugin: RemoteNamespace::new(object), state }
     }
 
-    /// Calls a method or a command, and reads its answer. The words of a command are strings.
+    /// Call a method or a command, and read its answer. The words of a command are strings.
     ///
     /// The fault is what a client would get: `INCORRECT_PARAMETERS`, `FAILED: … panicked: …`, or the plugin's own.
     ///
@@ -57,7 +57,7 @@ impl Published {
         self.begin(method, params).wait()
     }
 
-    /// Calls a method, and lets the test do something else before the answer is there.
+    /// Call a method, and let the test do something else before the answer is there.
     ///
     /// An `async fn` runs while [`Answer::is_ready`] or [`Answer::wait`] is called, and not in between; any other has
     /// run to its end when this returns.
@@ -81,26 +81,26 @@ impl Published {
         methods.any(|info| info.name == method && info.property("refuse_in_shutdown") == Some(&Value::Bool(true)))
     }
 
-    /// Tells the plugin that everything may be called, as supervisord does: calls its `on_start` function, if it has
+    /// Tell the plugin that everything may be called, as supervisord does: call its `on_start` function, if it has
     /// one.
     pub fn start(&self) -> Answer<()> {
         self.hook("_start")
     }
 
-    /// Tells the plugin of an event, as supervisord does: calls those of its `on_event` functions that listen to such a
-    /// type, and answers how many they are.
+    /// Tell the plugin of an event, as supervisord does: call those of its `on_event` functions that listen to such a
+    /// type, and answer how many they are.
     ///
     /// The fault is what supervisord would log: the first, where several fail.
     ///
     /// # Panics
     ///
-    /// If an `async fn` among them has not returned after ten seconds of real time: probably it sleeps, and nobody moves
-    /// the clock of the fake host. [`begin_event`](Self::begin_event) is for those.
+    /// If an `async fn` among them has not returned after ten seconds of real time: probably it sleeps, and nobody
+    /// moves the clock of the fake host. [`begin_event`](Self::begin_event) is for those.
     pub fn event(&self, event: &Event) -> Result<usize, Fault> {
         self.begin_event(event).wait()
     }
 
-    /// Tells the plugin of an event, and lets the test do something else before all have heard of it.
+    /// Tell the plugin of an event, and let the test do something else before all have heard of it.
     ///
     /// An `async fn` runs while [`Answer::is_ready`] or [`Answer::wait`] is called; any other has run to its end when
     /// this returns.
@@ -133,7 +133,7 @@ impl Published {
         Answer { method: event.name().to_owned(), progress: Progress::Later(FfiFuture::new(all)) }
     }
 
-    /// Tells the plugin that the end has come, as supervisord does: calls its `on_shutdown` function, if it has one.
+    /// Tell the plugin that the end has come, as supervisord does: call its `on_shutdown` function, if it has one.
     ///
     /// The fault is what supervisord would log.
     pub fn shut_down(&self) -> Result<(), Fault> {
@@ -148,7 +148,7 @@ impl Published {
         }
     }
 
-    /// What the plugin completes the next word of a command with, after these.
+    /// Words that the plugin completes the next word of a command with, after these.
     ///
     /// The fault is `UNKNOWN_METHOD` where the command has no `complete_with`.
     pub fn complete(&self, command: &str, words: &[&str]) -> Result<Vec<String>, Fault> {
@@ -156,14 +156,14 @@ impl Published {
         self.call("_complete", (command, words))
     }
 
-    /// What is published, with help texts, signatures and usages, as `system.methodHelp` and `help` are made from it.
+    /// Descriptions of what is published, from which `system.methodHelp`, signatures and usages are made.
     pub fn methods(&self) -> Vec<MethodInfo> {
         let mut methods = self.plugin.methods();
         methods.retain(|method| !method.name.starts_with('_'));
         methods
     }
 
-    /// One of the methods.
+    /// The description of that method or command.
     pub fn method(&self, name: &str) -> Option<MethodInfo> {
         self.methods().into_iter().find(|method| method.name == name)
     }
@@ -189,7 +189,7 @@ enum Progress<T> {
 }
 
 impl<T: FromValue> Answer<T> {
-    /// Lets the method go on as far as it can, and says whether the answer is there.
+    /// Let the method go on as far as it can; true if the answer is there.
     pub fn is_ready(&mut self) -> bool {
         let Progress::Later(future) = &mut self.progress else { return true };
         match Pin::new(future).poll(&mut Context::from_waker(Waker::noop())) {
@@ -201,7 +201,7 @@ impl<T: FromValue> Answer<T> {
         }
     }
 
-    /// Waits for the answer.
+    /// Wait for the answer.
     ///
     /// # Panics
     ///

@@ -34,7 +34,7 @@ impl Value {
         Self::Shared(RArc::new(text.into()))
     }
 
-    /// This value in a form that is cheap to clone: a string becomes [`Value::Shared`], all else stays as it is.
+    /// Convert to a form that is cheap to clone: a string becomes [`Value::Shared`], all else stays as it is.
     #[must_use]
     pub fn into_shared(self) -> Self {
         match self {
@@ -61,7 +61,7 @@ impl Value {
         }
     }
 
-    /// Its items, if it is an array.
+    /// The items, if it is an array.
     pub fn as_array(&self) -> Option<&[Self]> {
         match self {
             Self::Array(items) => Some(items),
@@ -77,7 +77,7 @@ impl Value {
         }
     }
 
-    /// What Python would call true: anything but nil, false, zero, and what is empty.
+    /// Return true for what Python would call true: anything but nil, false, zero, and what is empty.
     pub fn is_truthy(&self) -> bool {
         match self {
             Self::Nil => false,
@@ -94,7 +94,7 @@ impl Value {
         }
     }
 
-    /// The name of its XML-RPC type, as signatures name it: `string`, `int`, `array`, …
+    /// The name of the XML-RPC type, as signatures name it: `string`, `int`, `array`, …
     pub fn kind_name(&self) -> &'static str {
         match self {
             Self::Nil => "nil",
@@ -175,8 +175,8 @@ impl From<bool> for Value {
 
 macro_rules! integers {
     ($($type:ty)*) => { $(
-        /// An `<int>` where it fits in 32 bits, which every client reads, else an `<i8>`; a double where even 64 bits do
-        /// not hold it.
+        /// An `<int>` where it fits in 32 bits, which every client reads, else an `<i8>`; a double where even 64 bits
+        /// do not hold it.
         #[allow(clippy::cast_precision_loss, clippy::cast_lossless, reason = "only where nothing better exists")]
         impl From<$type> for Value {
             fn from(number: $type) -> Self {
