@@ -74,7 +74,7 @@ pub struct Member {
 #[repr(C)]
 #[derive(StableAbi, Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Supervisor's number for it, [`crate::fault::Code`] names them; or the plugin's own.
+    /// Supervisor's number for it, [`Code`](crate::Code) names them; or the plugin's own.
     pub code: i32,
     /// `NAME` or `NAME: what was wrong`.
     pub text: RString,

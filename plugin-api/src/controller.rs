@@ -87,7 +87,7 @@ impl Progress {
     /// Set how much of the total is done.
     pub fn set(&mut self, done: u64) {
         self.done = done;
-        // A supervisorctl that is older than bars has none.
+        // A bar that cannot be shown is no reason to stop the work.
         let _ = self.controller.0.call::<()>("progress", (self.what.as_str(), whole(done), whole(self.total)));
     }
 

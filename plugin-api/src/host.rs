@@ -73,7 +73,7 @@ impl Host {
 
     /// Tell of a panic that no caller hears of.
     pub(crate) fn panicked(&self, what: &str) {
-        // An older host does not know this, and a panic is no reason for another.
+        // A host that cannot be told is no reason for another panic.
         let _ = self.0.call::<()>("panicked", (what,));
     }
 
@@ -118,7 +118,7 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// `UNKNOWN_METHOD` in a host that is older than this method; so it is of all below.
+    /// None of this supervisord.
     pub fn info(&self) -> Result<SupervisorInfo, Fault> {
         self.0.call("info", ())
     }
@@ -128,7 +128,7 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// None but that of an older host.
+    /// None of this supervisord.
     pub fn groups(&self) -> Result<Vec<Group>, Fault> {
         self.0.call("groups", ())
     }
