@@ -12,6 +12,15 @@ impl MethodInfo {
     pub fn property(&self, name: &str) -> Option<&Value> {
         find(&self.properties, name)
     }
+
+    /// Return true if a call can have so many parameters. For a host that refuses a call which it does not pass on: one
+    /// with a wrong number of parameters is `INCORRECT_PARAMETERS` in any state.
+    #[doc(hidden)]
+    pub fn takes(&self, count: usize) -> bool {
+        let is = |param: &Param, flag| param.property(flag) == Some(&Value::Bool(true));
+        let least = self.params.iter().filter(|param| !is(param, "optional") && !is(param, "rest")).count();
+        least <= count && (count <= self.params.len() || self.params.last().is_some_and(|param| is(param, "rest")))
+    }
 }
 
 impl Param {
@@ -94,4 +103,27 @@ impl Describe {
 fn tag(words: &[&str], help: &str) -> String {
     let head = words.join(" ");
     if help.is_empty() { head } else { format!("{head}  {help}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_method_takes_so_many_parameters() {
+        let none = Describe::new("clear", "");
+        let two = Describe::new("put", "").param::<String>("name", "", "", &[]).param::<Option<i32>>(
+            "size",
+            "",
+            "",
+            &["optional"],
+        );
+        let rest =
+            Describe::new("say", "").param::<String>("what", "", "", &[]).param::<String>("to", "", "", &["rest"]);
+        for (method, taken) in [(none, vec![0]), (two, vec![1, 2]), (rest, vec![1, 2, 3, 4])] {
+            let info = method.rpc();
+            let found: Vec<usize> = (0..5).filter(|count| info.takes(*count)).collect();
+            assert_eq!(found, taken, "{}", info.name);
+        }
+    }
 }

@@ -506,6 +506,7 @@ mod tests {
         for method in ["clear", "wait", "waitFor"] {
             assert_eq!(shelf.call::<bool>(method, ()), Err(Fault::shutdown_state()), "{method}");
         }
+        assert_eq!(shelf.call::<bool>("clear", ("all",)), Err(Fault::incorrect_parameters()));
         assert_eq!(shelf.call::<bool>("nope", ()), Err(Fault::unknown_method()));
         assert_eq!(shelf.shut_down(), Ok(()));
         assert_eq!(host.logs(), ["info: ended"]);

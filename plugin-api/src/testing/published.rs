@@ -62,10 +62,10 @@ impl Published {
     /// An `async fn` runs while [`Answer::is_ready`] or [`Answer::wait`] is called, and not in between; any other has
     /// run to its end when this returns.
     pub fn begin<T: FromValue>(&self, method: &str, params: impl IntoParams) -> Answer<T> {
-        let reply = if self.state.is_shutdown() && self.refuses_in_shutdown(method) {
-            Reply::Failed(Fault::shutdown_state())
-        } else {
-            self.plugin.ask(method, params)
+        let params = params.into_params();
+        let reply = match self.refused(method, params.len()) {
+            Some(fault) => Reply::Failed(fault),
+            None => self.plugin.ask(method, params),
         };
         let progress = match reply {
             Reply::Done(value) => Progress::Done(read(method, value)),
@@ -75,10 +75,15 @@ impl Published {
         Answer { method: method.to_owned(), progress }
     }
 
-    /// True for a method of an interface with `refuse_in_shutdown`.
-    fn refuses_in_shutdown(&self, method: &str) -> bool {
-        let mut methods = self.plugin.methods().into_iter();
-        methods.any(|info| info.name == method && info.property("refuse_in_shutdown") == Some(&Value::Bool(true)))
+    /// The fault of a call that supervisord answers itself: it shuts down, and the interface has `refuse_in_shutdown`.
+    fn refused(&self, method: &str, params: usize) -> Option<Fault> {
+        if !self.state.is_shutdown() {
+            return None;
+        }
+        let info = self.plugin.methods().into_iter().find(|info| info.name == method)?;
+        let refuses = info.property("refuse_in_shutdown") == Some(&Value::Bool(true));
+        let fault = if info.takes(params) { Fault::shutdown_state() } else { Fault::incorrect_parameters() };
+        refuses.then_some(fault)
     }
 
     /// Tell the plugin that everything may be called, as supervisord does: call its `on_start` function, if it has
