@@ -26,7 +26,7 @@ impl BlockOptions {
                 flag(&meta)
             }
             _ => Err(meta.error(
-                "unknown option; `#[rpc_interface]` takes `refuse_in_shutdown`, and `#[rpc(…)]` on a method takes more",
+                "unknown option; `#[rpc_interface]` takes `refuse_in_shutdown`, and `#[rpc(…)]` on a method takes others",
             )),
         });
         read.parse2(arguments.clone()).map(|()| options)
