@@ -12,8 +12,8 @@
 mod error;
 mod layout;
 
-mod whole;
-mod writers;
+mod elf;
+mod permissions;
 
 mod load;
 

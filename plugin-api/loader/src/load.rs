@@ -24,7 +24,7 @@ use plugin_api::{
     find,
 };
 
-use crate::{PluginError, layout, whole::check_whole, writers::check_writers};
+use crate::{PluginError, elf::check_elf, layout, permissions::check_permissions};
 
 /// A plugin library, as it says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,8 +127,8 @@ impl fmt::Debug for Library {
 
 /// Check that the library at this path is whole and may be loaded, without loading it.
 pub fn check(path: &Path) -> Result<(), PluginError> {
-    check_writers(path)?;
-    check_whole(path)
+    check_permissions(path)?;
+    check_elf(path)
 }
 
 /// A loaded library: what it said of itself. The library itself is never given back.

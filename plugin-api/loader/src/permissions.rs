@@ -8,7 +8,7 @@ use crate::PluginError;
 
 /// Refuse a library that somebody other than root and the running user can write, or put another in the place of.
 /// `path` has no symbolic links.
-pub(crate) fn check_writers(path: &Path) -> Result<(), PluginError> {
+pub(crate) fn check_permissions(path: &Path) -> Result<(), PluginError> {
     let directory = path.parent().unwrap_or(path);
     for (what, subject) in [("the file", path), ("its directory", directory)] {
         let unreachable =
@@ -72,10 +72,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().canonicalize().unwrap().join("libshelf.so");
         fs::write(&path, "").unwrap();
-        let error = || check_writers(&path).unwrap_err().to_string();
+        let error = || check_permissions(&path).unwrap_err().to_string();
 
         set_mode(&path, 0o755);
-        assert!(check_writers(&path).is_ok());
+        assert!(check_permissions(&path).is_ok());
         set_mode(&path, 0o757);
         assert_eq!(
             error(),
@@ -89,6 +89,6 @@ mod tests {
         set_mode(directory.path(), 0o777);
         assert!(error().contains(": its directory /"), "{}", error());
         set_mode(directory.path(), 0o1777);
-        assert!(check_writers(&path).is_ok());
+        assert!(check_permissions(&path).is_ok());
     }
 }
