@@ -20,7 +20,8 @@ impl BlockOptions {
             let message = "`#[ctl_plugin]` takes no options; `#[ctl(…)]` on a method does";
             return Err(Error::new_spanned(arguments, message));
         }
-        let read = syn::meta::parser(|meta| match known(&meta).as_str() {
+        let read = syn::meta::parser(|meta| {
+            match known(&meta).as_str() {
             "refuse_in_shutdown" => {
                 options.refuse_in_shutdown = true;
                 flag(&meta)
@@ -28,6 +29,7 @@ impl BlockOptions {
             _ => Err(meta.error(
                 "unknown option; `#[rpc_interface]` takes `refuse_in_shutdown`, and `#[rpc(…)]` on a method takes others",
             )),
+        }
         });
         read.parse2(arguments.clone()).map(|()| options)
     }
@@ -36,13 +38,21 @@ impl BlockOptions {
 /// Options of a method, which stand in its attributes.
 #[derive(Default)]
 pub(crate) struct MethodOptions {
+    /// Published name, instead of the function's own.
     pub(crate) name: Option<LitStr>,
+    /// Second published name.
     pub(crate) alias: Option<LitStr>,
+    /// Set where the method promises never to wait.
     pub(crate) nonblocking: bool,
+    /// XML-RPC type of the result, instead of the type's own.
     pub(crate) returns: Option<LitStr>,
+    /// Line before a command's help text, instead of the one that its parameters make.
     pub(crate) usage: Option<LitStr>,
+    /// Kind of words that supervisorctl completes for a command.
     pub(crate) complete: Option<LitStr>,
+    /// Name of the function that completes a command's words.
     pub(crate) complete_with: Option<LitStr>,
+    /// Occasion on which the host calls it, and the place where that is written, for errors.
     pub(crate) hook: Option<(Hook, Span)>,
 }
 
@@ -59,6 +69,7 @@ pub(crate) enum Hook {
 /// Options of a parameter, which stand in its attributes.
 #[derive(Default)]
 pub(crate) struct ParamOptions {
+    /// XML-RPC type, instead of the type's own.
     pub(crate) kind: Option<LitStr>,
 }
 

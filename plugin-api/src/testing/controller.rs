@@ -68,12 +68,18 @@ pub struct FakeController(Arc<ControllerInner>);
 #[derive(Debug)]
 struct ControllerInner {
     script: Script,
+    /// Texts that the plugin printed.
     output: Mutex<Vec<String>>,
+    /// Questions that the plugin asked the person at the prompt.
     prompts: Mutex<Vec<String>>,
+    /// Steps of the plugin's progress.
     progress: Mutex<Vec<String>>,
     exit_status: AtomicI32,
+    /// True while a person sits at the prompt.
     interactive: AtomicBool,
+    /// That person's answer to every question.
     consent: AtomicBool,
+    /// False once the test has taken the server away.
     server_is_there: AtomicBool,
 }
 

@@ -45,7 +45,9 @@ struct HostInner {
     /// True while a factory runs: there are no methods to call yet, as in the real supervisord.
     starting: AtomicBool,
     script: Script,
+    /// Lines that plugins logged.
     logs: Mutex<Vec<String>>,
+    /// Events that plugins published: type and payload.
     events: Mutex<Vec<String>>,
     clock: Arc<Clock>,
     groups: Groups,
