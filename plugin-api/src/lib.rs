@@ -39,8 +39,9 @@ mod export;
 pub use abi_stable::std_types::{RArc, RString, RVec};
 pub use supervisor_plugin_macros::{FromValue, IntoValue, ctl_plugin, rpc_interface};
 
+#[doc(inline)]
+pub use crate::abi::{Fault, Member, MethodInfo, NamespaceObject, Param, Reply, Value};
 pub use crate::{
-    abi::{Fault, Member, MethodInfo, NamespaceObject, Param, Reply, Value},
     block_on::block_on,
     config::Config,
     controller::{Controller, Progress, Proxy},
