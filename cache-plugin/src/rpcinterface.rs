@@ -5,7 +5,7 @@ use std::{
     sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
-use plugin_api::{Config, Fault, Host, SupervisorState, Value, rpc_interface};
+use plugin_api::{Config, Fault, Host, Value, rpc_interface};
 
 /// The version of this interface, not of the library.
 pub const API_VERSION: &str = "0.2";
@@ -42,12 +42,11 @@ impl From<&Cached> for Value {
 
 /// An RPC interface for keeping arbitrary data in the supervisor.
 pub struct CacheNamespaceRPCInterface {
-    supervisord: Host,
     /// Sorted as `getKeys` lists it: by code point, which is the order of UTF-8 bytes.
     cache: RwLock<Cache>,
 }
 
-#[rpc_interface]
+#[rpc_interface(refuse_in_shutdown)]
 impl CacheNamespaceRPCInterface {
     /// Tell which version of the cache's methods this is.
     ///
@@ -55,7 +54,6 @@ impl CacheNamespaceRPCInterface {
     /// the version
     #[rpc(name = "getAPIVersion", nonblocking)]
     pub fn get_api_version(&self) -> Result<&'static str, Fault> {
-        self.update()?;
         Ok(API_VERSION)
     }
 
@@ -65,7 +63,6 @@ impl CacheNamespaceRPCInterface {
     /// the keys, sorted
     // Not `nonblocking`, as `clear` is not: a million keys take their time, and other clients need not wait for that.
     pub fn get_keys(&self) -> Result<Vec<String>, Fault> {
-        self.update()?;
         Ok(self.read().keys().map(ToString::to_string).collect())
     }
 
@@ -75,7 +72,6 @@ impl CacheNamespaceRPCInterface {
     /// the number of keys
     #[rpc(nonblocking, returns = "integer")]
     pub fn get_count(&self) -> Result<usize, Fault> {
-        self.update()?;
         Ok(self.read().len())
     }
 
@@ -93,7 +89,6 @@ impl CacheNamespaceRPCInterface {
         #[rpc(kind = "string")]
         data: Value,
     ) -> Result<bool, Fault> {
-        self.update()?;
         let (key, data) = (validate_key(&key)?.into(), data.into());
         let replaced = self.write().insert(key, data);
         // Freed here, after the lock is given back.
@@ -112,7 +107,6 @@ impl CacheNamespaceRPCInterface {
         #[rpc(kind = "string")]
         key: Value,
     ) -> Result<Value, Fault> {
-        self.update()?;
         let key = validate_key(&key)?;
         self.read().get(key).map(Value::from).ok_or_else(Fault::bad_name)
     }
@@ -128,7 +122,6 @@ impl CacheNamespaceRPCInterface {
         #[rpc(kind = "string")]
         key: Value,
     ) -> Result<bool, Fault> {
-        self.update()?;
         let removed = self.write().remove(validate_key(&key)?);
         drop(removed);
         Ok(true)
@@ -139,18 +132,9 @@ impl CacheNamespaceRPCInterface {
     /// # Returns
     /// true
     pub fn clear(&self) -> Result<bool, Fault> {
-        self.update()?;
         let removed = std::mem::take(&mut *self.write());
         drop(removed);
         Ok(true)
-    }
-
-    /// Refuses to work while the supervisor shuts down.
-    fn update(&self) -> Result<(), Fault> {
-        match self.supervisord.state()? {
-            SupervisorState::Shutdown => Err(Fault::shutdown_state()),
-            _ => Ok(()),
-        }
     }
 
     // A panic while the lock is held leaves the map whole, so poisoning has nothing to say.
@@ -175,8 +159,8 @@ fn validate_key(key: &Value) -> Result<&str, Fault> {
 }
 
 /// The factory that `supervisor.rpcinterface_factory` names. The cache has no options.
-pub fn make_cache_rpcinterface(supervisord: Host, _config: Config) -> Result<CacheNamespaceRPCInterface, Fault> {
-    Ok(CacheNamespaceRPCInterface { supervisord, cache: RwLock::default() })
+pub fn make_cache_rpcinterface(_supervisord: Host, _config: Config) -> Result<CacheNamespaceRPCInterface, Fault> {
+    Ok(CacheNamespaceRPCInterface { cache: RwLock::default() })
 }
 
 #[cfg(test)]
