@@ -2,7 +2,7 @@
 
 use nix::unistd::{Gid, Group, Uid, User as Account};
 
-use super::User;
+use super::types::User;
 use crate::text::python::int;
 
 /// A user by name or number. It must exist.

@@ -5,11 +5,13 @@ use std::{cell::RefCell, sync::Arc};
 use plugin_api::{Member, Value, repr};
 
 use super::{
-    Config, ConfigError, ConfigErrors, Level, Message, Process,
-    error::{Collector, Place},
+    error::{Collector, ConfigError, ConfigErrors, Place},
+    model::Config,
+    options::Process,
     programs::Programs,
     resolve::Surroundings,
     sections::{Entry, Raw, Sections},
+    types::{Level, Message},
     unknown,
 };
 

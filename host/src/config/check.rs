@@ -2,7 +2,16 @@
 
 use std::path::Path;
 
-use super::{ClientConfig, Config, ConfigError, Message, Overrides, client, include, resolve, unknown};
+use super::{
+    client,
+    error::ConfigError,
+    include,
+    model::{ClientConfig, Config},
+    overrides::Overrides,
+    resolve,
+    types::Message,
+    unknown,
+};
 
 /// What a config file says, with everything that is wrong in it.
 #[derive(Debug, Default)]

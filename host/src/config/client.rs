@@ -3,18 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    ClientConfig, Level, Message,
     datatypes::url,
     error::{Collector, ConfigErrors},
     expand::Names,
     include,
+    model::{ClientConfig, PluginSection},
     options::supervisorctl as options,
     paths::{absolute, dirname, normalize_path},
     plugins::{self, CTLPLUGIN},
     reader::Reader,
     resolve::{Surroundings, missing},
     sections::Sections,
-    supervisord::plugin_path,
+    supervisord::beside,
+    types::{Level, Message},
     unknown,
 };
 use crate::{text::repr::repr, xmlrpc::credentials_in};
@@ -106,7 +107,9 @@ pub(super) fn from_file(
     let username = reader.find(&options::username);
     let password = reader.find(&options::password);
     let history_file = with_here.find(&options::history_file);
-    let plugin_path = plugin_path(&with_here, &with_here.get_list(&options::plugin_path));
+    let plugin_path = with_here.get(&options::plugin_path);
+    let plugin_path =
+        plugin_path.iter().map(|directory| beside(&with_here, options::plugin_path.key, directory)).collect();
 
     let mut messages: Vec<Message> = unknown::in_section(section).into_iter().map(warning).collect();
     let mut ctlplugins = plugins::plugins(CTLPLUGIN, &sections, &knowing_here, &errors);
@@ -134,7 +137,7 @@ fn included_plugins(
     main: &Sections,
     surroundings: &Surroundings,
     messages: &mut Vec<Message>,
-) -> Vec<super::PluginSection> {
+) -> Vec<PluginSection> {
     let absolute = absolute(given);
     let here = dirname(&absolute);
     let knowing_here: Names = surroundings.names.at(here, &surroundings.host_node_name).with([("here", here.into())]);

@@ -1,7 +1,8 @@
 //! `[eventlistener:x]`: a group of processes that are sent events.
 
 use super::{
-    ConfigError, EventListenerPool, FactorySpec, Group, GroupKind, Library,
+    error::ConfigError,
+    model::{EventListenerPool, FactorySpec, Group, GroupKind, Library},
     options::{eventlistener as of_listener, program},
     programs::Programs,
     reader::Reader,
@@ -23,7 +24,7 @@ pub(super) fn eventlistener<'a>(programs: &Programs<'a>, name: &str, section: &'
         reader.fail(of_listener::buffer_size.key, message);
     }
     let result_handler = result_handler(&reader);
-    let events = reader.get_list(&of_listener::events);
+    let events = reader.get(&of_listener::events);
     if events.is_empty() {
         reader.fail(of_listener::events.key, format!("[{section_name}] section requires an \"events\" line"));
     }

@@ -1,9 +1,9 @@
 //! `[fcgi-program:x]`: a group of processes that share a listening socket, which each has as its stdin.
 
 use super::{
-    FcgiAddress, FcgiSocket, Group, GroupKind,
     accounts::colon_separated_user_group,
     datatypes::{octal, port_number, process_or_group_name},
+    model::{FcgiAddress, FcgiSocket, Group, GroupKind},
     options::{fcgi_program as of_fcgi, program},
     paths::normalize_path,
     programs::Programs,

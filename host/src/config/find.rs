@@ -2,7 +2,10 @@
 
 use std::{env, ffi::OsStr, os::unix::ffi::OsStrExt as _, path::PathBuf};
 
-use super::{ClientConfig, Config, paths::dirname};
+use super::{
+    model::{ClientConfig, Config},
+    paths::dirname,
+};
 
 /// No config file stands where one is looked for. Its `Display` is what Supervisor prints after `Error: `.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -5,7 +5,6 @@ use std::{fs, io, path::Path, sync::Arc};
 use glob::Pattern;
 
 use super::{
-    Level, Message,
     error::{ConfigError, Place},
     expand::Names,
     ini,
@@ -13,6 +12,7 @@ use super::{
     paths::{absolute, dirname},
     sections::{Raw, Sections},
     toml,
+    types::{Level, Message},
 };
 use crate::text::repr::repr;
 

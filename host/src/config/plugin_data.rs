@@ -4,7 +4,7 @@ use std::{env, path::PathBuf};
 
 use nix::unistd::{Uid, User, geteuid};
 
-use super::Supervisord;
+use super::options::Supervisord;
 
 impl Supervisord {
     /// Below which directory the plugins have theirs: that of `plugin_data_dir=`, or else where the system keeps the state

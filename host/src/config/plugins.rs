@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use plugin_api::abi::Member;
 
 use super::{
-    FactorySpec, Level, Library, Message, PluginSection,
     error::{Collector, Place},
     expand::Names,
+    model::{FactorySpec, Library, PluginSection},
     paths::{absolute, expanduser},
     reader::Reader,
     sections::{Section, Sections},
+    types::{Level, Message},
 };
 
 /// The library name that stands for what the host has built in.

@@ -1,11 +1,11 @@
 //! One section being resolved: looks keys up, expands and converts them, and collects what is wrong.
 
 use super::{
-    Variables,
     error::{Collector, ConfigError},
     expand::Names,
-    options::Opt,
+    option::Opt,
     sections::{Entry, Raw, Section, Sections},
+    variables::Variables,
 };
 use crate::text::repr::repr;
 
@@ -36,15 +36,20 @@ impl<'a> Reader<'a> {
 
     /// The value of a key that has a default.
     pub(super) fn get<T>(&self, option: &Opt<T>) -> T {
-        self.find(option).unwrap_or_else(|| {
-            let default = option.default.expect("an option that is read with `get` has a default");
-            (option.convert)(default).unwrap_or_else(|error| panic!("the default of {} is valid: {error}", option.key))
-        })
+        self.find(option).unwrap_or_else(|| option.default_value())
     }
 
-    /// The value of a key, if it is there and right.
+    /// The value of a key, if it is there and right. A list may also be a TOML array, whose items must be free of
+    /// commas.
     pub(super) fn find<T>(&self, option: &Opt<T>) -> Option<T> {
-        let text = self.text_for(option)?;
+        let text = match &self.entry(option.key)?.raw {
+            Raw::List(items) if option.value_type.is_list => {
+                let word = |item| self.expect_string(option, item).and_then(|()| self.expanded(option.key, item));
+                let words: Option<Vec<String>> = items.iter().map(word).collect();
+                words?.join(",")
+            }
+            _ => self.text_for(option)?,
+        };
         self.convert(option, &text)
     }
 
@@ -65,31 +70,17 @@ impl<'a> Reader<'a> {
 
     /// What a text means to a key, or an error that says what would be right.
     pub(super) fn convert<T>(&self, option: &Opt<T>, text: &str) -> Option<T> {
-        let converted = (option.convert)(text);
-        converted.map_err(|message| self.fail_with(option.key, message, option.takes.words)).ok()
+        let converted = (option.value_type.read)(text);
+        converted.map_err(|message| self.fail_with(option.key, message, option.value_type.expected)).ok()
     }
 
     fn expect_string<T>(&self, option: &Opt<T>, raw: &Raw) -> Option<()> {
-        if option.takes.only_strings && matches!(raw, Raw::Scalar(..)) {
+        if option.value_type.only_strings && matches!(raw, Raw::Scalar(..)) {
             let message = format!("{} takes a string, not {}", option.key, raw.kind());
-            self.fail_with(option.key, message, option.takes.words);
+            self.fail_with(option.key, message, option.value_type.expected);
             return None;
         }
         Some(())
-    }
-
-    /// The value of a key that may also be a TOML array, whose items must be free of commas.
-    pub(super) fn get_list<T>(&self, option: &Opt<T>) -> T {
-        match self.entry(option.key).map(|entry| &entry.raw) {
-            Some(Raw::List(items)) => {
-                let word = |item| self.expect_string(option, item).and_then(|()| self.expanded(option.key, item));
-                let words: Option<Vec<String>> = items.iter().map(word).collect();
-                words.and_then(|words| self.convert(option, &words.join(","))).unwrap_or_else(|| {
-                    (option.convert)("").unwrap_or_else(|error| panic!("an empty list is a list: {error}"))
-                })
-            }
-            _ => self.get(option),
-        }
     }
 
     /// `environment=`: its whole text expanded and then split, or a TOML table with each value expanded. Supervisor

@@ -3,15 +3,18 @@
 use std::{cell::RefCell, path::Path};
 
 use super::{
-    Config, Level, Library, Message, Overrides,
     error::{Collector, ConfigError, ConfigErrors},
     expand::Names,
-    include,
+    groups, include,
+    model::{Config, Library},
+    overrides::Overrides,
     paths::{absolute, dirname},
     plugins::{self, RPCINTERFACE},
     programs::Programs,
     reader::Reader,
-    servers, supervisord, unknown,
+    servers, supervisord,
+    types::{Level, Message},
+    unknown,
 };
 
 /// What a config takes from around it, other than files and accounts.
@@ -87,7 +90,7 @@ pub(super) fn resolve(
     let names = names.freeze();
     let rpcinterfaces = plugins::plugins(RPCINTERFACE, &sections, &names.with([("here", here.into())]), &errors);
     let messages = RefCell::new(included.messages);
-    let groups = Programs {
+    let groups = groups::groups(&Programs {
         sections: &sections,
         names: &names,
         here,
@@ -96,8 +99,7 @@ pub(super) fn resolve(
         errors: &errors,
         messages: &messages,
         has_plugins: rpcinterfaces.iter().any(|plugin| plugin.factory.library != Library::BuiltIn),
-    }
-    .groups();
+    });
     let servers = servers::servers(&sections, here, &names, &errors);
     supervisord.serverurl = servers::serverurl(&servers);
     match supervisord::user(&reader, overrides) {
