@@ -18,7 +18,7 @@ use super::{
     types::{Level, Message},
     unknown,
 };
-use crate::{text::repr::repr, xmlrpc::credentials_in};
+use crate::text::{repr::repr, url::credentials_in};
 
 /// Values from supervisorctl's command line; each that is there wins over the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

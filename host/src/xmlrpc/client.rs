@@ -6,8 +6,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use plugin_api::abi::{Fault, Value};
 
-use super::transport::{Connection, Endpoint, Head, Stream, credentials_in};
-use super::{decode_response, encode_call};
+use super::{
+    decode::decode_response,
+    encode::encode_call,
+    transport::{Connection, Endpoint, Head, Stream},
+};
+use crate::text::url::credentials_in;
 
 /// Why a call failed. Each message is one line for a person.
 #[derive(Debug, thiserror::Error)]

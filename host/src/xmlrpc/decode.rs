@@ -13,11 +13,14 @@ use std::collections::{HashMap, HashSet};
 use abi_stable::std_types::{RString, RVec};
 use plugin_api::abi::{Fault, Member, Value};
 
-use super::body::{any_text_of, is_blank, text_of};
-use super::problem::{DecodeError, Problem};
-use super::scalar::{decode_base64, parse_date_time, parse_double, parse_int};
-use super::xml::{self, Piece, unescape};
-use super::{ANSWER_NESTING_LIMIT, MethodCall, NESTING_LIMIT, usual};
+use super::{
+    body::{any_text_of, is_blank, text_of},
+    limits::{ANSWER_NESTING_LIMIT, NESTING_LIMIT},
+    method_call::{MethodCall, read_usual},
+    problem::{DecodeError, Problem},
+    scalar::{decode_base64, parse_date_time, parse_double, parse_int},
+    xml::{self, Piece, unescape},
+};
 
 /// Reads a `<methodCall>`.
 ///
@@ -29,7 +32,7 @@ use super::{ANSWER_NESTING_LIMIT, MethodCall, NESTING_LIMIT, usual};
 /// # Ok::<(), supervisor_host::xmlrpc::DecodeError>(())
 /// ```
 pub fn decode_call(body: &[u8]) -> Result<MethodCall, DecodeError> {
-    usual::call(body).map_or_else(|| decode_as_xml(body), Ok)
+    read_usual(body).map_or_else(|| decode_as_xml(body), Ok)
 }
 
 /// Reads a `<methodCall>` of whatever form.

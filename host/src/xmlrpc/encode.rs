@@ -5,7 +5,9 @@ use std::{borrow::Cow, io::Write as _};
 use plugin_api::abi::{Fault, Value};
 
 use super::{
-    ANSWER_NESTING_LIMIT, NESTING_LIMIT, body::foreign_character, scalar::encode_base64, size::too_large,
+    body::foreign_character,
+    limits::{ANSWER_NESTING_LIMIT, NESTING_LIMIT, too_large},
+    scalar::encode_base64,
     xml::run_length,
 };
 

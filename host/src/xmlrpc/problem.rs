@@ -1,6 +1,6 @@
 //! What can be wrong with a document that is read.
 
-use super::NESTING_LIMIT;
+use super::limits::NESTING_LIMIT;
 
 /// Why a document could not be read, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

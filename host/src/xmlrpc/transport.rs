@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
-use percent_encoding::percent_decode_str;
+use crate::text::url::authority_of;
 
 /// Bytes of a status line with its headers, and of any other line, that a server may send.
 const HEAD_LIMIT: u64 = 64 * 1024;
@@ -65,20 +65,6 @@ impl Endpoint {
         };
         Ok(Connection(BufReader::new(socket)))
     }
-}
-
-/// What stands before the last `@` of an authority, if there is one, and what stands after it.
-fn authority_of(rest: &str) -> (Option<&str>, &str) {
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host))
-}
-
-/// User name and password of an `http` URL that has both.
-pub(crate) fn credentials_in(url: &str) -> Option<(String, String)> {
-    let (user, _) = authority_of(url.strip_prefix("http://")?);
-    let (username, password) = user?.split_once(':')?;
-    let decoded = |text| percent_decode_str(text).decode_utf8_lossy().into_owned();
-    Some((decoded(username), decoded(password)))
 }
 
 /// As it stands in the `Host` header.
