@@ -11,9 +11,9 @@ use std::{
 use nix::errno::Errno;
 
 use super::{
-    loss::Losses,
+    lost_output::LostOutput,
     open::{self, Opened},
-    patience::Patience,
+    write_timeout::WriteTimeout,
 };
 
 /// How often a file is looked for that is not where it was.
@@ -35,12 +35,12 @@ pub struct LogFile {
     rotates: bool,
     /// A write to it may wait for a reader: it must be asked first.
     waits: bool,
-    patience: Patience,
+    timeout: WriteTimeout,
     /// What the file holds, as far as we know.
     size: u64,
     maxbytes: u64,
     backups: u32,
-    losses: Losses,
+    lost: LostOutput,
     rotation_failed: bool,
     /// When we have last seen that it is there, or that it cannot be opened.
     looked: Instant,
@@ -62,11 +62,11 @@ impl LogFile {
             file: None,
             rotates: false,
             waits: false,
-            patience: Patience::default(),
+            timeout: WriteTimeout::default(),
             size: 0,
             maxbytes,
             backups,
-            losses: Losses::said(),
+            lost: LostOutput::reported(),
             rotation_failed: false,
             looked: Instant::now(),
         }
@@ -75,7 +75,7 @@ impl LogFile {
     /// Opens one that is not open yet.
     pub fn open_late(&mut self) -> io::Result<()> {
         self.reopen()?;
-        self.losses = Losses::default();
+        self.lost = LostOutput::default();
         Ok(())
     }
 
@@ -115,10 +115,10 @@ impl LogFile {
     /// Appends `data` and rotates if the file is full. Answers what an operator should know: that output is being
     /// lost, or no longer.
     pub fn write(&mut self, data: &[u8]) -> Option<String> {
-        let losing = self.losses.any();
+        let losing = self.lost.any();
         let (written, result) = match self.look() {
             Ok(()) => match &mut self.file {
-                Some(file) => write_all(file, data, self.waits, |file| self.patience.await_reader(file, losing)),
+                Some(file) => write_all(file, data, self.waits, |file| self.timeout.wait(file, losing)),
                 None => (0, Err(Errno::ENOENT.into())),
             },
             Err(error) => (0, Err(error)),
@@ -126,10 +126,10 @@ impl LogFile {
         self.size += written as u64;
         let name = self.path.display();
         let news = match result {
-            Ok(()) => self.losses.end().map(|lost| format!("{name} is written again; {lost} bytes were lost")),
+            Ok(()) => self.lost.end().map(|lost| format!("{name} is written again; {lost} bytes were lost")),
             Err(error) => {
                 let lost = (data.len() - written) as u64;
-                self.losses.add(lost).then(|| format!("could not write to {name}: {error}; output is lost"))
+                self.lost.add(lost).then(|| format!("could not write to {name}: {error}; output is lost"))
             }
         };
         let is_full = self.maxbytes > 0 && self.size >= self.maxbytes && self.rotates;
@@ -212,7 +212,7 @@ fn write_all(
     file: &mut File,
     data: &[u8],
     waits: bool,
-    mut await_reader: impl FnMut(&File) -> io::Result<()>,
+    mut wait_for_reader: impl FnMut(&File) -> io::Result<()>,
 ) -> (usize, io::Result<()>) {
     let mut written = 0;
     let result = loop {
@@ -222,7 +222,7 @@ fn write_all(
         }
         if waits {
             piece = &piece[..piece.len().min(PIPE_BUF)];
-            if let Err(error) = await_reader(file) {
+            if let Err(error) = wait_for_reader(file) {
                 break Err(error);
             }
         }
@@ -231,7 +231,7 @@ fn write_all(
             Ok(count) => written += count,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                if let Err(error) = await_reader(file) {
+                if let Err(error) = wait_for_reader(file) {
                     break Err(error);
                 }
             }

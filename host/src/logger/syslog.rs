@@ -9,7 +9,7 @@ use std::{
 
 use chrono::Local;
 
-use super::{loss::Losses, patience::Patience};
+use super::{lost_output::LostOutput, write_timeout::WriteTimeout};
 
 const DEV_LOG: &str = "/dev/log";
 /// Facility `user`, severity `info`: what Supervisor uses.
@@ -25,8 +25,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 pub struct Syslog {
     path: PathBuf,
     socket: Option<UnixDatagram>,
-    patience: Patience,
-    losses: Losses,
+    timeout: WriteTimeout,
+    lost: LostOutput,
     /// When it was looked for in vain, and what the system said.
     not_there: Option<(Instant, i32)>,
 }
@@ -39,8 +39,8 @@ impl Default for Syslog {
 
 impl Syslog {
     fn at(path: &Path) -> Self {
-        let (patience, losses) = (Patience::default(), Losses::default());
-        Self { path: path.to_owned(), socket: None, patience, losses, not_there: None }
+        let (timeout, lost) = (WriteTimeout::default(), LostOutput::default());
+        Self { path: path.to_owned(), socket: None, timeout, lost, not_there: None }
     }
 
     /// Sends each line of `text` by itself, after `prefix`. Line feeds at its end make no lines of their own.
@@ -56,14 +56,14 @@ impl Syslog {
             }
         }
         match why {
-            Some(error) => self.losses.add(lost).then(|| format!("could not write to syslog: {error}; output is lost")),
-            None => self.losses.end().map(|lost| format!("syslog is written again; {lost} lines were lost")),
+            Some(error) => self.lost.add(lost).then(|| format!("could not write to syslog: {error}; output is lost")),
+            None => self.lost.end().map(|lost| format!("syslog is written again; {lost} lines were lost")),
         }
     }
 
     fn send(&mut self, record: &[u8]) -> io::Result<()> {
         if let Some(socket) = &self.socket {
-            match send(socket, record, &mut self.patience, self.losses.any()) {
+            match send(socket, record, &mut self.timeout, self.lost.any()) {
                 // The daemon has been restarted since the last line: its old socket is dead.
                 Err(error) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotConnected) => {}
                 result => return result,
@@ -71,7 +71,7 @@ impl Syslog {
         }
         self.socket = None;
         let socket = self.connect()?;
-        let result = send(&socket, record, &mut self.patience, self.losses.any());
+        let result = send(&socket, record, &mut self.timeout, self.lost.any());
         self.socket = Some(socket);
         result
     }
@@ -94,10 +94,10 @@ impl Syslog {
     }
 }
 
-fn send(socket: &UnixDatagram, record: &[u8], patience: &mut Patience, losing: bool) -> io::Result<()> {
+fn send(socket: &UnixDatagram, record: &[u8], timeout: &mut WriteTimeout, losing: bool) -> io::Result<()> {
     loop {
         match socket.send(record) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => patience.await_reader(socket, losing)?,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => timeout.wait(socket, losing)?,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             result => return result.map(drop),
         }

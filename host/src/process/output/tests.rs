@@ -547,7 +547,7 @@ fn lines_that_waited_are_not_older_than_those_above() {
     // The second has waited; before the last, somebody has set the clock.
     for time in [time(60, 5), time(60, 0), time(60, 6), time(30, 0)] {
         let time = SystemTime::UNIX_EPOCH + time;
-        setup.output.push(Command::Line(Line { level: Level::Info, time, message: "x".to_owned() }));
+        setup.output.push(Command::Line(Record { level: Level::Info, time, message: "x".to_owned() }));
     }
     let log = setup.read("supervisord.log");
     let times: Vec<_> = log.lines().map(|line| &line["1970-01-01 hh:".len()..][..9]).collect();
