@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use crate::{
     config::{Config, Overrides, SEARCHING_AS_ROOT},
     text::{
-        complain::complain,
         getopt::{Known, conflict, getopt},
         repr::repr,
+        stderr_line::stderr_line,
     },
 };
 
@@ -150,7 +150,7 @@ pub(crate) fn find(configuration: Option<PathBuf>) -> Result<PathBuf, String> {
         return Ok(file);
     }
     if nix::unistd::getuid().is_root() {
-        complain(format_args!("UserWarning: {SEARCHING_AS_ROOT}"));
+        stderr_line(format_args!("UserWarning: {SEARCHING_AS_ROOT}"));
     }
     Config::find().map_err(|error| error.to_string())
 }

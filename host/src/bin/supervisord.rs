@@ -15,7 +15,7 @@ use supervisor_host::{
     server::{Limits, Listeners, log_files},
     server_options::{self, Command, Format, HELP},
     supervisor::{Outcome, Supervisor},
-    text::complain::complain,
+    text::stderr_line::stderr_line,
     version,
 };
 
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(format_args!("Error: {error}\nFor help, use {program} -h"));
+            stderr_line(format_args!("Error: {error}\nFor help, use {program} -h"));
             ExitCode::from(2)
         }
     }
@@ -60,7 +60,7 @@ fn check(configuration: Option<PathBuf>, overrides: &Overrides, format: Format) 
     let report = check_config::check(configuration, overrides, format);
     print(&report.stdout);
     if !report.stderr.is_empty() {
-        complain(report.stderr);
+        stderr_line(report.stderr);
     }
     if report.is_good { ExitCode::SUCCESS } else { ExitCode::from(2) }
 }

@@ -5,11 +5,11 @@
 //!
 //! The modules are floors; each imports only from those above it in this list.
 
-pub mod complain;
 pub mod namespec;
 pub mod nearest;
 pub mod pad;
 pub mod repr;
+pub mod stderr_line;
 pub mod url;
 pub mod utf8;
 
