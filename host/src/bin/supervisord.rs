@@ -19,13 +19,13 @@ use supervisor_host::{
     version,
 };
 
-/// How long the end may wait for what was logged to reach the disk.
+/// Time that the end may wait for what was logged to reach the disk.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// How long plugins that want to hear of the end may hold it up, all of them together.
+/// Time that plugins which want to hear of the end may hold it up, all of them together.
 const PLUGINS_FAREWELL: Duration = Duration::from_secs(5);
 
-/// How long the end may wait for plugins to put down what they hold. The programs have stopped by then.
+/// Time that the end may wait for plugins to put down what they hold. The programs have stopped by then.
 const LAST_DEEDS: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
@@ -70,7 +70,7 @@ fn print(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
-/// The life of a supervisord. The error is what it could not start for.
+/// Run supervisord. The error is the reason why it could not start.
 fn run(config: Config, overrides: Overrides) -> Result<(), String> {
     daemon::keep_inherited_files();
     let restart = Restart::of_this_process().map_err(in_words)?;
@@ -113,7 +113,7 @@ fn run(config: Config, overrides: Overrides) -> Result<(), String> {
     Err(error)
 }
 
-/// Makes the supervisor and lets it live; what does not begin leaves nothing behind.
+/// Make the supervisor and let it run; one that does not begin leaves nothing behind.
 fn supervise(
     config: Config,
     overrides: Overrides,
@@ -130,7 +130,7 @@ fn supervise(
     outcome
 }
 
-/// Makes the plugins, lets them serve while programs are supervised, and sees them off.
+/// Make the plugins, let them serve while programs are supervised, and wait for their end.
 fn with_plugins(
     supervisor: &Supervisor,
     restart: &Restart,
@@ -156,7 +156,7 @@ fn with_plugins(
     outcome
 }
 
-/// Opens the servers, becomes a daemon where it is to be one, and supervises until the end.
+/// Open the servers, become a daemon where it is to be one, and supervise until the end.
 fn serve(
     supervisor: &Supervisor,
     registry: Arc<Registry>,

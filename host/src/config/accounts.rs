@@ -5,7 +5,7 @@ use nix::unistd::{Gid, Group, Uid, User as Account};
 use super::types::User;
 use crate::text::python::int;
 
-/// A user by name or number. It must exist.
+/// Look up a user by name or number.
 pub(super) fn user(value: &str) -> Result<User, String> {
     let account = match int(value) {
         Ok(uid) => u32::try_from(uid)
@@ -17,7 +17,7 @@ pub(super) fn user(value: &str) -> Result<User, String> {
     Ok(User { name: value.to_owned(), uid: account.uid.as_raw(), gid: account.gid.as_raw() })
 }
 
-/// A group by name or number. It must exist.
+/// Look up a group by name or number.
 pub(super) fn gid(value: &str) -> Result<u32, String> {
     let group = match int(value) {
         Ok(gid) => u32::try_from(gid)
@@ -29,7 +29,7 @@ pub(super) fn gid(value: &str) -> Result<u32, String> {
     Ok(group.gid.as_raw())
 }
 
-/// `user` or `user:group`.
+/// Look up `user` or `user:group`.
 pub(super) fn colon_separated_user_group(value: &str) -> Result<(u32, Option<u32>), String> {
     let (user_name, group_name) = value.split_once(':').map_or((value, None), |(user, group)| (user, Some(group)));
     let found = user(user_name).and_then(|user| Ok((user.uid, group_name.map(gid).transpose()?)));

@@ -16,8 +16,8 @@ use super::{
 };
 
 impl Config {
-    /// The processes of a program that is added to `group` while supervisord runs: `options` are the keys of what would
-    /// be its `[program:name]`, and mean what they mean there. Also what is to be logged.
+    /// Make the processes of a program that is added to `group` while supervisord runs: `options` are the keys of what
+    /// would be its `[program:name]`, and mean what they mean there. Also what is to be logged.
     pub fn added_program(
         &self,
         group: &str,
@@ -76,7 +76,7 @@ impl Config {
     }
 }
 
-/// A value as if it stood in a TOML file.
+/// Take a value as if it stood in a TOML file.
 fn raw(value: &Value) -> Option<Raw> {
     Some(match value {
         Value::Bool(_) | Value::Int(_) | Value::Int64(_) | Value::Double(_) => {

@@ -1,4 +1,4 @@
-//! What supervisorctl takes from the config file: `[supervisorctl]` and `[ctlplugin:x]`.
+//! The config of supervisorctl: `[supervisorctl]` and `[ctlplugin:x]`.
 
 use std::path::{Path, PathBuf};
 
@@ -34,7 +34,7 @@ pub struct ClientOverrides {
 }
 
 impl ClientOverrides {
-    /// Takes a URL as it was given with `spelling` (`-s` or `--serverurl`). The error is the text that Supervisor
+    /// Take a URL as it was given with `spelling` (`-s` or `--serverurl`). The error is the text that Supervisor
     /// prints after `Error: `.
     pub fn check_url(spelling: &str, value: &str) -> Result<String, String> {
         url(value).map_err(|error| format!("invalid value for {spelling} {}: {error}", repr(value)))
@@ -42,7 +42,7 @@ impl ClientOverrides {
 }
 
 impl ClientConfig {
-    /// Loads the config file at `path`, or goes by the defaults where there is none.
+    /// Load the config file at `path`, or go by the defaults where there is none.
     ///
     /// Supervisor reads no included files here; ours takes `[ctlplugin:x]` from them too. Whatever is wrong with such a
     /// file is a warning, and one that is not for the eyes of the user who runs supervisorctl is passed over.
@@ -51,7 +51,7 @@ impl ClientConfig {
     }
 }
 
-/// [`ClientConfig::load`] with surroundings that a test can choose.
+/// Load as [`ClientConfig::load`] does, with surroundings that a test can choose.
 pub(super) fn load(
     path: Option<&Path>,
     overrides: &ClientOverrides,
@@ -87,7 +87,7 @@ pub(super) fn load(
     Ok(config)
 }
 
-/// What stands in the file as far as it is right, and what is wrong with the rest; or why it cannot be read at all.
+/// Read the file: its config as far as it is right, beside the errors in the rest; or why it cannot be read at all.
 pub(super) fn from_file(
     given: &str,
     surroundings: &Surroundings,
@@ -131,7 +131,7 @@ pub(super) fn from_file(
     Ok((config, errors.finish(())))
 }
 
-/// `[ctlplugin:x]` of included files, where the main file has none of that name.
+/// Read each `[ctlplugin:x]` of included files, where the main file has none of that name.
 fn included_plugins(
     given: &str,
     main: &Sections,

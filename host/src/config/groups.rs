@@ -11,7 +11,7 @@ use super::{
     sections::Section,
 };
 
-/// All groups, in order of priority, then name.
+/// Make all groups, in order of priority, then name.
 pub(super) fn groups(programs: &Programs<'_>) -> Vec<Arc<Group>> {
     let mut groups = Vec::new();
     let mut taken = Vec::new();
@@ -38,7 +38,7 @@ pub(super) fn groups(programs: &Programs<'_>) -> Vec<Arc<Group>> {
     groups.into_iter().map(Arc::new).collect()
 }
 
-/// `[group:x]`. The sections that it takes its programs from make no group of their own.
+/// Make the group of `[group:x]`. The sections that it takes its programs from make no group of their own.
 fn group<'a>(programs: &Programs<'a>, name: &str, section: &'a Section, taken: &mut Vec<&'a str>) -> Option<Group> {
     let reader = programs.reader(section);
     let name = reader.check_section(process_or_group_name(name))?;
@@ -68,7 +68,7 @@ fn group<'a>(programs: &Programs<'a>, name: &str, section: &'a Section, taken: &
     Some(programs.assemble(name, priority, GroupKind::Programs, processes))
 }
 
-/// `[program:x]` that no group has taken: a group of its own name.
+/// Make a group of a `[program:x]` that no group has taken, with its name.
 fn homogeneous<'a>(programs: &Programs<'a>, name: &str, section: &'a Section) -> Option<Group> {
     let reader = programs.reader(section);
     let name = reader.check_section(process_or_group_name(name))?;

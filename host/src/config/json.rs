@@ -13,7 +13,7 @@ use super::{
 };
 
 impl Config {
-    /// `file`, `supervisord`, `servers`, `groups`, `programs` (every process of every group), `eventlisteners`,
+    /// Show `file`, `supervisord`, `servers`, `groups`, `programs` (every process of every group), `eventlisteners`,
     /// `fcgi_programs`, `rpcinterfaces`.
     pub fn to_json(&self) -> Value {
         // Of groups of one name only the first is used.
@@ -43,7 +43,7 @@ impl Config {
 }
 
 impl ClientConfig {
-    /// The options of `[supervisorctl]`, and `ctlplugins`.
+    /// Show the options of `[supervisorctl]`, and `ctlplugins`.
     pub fn to_json(&self) -> Value {
         json!({
             "serverurl": self.serverurl,
@@ -180,7 +180,7 @@ fn members(members: &[Member]) -> Map<String, Value> {
     members.iter().map(member).collect()
 }
 
-/// A value of a plugin's option: from TOML it has a type.
+/// Show a value of a plugin's option, which from TOML has a type.
 fn plugin_value(value: &PluginValue) -> Value {
     match value {
         PluginValue::Nil => Value::Null,

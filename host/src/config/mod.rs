@@ -1,8 +1,8 @@
 //! Configuration: from `supervisord.conf` or `supervisord.toml` to typed truth, resolved once.
 //!
 //! Field names are the config's own keys. Nobody outside parses a string from the config again. A new option is a row
-//! of the table in `options`, from which its field, its reading, its default, the output of `--check-config`, the sample
-//! and the list of known keys follow; and the code that uses it.
+//! of the table in `options`, from which its field, its reading, its default, the output of `--check-config`, the
+//! sample and the list of known keys follow; and the code that uses it.
 //!
 //! The modules are floors; each imports only from those above it in this list.
 

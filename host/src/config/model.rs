@@ -18,7 +18,7 @@ use crate::events::EventType;
 pub struct Config {
     /// The config file, absolute.
     pub file: PathBuf,
-    /// Its directory: `%(here)s`.
+    /// Directory of the config file: `%(here)s`.
     pub here: PathBuf,
     /// `[supervisord]`.
     pub supervisord: Supervisord,
@@ -28,12 +28,12 @@ pub struct Config {
     pub groups: Vec<Arc<Group>>,
     /// `[rpcinterface:x]`, in the order of the file.
     pub rpcinterfaces: Vec<PluginSection>,
-    /// What the log says at start with CRIT, WARN and INFO.
+    /// Lines that are logged at start with CRIT, WARN and INFO.
     pub messages: Vec<Message>,
 }
 
 impl Config {
-    /// The pools of event listeners, with their names.
+    /// Iterate over the pools of event listeners, with their names.
     pub fn pools(&self) -> impl Iterator<Item = (&str, &EventListenerPool)> {
         self.groups.iter().filter_map(|group| match &group.kind {
             GroupKind::EventListener(pool) => Some((group.name.as_str(), pool)),
@@ -47,22 +47,22 @@ impl Config {
 pub struct HttpServer {
     /// The section's own name, for messages: `inet_http_server` or `inet_http_server:x`.
     pub section: String,
-    /// Where it listens.
+    /// Address to listen on.
     pub address: ServerAddress,
-    /// Both or neither.
+    /// User name and password; `None` lets in everybody who can connect.
     pub credentials: Option<Credentials>,
 }
 
-/// Where an HTTP server listens.
+/// Address of an HTTP server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServerAddress {
     /// `port=`, resolved to at least one address; `:9001` and `*:9001` mean all interfaces.
     Inet {
-        /// As the config gives it: empty for all interfaces.
+        /// Host as the config gives it: empty for all interfaces.
         host: String,
         /// TCP port.
         port: u16,
-        /// What to bind; the first that works.
+        /// Addresses to bind; the first that works is used.
         addresses: Vec<SocketAddr>,
         /// Names under which browsers may come besides those that are safe by themselves.
         allowed_hosts: Vec<String>,
@@ -71,11 +71,11 @@ pub enum ServerAddress {
     Unix {
         /// The socket file, absolute.
         file: PathBuf,
-        /// Its mode, 0o700 by default.
+        /// Mode of the socket file.
         chmod: u32,
-        /// Its owner, unchanged where `None`.
+        /// Owner of the socket file, unchanged where `None`.
         uid: Option<u32>,
-        /// Its group, unchanged where `None`.
+        /// Group of the socket file, unchanged where `None`.
         gid: Option<u32>,
     },
 }
@@ -99,19 +99,19 @@ impl fmt::Debug for Credentials {
 /// `[group:x]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
-    /// Its name.
+    /// Name of the group.
     pub name: String,
-    /// What it is besides a group of processes.
+    /// Kind of the group, with what that kind has besides processes.
     pub kind: GroupKind,
     /// Lower starts earlier and stops later.
     pub priority: i32,
-    /// In the order of `programs=`, those of one program in the order of their names. Several may have one name: see
-    /// [`distinct`](Self::distinct).
+    /// Processes in the order of `programs=`, those of one program in the order of their names. Several may have one
+    /// name: see [`distinct`](Self::distinct).
     pub processes: Vec<Arc<Process>>,
 }
 
 impl Group {
-    /// The processes that run once the group is active: of those with the same name the last, in the place of the
+    /// List the processes that run once the group is active: of those with the same name the last, in the place of the
     /// first.
     pub fn distinct(&self) -> Vec<&Arc<Process>> {
         let mut places = HashMap::new();
@@ -127,7 +127,7 @@ impl Group {
     }
 }
 
-/// What a process group is besides a group of processes.
+/// Kind of a process group, by the section that it comes from.
 #[derive(Clone, Debug, PartialEq)]
 pub enum GroupKind {
     /// `[program:x]`, `[group:x]`: nothing.
@@ -138,7 +138,7 @@ pub enum GroupKind {
     Fcgi(FcgiSocket),
 }
 
-/// What `[fcgi-program:x]` has besides the keys of a program. Its `Display` is its URL.
+/// Socket of an `[fcgi-program:x]`. Its `Display` is its URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FcgiSocket {
     /// `socket`, `socket_owner` and `socket_mode`.
@@ -147,30 +147,30 @@ pub struct FcgiSocket {
     pub backlog: Option<i32>,
 }
 
-/// Where processes of `[fcgi-program:x]` are reached.
+/// Address at which the processes of an `[fcgi-program:x]` are reached.
 #[derive(Clone, Debug)]
 pub enum FcgiAddress {
     /// `unix:///path`.
     Unix {
         /// The socket file, absolute.
         file: PathBuf,
-        /// Its owner and group, unchanged where `None`.
+        /// Owner and group of the socket file, unchanged where `None`.
         owner: Option<(u32, Option<u32>)>,
-        /// Its mode.
+        /// Mode of the socket file.
         mode: u32,
     },
     /// `tcp://host:port`.
     Tcp {
-        /// As the config gives it, in lower case.
+        /// Host as the config gives it, in lower case.
         host: String,
         /// TCP port.
         port: u16,
-        /// What to bind; the first that works.
+        /// Addresses to bind; the first that works is used.
         addresses: Vec<SocketAddr>,
     },
 }
 
-/// By what the config says: the addresses of a host may come in another order each time.
+/// Equality of what the config says: the addresses of a host may come in another order each time.
 impl PartialEq for FcgiAddress {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
@@ -196,45 +196,45 @@ impl fmt::Display for FcgiSocket {
     }
 }
 
-/// What `[eventlistener:x]` has besides the keys of a program.
+/// Pool of an `[eventlistener:x]`: its keys besides those of a program.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EventListenerPool {
-    /// How many events may wait for a listener that is ready, at least 1.
+    /// Number of events that may wait for a listener that is ready, at least 1.
     pub buffer_size: usize,
-    /// The types of events that it is sent, in order, each once.
+    /// Types of events that its listeners are sent, in order, each once.
     pub events: Vec<EventType>,
-    /// Who judges the answers of its listeners.
+    /// Factory of the judge of its listeners' answers.
     pub result_handler: FactorySpec,
 }
 
 /// `[rpcinterface:x]` or `[ctlplugin:x]`.
 #[derive(Clone, Debug)]
 pub struct PluginSection {
-    /// What follows the colon: the namespace, or the name in `help`.
+    /// Name behind the colon of the section: the namespace, or the name in `help`.
     pub name: String,
-    /// Where it stands, for messages: `[rpcinterface:cache] (supervisord.conf, line 12)`.
+    /// Place of the section, for messages: `[rpcinterface:cache] (supervisord.conf, line 12)`.
     pub place: String,
-    /// Which library and which factory.
+    /// Library and factory in it.
     pub factory: FactorySpec,
     /// All further keys, in order. INI gives strings, expanded; TOML keeps its types.
     pub options: Vec<Member>,
-    /// Where each of these keys stands.
+    /// Place of each of these keys.
     pub(crate) option_places: Vec<Place>,
 }
 
 /// `LIBRARY[.MODULE…]:FACTORY`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FactorySpec {
-    /// As it stands in the config.
+    /// Text of the whole in the config.
     pub text: String,
-    /// What to load.
+    /// Library to load.
     pub library: Library,
-    /// What to call there: `make_cache_rpcinterface`.
+    /// Name of the factory there: `make_cache_rpcinterface`.
     pub factory: String,
 }
 
 impl FactorySpec {
-    /// What stands after the colon for Supervisor's own RPC interface.
+    /// Name of the factory of Supervisor's own RPC interface.
     pub const MAIN_RPCINTERFACE: &str = "make_main_rpcinterface";
 
     /// Tell whether it names the RPC interface that is built in.
@@ -246,11 +246,11 @@ impl FactorySpec {
 /// The library of a [`FactorySpec`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Library {
-    /// `supervisor`: what the host has built in.
+    /// `supervisor`: the host's own.
     BuiltIn,
-    /// To be searched for as `lib<name>.so`.
+    /// A name, to be searched for as `lib<name>.so`.
     Named(String),
-    /// It held a `/`: absolute, or relative to the config file's directory and made absolute here.
+    /// A path, since it held a `/`: absolute, or relative to the config file's directory and made absolute here.
     Path(PathBuf),
 }
 
@@ -259,20 +259,20 @@ pub enum Library {
 pub struct ClientConfig {
     /// The config file, absolute; `None` where none was found, which `-s` allows.
     pub file: Option<PathBuf>,
-    /// `http://…` or `unix://…`.
+    /// URL of the server: `http://…` or `unix://…`.
     pub serverurl: String,
-    /// For Basic authentication.
+    /// Credential for Basic authentication.
     pub username: Option<String>,
-    /// For Basic authentication.
+    /// Credential for Basic authentication.
     pub password: Option<String>,
     /// The shell's prompt without `> `.
     pub prompt: String,
-    /// Where the shell keeps its history.
+    /// File in which the shell keeps its history.
     pub history_file: Option<PathBuf>,
-    /// Where plugin libraries are looked for first.
+    /// Directories in which plugin libraries are looked for first.
     pub plugin_path: Vec<PathBuf>,
     /// `[ctlplugin:x]`, of included files too, in order.
     pub ctlplugins: Vec<PluginSection>,
-    /// What is worth saying on stderr.
+    /// Warnings for stderr.
     pub messages: Vec<Message>,
 }

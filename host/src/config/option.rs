@@ -1,4 +1,4 @@
-//! One key of a section, as the table in [`options`](super::options) has it.
+//! A key of a section, as the table in [`options`](super::options) has it.
 
 use super::value_type::ValueType;
 
@@ -37,12 +37,12 @@ pub(super) struct Key {
 /// Moment at which an option of a section is read. Which of several errors comes first depends on it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// At the beginning, once for the section: the rule.
+    /// Beginning, once for the section: the rule.
     First,
-    /// After the options that are read [`Apart`](Self::Apart), once for the section.
+    /// End, once for the section, after the options that are read [`Apart`](Self::Apart).
     Last,
-    /// For each process that the section makes, knowing its number.
+    /// Turn of each process that the section makes, knowing its number.
     Each,
-    /// By code of its own, since more than the text of the key matters.
+    /// Apart from the others, by code of its own, since more than the text of the key matters.
     Apart,
 }

@@ -5,9 +5,9 @@
 //! startretries: i64 = integer or "3", "how often a failed start is tried again";
 //! ```
 //!
-//! Its key, its type, the name of its [type of value](super::value_type), its default as it would stand in the file, and
-//! its explanation in the sample. In place of a default that would say little, or beside it, `like "nobody"` gives the
-//! sample an example. From the row follow
+//! Its key, its type, the name of its [type of value](super::value_type), its default as it would stand in the file,
+//! and its explanation in the sample. In place of a default that would say little, or beside it, `like "nobody"` gives
+//! the sample an example. From the row follow
 //!
 //! * a constant [`Opt`] of that name, to look the key up by;
 //! * the list `KEYS`, by which unknown keys are told and the sample is written;
@@ -196,7 +196,8 @@ options! {
         /// Directories in which plugin libraries are looked for first.
         plugin_path: Vec<PathBuf> = list_of_paths or "" read last,
             "where plugin libraries are looked for first, between colons";
-        /// Directory below which each plugin has one of its own; `None` is a place that depends on who runs supervisord.
+        /// Directory below which each plugin has one of its own; `None` is a place that depends on who runs
+        /// supervisord.
         plugin_data_dir: PathBuf = path like "/var/lib/supervisor     " read last,
             "where plugins keep what has to survive a restart";
     }
@@ -207,16 +208,16 @@ options! {
     /// order in which it reads them, but for those that are read apart.
     mod program;
 
-    /// One process of a program: all that is needed to run it.
+    /// A process of a program: all that is needed to run it.
     #[derive(Clone, Debug, PartialEq)]
     struct Process {
         /// `process_name`, expanded.
         name: String,
         /// The command line, expanded and not yet split: a bad one is an error of the start, not of the config.
         command: String,
-        /// Its stdout.
+        /// Options of its stdout.
         stdout: Output,
-        /// Its stderr; `Logfile::None` where `redirect_stderr` is set.
+        /// Options of its stderr; `Logfile::None` where `redirect_stderr` is set.
         stderr: Output,
         /// Numbering of the section's processes.
         numbering: Numbering,

@@ -1,4 +1,4 @@
-//! What supervisord's command line says in place of the config file.
+//! Options of supervisord's command line that stand above the config file.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::text::{getopt::conflict, repr::repr};
 
-/// One option of the command line that stands for a key of `[supervisord]`.
+/// An option of the command line that stands for a key of `[supervisord]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommandLineOption {
     /// Letter of `-n`, if it has one.
@@ -20,7 +20,7 @@ pub struct CommandLineOption {
     pub takes_value: bool,
 }
 
-/// Makes [`Overrides`] with a field for each option, the list of options, and what takes and applies them. A value means
+/// Make [`Overrides`] with a field for each option, the list of options, and what takes and applies them. A value means
 /// what it means behind its key in the file.
 macro_rules! overrides {
     (flags { $($flag_letter:literal $flag:ident;)* } values { $($($letter:literal)? $key:ident: $type:ty;)* }) => {
@@ -93,7 +93,7 @@ overrides! {
 const PROFILE_OPTIONS: &str = "profile_options";
 
 impl Overrides {
-    /// The option that is spelt `-n` or `--nodaemon`.
+    /// Find the option that is spelt `-n` or `--nodaemon`.
     pub fn option(spelling: &str) -> Option<CommandLineOption> {
         Self::OPTIONS.into_iter().find(|option| match spelling.strip_prefix("--") {
             Some(long) => option.long == long,
@@ -103,7 +103,7 @@ impl Overrides {
         })
     }
 
-    /// Takes one option as it is spelt on the command line, `-m` or `--umask`, with its value.
+    /// Take one option as it is spelt on the command line, `-m` or `--umask`, with its value.
     ///
     /// The error is the text after `Error: ` that Supervisor prints.
     pub fn set(&mut self, spelling: &str, value: Option<&str>) -> Result<(), String> {
@@ -119,7 +119,7 @@ impl Overrides {
     }
 }
 
-/// One option as it was given.
+/// An option as it was given.
 struct Given<'a> {
     spelling: &'a str,
     value: &'a str,

@@ -15,10 +15,10 @@ use super::{
     variables::Variables,
 };
 
-/// More processes than this of one program are taken for a slip.
+/// Number of processes of one program beyond which it is taken for a slip.
 const MAX_NUMPROCS: i64 = 100_000;
 
-/// What the sections that make processes are resolved with.
+/// Context in which sections that make processes are resolved.
 pub(super) struct Programs<'a> {
     pub(super) sections: &'a Sections,
     /// `ENV_…` names, those of `[supervisord] environment=` included.
@@ -30,17 +30,17 @@ pub(super) struct Programs<'a> {
     pub(super) environment: &'a Variables,
     pub(super) errors: &'a Collector,
     pub(super) messages: &'a RefCell<Vec<Message>>,
-    /// There are plugins, which may have event types of their own.
+    /// True where there are plugins, which may have event types of their own.
     pub(super) has_plugins: bool,
 }
 
 impl<'a> Programs<'a> {
-    /// A reader of a section whose group is being made: it knows few names, and its messages are short.
+    /// Make a reader of a section whose group is being made: it knows few names, and its messages are short.
     pub(super) fn reader(&self, section: &'a Section) -> Reader<'a> {
         Reader::new(self.sections, section, self.names.with([("here", self.here.into())]), self.errors)
     }
 
-    /// A group of these processes, in their order.
+    /// Make a group of these processes, in their order.
     pub(super) fn assemble(&self, name: String, priority: i32, kind: GroupKind, processes: Vec<Process>) -> Group {
         let group = Group { name, kind, priority, processes: processes.into_iter().map(Arc::new).collect() };
         if group.distinct().len() < group.processes.len() {
@@ -59,7 +59,7 @@ impl<'a> Programs<'a> {
         }
     }
 
-    /// The processes that a section makes, each of its `numprocs`, in order of their names.
+    /// Make the processes of a section, each of its `numprocs`, in order of their names.
     pub(super) fn processes(&self, section: &'a Section, group_name: &str) -> Vec<Process> {
         let names = self.names.with([("here", self.here.into())]);
         let mut reader = Reader::new(self.sections, section, names, self.errors).naming_section();
@@ -80,7 +80,7 @@ impl<'a> Programs<'a> {
         processes
     }
 
-    /// One process: the template, and what may depend on the number.
+    /// Make one process: the template, and what may depend on the number.
     fn process(&self, reader: &mut Reader<'_>, template: &Process) -> Option<Process> {
         let own_environment = reader.environment(&options::environment);
         for (name, value) in &own_environment {
@@ -137,7 +137,7 @@ impl<'a> Programs<'a> {
     }
 }
 
-/// Template of a section's processes, its name not expanded yet, and their numbers.
+/// Make the template of a section's processes, its name not expanded yet, and their numbers.
 fn template(reader: &Reader<'_>) -> Option<(Process, Range<i64>)> {
     // In Supervisor's order, which decides which of several errors comes first.
     let mut process = Process::default();

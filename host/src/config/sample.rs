@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(unknown::warnings(&sections), []);
     }
 
-    /// What is said to be the default where the table has none, because it depends on something.
+    /// Defaults that are only said to be some where the table has none, because it depends on something.
     #[test]
     fn what_is_shown_as_a_default_is_one() {
         let config = |text: &str| Files::with(text).load().to_json();

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::text::python::strip;
 
-/// All servers: inet first, then unix, each in the order of the file. Any section whose name begins so is one.
+/// Read all servers: inet first, then unix, each in the order of the file. Any section whose name begins so is one.
 pub(super) fn servers(sections: &Sections, here: &str, names: &Names, errors: &Collector) -> Vec<HttpServer> {
     let starting_with = |kind: &'static str| sections.iter().filter(move |section| section.name.starts_with(kind));
     let read = |section| Reader::new(sections, section, names.clone(), errors);
@@ -28,7 +28,7 @@ pub(super) fn servers(sections: &Sections, here: &str, names: &Names, errors: &C
     servers
 }
 
-/// What programs get as `SUPERVISOR_SERVER_URL`: the first unix server, else the last inet one.
+/// Choose the URL that programs get as `SUPERVISOR_SERVER_URL`: the first unix server, else the last inet one.
 pub(super) fn serverurl(servers: &[HttpServer]) -> Option<String> {
     let unix = servers.iter().find_map(|server| match &server.address {
         ServerAddress::Unix { file, .. } => Some(format!("unix://{}", file.display())),
@@ -98,7 +98,7 @@ fn credentials(reader: &Reader<'_>, username: Option<String>, password: Option<S
     Some(Credentials { username: username?, password: password? })
 }
 
-/// Where to bind. IPv4 first: it is all that Supervisor knows.
+/// Look up the addresses of a host. IPv4 first: it is all that Supervisor knows.
 pub(super) fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
     if host.is_empty() {
         return Ok(vec![SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))]);

@@ -7,20 +7,20 @@ pub use plugin_api::Level;
 /// A line that is logged once the activity log is open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// How bad.
+    /// Level of the line.
     pub level: Level,
-    /// The text.
+    /// Text of the line.
     pub text: String,
 }
 
 /// A user to run as. Two are equal if the operating system takes them for the same.
 #[derive(Clone, Debug)]
 pub struct User {
-    /// As the config gives it: a name or a number.
+    /// User as the config gives it: a name or a number.
     pub name: String,
-    /// Its uid.
+    /// Number of the user.
     pub uid: u32,
-    /// Its primary gid.
+    /// Number of the user's primary group.
     pub gid: u32,
 }
 
@@ -32,7 +32,7 @@ impl PartialEq for User {
 
 impl Eq for User {}
 
-/// Where a log goes.
+/// Destination of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Logfile {
     /// `NONE`.
@@ -46,7 +46,7 @@ pub enum Logfile {
 }
 
 impl Logfile {
-    /// The file, where it is one that has a name already.
+    /// Get the file, where it is one that has a name already.
     pub fn path(&self) -> Option<&Path> {
         if let Self::Path(path) = self { Some(path) } else { None }
     }
@@ -67,9 +67,9 @@ pub enum AutoRestart {
 /// one because its section makes more of them.
 #[derive(Clone, Copy, Debug)]
 pub struct Numbering {
-    /// How many processes the section makes.
+    /// Number of processes that the section makes.
     pub numprocs: i64,
-    /// The number of the first.
+    /// Number of the first of them.
     pub numprocs_start: i64,
 }
 

@@ -14,16 +14,16 @@ use crate::text::nearest::nearest;
 /// Sections whose keys belong to a plugin, which judges them itself.
 const PLUGINS: [&str; 2] = ["rpcinterface:", "ctlplugin:"];
 
-/// What Supervisor documents as an option of its command line only, so that in the file it has never done anything.
+/// Option that Supervisor documents for its command line only, so that in the file it has never done anything.
 const COMMAND_LINE_ONLY: &str = "profile_options";
 
 /// Unknown keys of one name, or sections of one kind: a tool of its own may have put them into every program.
 struct Unknown {
     what: What,
-    /// The section in which it stands first, or the first section.
+    /// Name of the section in which the key stands first, or of the first section.
     section: String,
     place: Place,
-    /// What was probably meant, or what is right.
+    /// Text behind the place: what was probably meant, or what is right.
     hint: String,
     count: usize,
 }
@@ -31,16 +31,16 @@ struct Unknown {
 #[derive(PartialEq, Eq)]
 enum What {
     Key(String),
-    /// What stands before the colon of its name, or the whole name.
+    /// A kind of section: the part of its name before the colon, or the whole name.
     Section(String),
 }
 
-/// A warning for each unknown kind of section and each unknown key of `sections`.
+/// Make a warning for each unknown kind of section and each unknown key of `sections`.
 pub(super) fn warnings(sections: &Sections) -> Vec<Message> {
     in_words(sections.iter()).into_iter().map(|text| Message { level: Level::Warn, text }).collect()
 }
 
-/// A warning for each unknown key of one section, or for the section.
+/// Make a warning for each unknown key of one section, or for the section.
 pub(super) fn in_section(section: &Section) -> Vec<String> {
     in_words(std::iter::once(section))
 }
@@ -56,7 +56,7 @@ fn in_words<'a>(sections: impl Iterator<Item = &'a Section>) -> Vec<String> {
     all.iter().map(ToString::to_string).collect()
 }
 
-/// What nobody knows of one section.
+/// Find what nobody knows in one section.
 fn found(section: &Section) -> Vec<Unknown> {
     let name = &section.name;
     if PLUGINS.iter().any(|prefix| name.starts_with(prefix)) {

@@ -1,4 +1,4 @@
-//! Types of values: how each is read from its text and shown, and what would be right.
+//! Types of values: the way from text to each and back, and words for what would be right.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use super::{
     variables::Variables,
 };
 
-/// One type of value.
+/// A type of value.
 #[derive(Clone, Copy)]
 pub(super) struct ValueType<T: 'static> {
     /// From text to the value, or Supervisor's words for what is wrong with it.
@@ -43,7 +43,7 @@ impl<T: 'static> ValueType<T> {
     }
 }
 
-/// Makes a constant for each type of value, named as the table of options names it.
+/// Make a constant for each type of value, named as the table of options names it.
 macro_rules! value_types {
     ($($name:ident: $type:ty = $read:expr, $show:ident $(, $expected:literal)? $(, $property:ident)*;)*) => {
         $(

@@ -153,7 +153,7 @@ fn a_stream_of_ours_that_nobody_reads_costs_one_wait_and_its_own_output() {
     }
 }
 
-/// Writes until that has an effect which shows in the file, and answers the news.
+/// Write until that has an effect which shows in the file, and return the news.
 fn write_until(log: &mut LogFile, mut done: impl FnMut() -> bool) -> Vec<String> {
     let begin = Instant::now();
     let mut news = Vec::new();

@@ -9,14 +9,14 @@ use chrono::{Local, TimeZone as _};
 
 use plugin_api::Level;
 
-/// One line on its way to the activity log.
+/// A line on its way to the activity log.
 #[derive(Clone, Debug)]
 pub struct Record {
-    /// Its level.
+    /// Level of the line.
     pub level: Level,
     /// Time at which it was logged, which is not when it is written.
     pub time: SystemTime,
-    /// Its text; it may hold line feeds.
+    /// Text of the line; it may hold line feeds.
     pub message: String,
 }
 

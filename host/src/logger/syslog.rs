@@ -14,12 +14,12 @@ use super::{lost_output::LostOutput, write_timeout::WriteTimeout};
 const DEV_LOG: &str = "/dev/log";
 /// Facility `user`, severity `info`: what Supervisor uses.
 const PRIORITY: u8 = (1 << 3) | 6;
-/// How often a log that is not there is looked for.
+/// Time between two looks for a log that is not there.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// A connection to the system's log.
 ///
-/// A line that it does not take is lost and counted; [`write`](Self::write) answers a sentence when that begins and
+/// A line that it does not take is lost and counted; [`write`](Self::write) returns a sentence when that begins and
 /// another when it ends. A daemon that is only slow is waited for, within reason.
 #[derive(Debug)]
 pub struct Syslog {
@@ -27,7 +27,7 @@ pub struct Syslog {
     socket: Option<UnixDatagram>,
     timeout: WriteTimeout,
     lost: LostOutput,
-    /// When it was looked for in vain, and what the system said.
+    /// Time and error number of the last look for it that was in vain.
     not_there: Option<(Instant, i32)>,
 }
 
@@ -43,7 +43,7 @@ impl Syslog {
         Self { path: path.to_owned(), socket: None, timeout, lost, not_there: None }
     }
 
-    /// Sends each line of `text` by itself, after `prefix`. Line feeds at its end make no lines of their own.
+    /// Send each line of `text` by itself, after `prefix`. Line feeds at its end make no lines of their own.
     pub fn write(&mut self, prefix: &str, text: &[u8]) -> Option<String> {
         let text = String::from_utf8_lossy(text);
         let time = Local::now().format("%b %e %H:%M:%S").to_string();
@@ -136,7 +136,7 @@ mod tests {
             Syslog::at(&self.dir.path().join("log"))
         }
 
-        /// What has come, without times.
+        /// Receive what has come, without times.
         fn lines(&self) -> Vec<String> {
             let mut buffer = vec![0; 1 << 17];
             std::iter::from_fn(|| {

@@ -1,5 +1,5 @@
-//! The wait for the reader of a pipe, a terminal or a socket: a second once in a while, and none for a reader that let a
-//! wait run out.
+//! The wait for the reader of a pipe, a terminal or a socket: a second once in a while, and none for a reader that let
+//! a wait run out.
 
 use std::{
     io::{self, ErrorKind},

@@ -43,7 +43,7 @@ const SIGNALS: &[(&str, i32)] = &[
     ("SIGRTMAX", 64),
 ];
 
-/// The name of a signal, `signal 35` where it has none.
+/// Get the name of a signal, `signal 35` where it has none.
 pub fn name(signal: i32) -> String {
     SIGNALS
         .iter()
@@ -51,7 +51,7 @@ pub fn name(signal: i32) -> String {
         .map_or_else(|| format!("signal {signal}"), |(name, _)| (*name).to_owned())
 }
 
-/// The number that is meant by `HUP`, `sighup`, `1` or ` 1 `. 0 asks only whether the process can be signalled.
+/// Get the number that is meant by `HUP`, `sighup`, `1` or ` 1 `. 0 asks only whether the process can be signalled.
 pub fn number(text: &str) -> Option<i32> {
     if let Ok(number) = int(text) {
         let number = i32::try_from(number).ok()?;

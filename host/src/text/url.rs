@@ -9,7 +9,7 @@ pub(crate) fn authority_of(rest: &str) -> (Option<&str>, &str) {
     authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host))
 }
 
-/// User name and password of an `http` URL that has both.
+/// Get user name and password of an `http` URL that has both.
 pub(crate) fn credentials_in(url: &str) -> Option<(String, String)> {
     let (user, _) = authority_of(url.strip_prefix("http://")?);
     let (username, password) = user?.split_once(':')?;

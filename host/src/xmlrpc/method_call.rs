@@ -1,8 +1,8 @@
 //! A call, and the fast way to read the one that a supervisord hears all day long: by comparing instead of parsing.
 //!
-//! A short call with strings alone, as Python's `xmlrpc.client` and most others write it, differs from the next one in its
-//! name, its strings, and whether there are line feeds between its tags. Read as XML a fetch takes 4,700 instructions,
-//! this way 1,200; all else that the server does for it, outside of the kernel, takes 15,500.
+//! A short call with strings alone, as Python's `xmlrpc.client` and most others write it, differs from the next one in
+//! its name, its strings, and whether there are line feeds between its tags. Read as XML a fetch takes 4,700
+//! instructions, this way 1,200; all else that the server does for it, outside of the kernel, takes 15,500.
 
 use abi_stable::std_types::RVec;
 use plugin_api::abi::Value;
