@@ -102,11 +102,7 @@ impl Command {
     /// Read what follows the name of the program. The error is Supervisor's text.
     pub fn parse(args: &[String]) -> Result<Self, String> {
         let mut known = OWN.to_vec();
-        known.extend(Overrides::OPTIONS.iter().map(|option| Known {
-            short: option.short,
-            long: Some(option.long),
-            takes_value: option.takes_value,
-        }));
+        known.extend(Overrides::OPTIONS);
         let (given, positional) = getopt(args, &known)?;
         if !positional.is_empty() {
             let list: Vec<_> = positional.iter().map(|word| repr(word)).collect();
@@ -116,18 +112,15 @@ impl Command {
         let mut check = None;
         let mut overrides = Box::<Overrides>::default();
         for option in given {
-            match option.index {
-                0 | 1 => return Ok(Self::Help),
-                2 if configuration.is_some() => {
-                    return Err(conflict(&option.spelling));
-                }
-                2 => configuration = Some(option.value.into()),
-                3 => return Ok(Self::Version),
-                4 => check = Some(Format::from_name(&option.spelling, &option.value)?),
-                index => {
-                    let value = known[index].takes_value.then_some(option.value.as_str());
-                    overrides.set(&option.spelling, value)?;
-                }
+            let Known { long, takes_value, .. } = known[option.index];
+            match long {
+                // `-?` has no long name.
+                Some("help") | None => return Ok(Self::Help),
+                Some("configuration") if configuration.is_some() => return Err(conflict(&option.spelling)),
+                Some("configuration") => configuration = Some(option.value.into()),
+                Some("version") => return Ok(Self::Version),
+                Some("check-config") => check = Some(Format::from_name(&option.spelling, &option.value)?),
+                Some(_) => overrides.set(&option.spelling, takes_value.then_some(option.value.as_str()))?,
             }
         }
         Ok(match check {
@@ -202,7 +195,7 @@ mod tests {
 
     #[test]
     fn the_help_names_every_option() {
-        for option in OWN.iter().filter_map(|option| option.long).chain(Overrides::OPTIONS.map(|option| option.long)) {
+        for option in OWN.iter().chain(&Overrides::OPTIONS).filter_map(|option| option.long) {
             assert!(HELP.contains(&format!("--{option}")), "{option}");
         }
     }

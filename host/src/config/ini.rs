@@ -10,7 +10,7 @@ use std::{fmt::Write as _, sync::Arc};
 
 use super::{
     error::{ConfigError, Place},
-    sections::{Entry, Raw, Sections, Target},
+    sections::{Entry, Raw, SectionId, Sections},
 };
 use crate::text::{
     python::{is_space, strip},
@@ -19,7 +19,7 @@ use crate::text::{
 
 /// A value that may still be continued.
 struct Open {
-    target: Target,
+    target: SectionId,
     key: String,
     lines: Vec<String>,
     place: Place,
@@ -30,7 +30,7 @@ struct Open {
 /// The error's text is that of Python's `ParsingError` (all lines that make no sense) or `MissingSectionHeaderError`.
 pub(super) fn read(text: &str, file: &Arc<str>, sections: &mut Sections) -> Result<(), ConfigError> {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    let mut target: Option<Target> = None;
+    let mut target: Option<SectionId> = None;
     let mut open: Option<Open> = None;
     let mut indent_of_key = 0;
     let mut bad_lines: Vec<(usize, &str)> = Vec::new();

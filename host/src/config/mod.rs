@@ -66,7 +66,7 @@ pub use model::{
     HttpServer, Library, PluginSection, ServerAddress,
 };
 pub use options::{Output, Process, Supervisord};
-pub use overrides::{CommandLineOption, Overrides};
+pub use overrides::Overrides;
 pub use sample::sample;
 pub use types::{AutoRestart, Level, Logfile, Message, Numbering, User};
 pub use variables::Variables;

@@ -7,18 +7,10 @@ use super::{
     options::{Supervisord, supervisord as options},
     types::{Level, Logfile},
 };
-use crate::text::{getopt::conflict, repr::repr};
-
-/// An option of the command line that stands for a key of `[supervisord]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CommandLineOption {
-    /// Letter of `-n`, if it has one.
-    pub short: Option<char>,
-    /// `nodaemon` of `--nodaemon`, which is also the key.
-    pub long: &'static str,
-    /// True where a value follows.
-    pub takes_value: bool,
-}
+use crate::text::{
+    getopt::{Known, conflict},
+    repr::repr,
+};
 
 /// Make [`Overrides`] with a field for each option, the list of options, and what takes and applies them. A value means
 /// what it means behind its key in the file.
@@ -35,12 +27,12 @@ macro_rules! overrides {
 
         impl Overrides {
             /// All options that [`Overrides::set`] takes.
-            pub const OPTIONS: [CommandLineOption; 17] = [
-                CommandLineOption { short: Some('u'), long: "user", takes_value: true },
-                CommandLineOption { short: None, long: PROFILE_OPTIONS, takes_value: true },
-                $(CommandLineOption { short: Some($flag_letter), long: stringify!($flag), takes_value: false },)*
-                $(CommandLineOption {
-                    short: [$($letter)?].first().copied(), long: stringify!($key), takes_value: true,
+            pub const OPTIONS: [Known; 17] = [
+                Known { short: Some('u'), long: Some("user"), takes_value: true },
+                Known { short: None, long: Some(PROFILE_OPTIONS), takes_value: true },
+                $(Known { short: Some($flag_letter), long: Some(stringify!($flag)), takes_value: false },)*
+                $(Known {
+                    short: [$($letter)?].first().copied(), long: Some(stringify!($key)), takes_value: true,
                 },)*
             ];
 
@@ -93,21 +85,15 @@ overrides! {
 const PROFILE_OPTIONS: &str = "profile_options";
 
 impl Overrides {
-    /// Find the option that is spelt `-n` or `--nodaemon`.
-    pub fn option(spelling: &str) -> Option<CommandLineOption> {
-        Self::OPTIONS.into_iter().find(|option| match spelling.strip_prefix("--") {
-            Some(long) => option.long == long,
-            None => {
-                option.short.is_some_and(|short| spelling.strip_prefix('-') == Some(short.encode_utf8(&mut [0; 4])))
-            }
-        })
-    }
-
     /// Take one option as it is spelt on the command line, `-m` or `--umask`, with its value.
     ///
     /// The error is the text after `Error: ` that Supervisor prints.
     pub fn set(&mut self, spelling: &str, value: Option<&str>) -> Result<(), String> {
-        let Some(option) = Self::option(spelling) else {
+        let is_spelt_so = |option: &Known| match spelling.strip_prefix("--") {
+            Some(long) => option.long == Some(long),
+            None => spelling.strip_prefix('-').is_some_and(|letter| letter.chars().eq(option.short)),
+        };
+        let Some(option) = Self::OPTIONS.into_iter().find(is_spelt_so) else {
             return Err(format!("option {spelling} not recognized"));
         };
         let value = match (option.takes_value, value) {
@@ -115,7 +101,7 @@ impl Overrides {
             (false, Some(_)) => return Err(format!("option {spelling} must not have an argument")),
             (_, value) => value.unwrap_or_default(),
         };
-        self.take(option.long, &Given { spelling, value })
+        self.take(option.long.unwrap_or_default(), &Given { spelling, value })
     }
 }
 

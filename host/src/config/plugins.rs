@@ -19,7 +19,7 @@ const BUILT_IN: &str = "supervisor";
 
 /// A kind of plugin section, of which there are two.
 #[derive(Clone, Copy)]
-pub(super) struct Kind {
+pub(super) struct PluginKind {
     /// Beginning of the names of sections.
     pub(super) prefix: &'static str,
     /// The key that names the factory.
@@ -27,18 +27,19 @@ pub(super) struct Kind {
 }
 
 /// `[rpcinterface:x]`.
-pub(super) const RPCINTERFACE: Kind = Kind { prefix: "rpcinterface:", factory_key: "supervisor.rpcinterface_factory" };
+pub(super) const RPCINTERFACE: PluginKind =
+    PluginKind { prefix: "rpcinterface:", factory_key: "supervisor.rpcinterface_factory" };
 /// `[ctlplugin:x]`.
-pub(super) const CTLPLUGIN: Kind = Kind { prefix: "ctlplugin:", factory_key: "supervisor.ctl_factory" };
+pub(super) const CTLPLUGIN: PluginKind = PluginKind { prefix: "ctlplugin:", factory_key: "supervisor.ctl_factory" };
 
 /// Read all plugins of one kind, in the order of the file.
-pub(super) fn plugins(kind: Kind, sections: &Sections, names: &Names, errors: &Collector) -> Vec<PluginSection> {
+pub(super) fn plugins(kind: PluginKind, sections: &Sections, names: &Names, errors: &Collector) -> Vec<PluginSection> {
     let plugin = |(name, section)| plugin(kind, name, &Reader::new(sections, section, names.clone(), errors), sections);
     sections.with_prefix(kind.prefix).filter_map(plugin).collect()
 }
 
 /// Read the plugin of one section.
-pub(super) fn plugin(kind: Kind, name: &str, reader: &Reader<'_>, sections: &Sections) -> Option<PluginSection> {
+pub(super) fn plugin(kind: PluginKind, name: &str, reader: &Reader<'_>, sections: &Sections) -> Option<PluginSection> {
     let Section { name: section, place, .. } = reader.section;
     if !reader.has(kind.factory_key) {
         reader.fail_section(format!("section [{section}] does not specify a {}", kind.factory_key));

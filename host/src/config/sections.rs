@@ -56,28 +56,28 @@ pub(super) enum Raw {
 
 /// A handle on the section that a reader is filling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Target {
+pub(super) enum SectionId {
     Defaults,
     Section(usize),
 }
 
 impl Sections {
     /// Find the section of that name, or make it.
-    pub(super) fn open(&mut self, name: &str, place: &Place) -> Target {
+    pub(super) fn open(&mut self, name: &str, place: &Place) -> SectionId {
         if name == DEFAULT {
-            return Target::Defaults;
+            return SectionId::Defaults;
         }
-        Target::Section(*self.index.entry(name.to_owned()).or_insert_with(|| {
+        SectionId::Section(*self.index.entry(name.to_owned()).or_insert_with(|| {
             self.all.push(Section { name: name.to_owned(), place: place.clone(), entries: Vec::new() });
             self.all.len() - 1
         }))
     }
 
     /// Give a key its value; the last one wins, and the key keeps its first position.
-    pub(super) fn set(&mut self, target: Target, key: &str, entry: Entry) {
+    pub(super) fn set(&mut self, target: SectionId, key: &str, entry: Entry) {
         let entries = match target {
-            Target::Defaults => &mut self.defaults,
-            Target::Section(index) => &mut self.all[index].entries,
+            SectionId::Defaults => &mut self.defaults,
+            SectionId::Section(index) => &mut self.all[index].entries,
         };
         put(entries, key, entry);
     }

@@ -9,7 +9,7 @@ use plugin_api::abi::{Fault, Value};
 use super::{
     decode::decode_response,
     encode::encode_call,
-    transport::{Connection, Endpoint, Head, Stream},
+    transport::{Connection, Endpoint, Head, OK, PARTIAL_CONTENT, Stream, UNAUTHORIZED},
 };
 use crate::text::url::credentials_in;
 
@@ -120,7 +120,7 @@ impl Client {
         let request = self.request(method, params)?;
         let mut connection = self.send(&request)?;
         let head = connection.head().map_err(|error| self.error(error))?;
-        if head.code != 200 {
+        if head.code != OK {
             return Err(self.status(head.code, head.reason));
         }
         let keep_alive = head.keep_alive;
@@ -137,13 +137,13 @@ impl Client {
     /// Get a path such as `/logtail/cat`, the answer as it comes, over a connection of its own.
     pub fn get_stream(&self, path: &str) -> Result<Stream, ClientError> {
         let (connection, head) = self.get(path, "")?;
-        if head.code == 200 { Ok(Stream::new(connection, head)) } else { Err(self.status(head.code, head.reason)) }
+        if head.code == OK { Ok(Stream::new(connection, head)) } else { Err(self.status(head.code, head.reason)) }
     }
 
     /// Get a part of what is at a path, such as `bytes=-100`. `None` where the server does not give out parts.
     pub fn get_part(&self, path: &str, range: &str) -> Result<Option<Stream>, ClientError> {
         let (connection, head) = self.get(path, &format!("Range: {range}\r\n"))?;
-        Ok((head.code == 206).then(|| Stream::new(connection, head)))
+        Ok((head.code == PARTIAL_CONTENT).then(|| Stream::new(connection, head)))
     }
 
     fn get(&self, path: &str, headers: &str) -> Result<(Connection, Head), ClientError> {
@@ -200,7 +200,7 @@ impl Client {
 
     fn status(&self, code: u16, reason: String) -> ClientError {
         let url = self.url.clone();
-        if code == 401 { ClientError::Unauthorized { url } } else { ClientError::Status { url, code, reason } }
+        if code == UNAUTHORIZED { ClientError::Unauthorized { url } } else { ClientError::Status { url, code, reason } }
     }
 
     fn protocol(&self, what: String) -> ClientError {

@@ -5,6 +5,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chrono::NaiveDate;
 
 use super::problem::Problem;
 use crate::text::python::{NotInt, exact_int};
@@ -55,12 +56,12 @@ pub(super) fn parse_date_time(text: &str) -> Result<String, Problem> {
         .into_iter()
         .find_map(|width| {
             let (month, day) = rest.split_at_checked(width)?;
-            let month = number(month, 1..=2).filter(|month| (1..=12).contains(month))?;
+            let month = number(month, 1..=2)?;
             let day = match day.strip_prefix(' ') {
                 Some(digit) => number(digit, 1..=1)?,
                 None => number(day, 1..=2)?,
             };
-            (1..=days_of(year, month)).contains(&day).then_some((month, day))
+            NaiveDate::from_ymd_opt(year.cast_signed(), month, day).map(|_| (month, day))
         })
         .ok_or(Problem::DateTime)?;
     let mut clock = time.split(':');
@@ -77,15 +78,6 @@ pub(super) fn parse_date_time(text: &str) -> Result<String, Problem> {
 /// Read a number of so many ASCII digits and nothing else.
 fn number(text: &str, width: std::ops::RangeInclusive<usize>) -> Option<u32> {
     (width.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok())?
-}
-
-fn days_of(year: u32, month: u32) -> u32 {
-    match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
-        2 => 28,
-        _ => 31,
-    }
 }
 
 /// Marks in [`SIX_BITS`]: not of the alphabet, and the padding.

@@ -11,6 +11,13 @@ use std::path::PathBuf;
 
 use crate::text::url::authority_of;
 
+/// Status of an answer that is what was asked for.
+pub(super) const OK: u16 = 200;
+/// Status of an answer that is a part of what is there.
+pub(super) const PARTIAL_CONTENT: u16 = 206;
+/// Status of an answer without user name and password, or with wrong ones.
+pub(super) const UNAUTHORIZED: u16 = 401;
+
 /// Bytes of a status line with its headers, and of any other line, that a server may send.
 const HEAD_LIMIT: u64 = 64 * 1024;
 /// Bytes of an answer that is read as a whole. The largest real ones are logs, 50 MB unless configured otherwise.
