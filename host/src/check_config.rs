@@ -30,7 +30,7 @@ pub struct Report {
 /// Check the config file that the command line names, or that is found where Supervisor looks.
 pub fn check(configuration: Option<PathBuf>, overrides: &Overrides, format: Format) -> Report {
     let mut checked = match find(configuration) {
-        Ok(file) => look_at(&file, overrides),
+        Ok(file) => check_file(&file, overrides),
         Err(error) => Checked { errors: vec![ConfigError::new(error)], ..Checked::default() },
     };
     let config = checked.config.take().filter(|_| checked.errors.is_empty());
@@ -40,7 +40,7 @@ pub fn check(configuration: Option<PathBuf>, overrides: &Overrides, format: Form
     }
 }
 
-fn look_at(file: &Path, overrides: &Overrides) -> Checked {
+fn check_file(file: &Path, overrides: &Overrides) -> Checked {
     let mut checked = Checked::load(file, overrides);
     let mut errors = Vec::new();
     if let Some(config) = &checked.config {

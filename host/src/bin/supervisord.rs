@@ -20,13 +20,13 @@ use supervisor_host::{
 };
 
 /// Time that the end may wait for what was logged to reach the disk.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+const LOG_FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Time that plugins which want to hear of the end may hold it up, all of them together.
-const PLUGINS_FAREWELL: Duration = Duration::from_secs(5);
+const PLUGIN_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Time that the end may wait for plugins to put down what they hold. The programs have stopped by then.
-const LAST_DEEDS: Duration = Duration::from_secs(2);
+const PLUGIN_DROP_TIMEOUT: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     daemon::coerce_c_locale();
@@ -96,20 +96,20 @@ fn run(config: Config, overrides: Overrides) -> Result<(), String> {
     let outcome = supervise(config, overrides, &restart, birth, &output, &logger);
     let error = match outcome {
         Ok(Outcome::Exit) => {
-            output.stop(LAST_WORDS);
+            output.stop(LOG_FLUSH_TIMEOUT);
             // At once: what a plugin has left running is not waited for.
             std::process::exit(0)
         }
         Ok(Outcome::Restart) => {
             // The log stays open for what may still have to be said.
-            let _ = output.flush(LAST_WORDS);
+            let _ = output.flush(LOG_FLUSH_TIMEOUT);
             format!("could not start anew: {}", restart.execute())
         }
         Err(error) => error,
     };
     // Nobody may be looking at the terminal, and a daemon that started anew has none.
     logger.critical(&error);
-    output.stop(LAST_WORDS);
+    output.stop(LOG_FLUSH_TIMEOUT);
     Err(error)
 }
 
@@ -152,7 +152,7 @@ fn with_plugins(
             logger.critical(error);
         }
     }
-    farewell.wait(LAST_DEEDS, logger);
+    farewell.wait(PLUGIN_DROP_TIMEOUT, logger);
     outcome
 }
 
@@ -189,8 +189,8 @@ fn serve(
     signals::listen();
     let outcome = supervisor.run();
     // What has happened is on its way to the plugins there.
-    let _ = supervisor.output().flush(LAST_WORDS);
-    registry.stop_plugins(PLUGINS_FAREWELL);
+    let _ = supervisor.output().flush(LOG_FLUSH_TIMEOUT);
+    registry.stop_plugins(PLUGIN_SHUTDOWN_TIMEOUT);
     servers.stop();
     // Plugins end when nobody holds them any more.
     drop(registry);

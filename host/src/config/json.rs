@@ -8,7 +8,7 @@ use super::{
     model::{
         ClientConfig, Config, FcgiAddress, FcgiSocket, Group, GroupKind, HttpServer, PluginSection, ServerAddress,
     },
-    options::{Output, Process, Supervisord},
+    options::{OutputOptions, Process, Supervisord},
     show::{HIDDEN, hidden, inet_address, logfile, octal, path, paths},
 };
 
@@ -146,7 +146,7 @@ fn program(group: &Group, it: &Process, default_serverurl: Option<&str>) -> Valu
     it.show(&mut shown);
     shown["serverurl"] = json!(it.serverurl.as_deref().or(default_serverurl));
     for (channel, output) in [("stdout", &it.stdout), ("stderr", &it.stderr)] {
-        let Output { logfile: file, maxbytes, backups, capture_maxbytes, events_enabled, syslog } = output;
+        let OutputOptions { logfile: file, maxbytes, backups, capture_maxbytes, events_enabled, syslog } = output;
         for (option, value) in [
             ("logfile", logfile(file)),
             ("logfile_maxbytes", json!(maxbytes)),

@@ -65,7 +65,7 @@ pub use model::{
     ClientConfig, Config, Credentials, EventListenerPool, FactorySpec, FcgiAddress, FcgiSocket, Group, GroupKind,
     HttpServer, Library, PluginSection, ServerAddress,
 };
-pub use options::{Output, Process, Supervisord};
+pub use options::{OutputOptions, Process, Supervisord};
 pub use overrides::Overrides;
 pub use sample::sample;
 pub use types::{AutoRestart, Level, Logfile, Message, Numbering, User};

@@ -216,9 +216,9 @@ options! {
         /// The command line, expanded and not yet split: a bad one is an error of the start, not of the config.
         command: String,
         /// Options of its stdout.
-        stdout: Output,
+        stdout: OutputOptions,
         /// Options of its stderr; `Logfile::None` where `redirect_stderr` is set.
-        stderr: Output,
+        stderr: OutputOptions,
         /// Numbering of the section's processes.
         numbering: Numbering,
     }
@@ -287,7 +287,7 @@ options! {
 
 /// `stdout_*` or `stderr_*` of a program.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Output {
+pub struct OutputOptions {
     /// `*_logfile`.
     pub logfile: Logfile,
     /// `*_logfile_maxbytes`: bytes; 0 never rotates.
@@ -302,7 +302,7 @@ pub struct Output {
     pub syslog: bool,
 }
 
-impl Default for Output {
+impl Default for OutputOptions {
     fn default() -> Self {
         Self {
             logfile: program::stdout_logfile.default_value(),

@@ -8,7 +8,7 @@ use super::{
     expand::Names,
     model::{Group, GroupKind},
     option::{Opt, Stage},
-    options::{Output, Process, program as options},
+    options::{OutputOptions, Process, program as options},
     reader::Reader,
     sections::{Section, Sections},
     types::{Level, Logfile, Message, Numbering},
@@ -112,7 +112,7 @@ impl<'a> Programs<'a> {
     }
 
     /// Read what of `stdout_*` or `stderr_*` may depend on the number.
-    fn output(&self, reader: &Reader<'_>, channel: &Channel, output: &mut Output) {
+    fn output(&self, reader: &Reader<'_>, channel: &Channel, output: &mut OutputOptions) {
         let key = channel.logfile.key;
         output.logfile = reader.find_expanded_twice(channel.logfile, &reader.names).unwrap_or(Logfile::Auto);
         output.backups = reader.get(channel.backups);
@@ -222,7 +222,7 @@ mod tests {
     #[test]
     #[allow(clippy::needless_update, reason = "options that Supervisor does not have may follow")]
     fn defaults_are_supervisors() {
-        let output = Output {
+        let output = OutputOptions {
             logfile: Logfile::Auto,
             maxbytes: 50 << 20,
             backups: 10,

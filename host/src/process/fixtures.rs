@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use crate::config::{Group, GroupKind, Logfile, Output, Process, Supervisord};
+use crate::config::{Group, GroupKind, Logfile, OutputOptions, Process, Supervisord};
 
 /// `[supervisord]` with everything below `dir`, in the background as far as logs go.
 pub(crate) fn supervisord(dir: &Path) -> Supervisord {
@@ -16,7 +16,7 @@ pub(crate) fn supervisord(dir: &Path) -> Supervisord {
 
 /// A program with Supervisor's defaults that runs `cat`, without logs.
 pub(crate) fn process(name: &str) -> Process {
-    let output = Output { logfile: Logfile::None, ..Output::default() };
+    let output = OutputOptions { logfile: Logfile::None, ..OutputOptions::default() };
     Process {
         name: name.to_owned(),
         command: "/bin/cat".to_owned(),
