@@ -6,8 +6,9 @@
 //! ```
 //!
 //! Its key, its type, the name of its [type of value](super::value_type), its default as it would stand in the file,
-//! and its explanation in the sample. In place of a default that would say little, or beside it, `like "nobody"` gives
-//! the sample an example. From the row follow
+//! and its explanation in the sample. A default in parentheses is an expression, for one that depends on the system. In
+//! place of a default that would say little, or beside it, `like "nobody"` gives the sample an example; blanks at its
+//! end set the explanation off. From the row follow
 //!
 //! * a constant [`Opt`] of that name, to look the key up by;
 //! * the list `KEYS`, by which unknown keys are told and the sample is written;

@@ -1,8 +1,9 @@
-//! XML-RPC: bytes to [`Value`]s and back, and the client.
+//! XML-RPC: bytes to [`Value`](plugin_api::Value)s and back, and the client.
 //!
-//! Both directions go straight between the text and [`Value`]; there is no tree of elements in between, because a call
-//! of `cache.fetch` spends a good part of its time here. Reading is as forgiving as Supervisor where its clients rely
-//! on that, writing is byte for byte what Python's `xmlrpc.client` writes, so that every client in use can read it.
+//! Both directions go straight between the text and [`Value`](plugin_api::Value); there is no tree of elements in
+//! between, because a call of `cache.fetch` spends a good part of its time here. Reading is as forgiving as Supervisor
+//! where its clients rely on that, writing is byte for byte what Python's `xmlrpc.client` writes, so that every client
+//! in use can read it.
 //!
 //! Two things differ from Supervisor on purpose, so that whatever was stored comes back as it was:
 //!
