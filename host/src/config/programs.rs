@@ -142,6 +142,7 @@ fn template(reader: &Reader<'_>) -> Option<(Process, Range<i64>)> {
     // In Supervisor's order, which decides which of several errors comes first.
     let mut process = Process::default();
     process.read(reader, Stage::First);
+    // Its default is another option.
     process.killasgroup = reader.find(&options::killasgroup).unwrap_or(process.stopasgroup);
     let numprocs = reader.get(&options::numprocs);
     let numprocs_start = reader.get(&options::numprocs_start);
@@ -170,7 +171,7 @@ fn template(reader: &Reader<'_>) -> Option<(Process, Range<i64>)> {
     Some((process, numprocs_start..numprocs_start.saturating_add(numprocs)))
 }
 
-/// The keys of one of a program's two outputs.
+/// Keys of one of a program's two outputs.
 struct Channel {
     logfile: &'static Opt<Logfile>,
     maxbytes: &'static Opt<u64>,

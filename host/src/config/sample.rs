@@ -17,7 +17,7 @@ pub fn sample() -> String {
     TEMPLATE.split_inclusive("\n\n").map(block).collect()
 }
 
-/// Lines up to the next empty one, at most one section among them.
+/// Write the lines up to the next empty one, at most one section among them.
 fn block(template: &str) -> String {
     let Some(kind) = template.lines().find_map(kind_of) else { return template.to_owned() };
     let mut text = String::new();
@@ -37,14 +37,14 @@ fn block(template: &str) -> String {
     text + &template[template.trim_end().len() + 1..]
 }
 
-/// The kind of section that a header opens: `[program:example]` or, commented out, `;[program:example]`.
+/// Find the kind of section that a header opens: `[program:example]` or, commented out, `;[program:example]`.
 fn kind_of(header: &str) -> Option<&'static SectionKind> {
     let name = header.trim_start_matches(';').strip_prefix('[')?.strip_suffix(']')?;
     let kind = name.find(':').map_or(name, |colon| &name[..=colon]);
     SECTIONS.iter().find(|known| known.name == kind)
 }
 
-/// An option, its value and its explanation.
+/// Write the line of an option: its value and its explanation.
 fn line(semicolon: &str, key: &Key) -> String {
     let option = format!("{semicolon}{}={}", key.name, key.example.or(key.default).unwrap_or_default());
     match (key.example, key.comment) {
@@ -129,6 +129,14 @@ mod tests {
             }
         }
         assert_eq!(unknown::warnings(&sections), []);
+    }
+
+    #[test]
+    fn an_option_that_the_template_does_not_name_follows_the_others() {
+        assert_eq!(
+            block("; A group.\n;[group:x]\n;{priority}\n\n"),
+            "; A group.\n;[group:x]\n;priority=999\n;programs=one,two                       ; example\n\n"
+        );
     }
 
     /// Defaults that are only said to be some where the table has none, because it depends on something.
