@@ -19,7 +19,7 @@ use signal_hook::{
     iterator::Signals,
 };
 
-use crate::text::complain::complain;
+use crate::text::stderr_line::stderr_line;
 
 /// Signals that are handed on; after the first three there is nothing left to do.
 const HANDED_ON: [i32; 6] = [SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2];
@@ -54,7 +54,7 @@ pub fn run(pidfile: &Path, command: &OsStr, arguments: impl Iterator<Item = OsSt
             continue;
         };
         if let Err(errno) = kill(pid, Signal::try_from(signal)?) {
-            complain(format_args!("pidproxy: cannot signal pid {pid}: {}", errno.desc()));
+            stderr_line(format_args!("pidproxy: cannot signal pid {pid}: {}", errno.desc()));
             return Ok(1);
         }
         if LAST.contains(&signal) {

@@ -15,18 +15,18 @@ use supervisor_host::{
     server::{Limits, Listeners, log_files},
     server_options::{self, Command, Format, HELP},
     supervisor::{Outcome, Supervisor},
-    text::complain::complain,
+    text::stderr_line::stderr_line,
     version,
 };
 
-/// How long the end may wait for what was logged to reach the disk.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+/// Time that the end may wait for what was logged to reach the disk.
+const LOG_FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long plugins that want to hear of the end may hold it up, all of them together.
-const PLUGINS_FAREWELL: Duration = Duration::from_secs(5);
+/// Time that plugins which want to hear of the end may hold it up, all of them together.
+const PLUGIN_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long the end may wait for plugins to put down what they hold. The programs have stopped by then.
-const LAST_DEEDS: Duration = Duration::from_secs(2);
+/// Time that the end may wait for plugins to put down what they hold. The programs have stopped by then.
+const PLUGIN_DROP_TIMEOUT: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     daemon::coerce_c_locale();
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(format_args!("Error: {error}\nFor help, use {program} -h"));
+            stderr_line(format_args!("Error: {error}\nFor help, use {program} -h"));
             ExitCode::from(2)
         }
     }
@@ -60,7 +60,7 @@ fn check(configuration: Option<PathBuf>, overrides: &Overrides, format: Format) 
     let report = check_config::check(configuration, overrides, format);
     print(&report.stdout);
     if !report.stderr.is_empty() {
-        complain(report.stderr);
+        stderr_line(report.stderr);
     }
     if report.is_good { ExitCode::SUCCESS } else { ExitCode::from(2) }
 }
@@ -70,7 +70,7 @@ fn print(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
-/// The life of a supervisord. The error is what it could not start for.
+/// Run supervisord. The error is the reason why it could not start.
 fn run(config: Config, overrides: Overrides) -> Result<(), String> {
     daemon::keep_inherited_files();
     let restart = Restart::of_this_process().map_err(in_words)?;
@@ -96,24 +96,24 @@ fn run(config: Config, overrides: Overrides) -> Result<(), String> {
     let outcome = supervise(config, overrides, &restart, birth, &output, &logger);
     let error = match outcome {
         Ok(Outcome::Exit) => {
-            output.stop(LAST_WORDS);
+            output.stop(LOG_FLUSH_TIMEOUT);
             // At once: what a plugin has left running is not waited for.
             std::process::exit(0)
         }
         Ok(Outcome::Restart) => {
             // The log stays open for what may still have to be said.
-            let _ = output.flush(LAST_WORDS);
+            let _ = output.flush(LOG_FLUSH_TIMEOUT);
             format!("could not start anew: {}", restart.execute())
         }
         Err(error) => error,
     };
     // Nobody may be looking at the terminal, and a daemon that started anew has none.
     logger.critical(&error);
-    output.stop(LAST_WORDS);
+    output.stop(LOG_FLUSH_TIMEOUT);
     Err(error)
 }
 
-/// Makes the supervisor and lets it live; what does not begin leaves nothing behind.
+/// Make the supervisor and let it run; one that does not begin leaves nothing behind.
 fn supervise(
     config: Config,
     overrides: Overrides,
@@ -130,7 +130,7 @@ fn supervise(
     outcome
 }
 
-/// Makes the plugins, lets them serve while programs are supervised, and sees them off.
+/// Make the plugins, let them serve while programs are supervised, and wait for their end.
 fn with_plugins(
     supervisor: &Supervisor,
     restart: &Restart,
@@ -152,11 +152,11 @@ fn with_plugins(
             logger.critical(error);
         }
     }
-    farewell.wait(LAST_DEEDS, logger);
+    farewell.wait(PLUGIN_DROP_TIMEOUT, logger);
     outcome
 }
 
-/// Opens the servers, becomes a daemon where it is to be one, and supervises until the end.
+/// Open the servers, become a daemon where it is to be one, and supervise until the end.
 fn serve(
     supervisor: &Supervisor,
     registry: Arc<Registry>,
@@ -189,8 +189,8 @@ fn serve(
     signals::listen();
     let outcome = supervisor.run();
     // What has happened is on its way to the plugins there.
-    let _ = supervisor.output().flush(LAST_WORDS);
-    registry.stop_plugins(PLUGINS_FAREWELL);
+    let _ = supervisor.output().flush(LOG_FLUSH_TIMEOUT);
+    registry.stop_plugins(PLUGIN_SHUTDOWN_TIMEOUT);
     servers.stop();
     // Plugins end when nobody holds them any more.
     drop(registry);

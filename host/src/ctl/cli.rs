@@ -13,8 +13,8 @@ use crate::{
     config::{ClientConfig, ClientOverrides},
     plugin::SearchPath,
     text::{
-        complain::complain,
         getopt::{Known, getopt, refuse_repeats},
+        stderr_line::stderr_line,
     },
 };
 
@@ -100,7 +100,7 @@ pub fn run(args: &[String]) -> u8 {
     match try_run(program, args.get(1..).unwrap_or_default()) {
         Ok(status) => status,
         Err(message) => {
-            complain(format_args!("Error: {message}\nFor help, use {program} -h"));
+            stderr_line(format_args!("Error: {message}\nFor help, use {program} -h"));
             2
         }
     }
@@ -117,7 +117,7 @@ fn try_run(program: &str, args: &[String]) -> Result<u8, String> {
     let config = ClientConfig::load(file.as_deref(), &arguments.overrides).map_err(|errors| errors.to_string())?;
     // For people: what a script prints to stderr is mailed to somebody each time that it runs.
     if io::stderr().is_terminal() {
-        config.messages.iter().for_each(|message| complain(&message.text));
+        config.messages.iter().for_each(|message| stderr_line(&message.text));
     }
     let endpoint = Endpoint { url: config.serverurl, username: config.username, password: config.password };
     let interactive = arguments.interactive || arguments.action.is_empty();
@@ -144,7 +144,7 @@ fn try_run(program: &str, args: &[String]) -> Result<u8, String> {
 /// `| head`, nobody wonders.
 fn cannot_print(error: &io::Error) -> u8 {
     if error.kind() != io::ErrorKind::BrokenPipe {
-        complain(format_args!("Error: cannot write to stdout: {error}"));
+        stderr_line(format_args!("Error: cannot write to stdout: {error}"));
     }
     1
 }

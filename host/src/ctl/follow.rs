@@ -25,7 +25,7 @@ use plugin_api::Fault;
 
 use super::{ask, interrupt::Interrupt, session::Session};
 use crate::{
-    text::complain::complain,
+    text::stderr_line::stderr_line,
     xmlrpc::{Client, ClientError, Stream},
 };
 
@@ -119,12 +119,12 @@ impl Follower {
         match Self::try_start(ctl, path) {
             Ok(follower) => return Some(follower),
             Err(ClientError::Status { code, .. }) => {
-                complain(format_args!("{url}{path} Cannot read, status code {code}"));
+                stderr_line(format_args!("{url}{path} Cannot read, status code {code}"));
             }
             Err(ClientError::Unauthorized { .. }) => {
-                complain(format_args!("{url}{path} Cannot read, status code 401"));
+                stderr_line(format_args!("{url}{path} Cannot read, status code 401"));
             }
-            Err(error) => complain(format_args!("{url}{path} Cannot connect, error: {error}")),
+            Err(error) => stderr_line(format_args!("{url}{path} Cannot connect, error: {error}")),
         }
         None
     }

@@ -38,7 +38,7 @@ pub use self::{
 use crate::{
     config::PluginSection,
     plugin::{SearchPath, load},
-    text::complain::complain,
+    text::stderr_line::stderr_line,
 };
 
 /// Width at which values are printed.
@@ -184,7 +184,7 @@ impl Controller {
         self.load_plugins();
         self.session.flush();
         for text in &self.not_loaded {
-            complain(format_args!("Error: {text}"));
+            stderr_line(format_args!("Error: {text}"));
         }
     }
 
@@ -192,7 +192,7 @@ impl Controller {
     fn complain_of_plugins(&self, command: &str) -> bool {
         self.session.flush();
         for text in &self.not_loaded {
-            complain(format_args!("Error: no command '{command}' without the plugin of {text}"));
+            stderr_line(format_args!("Error: no command '{command}' without the plugin of {text}"));
         }
         !self.not_loaded.is_empty()
     }

@@ -20,7 +20,7 @@ use rustyline::{
 };
 
 use super::{Controller, Line, ask::Settings, completion::Completion, interrupt::on_interrupt};
-use crate::text::complain::complain;
+use crate::text::stderr_line::stderr_line;
 
 /// What is pasted comes without a pause as long as this, in milliseconds.
 const PASTE_PAUSE: u8 = 100;
@@ -35,7 +35,7 @@ pub(super) fn run(controller: &mut Controller, prompt: &str, history_file: Optio
         controller.load_plugins_aloud();
         match Terminal::new(controller, history_file) {
             Ok(terminal) => return run_lines(controller, terminal, &prompt),
-            Err(error) => complain(format_args!("Error: cannot edit lines on this terminal: {error}")),
+            Err(error) => stderr_line(format_args!("Error: cannot edit lines on this terminal: {error}")),
         }
     }
     run_lines(controller, Pipe, &prompt);
@@ -52,7 +52,7 @@ fn end_at_interrupt(controller: &Controller) {
     };
     // Without it ^C ends the process as it ends any.
     if let Err(error) = on_interrupt(leave) {
-        complain(format_args!("Error: cannot watch for Ctrl-C: {error}"));
+        stderr_line(format_args!("Error: cannot watch for Ctrl-C: {error}"));
     }
 }
 
@@ -135,7 +135,7 @@ impl Lines for Terminal {
             match self.editor.readline(prompt) {
                 Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
                     forget_what_is_typed();
-                    complain("*** What was typed is not UTF-8, and is forgotten");
+                    stderr_line("*** What was typed is not UTF-8, and is forgotten");
                 }
                 line => break line,
             }
@@ -149,7 +149,7 @@ impl Lines for Terminal {
             // ^D and ^C: the editor has ended the line already.
             Err(ReadlineError::Eof | ReadlineError::Interrupted) => Next::EndOnNewLine,
             Err(error) => {
-                complain(format_args!("Error: cannot read from this terminal: {error}"));
+                stderr_line(format_args!("Error: cannot read from this terminal: {error}"));
                 Next::EndOnNewLine
             }
         }

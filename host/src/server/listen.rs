@@ -24,7 +24,7 @@ use nix::{
 use crate::{
     config::{HttpServer, ServerAddress},
     live_socket::somebody_listens,
-    text::complain::complain,
+    text::stderr_line::stderr_line,
 };
 
 /// How many connections may wait to be accepted.
@@ -204,7 +204,7 @@ fn bind_unix(
         if somebody_listens(file) {
             return Err(BindError::InUse);
         }
-        complain(format_args!("Unlinking stale socket {}", file.display()));
+        stderr_line(format_args!("Unlinking stale socket {}", file.display()));
         match fs::remove_file(file) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}

@@ -77,7 +77,7 @@ impl Process {
         environment: &[(OsString, OsString)],
         made: &mut Vec<PathBuf>,
     ) -> io::Result<Self> {
-        let mut target = |output: &config::Output, channel| {
+        let mut target = |output: &config::OutputOptions, channel| {
             Target::new(output, || {
                 let path = auto::create(&supervisord.childlogdir, &config.name, channel, &supervisord.identifier)?;
                 made.push(path.clone());
@@ -357,7 +357,7 @@ impl State {
     /// The files that were made for `AUTO` logs.
     pub(super) fn auto_logs(&self) -> Vec<PathBuf> {
         let of_process = |process: &Process| {
-            let auto = |output: &config::Output, target: &Target| match output.logfile {
+            let auto = |output: &config::OutputOptions, target: &Target| match output.logfile {
                 config::Logfile::Auto => target.path.clone(),
                 _ => None,
             };

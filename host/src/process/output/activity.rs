@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     config::{self, Logfile},
-    logger::{Formatter, Level, Line, LogFile, Syslog},
+    logger::{Formatter, Level, LogFile, Record, Syslog},
 };
 
 const STDOUT: &str = "/dev/stdout";
@@ -70,11 +70,11 @@ impl Activity {
     /// Logs a line of the output thread's own.
     pub(super) fn log(&mut self, level: Level, message: String) {
         if self.logs(level) {
-            self.write(Line { level, time: SystemTime::now(), message });
+            self.write(Record { level, time: SystemTime::now(), message });
         }
     }
 
-    pub(super) fn write(&mut self, mut line: Line) {
+    pub(super) fn write(&mut self, mut line: Record) {
         // Whoever sorts lines by their time gets them in this order.
         if self.last.duration_since(line.time).is_ok_and(|behind| behind < WAITED) {
             line.time = self.last;

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     events::{Bus, Event},
-    logger::Losses,
+    logger::LostOutput,
 };
 
 /// How many bytes of output may wait for subscribers.
@@ -29,12 +29,12 @@ pub(super) struct Heard {
     waiting: VecDeque<(Weak<Event>, usize)>,
     bytes: usize,
     sweep_at: usize,
-    losses: Losses,
+    losses: LostOutput,
 }
 
 impl Heard {
     pub(super) fn new(bus: Bus) -> Self {
-        Self { bus, waiting: VecDeque::new(), bytes: 0, sweep_at: SWEEP_AT, losses: Losses::default() }
+        Self { bus, waiting: VecDeque::new(), bytes: 0, sweep_at: SWEEP_AT, losses: LostOutput::default() }
     }
 
     /// Whether anybody asks for events of that name.

@@ -17,7 +17,7 @@ use super::{Command, OutputHandle, Shared, Stdin, output_loop::Output};
 use crate::{
     config::{EventListenerPool, Level},
     events::{Audience, Event},
-    logger::Line,
+    logger::Record,
     process::{
         event_listener::Verdict,
         event_pool::{Delivery, Judgement, Lines, Pools, ResultHandler, Work},
@@ -95,7 +95,7 @@ impl Shared {
 
     pub(super) fn log(&self, level: Level, message: String) {
         if level >= self.listeners.level {
-            self.push(Command::Line(Line { level, time: std::time::SystemTime::now(), message }));
+            self.push(Command::Line(Record { level, time: std::time::SystemTime::now(), message }));
         }
     }
 

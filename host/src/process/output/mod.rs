@@ -40,7 +40,7 @@ use super::stdin::{Stdin, StdinError};
 use crate::{
     config,
     events::{Audience, Bus},
-    logger::{Line, Logger},
+    logger::{Logger, Record},
 };
 
 /// How many bytes of log lines, and of events, may wait for their turn. What is past that is dropped and counted.
@@ -71,7 +71,7 @@ pub struct ChildOutput {
 type Done = Box<dyn FnOnce(io::Result<()>) + Send>;
 
 enum Command {
-    Line(Line),
+    Line(Record),
     Publish(Untold),
     AddPool(Box<NewPool>),
     RemovePool(String),

@@ -39,7 +39,7 @@ pub struct Target {
 
 impl Target {
     /// Resolves one output of a process. `auto` makes the file that an `AUTO` log asks for.
-    pub fn new(output: &config::Output, auto: impl FnOnce() -> io::Result<PathBuf>) -> io::Result<Self> {
+    pub fn new(output: &config::OutputOptions, auto: impl FnOnce() -> io::Result<PathBuf>) -> io::Result<Self> {
         let path = match &output.logfile {
             // The config has put `*_syslog=true` in the place of syslog.
             Logfile::None | Logfile::Syslog => None,

@@ -42,7 +42,7 @@ impl Setup {
         self.child_with(run, name, |_| {})
     }
 
-    fn child_with(&self, run: u64, name: &str, change: impl FnOnce(&mut config::Output)) -> File {
+    fn child_with(&self, run: u64, name: &str, change: impl FnOnce(&mut config::OutputOptions)) -> File {
         let (reading, writing) = pipe2(OFlag::O_CLOEXEC).unwrap();
         let mut config = fixtures::process(name).stdout;
         config.logfile = Logfile::Path(self.path(name));
@@ -304,8 +304,8 @@ fn logs_are_cleared_and_reopened() {
 #[test]
 fn a_log_that_cannot_be_opened_or_written_costs_its_output_and_nothing_else() {
     let setup = Setup::new(|_| {});
-    let nowhere = |output: &mut config::Output| output.logfile = Logfile::Path("/nonexistent/dir/log".into());
-    let full = |output: &mut config::Output| output.logfile = Logfile::Path("/dev/full".into());
+    let nowhere = |output: &mut config::OutputOptions| output.logfile = Logfile::Path("/nonexistent/dir/log".into());
+    let full = |output: &mut config::OutputOptions| output.logfile = Logfile::Path("/dev/full".into());
     let mut children = [setup.child_with(1, "nowhere", nowhere), setup.child_with(2, "full", full)];
     for child in &mut children {
         child.write_all(b"lost").unwrap();
@@ -507,7 +507,7 @@ fn few_pipes_are_enlarged() {
 #[test]
 fn two_processes_share_a_log_and_rotate_it_once() {
     let setup = Setup::new(|_| {});
-    let rotate = |output: &mut config::Output| (output.maxbytes, output.backups) = (10, 3);
+    let rotate = |output: &mut config::OutputOptions| (output.maxbytes, output.backups) = (10, 3);
     let mut first = setup.child_with(1, "shared", rotate);
     let mut second = setup.child_with(2, "shared", rotate);
     first.write_all(b"12345678").unwrap();
@@ -547,7 +547,7 @@ fn lines_that_waited_are_not_older_than_those_above() {
     // The second has waited; before the last, somebody has set the clock.
     for time in [time(60, 5), time(60, 0), time(60, 6), time(30, 0)] {
         let time = SystemTime::UNIX_EPOCH + time;
-        setup.output.push(Command::Line(Line { level: Level::Info, time, message: "x".to_owned() }));
+        setup.output.push(Command::Line(Record { level: Level::Info, time, message: "x".to_owned() }));
     }
     let log = setup.read("supervisord.log");
     let times: Vec<_> = log.lines().map(|line| &line["1970-01-01 hh:".len()..][..9]).collect();

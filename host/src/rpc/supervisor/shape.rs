@@ -77,7 +77,7 @@ pub(in crate::rpc) fn config(entry: &ProcessConfig) -> Value {
     let ProcessConfig { group, process, inuse, auto_logfiles } = entry;
     let none = || Value::from("none");
     let integer = |number: u64| i64::try_from(number).unwrap_or(i64::MAX).into();
-    let logfile = |output: &config::Output, auto: &Option<std::path::PathBuf>| match (&output.logfile, auto) {
+    let logfile = |output: &config::OutputOptions, auto: &Option<std::path::PathBuf>| match (&output.logfile, auto) {
         (Logfile::None, _) => none(),
         (Logfile::Auto, None) => "auto".into(),
         (Logfile::Auto, Some(path)) | (Logfile::Path(path), _) => text(&path.display().to_string()),

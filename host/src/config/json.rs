@@ -1,28 +1,19 @@
 //! A resolved config as data: every option by its config name, with the value that it has after defaults, expansion and
-//! conversion.
-//!
-//! Sizes are bytes, times are seconds, modes are octal text as the config has them; `null` is an option that is not
-//! set. Passwords are never shown: not those of servers and of `[supervisorctl]`, and not the values of variables and
-//! of plugins' options whose names speak of one.
-
-use std::path::Path;
+//! conversion, as [`show`](super::show) has it; `null` is an option that is not set.
 
 use plugin_api::abi::{Member, Value as PluginValue};
 use serde_json::{Map, Value, json};
 
 use super::{
-    AutoRestart, ClientConfig, Config, FcgiAddress, FcgiSocket, Group, GroupKind, HttpServer, Level, Logfile, Output,
-    PluginSection, Process, ServerAddress, Supervisord, User,
+    model::{
+        ClientConfig, Config, FcgiAddress, FcgiSocket, Group, GroupKind, HttpServer, PluginSection, ServerAddress,
+    },
+    options::{OutputOptions, Process, Supervisord},
+    show::{HIDDEN, hidden, inet_address, logfile, octal, path, paths},
 };
-use crate::text::signals;
-
-/// Stands for a password.
-const HIDDEN: &str = "***";
-/// What a name must contain for its value to be hidden.
-const SECRETS: [&str; 4] = ["password", "passwd", "secret", "token"];
 
 impl Config {
-    /// `file`, `supervisord`, `servers`, `groups`, `programs` (every process of every group), `eventlisteners`,
+    /// Show `file`, `supervisord`, `servers`, `groups`, `programs` (every process of every group), `eventlisteners`,
     /// `fcgi_programs`, `rpcinterfaces`.
     pub fn to_json(&self) -> Value {
         // Of groups of one name only the first is used.
@@ -52,55 +43,38 @@ impl Config {
 }
 
 impl ClientConfig {
-    /// The options of `[supervisorctl]`, and `ctlplugins`.
+    /// Show the options of `[supervisorctl]`, and `ctlplugins`.
     pub fn to_json(&self) -> Value {
         json!({
             "serverurl": self.serverurl,
             "prompt": self.prompt,
             "username": self.username,
             "password": self.password.as_ref().map(|_| HIDDEN),
-            "history_file": self.history_file.as_deref().map(path),
-            "plugin_path": self.plugin_path.iter().map(|directory| path(directory)).collect::<Vec<_>>(),
+            "history_file": self.history_file.as_ref().map(path),
+            "plugin_path": paths(&self.plugin_path),
             "ctlplugins": plugins(&self.ctlplugins, "supervisor.ctl_factory"),
         })
     }
 }
 
 fn supervisord(it: &Supervisord) -> Value {
-    json!({
-        "minfds": it.minfds,
-        "minprocs": it.minprocs,
-        "directory": it.directory.as_deref().map(path),
-        "user": user(it.user.as_ref()),
-        "umask": octal(it.umask),
-        "logfile": logfile(&it.logfile),
-        "logfile_maxbytes": it.logfile_maxbytes,
-        "logfile_backups": it.logfile_backups,
-        "loglevel": level(it.loglevel),
-        "pidfile": path(&it.pidfile),
-        "identifier": it.identifier,
-        "nodaemon": it.nodaemon,
-        "silent": it.silent,
-        "childlogdir": path(&it.childlogdir),
-        "nocleanup": it.nocleanup,
-        "strip_ansi": it.strip_ansi,
-        "environment": environment(&it.environment),
-        "plugin_path": it.plugin_path.iter().map(|directory| path(directory)).collect::<Vec<_>>(),
-        "plugin_data_dir": it.plugin_data().as_deref().map(path),
-    })
+    let mut shown = Map::new();
+    it.show(&mut shown);
+    shown["plugin_data_dir"] = json!(it.plugin_data().as_ref().map(path));
+    shown.into()
 }
 
 fn server(it: &HttpServer) -> Value {
     let mut server = match &it.address {
         ServerAddress::Inet { host, port, allowed_hosts, .. } => json!({
             "section": it.section,
-            "port": format!("{}:{port}", if host.is_empty() { "*" } else { host }),
+            "port": inet_address(&(host.clone(), *port)),
             "allowed_hosts": allowed_hosts,
         }),
         ServerAddress::Unix { file, chmod, uid, gid } => json!({
             "section": it.section,
             "file": path(file),
-            "chmod": octal(*chmod),
+            "chmod": octal(chmod),
             "chown": owner(uid.map(|uid| (uid, *gid))),
         }),
     };
@@ -142,7 +116,7 @@ fn fcgi_program(it: &Group) -> Option<Value> {
     let GroupKind::Fcgi(socket) = &it.kind else { return None };
     let FcgiSocket { address, backlog } = socket;
     let (socket_owner, socket_mode) = match address {
-        FcgiAddress::Unix { owner: of, mode, .. } => (owner(*of), Some(octal(*mode))),
+        FcgiAddress::Unix { owner: of, mode, .. } => (owner(*of), Some(octal(mode))),
         FcgiAddress::Tcp { .. } => (None, None),
     };
     Some(json!({
@@ -157,49 +131,34 @@ fn fcgi_program(it: &Group) -> Option<Value> {
 }
 
 fn program(group: &Group, it: &Process, default_serverurl: Option<&str>) -> Value {
-    let mut program = json!({
-        "group": group.name,
-        "name": it.name,
-        "kind": kind(group),
-        "command": it.command,
-        "process_name": it.name,
-        "numprocs": it.numbering.numprocs,
-        "numprocs_start": it.numbering.numprocs_start,
-        "priority": it.priority,
-        "autostart": it.autostart,
-        "autorestart": match it.autorestart {
-            AutoRestart::Never => json!(false),
-            AutoRestart::Unexpected => json!("unexpected"),
-            AutoRestart::Always => json!(true),
-        },
-        "startsecs": it.startsecs,
-        "startretries": it.startretries,
-        "stopsignal": signals::name(it.stopsignal).trim_start_matches("SIG"),
-        "stopwaitsecs": it.stopwaitsecs,
-        "stopasgroup": it.stopasgroup,
-        "killasgroup": it.killasgroup,
-        "exitcodes": it.exitcodes,
-        "redirect_stderr": it.redirect_stderr,
-        "environment": environment(&it.environment),
-        "serverurl": it.serverurl.as_deref().or(default_serverurl),
-        "user": user(it.user.as_ref()),
-        "umask": it.umask.map(octal),
-        "directory": it.directory.as_deref().map(path),
-    });
+    let mut shown = Map::from_iter(
+        [
+            ("group", json!(group.name)),
+            ("name", json!(it.name)),
+            ("kind", json!(kind(group))),
+            ("command", json!(it.command)),
+            ("process_name", json!(it.name)),
+            ("numprocs", json!(it.numbering.numprocs)),
+            ("numprocs_start", json!(it.numbering.numprocs_start)),
+        ]
+        .map(|(key, value)| (key.to_owned(), value)),
+    );
+    it.show(&mut shown);
+    shown["serverurl"] = json!(it.serverurl.as_deref().or(default_serverurl));
     for (channel, output) in [("stdout", &it.stdout), ("stderr", &it.stderr)] {
-        let Output { logfile: file, maxbytes, backups, capture_maxbytes, events_enabled, syslog } = output;
+        let OutputOptions { logfile: file, maxbytes, backups, capture_maxbytes, events_enabled, syslog } = output;
         for (option, value) in [
-            ("logfile", json!(logfile(file))),
+            ("logfile", logfile(file)),
             ("logfile_maxbytes", json!(maxbytes)),
             ("logfile_backups", json!(backups)),
             ("capture_maxbytes", json!(capture_maxbytes)),
             ("events_enabled", json!(events_enabled)),
             ("syslog", json!(syslog)),
         ] {
-            program[format!("{channel}_{option}")] = value;
+            shown.insert(format!("{channel}_{option}"), value);
         }
     }
-    program
+    shown.into()
 }
 
 fn plugins(sections: &[PluginSection], factory_key: &str) -> Vec<Value> {
@@ -221,7 +180,7 @@ fn members(members: &[Member]) -> Map<String, Value> {
     members.iter().map(member).collect()
 }
 
-/// A value of a plugin's option: from TOML it has a type.
+/// Show a value of a plugin's option, which from TOML has a type.
 fn plugin_value(value: &PluginValue) -> Value {
     match value {
         PluginValue::Nil => Value::Null,
@@ -237,50 +196,6 @@ fn plugin_value(value: &PluginValue) -> Value {
     }
 }
 
-fn environment(variables: &[(String, String)]) -> Map<String, Value> {
-    variables.iter().map(|(name, value)| (name.clone(), hidden(name).unwrap_or_else(|| json!(value)))).collect()
-}
-
-/// What stands for a value that is not for all eyes.
-fn hidden(name: &str) -> Option<Value> {
-    let name = name.to_lowercase();
-    SECRETS.iter().any(|secret| name.contains(secret)).then(|| json!(HIDDEN))
-}
-
-fn path(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
-}
-
-/// As the config spells it.
-fn logfile(it: &Logfile) -> String {
-    match it {
-        Logfile::None => "NONE".to_owned(),
-        Logfile::Auto => "AUTO".to_owned(),
-        Logfile::Syslog => "syslog".to_owned(),
-        Logfile::Path(file) => path(file),
-    }
-}
-
-fn level(it: Level) -> &'static str {
-    match it {
-        Level::Blather => "blather",
-        Level::Trace => "trace",
-        Level::Debug => "debug",
-        Level::Info => "info",
-        Level::Warn => "warn",
-        Level::Error => "error",
-        Level::Critical => "critical",
-    }
-}
-
-fn user(it: Option<&User>) -> Option<&str> {
-    it.map(|user| user.name.as_str())
-}
-
-fn octal(mode: u32) -> String {
-    format!("{mode:03o}")
-}
-
 fn owner(owner: Option<(u32, Option<u32>)>) -> Option<String> {
     owner.map(|(uid, gid)| gid.map_or_else(|| uid.to_string(), |gid| format!("{uid}:{gid}")))
 }
@@ -289,12 +204,17 @@ fn owner(owner: Option<(u32, Option<u32>)>) -> Option<String> {
 mod tests {
     use super::*;
     use crate::config::{
+        option::Key,
         options::{self, eventlistener, fcgi_program, inet_http_server, supervisorctl, unix_http_server},
         testing::Files,
     };
 
     fn keys(value: &Value) -> Vec<&str> {
         value.as_object().expect("an object").keys().map(String::as_str).collect()
+    }
+
+    fn names(keys: &[Key]) -> Vec<&'static str> {
+        keys.iter().map(|key| key.name).collect()
     }
 
     fn sorted<'a>(keys: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
@@ -315,23 +235,23 @@ mod tests {
     fn every_option_is_there_by_its_name() {
         let files = Files::with(ALL);
         let all = files.load().to_json();
-        assert_eq!(keys(&all["supervisord"]), options::supervisord::KEYS);
+        assert_eq!(keys(&all["supervisord"]), names(options::supervisord::KEYS));
         let of_process = ["group", "name", "kind"];
         assert_eq!(
             sorted(keys(&all["programs"][0])),
-            sorted(options::program::KEYS.iter().chain(&of_process).copied())
+            sorted(names(options::program::KEYS).into_iter().chain(of_process))
         );
         let own = ["name", "processes", "priority"];
         for (object, options) in
             [(&all["eventlisteners"][0], eventlistener::KEYS), (&all["fcgi_programs"][0], fcgi_program::KEYS)]
         {
-            assert_eq!(sorted(keys(object)), sorted(options.iter().chain(&own).copied()));
+            assert_eq!(sorted(keys(object)), sorted(names(options).into_iter().chain(own)));
         }
         for (index, options) in [(0, inet_http_server::KEYS), (1, unix_http_server::KEYS)] {
-            assert_eq!(sorted(keys(&all["servers"][index])), sorted(options.iter().chain(&["section"]).copied()));
+            assert_eq!(sorted(keys(&all["servers"][index])), sorted(names(options).into_iter().chain(["section"])));
         }
         let client = files.load_client().unwrap().to_json();
-        assert_eq!(sorted(keys(&client)), sorted(supervisorctl::KEYS.iter().chain(&["ctlplugins"]).copied()));
+        assert_eq!(sorted(keys(&client)), sorted(names(supervisorctl::KEYS).into_iter().chain(["ctlplugins"])));
     }
 
     #[test]

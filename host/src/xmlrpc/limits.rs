@@ -1,21 +1,27 @@
-//! How large an answer is and may be.
+//! Limits of calls and answers, and the size of an answer.
 
 use plugin_api::{Fault, abi::Value};
 
-use super::ANSWER_NESTING_LIMIT;
+/// Arrays and structs that may stand inside each other in a call. An answer may be half as deep again, because
+/// `system.multicall` wraps what a client had stored.
+pub const NESTING_LIMIT: usize = 64;
 
-/// How long an answer may be, in bytes. What is asked for piece by piece, such as a log, never needs to be.
+/// Arrays and structs that may stand inside each other in an answer.
+pub const ANSWER_NESTING_LIMIT: usize = NESTING_LIMIT + NESTING_LIMIT / 2;
+
+/// Length of an answer, in bytes, that none may exceed. Whatever can be asked for piece by piece, such as a log, never
+/// needs to.
 pub const ANSWER_LIMIT: usize = 256 << 20;
 
-/// What a value costs beside its text, as XML and in memory: a guess.
+/// Bytes that a value costs beside its text, as XML and in memory: a guess.
 const PER_VALUE: usize = 48;
 
-/// What a caller hears whose answer would be longer.
+/// Make the fault of a call whose answer would be longer.
 pub fn too_large() -> Fault {
     Fault::failed_with(format_args!("the answer is too large, more than {} MiB", ANSWER_LIMIT >> 20))
 }
 
-/// About how many bytes of XML a value becomes. Past `enough` it is not counted any further, nor below the depth to
+/// Guess how many bytes of XML a value becomes. Past `enough` it is not counted any further, nor below the depth to
 /// which it could be written.
 pub fn size_up_to(value: &Value, enough: usize) -> usize {
     size(value, enough, ANSWER_NESTING_LIMIT)

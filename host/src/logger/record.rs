@@ -1,12 +1,26 @@
-//! The form of a line: `2026-11-21 08:21:38,566 INFO message`, in local time.
+//! A line of the activity log and its form: `2026-11-21 08:21:38,566 INFO message`, in local time.
 
-use std::{io::Write as _, time::UNIX_EPOCH};
+use std::{
+    io::Write as _,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use chrono::{Local, TimeZone as _};
 
-use super::Line;
+use plugin_api::Level;
 
-/// Turns lines into text. Remembers the second it formatted last, since lines come in bursts.
+/// A line on its way to the activity log.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// Level of the line.
+    pub level: Level,
+    /// Time at which it was logged, which is not when it is written.
+    pub time: SystemTime,
+    /// Text of the line; it may hold line feeds.
+    pub message: String,
+}
+
+/// Formatter of lines. It remembers the second it formatted last, since lines come in bursts.
 #[derive(Debug, Default)]
 pub struct Formatter {
     second: i64,
@@ -14,16 +28,16 @@ pub struct Formatter {
 }
 
 impl Formatter {
-    /// Appends the line, with its time, level and line feed, to `out`.
-    pub fn format(&mut self, line: &Line, out: &mut Vec<u8>) {
-        let head = self.head(line);
+    /// Append a line, with its time, level and line feed, to `out`.
+    pub fn format(&mut self, record: &Record, out: &mut Vec<u8>) {
+        let head = self.head(record);
         // Writing to a `Vec` cannot fail.
-        let _ = writeln!(out, "{head}{}", line.message);
+        let _ = writeln!(out, "{head}{}", record.message);
     }
 
-    /// What stands before the message: time and level.
-    pub fn head(&mut self, line: &Line) -> String {
-        let (second, millis) = match line.time.duration_since(UNIX_EPOCH) {
+    /// Format time and level, which stand before the message.
+    pub fn head(&mut self, record: &Record) -> String {
+        let (second, millis) = match record.time.duration_since(UNIX_EPOCH) {
             Ok(since) => (since.as_secs().cast_signed(), since.subsec_millis()),
             Err(_) => (0, 0),
         };
@@ -34,7 +48,7 @@ impl Formatter {
                 .earliest()
                 .map_or_else(|| second.to_string(), |time| time.format("%Y-%m-%d %H:%M:%S").to_string());
         }
-        format!("{},{millis:03} {} ", self.prefix, line.level.label())
+        format!("{},{millis:03} {} ", self.prefix, record.level.label())
     }
 }
 
@@ -43,7 +57,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::logger::Level;
 
     #[test]
     fn a_line_has_local_time_with_milliseconds_and_the_short_level() {
@@ -52,7 +65,7 @@ mod tests {
         let mut out = Vec::new();
         let mut formatter = Formatter::default();
         for (level, message) in [(Level::Info, "supervisord started with pid 1"), (Level::Critical, "é\nb")] {
-            formatter.format(&Line { level, time, message: message.to_owned() }, &mut out);
+            formatter.format(&Record { level, time, message: message.to_owned() }, &mut out);
         }
         assert_eq!(
             String::from_utf8(out).unwrap(),
