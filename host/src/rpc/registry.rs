@@ -16,17 +16,15 @@ use plugin_api::{
 };
 use tokio::runtime::Handle;
 
-use super::{
-    guest::{Farewell, Guest, Holder},
-    held::{self, Busy},
-    hooks::{Ear, Hearing},
-    places::{HANDLER_PLACES, PLACES},
-    result_handlers::HANDLERS,
-    running::Running,
-    system::System,
-    tally::{Call, Count, Tally},
-    workers::{Caller, Workers},
-};
+use crate::rpc::execution::executor::{Caller, Workers};
+use crate::rpc::execution::plugin_object::{Farewell, Guest, Holder};
+use crate::rpc::execution::slots::{HANDLER_PLACES, PLACES};
+use crate::rpc::lifecycle::{Ear, Hearing};
+use crate::rpc::namespaces::system::System;
+use crate::rpc::result_handlers::HANDLERS;
+use crate::rpc::usage::{Call, Count, Tally};
+use crate::rpc::watchdog::in_flight::Running;
+use crate::rpc::watchdog::server_thread::{self, Busy};
 use crate::{
     events::Bus,
     logger::{Level, Logger},
@@ -115,10 +113,10 @@ enum Start {
 
 /// How code that was made before the registry finds it: the host's namespaces, and the host as plugins see it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct RegistryRef(Arc<OnceLock<Weak<Registry>>>);
+pub(crate) struct RegistryRef(Arc<OnceLock<Weak<Registry>>>);
 
 impl RegistryRef {
-    pub(super) fn get(&self) -> Result<Arc<Registry>, Fault> {
+    pub(crate) fn get(&self) -> Result<Arc<Registry>, Fault> {
         let registry = self.0.get().and_then(Weak::upgrade);
         registry.ok_or_else(|| Fault::failed_with("supervisord is still starting; methods cannot be called yet"))
     }
@@ -131,7 +129,7 @@ impl Registry {
     }
 
     /// What gives each result handler the places where it runs.
-    pub(super) fn handler_workers(self: &Arc<Self>) -> impl Fn(&str) -> Workers + Send + Sync + 'static {
+    pub(crate) fn handler_workers(self: &Arc<Self>) -> impl Fn(&str) -> Workers + Send + Sync + 'static {
         let (pool, running, logger) = (self.pool.clone(), self.running.clone(), self.logger.clone());
         let registry = Arc::downgrade(self);
         move |name| {
@@ -142,7 +140,7 @@ impl Registry {
         }
     }
 
-    pub(super) fn referred(
+    pub(crate) fn referred(
         own: &RegistryRef,
         mut namespaces: Vec<(String, NamespaceObject, Origin)>,
         logger: Logger,
@@ -226,55 +224,55 @@ impl Registry {
     /// From now on the log names code of plugins that does not come to an end.
     fn look_after(self: &Arc<Self>) {
         if !self.looked_after.swap(true, Relaxed) {
-            held::look_after(Arc::downgrade(self));
+            server_thread::look_after(Arc::downgrade(self));
         }
     }
 
     /// Plugins hear of what happens from now on, and are told when the server runs.
-    pub(super) fn hear(&self, bus: &Bus) {
+    pub(crate) fn hear(&self, bus: &Bus) {
         *self.ears.lock() = self.listen(bus);
     }
 
-    pub(super) fn note_hearing(&self, hearing: Hearing) {
+    pub(crate) fn note_hearing(&self, hearing: Hearing) {
         *self.hearing.lock() = Some(hearing);
     }
 
-    pub(super) fn take_hearing(&self) -> Option<Hearing> {
+    pub(crate) fn take_hearing(&self) -> Option<Hearing> {
         self.hearing.lock().take()
     }
 
     /// The host's own lines to plugins, by their full names.
-    pub(super) fn hooks(&self) -> impl Iterator<Item = (&str, &MethodInfo)> {
+    pub(crate) fn hooks(&self) -> impl Iterator<Item = (&str, &MethodInfo)> {
         let hooks = self.methods.iter().filter(|(_, method)| method.audience == Audience::Host);
         hooks.map(|(name, method)| (name.as_str(), &method.info))
     }
 
     /// Where methods that may block run, once the server runs.
-    pub(super) fn runtime(&self) -> Option<&Handle> {
+    pub(crate) fn runtime(&self) -> Option<&Handle> {
         self.pool.get()
     }
 
-    pub(super) fn busy(&self) -> &Busy {
+    pub(crate) fn busy(&self) -> &Busy {
         &self.busy
     }
 
     /// The method that has the server's thread and does not give it back, if there is one. The farewell knows from now
     /// on, too.
-    pub(super) fn note_holder(&self) -> Option<&str> {
+    pub(crate) fn note_holder(&self) -> Option<&str> {
         let name = self.name_of(self.busy.stuck()?);
         Some(self.holder.get_or_init(|| name.to_owned()))
     }
 
-    pub(super) fn running(&self) -> &Running {
+    pub(crate) fn running(&self) -> &Running {
         &self.running
     }
 
     /// The full name of the method of that number.
-    pub(super) fn name_of(&self, number: usize) -> &str {
+    pub(crate) fn name_of(&self, number: usize) -> &str {
         self.methods.iter().find(|(_, method)| method.number == number).map_or("?", |(name, _)| name)
     }
 
-    pub(super) fn logger(&self) -> &Logger {
+    pub(crate) fn logger(&self) -> &Logger {
         &self.logger
     }
 
@@ -285,7 +283,7 @@ impl Registry {
     }
 
     /// Calls a method on behalf of code that may itself be in a call.
-    pub(super) async fn call_from(&self, caller: Caller, method: &str, params: RVec<Value>) -> Result<Value, Fault> {
+    pub(crate) async fn call_from(&self, caller: Caller, method: &str, params: RVec<Value>) -> Result<Value, Fault> {
         let answer = self.dispatch(caller, method, params).await;
         if let Err(fault) = &answer {
             self.note_fault(method, fault);
@@ -317,7 +315,7 @@ impl Registry {
         // One look at the clock is enough for both, on the shortest way that a call has.
         let took = call.so_far();
         if *origin == Origin::Plugin {
-            held::here(&self.logger, method, took);
+            server_thread::here(&self.logger, method, took);
         }
         match reply {
             Reply::Later(_) => Box::pin(self.wait_for(caller, method, found, reply, call)).await,
@@ -341,7 +339,7 @@ impl Registry {
         params: RVec<Value>,
         mut call: Call<'_>,
     ) -> Result<Value, Fault> {
-        if caller == Caller::Plugin && held::is_here() {
+        if caller == Caller::Plugin && server_thread::is_here() {
             // Nothing is begun for one that cannot wait for it, and is told so by the host as it sees it.
             return std::future::pending().await;
         }
@@ -392,12 +390,12 @@ impl Registry {
     }
 
     /// Whether there is such a method for that caller.
-    pub(super) fn has(&self, caller: Caller, method: &str) -> bool {
+    pub(crate) fn has(&self, caller: Caller, method: &str) -> bool {
         self.methods.get(method).is_some_and(|method| method.audience.admits(caller))
     }
 
     /// How a namespace has been used.
-    pub(super) fn count(&self, namespace: &str) -> Count {
+    pub(crate) fn count(&self, namespace: &str) -> Count {
         let namespace = self.namespaces.iter().find(|known| known.name == namespace);
         namespace.map(|namespace| namespace.tally.count()).unwrap_or_default()
     }

@@ -6,14 +6,12 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use plugin_api::{Fault, Value, abi::NamespaceObject};
 
-use super::{
-    guest::Guest,
-    hooks::event_value,
-    load::host_for,
-    registry::{Origin, RegistryRef},
-    tally::{Count, Tally},
-    workers::{Caller, Workers},
-};
+use crate::rpc::build::host_for;
+use crate::rpc::execution::executor::{Caller, Workers};
+use crate::rpc::execution::plugin_object::Guest;
+use crate::rpc::lifecycle::event_value;
+use crate::rpc::registry::{Origin, RegistryRef};
+use crate::rpc::usage::{Count, Tally};
 use crate::{
     config::FactorySpec,
     events::Event,
@@ -30,11 +28,11 @@ use crate::{
 const METHOD: &str = "handleResult";
 
 /// For how many handlers there is always a thread; there is one for more where not all of them are at work.
-pub(super) const HANDLERS: usize = 64;
+pub(crate) const HANDLERS: usize = 64;
 
 /// The handlers that were made until now.
 #[derive(Clone, Default)]
-pub(super) struct ResultHandlers(Arc<Mutex<Vec<Made>>>);
+pub(crate) struct ResultHandlers(Arc<Mutex<Vec<Made>>>);
 
 struct Made {
     name: String,
@@ -43,15 +41,15 @@ struct Made {
 }
 
 /// How one handler has been used.
-pub(super) struct HandlerInfo {
+pub(crate) struct HandlerInfo {
     /// As the config names it.
-    pub(super) name: String,
-    pub(super) library: LibraryInfo,
-    pub(super) count: Count,
+    pub(crate) name: String,
+    pub(crate) library: LibraryInfo,
+    pub(crate) count: Count,
 }
 
 impl ResultHandlers {
-    pub(super) fn infos(&self) -> Vec<HandlerInfo> {
+    pub(crate) fn infos(&self) -> Vec<HandlerInfo> {
         let info = |Made { name, library, tally }: &Made| HandlerInfo {
             name: name.clone(),
             library: library.clone(),
@@ -61,7 +59,7 @@ impl ResultHandlers {
     }
 
     /// Counts what is called of a handler from now on.
-    pub(super) fn add(&self, name: &str, library: LibraryInfo) -> Arc<Tally> {
+    pub(crate) fn add(&self, name: &str, library: LibraryInfo) -> Arc<Tally> {
         let tally = Arc::<Tally>::default();
         self.0.lock().push(Made { name: name.to_owned(), library, tally: tally.clone() });
         tally
@@ -69,7 +67,7 @@ impl ResultHandlers {
 }
 
 /// Makes the handlers that `result_handler=` names, and notes them in `made`. `workers` gives each its places.
-pub(super) fn maker(
+pub(crate) fn maker(
     supervisor: &Supervisor,
     search: SearchPath,
     registry_ref: RegistryRef,
@@ -161,7 +159,7 @@ mod tests {
     use super::*;
     use crate::{
         logger::Level,
-        rpc::{places::HANDLER_PLACES, running::Running},
+        rpc::{execution::slots::HANDLER_PLACES, watchdog::in_flight::Running},
     };
 
     /// Accepts `OK`, panics over `panic`, and comes to no end with what is `stuck`.

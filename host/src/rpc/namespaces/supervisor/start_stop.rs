@@ -13,7 +13,7 @@ use std::{
 
 use plugin_api::{Code, Fault, Value};
 
-use super::shape;
+use super::structs;
 use crate::{
     process::command::CommandError,
     states::ProcessState,
@@ -153,14 +153,14 @@ pub(super) async fn many(
         };
         match answer {
             Ok(Some(outcome)) => waiting.push((place, info, outcome)),
-            Ok(None) => results.push(shape::result(&info, &Ok(()))),
-            Err(fault) => results.push(shape::result(&info, &Err(fault))),
+            Ok(None) => results.push(structs::result(&info, &Ok(()))),
+            Err(fault) => results.push(structs::result(&info, &Err(fault))),
         }
     }
     poll_fn(|context| {
         waiting.retain_mut(|(place, info, outcome)| match outcome.as_mut().poll(context) {
             Poll::Ready(result) => {
-                ended.push((Instant::now(), *place, shape::result(info, &result)));
+                ended.push((Instant::now(), *place, structs::result(info, &result)));
                 false
             }
             Poll::Pending => true,

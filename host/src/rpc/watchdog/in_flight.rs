@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 
 /// What runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// A call that may take as long as it likes, on a thread that it has to itself.
     Call,
     /// One poll of an `async fn`, on the thread of all futures of its plugin. Waiting is none.
@@ -43,7 +43,7 @@ impl Kind {
 
 /// All that runs.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Running(Arc<Mutex<List>>);
+pub(crate) struct Running(Arc<Mutex<List>>);
 
 #[derive(Debug, Default)]
 struct List {
@@ -62,7 +62,7 @@ struct Entry {
 
 impl Running {
     /// That runs until the answer is dropped.
-    pub(super) fn begin(&self, kind: Kind, name: Arc<str>) -> Run<'_> {
+    pub(crate) fn begin(&self, kind: Kind, name: Arc<str>) -> Run<'_> {
         let entry = Entry { kind, name, begun: Instant::now(), said: false };
         let mut list = self.0.lock();
         list.begun += 1;
@@ -72,7 +72,7 @@ impl Running {
     }
 
     /// What has run for too long at `now`, in words; each but once.
-    pub(super) fn news(&self, now: Instant) -> Vec<String> {
+    pub(crate) fn news(&self, now: Instant) -> Vec<String> {
         let mut list = self.0.lock();
         let late = list.entries.values_mut().filter_map(|entry| {
             let time = now.saturating_duration_since(entry.begun);
@@ -85,7 +85,7 @@ impl Running {
 }
 
 /// Something that runs.
-pub(super) struct Run<'a> {
+pub(crate) struct Run<'a> {
     all: &'a Running,
     number: u64,
 }

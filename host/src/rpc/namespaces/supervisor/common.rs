@@ -5,9 +5,8 @@ use std::{path::Path, time::Duration};
 use plugin_api::{Fault, Value};
 
 use super::{
-    SupervisorInterface,
-    control::{self, Wait, many, signal_number},
-    files,
+    SupervisorInterface, read_log,
+    start_stop::{self, Wait, many, signal_number},
 };
 use crate::{
     config::Logfile,
@@ -59,18 +58,19 @@ impl SupervisorInterface {
 
     pub(super) async fn start(&self, processes: Vec<ProcessInfo>, wait: Wait) -> Vec<Value> {
         let stopped = processes.into_iter().filter(|info| !info.state.is_running()).collect();
-        many(stopped, |info, namespec| control::start(&self.supervisor, info, namespec, wait)).await
+        many(stopped, |info, namespec| start_stop::start(&self.supervisor, info, namespec, wait)).await
     }
 
     pub(super) async fn stop(&self, processes: Vec<ProcessInfo>, wait: Wait) -> Vec<Value> {
         let running = processes.into_iter().filter(|info| info.state.is_running()).collect();
-        many(running, |info, namespec| control::stop(&self.supervisor, info, namespec, wait)).await
+        many(running, |info, namespec| start_stop::stop(&self.supervisor, info, namespec, wait)).await
     }
 
     pub(super) async fn signal(&self, processes: Vec<ProcessInfo>, signal: &Value) -> Vec<Value> {
         let signallable = processes.into_iter().filter(|info| info.state.is_signallable()).collect();
         let number = signal_number(signal);
-        many(signallable, |info, namespec| Ok(control::signal(&self.supervisor, info, namespec, number.clone()?))).await
+        many(signallable, |info, namespec| Ok(start_stop::signal(&self.supervisor, info, namespec, number.clone()?)))
+            .await
     }
 
     /// Everything that was written to it before now is in the file.
@@ -93,7 +93,7 @@ impl SupervisorInterface {
         if !Path::new(&log).exists() {
             return Err(Fault::no_file_with(log));
         }
-        files::read(Path::new(&log), offset, length)
+        read_log::read(Path::new(&log), offset, length)
     }
 
     pub(super) fn tail(&self, log: Option<String>, offset: i64, length: i64) -> Result<(String, i64, bool), Fault> {
@@ -103,7 +103,7 @@ impl SupervisorInterface {
         if !Path::new(&log).exists() {
             return Ok((String::new(), 0, false));
         }
-        Ok(files::tail(Path::new(&log), offset, length))
+        Ok(read_log::tail(Path::new(&log), offset, length))
     }
 
     pub(super) fn log_of(&self, name: &str, channel: Channel) -> Result<Option<String>, Fault> {

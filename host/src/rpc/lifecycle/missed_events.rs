@@ -7,7 +7,7 @@ const NEWS: Duration = Duration::from_secs(10);
 
 /// Events that a plugin was too slow for, and what the log is told of them: at once that there are some, and from then
 /// on now and then how many, however often it catches up in between.
-pub(super) struct Missed<'a> {
+pub(crate) struct Missed<'a> {
     /// The full name of the method that is to hear of them.
     name: &'a str,
     /// Those that the log knows no number of.
@@ -17,12 +17,12 @@ pub(super) struct Missed<'a> {
 }
 
 impl<'a> Missed<'a> {
-    pub(super) fn new(name: &'a str) -> Self {
+    pub(crate) fn new(name: &'a str) -> Self {
         Self { name, events: 0, next: None }
     }
 
     /// There are so many more.
-    pub(super) fn some(&mut self, events: u64, now: Instant) -> Option<String> {
+    pub(crate) fn some(&mut self, events: u64, now: Instant) -> Option<String> {
         self.events += events;
         if self.next.is_some() {
             return None;
@@ -32,7 +32,7 @@ impl<'a> Missed<'a> {
     }
 
     /// Waits until the log is to hear how many it were, if there were any.
-    pub(super) async fn due(&self) {
+    pub(crate) async fn due(&self) {
         match self.next {
             Some(next) => tokio::time::sleep_until(next.into()).await,
             None => std::future::pending().await,
@@ -40,7 +40,7 @@ impl<'a> Missed<'a> {
     }
 
     /// How many they were.
-    pub(super) fn sum(&mut self, now: Instant) -> Option<String> {
+    pub(crate) fn sum(&mut self, now: Instant) -> Option<String> {
         let events = std::mem::take(&mut self.events);
         self.next = (events > 0).then_some(now + NEWS);
         self.next.map(|_| format!("{} was too slow for its events: it missed {events}", self.name))

@@ -12,7 +12,7 @@ use crate::config::Supervisord;
 const OPTION: &str = "plugin_data_dir in [supervisord] names another place";
 
 /// The directory of that plugin of this supervisord, made when it is first asked for.
-pub(super) fn of(supervisord: &Supervisord, plugin: &str) -> Result<PathBuf, String> {
+pub(crate) fn of(supervisord: &Supervisord, plugin: &str) -> Result<PathBuf, String> {
     let no_home = || format!("there is no home for the data of plugins; {OPTION}");
     make(&supervisord.plugin_data().ok_or_else(no_home)?, plugin)
 }

@@ -19,17 +19,15 @@ use abi_stable::std_types::RVec;
 use plugin_api::{Fault, Reply, Value};
 use tokio::{runtime::Handle, sync::Semaphore};
 
-use super::{
-    guest::Guest,
-    held,
-    lane::{Lane, Task},
-    places::{HANDLER_PLACES, PLACES, Places, Trouble},
-    running::{Kind, Running},
-};
 use crate::logger::Logger;
+use crate::rpc::execution::async_thread::{Lane, Task};
+use crate::rpc::execution::plugin_object::Guest;
+use crate::rpc::execution::slots::{HANDLER_PLACES, PLACES, Places, Trouble};
+use crate::rpc::watchdog::in_flight::{Kind, Running};
+use crate::rpc::watchdog::server_thread;
 
 /// How deep calls may be nested on one thread.
-pub(super) const DEPTH_LIMIT: u32 = 16;
+pub(crate) const DEPTH_LIMIT: u32 = 16;
 
 thread_local! {
     /// How many calls of methods that may block this thread is inside of.
@@ -38,7 +36,7 @@ thread_local! {
 
 /// Who calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Caller {
+pub(crate) enum Caller {
     /// A client.
     Client,
     /// Code that is itself being called.
@@ -49,7 +47,7 @@ pub(super) enum Caller {
 
 /// The threads of one namespace, or of one result handler.
 #[derive(Debug)]
-pub(super) struct Workers {
+pub(crate) struct Workers {
     /// Whose, for messages.
     name: String,
     /// Whose blocking pool it is; there once the server runs.
@@ -63,7 +61,7 @@ pub(super) struct Workers {
 }
 
 impl Workers {
-    pub(super) fn of_namespace(name: &str, pool: Arc<OnceLock<Handle>>, running: &Running, logger: &Logger) -> Self {
+    pub(crate) fn of_namespace(name: &str, pool: Arc<OnceLock<Handle>>, running: &Running, logger: &Logger) -> Self {
         let trouble = |does| Trouble::new(format!("RPC interface '{name}'"), does, logger.clone());
         let places = Places::new(name, format!("{PLACES} calls of {name}.*"), PLACES, trouble("answers plain calls"));
         let inner_places = Arc::new(Semaphore::new(PLACES));
@@ -73,7 +71,7 @@ impl Workers {
     }
 
     /// Nobody calls a handler but the pools whose answers it judges, and those wait for it one listener at a time.
-    pub(super) fn of_handler(name: &str, pool: Arc<OnceLock<Handle>>, running: &Running, logger: &Logger) -> Self {
+    pub(crate) fn of_handler(name: &str, pool: Arc<OnceLock<Handle>>, running: &Running, logger: &Logger) -> Self {
         let trouble = |does| Trouble::new(format!("result handler '{name}'"), does, logger.clone());
         let places = Places::new(name, format!("{HANDLER_PLACES} answers"), HANDLER_PLACES, trouble("judges"));
         let inner_places = Arc::new(Semaphore::new(0));
@@ -82,12 +80,12 @@ impl Workers {
     }
 
     /// Where the blocking pool is, once the server runs.
-    pub(super) fn runtime(&self) -> Option<&Handle> {
+    pub(crate) fn runtime(&self) -> Option<&Handle> {
         self.pool.get()
     }
 
     /// Calls a method that may block; `full` is its name in the log.
-    pub(super) async fn call(
+    pub(crate) async fn call(
         &self,
         caller: Caller,
         object: Guest,
@@ -127,18 +125,18 @@ impl Workers {
 
     /// Runs a future of this namespace on its own thread; `full` is its name in the log. Dropping the answer drops the
     /// future.
-    pub(super) async fn run<F>(&self, full: &str, future: F) -> Result<Value, Fault>
+    pub(crate) async fn run<F>(&self, full: &str, future: F) -> Result<Value, Fault>
     where
         F: Future<Output = Result<Value, Fault>> + Send + 'static,
     {
-        let future = held::polling(self.logger.clone(), self.running.clone(), full.into(), future);
+        let future = server_thread::polling(self.logger.clone(), self.running.clone(), full.into(), future);
         self.lane.run(self.pool.get(), future).await.unwrap_or_else(|| Err(self.broken_off()))
     }
 
     /// Runs a future of the host's own for a plugin that waits for it. The server's thread polls it and tells the
     /// plugin that it is done: what wakes such a future may be the supervisor's thread, on which no plugin's waker may
     /// run. Dropping the answer drops the future.
-    pub(super) async fn run_on_server<F>(&self, future: F) -> Result<Value, Fault>
+    pub(crate) async fn run_on_server<F>(&self, future: F) -> Result<Value, Fault>
     where
         F: Future<Output = Result<Value, Fault>> + Send + 'static,
     {
@@ -155,7 +153,7 @@ impl Workers {
 }
 
 /// What is said to a plugin that goes round in circles.
-pub(super) fn too_deep() -> Fault {
+pub(crate) fn too_deep() -> Fault {
     Fault::failed_with(format_args!("calls are nested more than {DEPTH_LIMIT} deep"))
 }
 

@@ -8,14 +8,16 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use plugin_api::{Fault, Value, abi::NamespaceObject, namespace, rpc_interface};
 
-use super::{registry::RegistryRef, result_handlers::ResultHandlers, tally::Count};
 use crate::plugin::LibraryInfo;
+use crate::rpc::registry::RegistryRef;
+use crate::rpc::result_handlers::ResultHandlers;
+use crate::rpc::usage::Count;
 
 /// The name of the namespace.
-pub(super) const NAME: &str = "plugins";
+pub(crate) const NAME: &str = "plugins";
 
 /// `plugins.*`.
-pub struct Plugins {
+pub(crate) struct Plugins {
     registry: RegistryRef,
     /// Namespaces, each with the library that it is from.
     loaded: Vec<(String, LibraryInfo)>,
@@ -23,7 +25,7 @@ pub struct Plugins {
 }
 
 impl Plugins {
-    pub(super) fn namespace(
+    pub(crate) fn namespace(
         registry: RegistryRef,
         loaded: Vec<(String, LibraryInfo)>,
         handlers: ResultHandlers,

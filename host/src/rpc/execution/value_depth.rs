@@ -15,7 +15,7 @@ const LIMIT: usize = NESTING_LIMIT + NESTING_LIMIT / 4;
 
 /// What a plugin answers.
 #[inline]
-pub(super) fn reply(reply: Reply) -> Reply {
+pub(crate) fn reply(reply: Reply) -> Reply {
     match &reply {
         Reply::Done(value @ (Value::Array(_) | Value::Struct(_))) if is_deeper(value, LIMIT) => refuse(reply),
         _ => reply,
@@ -31,7 +31,7 @@ fn refuse(reply: Reply) -> Reply {
 }
 
 /// What a plugin has answered later.
-pub(super) fn answer(value: Value) -> Result<Value, Fault> {
+pub(crate) fn answer(value: Value) -> Result<Value, Fault> {
     if is_deeper(&value, LIMIT) {
         take_apart(vec![value]);
         return Err(Fault::failed_with(format_args!("the answer is nested more than {LIMIT} deep")));
@@ -40,7 +40,7 @@ pub(super) fn answer(value: Value) -> Result<Value, Fault> {
 }
 
 /// The parameters of what a plugin calls.
-pub(super) fn params(params: RVec<Value>) -> Result<RVec<Value>, Fault> {
+pub(crate) fn params(params: RVec<Value>) -> Result<RVec<Value>, Fault> {
     // Those of the method that it calls through the host stand in an array.
     if params.iter().any(|value| is_deeper(value, LIMIT + 1)) {
         take_apart(params.into_vec());

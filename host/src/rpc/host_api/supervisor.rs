@@ -6,7 +6,8 @@ use std::fmt::Display;
 
 use plugin_api::{Fault, Member, RVec, Value, rpc_interface};
 
-use super::{data_dir, supervisor::shape};
+use crate::rpc::host_api::data_dir;
+use crate::rpc::namespaces::supervisor::structs;
 use crate::{
     config::{self, AutoRestart},
     events::Event,
@@ -16,7 +17,7 @@ use crate::{
 };
 
 /// The powers of one plugin.
-pub(super) struct Powers {
+pub(crate) struct Powers {
     supervisor: Supervisor,
     logger: Logger,
     /// What stands before the dot of its methods.
@@ -26,7 +27,7 @@ pub(super) struct Powers {
 }
 
 impl Powers {
-    pub(super) fn new(supervisor: Supervisor, logger: Logger, namespace: &str, events: Vec<String>) -> Self {
+    pub(crate) fn new(supervisor: Supervisor, logger: Logger, namespace: &str, events: Vec<String>) -> Self {
         Self { supervisor, logger, namespace: namespace.to_owned(), events }
     }
 
@@ -63,7 +64,7 @@ impl Powers {
         let groups = self.supervisor.active_groups();
         let group = |(group, processes): &ActiveGroup| {
             let processes = processes.iter().map(|entry| {
-                let mut all = shape::config(entry);
+                let mut all = structs::config(entry);
                 if let Value::Struct(members) = &mut all {
                     members.extend(more(&entry.process));
                 }

@@ -14,10 +14,8 @@ use tokio::{
     time::{Timeout, timeout},
 };
 
-use super::{
-    places::{PATIENCE, Patience, QUEUE, Trouble},
-    workers::{DEPTH_LIMIT, too_deep},
-};
+use crate::rpc::execution::executor::{DEPTH_LIMIT, too_deep};
+use crate::rpc::execution::slots::{PATIENCE, Patience, QUEUE, Trouble};
 
 thread_local! {
     /// Whose futures this thread polls, and how many of them it is inside of.
@@ -29,7 +27,7 @@ type Answer = Result<Value, Fault>;
 
 /// The thread, made when it is first needed.
 #[derive(Debug)]
-pub(super) struct Lane {
+pub(crate) struct Lane {
     /// Names the thread, and stands in messages.
     name: String,
     thread: Mutex<Option<Handle>>,
@@ -38,12 +36,12 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub(super) fn new(name: &str, trouble: Trouble) -> Self {
+    pub(crate) fn new(name: &str, trouble: Trouble) -> Self {
         Self { name: name.to_owned(), thread: Mutex::new(None), patience: PATIENCE, trouble }
     }
 
     /// Runs a future here. Dropping the answer drops the future. `server` has the timers, once it runs.
-    pub(super) async fn run<F>(&self, server: Option<&Handle>, future: F) -> Option<Answer>
+    pub(crate) async fn run<F>(&self, server: Option<&Handle>, future: F) -> Option<Answer>
     where
         F: Future<Output = Answer> + Send + 'static,
     {
@@ -135,7 +133,7 @@ fn limited<F: Future>(server: &Handle, patience: std::time::Duration, future: F)
 }
 
 /// Aborted when dropped.
-pub(super) struct Task(pub(super) JoinHandle<Answer>);
+pub(crate) struct Task(pub(crate) JoinHandle<Answer>);
 
 impl Drop for Task {
     fn drop(&mut self) {

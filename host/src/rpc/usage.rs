@@ -7,7 +7,7 @@ use std::{
 
 /// Counts the calls of one namespace. All of it is only ever added to, but for those that are under way.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(crate) struct Tally {
     calls: AtomicU64,
     faults: AtomicU64,
     panics: AtomicU64,
@@ -17,28 +17,28 @@ pub(super) struct Tally {
 
 /// What was counted until now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Count {
+pub(crate) struct Count {
     /// Calls that were begun, from clients and from plugins.
-    pub(super) calls: u64,
+    pub(crate) calls: u64,
     /// Those that ended in a fault; panics too.
-    pub(super) faults: u64,
+    pub(crate) faults: u64,
     /// Those that ended in a panic.
-    pub(super) panics: u64,
+    pub(crate) panics: u64,
     /// From the call to its answer, or until nobody waited for it any more; together, of calls that were at once too.
-    pub(super) time: Duration,
+    pub(crate) time: Duration,
     /// Calls that are under way. Their time is not counted yet.
-    pub(super) running: u64,
+    pub(crate) running: u64,
 }
 
 impl Tally {
     /// Counts a call; its time, when the answer is dropped.
-    pub(super) fn begin(&self) -> Call<'_> {
+    pub(crate) fn begin(&self) -> Call<'_> {
         self.calls.fetch_add(1, Relaxed);
         Call { tally: self, begun: Instant::now(), lasts: false }
     }
 
     /// Counts a call that ended in a fault.
-    pub(super) fn fault(&self, panicked: bool) {
+    pub(crate) fn fault(&self, panicked: bool) {
         self.faults.fetch_add(1, Relaxed);
         self.panics.fetch_add(panicked.into(), Relaxed);
     }
@@ -47,7 +47,7 @@ impl Tally {
         self.nanoseconds.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Relaxed);
     }
 
-    pub(super) fn count(&self) -> Count {
+    pub(crate) fn count(&self) -> Count {
         Count {
             calls: self.calls.load(Relaxed),
             faults: self.faults.load(Relaxed),
@@ -60,7 +60,7 @@ impl Tally {
 
 /// A call that is under way.
 #[derive(Debug)]
-pub(super) struct Call<'a> {
+pub(crate) struct Call<'a> {
     tally: &'a Tally,
     begun: Instant,
     /// Whether it counts as under way. One that is answered at once never does: there is no time for it, and nobody who
@@ -70,19 +70,19 @@ pub(super) struct Call<'a> {
 
 impl Call<'_> {
     /// For how long it has been under way.
-    pub(super) fn so_far(&self) -> Duration {
+    pub(crate) fn so_far(&self) -> Duration {
         self.begun.elapsed()
     }
 
     /// It is not answered at once.
-    pub(super) fn lasts(&mut self) {
+    pub(crate) fn lasts(&mut self) {
         if !std::mem::replace(&mut self.lasts, true) {
             self.tally.running.fetch_add(1, Relaxed);
         }
     }
 
     /// It was answered at once, and took so long.
-    pub(super) fn end(self, took: Duration) {
+    pub(crate) fn end(self, took: Duration) {
         self.tally.spent(took);
         std::mem::forget(self);
     }

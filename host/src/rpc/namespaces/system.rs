@@ -4,22 +4,20 @@ use std::sync::Arc;
 
 use plugin_api::{Fault, RVec, Value, abi::NamespaceObject, namespace, rpc_interface};
 
-use super::{
-    registry::{Registry, RegistryRef},
-    workers::Caller,
-};
+use crate::rpc::execution::executor::Caller;
+use crate::rpc::registry::{Registry, RegistryRef};
 use crate::xmlrpc::{ANSWER_LIMIT, readable, size_up_to, too_large};
 
 /// After so many calls of a multicall others get a turn.
 const TURN: usize = 256;
 
 /// `system.*`.
-pub struct System {
+pub(crate) struct System {
     registry: RegistryRef,
 }
 
 impl System {
-    pub(super) fn namespace(registry: RegistryRef) -> NamespaceObject {
+    pub(crate) fn namespace(registry: RegistryRef) -> NamespaceObject {
         namespace(Arc::new(Self { registry }))
     }
 }
@@ -95,7 +93,7 @@ impl System {
 
 /// Makes the calls for as long as their results are together no larger than `limit` bytes; those that are left are
 /// answered with a fault, and are not made.
-pub(super) async fn multicall(registry: &Registry, caller: Caller, calls: Value, limit: usize) -> Result<Value, Fault> {
+pub(crate) async fn multicall(registry: &Registry, caller: Caller, calls: Value, limit: usize) -> Result<Value, Fault> {
     let Value::Array(calls) = calls else { return Err(Fault::incorrect_parameters()) };
     let mut results = RVec::with_capacity(calls.len());
     let mut size = 0;
@@ -172,8 +170,7 @@ mod tests {
 
     #[test]
     fn results_that_are_too_large_together_become_faults() {
-        let registry =
-            Registry::of(vec![("store".to_owned(), namespace(Arc::new(Store)), super::super::Origin::Plugin)]);
+        let registry = Registry::of(vec![("store".to_owned(), namespace(Arc::new(Store)), crate::rpc::Origin::Plugin)]);
         let calls = Value::array((0..10).map(|_| Value::structure([("methodName", Value::from("store.fetch"))])));
         let results = plugin_api::block_on(multicall(&registry, Caller::Client, calls, 3500)).unwrap();
         let Value::Array(results) = results else { panic!("{results:?}") };

@@ -20,34 +20,34 @@ use tokio::{
 use crate::logger::Logger;
 
 /// How many there are.
-pub(super) const PLACES: usize = 32;
+pub(crate) const PLACES: usize = 32;
 
 /// How many a result handler of a plugin has.
-pub(super) const HANDLER_PLACES: usize = 4;
+pub(crate) const HANDLER_PLACES: usize = 4;
 
 /// How many calls may wait for one.
-pub(super) const QUEUE: usize = 512;
+pub(crate) const QUEUE: usize = 512;
 
 /// How long a call waits for a place.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
+pub(crate) struct Patience {
     /// Before the log speaks of it.
-    pub(super) notice: Duration,
+    pub(crate) notice: Duration,
     /// From then on, before it fails.
-    pub(super) rest: Duration,
+    pub(crate) rest: Duration,
 }
 
 impl Patience {
-    pub(super) fn all(self) -> Duration {
+    pub(crate) fn all(self) -> Duration {
         self.notice + self.rest
     }
 }
 
-pub(super) const PATIENCE: Patience = Patience { notice: Duration::from_secs(5), rest: Duration::from_secs(25) };
+pub(crate) const PATIENCE: Patience = Patience { notice: Duration::from_secs(5), rest: Duration::from_secs(25) };
 
 /// The places that calls of clients take.
 #[derive(Debug)]
-pub(super) struct Places {
+pub(crate) struct Places {
     /// Whose they are, for faults.
     name: String,
     /// How many there are, and of what: `32 calls of x.*`.
@@ -58,12 +58,12 @@ pub(super) struct Places {
 }
 
 impl Places {
-    pub(super) fn new(name: &str, all: String, count: usize, trouble: Trouble) -> Self {
+    pub(crate) fn new(name: &str, all: String, count: usize, trouble: Trouble) -> Self {
         Self { name: name.to_owned(), all, free: Arc::new(Semaphore::new(count)), patience: PATIENCE, trouble }
     }
 
     /// A place, given back when dropped. It is waited for, but not for ever and not by everybody.
-    pub(super) async fn take(&self) -> Result<OwnedSemaphorePermit, Fault> {
+    pub(crate) async fn take(&self) -> Result<OwnedSemaphorePermit, Fault> {
         if let Ok(place) = self.free.clone().try_acquire_owned() {
             self.trouble.note_end();
             return Ok(place);
@@ -99,7 +99,7 @@ impl Places {
 
 /// Who waits, and whether the log knows why.
 #[derive(Debug)]
-pub(super) struct Trouble {
+pub(crate) struct Trouble {
     /// What stands first in lines of the log: `RPC interface 'x'`.
     who: String,
     /// What it does when it is over: `answers plain calls`.
@@ -111,33 +111,33 @@ pub(super) struct Trouble {
 }
 
 impl Trouble {
-    pub(super) fn new(who: impl Into<String>, does: &'static str, logger: Logger) -> Self {
+    pub(crate) fn new(who: impl Into<String>, does: &'static str, logger: Logger) -> Self {
         Self { who: who.into(), does, waiting: AtomicUsize::new(0), known: AtomicBool::new(false), logger }
     }
 
     /// One waits until this is dropped.
-    pub(super) fn wait(&self) -> Waiting<'_> {
+    pub(crate) fn wait(&self) -> Waiting<'_> {
         self.waiting.fetch_add(1, Relaxed);
         Waiting(&self.waiting)
     }
 
-    pub(super) fn waiting(&self) -> usize {
+    pub(crate) fn waiting(&self) -> usize {
         self.waiting.load(Relaxed)
     }
 
-    pub(super) fn is_known(&self) -> bool {
+    pub(crate) fn is_known(&self) -> bool {
         self.known.load(Relaxed)
     }
 
     /// Tells the log once.
-    pub(super) fn note(&self, why: impl FnOnce() -> String) {
+    pub(crate) fn note(&self, why: impl FnOnce() -> String) {
         if !self.known.swap(true, Relaxed) {
             self.logger.warn(format_args!("{} is stuck: {}", self.who, why()));
         }
     }
 
     /// Tells the log that it is over, if it knows.
-    pub(super) fn note_end(&self) {
+    pub(crate) fn note_end(&self) {
         if self.is_known() && self.known.swap(false, Relaxed) {
             self.logger.info(format_args!("{} {} again", self.who, self.does));
         }
@@ -145,7 +145,7 @@ impl Trouble {
 }
 
 /// One that waits.
-pub(super) struct Waiting<'a>(&'a AtomicUsize);
+pub(crate) struct Waiting<'a>(&'a AtomicUsize);
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {

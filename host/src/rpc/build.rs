@@ -4,14 +4,12 @@ use std::sync::Arc;
 
 use plugin_api::{Fault, abi::NamespaceObject, namespace};
 
-use super::{
-    plugin_host::PluginHost,
-    plugins::{self, Plugins},
-    powers::Powers,
-    registry::{Origin, Registry, RegistryRef},
-    result_handlers::{self, ResultHandlers},
-    supervisor::SupervisorInterface,
-};
+use crate::rpc::host_api::PluginHost;
+use crate::rpc::host_api::supervisor::Powers;
+use crate::rpc::namespaces::plugins::{self, Plugins};
+use crate::rpc::namespaces::supervisor::SupervisorInterface;
+use crate::rpc::registry::{Origin, Registry, RegistryRef};
+use crate::rpc::result_handlers::{self, ResultHandlers};
 use crate::{
     config::{Config, ConfigError, FactorySpec, Library, PluginSection},
     events::EventType,
@@ -175,7 +173,7 @@ fn load(
 }
 
 /// The host as the plugin of that name sees it, which publishes events of these types.
-pub(super) fn host_for(
+pub(crate) fn host_for(
     name: &str,
     events: Vec<String>,
     supervisor: &Supervisor,

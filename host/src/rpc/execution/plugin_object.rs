@@ -13,12 +13,13 @@ use std::{
 use abi_stable::std_types::{RStr, RVec};
 use plugin_api::{Fault, Reply, Value, abi::NamespaceObject};
 
-use super::{nesting, registry::Origin};
 use crate::logger::Logger;
+use crate::rpc::execution::value_depth;
+use crate::rpc::registry::Origin;
 
 /// The object of one namespace. Those who call it hold it too.
 #[derive(Clone)]
-pub(super) struct Guest(Arc<Stay>);
+pub(crate) struct Guest(Arc<Stay>);
 
 struct Stay {
     /// `None` while it is dropped.
@@ -30,7 +31,7 @@ struct Stay {
 
 impl Guest {
     /// The guest, and what tells of its end.
-    pub(super) fn new(object: NamespaceObject, origin: Origin) -> (Self, mpsc::Receiver<()>) {
+    pub(crate) fn new(object: NamespaceObject, origin: Origin) -> (Self, mpsc::Receiver<()>) {
         let (alive, gone) = mpsc::channel();
         (Self(Arc::new(Stay { object: Some(object), origin, alive: Some(alive) })), gone)
     }
@@ -38,15 +39,15 @@ impl Guest {
     /// Calls a method. What a plugin answers at once is no deeper nested than it may be; of what it answers later,
     /// [`Guest::answer`] sees to it.
     #[inline]
-    pub(super) fn call(&self, method: RStr<'_>, params: RVec<Value>) -> Reply {
+    pub(crate) fn call(&self, method: RStr<'_>, params: RVec<Value>) -> Reply {
         let reply = NamespaceObject::call(self, method, params);
-        if self.0.origin == Origin::Plugin { nesting::reply(reply) } else { reply }
+        if self.0.origin == Origin::Plugin { value_depth::reply(reply) } else { reply }
     }
 
     /// What a plugin answers, now or later.
-    pub(super) async fn answer(reply: Reply) -> Result<Value, Fault> {
+    pub(crate) async fn answer(reply: Reply) -> Result<Value, Fault> {
         match reply {
-            Reply::Later(future) => nesting::answer(Result::from(future.await)?),
+            Reply::Later(future) => value_depth::answer(Result::from(future.await)?),
             reply => reply.answer().await,
         }
     }
@@ -77,13 +78,13 @@ impl Drop for Stay {
 /// The plugins of a registry, to be waited for when it is gone.
 #[derive(Debug, Default)]
 pub struct Farewell {
-    pub(super) plugins: Vec<(String, mpsc::Receiver<()>)>,
-    pub(super) holder: Holder,
+    pub(crate) plugins: Vec<(String, mpsc::Receiver<()>)>,
+    pub(crate) holder: Holder,
 }
 
 /// Which method kept the server's thread at the end, by its full name, if one did. That thread holds all plugins, and
 /// none of them can end before it does.
-pub(super) type Holder = Arc<OnceLock<String>>;
+pub(crate) type Holder = Arc<OnceLock<String>>;
 
 impl Farewell {
     /// Waits until the object of every plugin is dropped, all in all no longer than `patience`. The log names those

@@ -1,20 +1,20 @@
 //! The `supervisor` namespace: what Supervisor's clients call.
 
-mod control;
-mod files;
+mod common;
 mod gate;
-mod lookup;
-pub(super) mod shape;
+mod read_log;
+mod start_stop;
+pub(crate) mod structs;
 
 use std::{path::Path, sync::Arc, time::SystemTime};
 
 use plugin_api::{Code, Fault, Value, rpc_interface};
 
 use self::{
-    control::{one, signal_number},
-    files::ByteCount,
+    common::{PATIENCE, Target},
     gate::{Gates, Pass},
-    lookup::{PATIENCE, Target},
+    read_log::ByteCount,
+    start_stop::{one, signal_number},
 };
 use crate::{
     events::{Channel, Event},
@@ -220,7 +220,7 @@ impl SupervisorInterface {
     ) -> Result<Value, Fault> {
         match self.find(&name)? {
             Target::One(info) => {
-                one(control::start(&self.supervisor, &info, name, wait.into())).await?;
+                one(start_stop::start(&self.supervisor, &info, name, wait.into())).await?;
                 Ok(true.into())
             }
             Target::Group(processes) => Ok(Value::array(self.start(processes, wait.into()).await)),
@@ -269,7 +269,7 @@ impl SupervisorInterface {
     ) -> Result<Value, Fault> {
         match self.find(&name)? {
             Target::One(info) => {
-                one(control::stop(&self.supervisor, &info, name, wait.into())).await?;
+                one(start_stop::stop(&self.supervisor, &info, name, wait.into())).await?;
                 Ok(true.into())
             }
             Target::Group(processes) => Ok(Value::array(self.stop(processes, wait.into()).await)),
@@ -320,7 +320,7 @@ impl SupervisorInterface {
         match self.find(&name)? {
             Target::One(info) => {
                 let number = signal_number(&signal)?;
-                one(Ok(control::signal(&self.supervisor, &info, name, number))).await?;
+                one(Ok(start_stop::signal(&self.supervisor, &info, name, number))).await?;
                 Ok(true.into())
             }
             Target::Group(processes) => Ok(Value::array(self.signal(processes, &signal).await)),
@@ -367,7 +367,7 @@ impl SupervisorInterface {
         /// `name` or `group:name`
         name: String,
     ) -> Result<Value, Fault> {
-        Ok(shape::process(&self.find_one(&name)?, SystemTime::now()))
+        Ok(structs::process(&self.find_one(&name)?, SystemTime::now()))
     }
 
     /// Tell all that is known of all processes.
@@ -378,7 +378,7 @@ impl SupervisorInterface {
     pub fn get_all_process_info(&self) -> Result<Vec<Value>, Fault> {
         self.check_up()?;
         let now = SystemTime::now();
-        Ok(self.supervisor.by_name().iter().map(|info| shape::process(info, now)).collect())
+        Ok(self.supervisor.by_name().iter().map(|info| structs::process(info, now)).collect())
     }
 
     /// Tell what the config says of all processes, whether their groups are active or not.
@@ -390,7 +390,7 @@ impl SupervisorInterface {
         self.check_up()?;
         let mut all = self.supervisor.process_configs();
         all.sort_by(|a, b| a.process.name.cmp(&b.process.name));
-        Ok(all.iter().map(shape::config).collect())
+        Ok(all.iter().map(structs::config).collect())
     }
 
     /// Read a part of the stdout log of a process.
@@ -482,7 +482,7 @@ impl SupervisorInterface {
     pub fn clear_all_process_logs(&self) -> Result<Vec<Value>, Fault> {
         self.check_up()?;
         let clear = |info: &ProcessInfo| self.clear(info, &make_namespec(&info.group, &info.name));
-        Ok(self.supervisor.by_priority().iter().map(|info| shape::result(info, &clear(info))).collect())
+        Ok(self.supervisor.by_priority().iter().map(|info| structs::result(info, &clear(info))).collect())
     }
 
     /// Write to the stdin of a process.

@@ -3,6 +3,9 @@
 //! A method that is added here is a new power of plugins; that a plugin may be older or newer than the host is why they
 //! are methods of a namespace and not of a trait.
 
+mod data_dir;
+pub(crate) mod supervisor;
+
 use std::{
     collections::HashSet,
     sync::{
@@ -16,7 +19,12 @@ use plugin_api::{
     Fault, MethodInfo, Methods, RVec, Reply, SupervisorState, Value, abi::NamespaceObject, namespace, rpc_interface,
 };
 
-use super::{held, nesting, powers::Powers, registry::RegistryRef, system, workers::Caller};
+use crate::rpc::execution::executor::Caller;
+use crate::rpc::execution::value_depth;
+use crate::rpc::host_api::supervisor::Powers;
+use crate::rpc::namespaces::system;
+use crate::rpc::registry::RegistryRef;
+use crate::rpc::watchdog::server_thread;
 use crate::{
     logger::{Level, Logger},
     xmlrpc::ANSWER_LIMIT,
@@ -27,10 +35,10 @@ use crate::{
 const CALLS_AT_ONCE: usize = 1024;
 
 /// What the supervisor is doing. A function, so that plugins can be tested without one.
-pub type State = Arc<dyn Fn() -> SupervisorState + Send + Sync>;
+pub(crate) type State = Arc<dyn Fn() -> SupervisorState + Send + Sync>;
 
 /// One for each plugin.
-pub struct PluginHost {
+pub(crate) struct PluginHost {
     /// The plugin's namespace, for messages.
     name: String,
     state: State,
@@ -40,12 +48,12 @@ pub struct PluginHost {
 }
 
 impl PluginHost {
-    pub(super) fn new(name: &str, state: State, logger: Logger, registry: RegistryRef) -> Self {
+    pub(crate) fn new(name: &str, state: State, logger: Logger, registry: RegistryRef) -> Self {
         Self { name: name.to_owned(), state, logger, registry, calls: AtomicUsize::new(0) }
     }
 
     /// The plugin's end of the line.
-    pub(super) fn with(self, powers: Powers) -> NamespaceObject {
+    pub(crate) fn with(self, powers: Powers) -> NamespaceObject {
         let of_powers = powers.methods().into_iter().map(|method| method.name.into()).collect();
         namespace(Arc::new(Line { host: Arc::new(self), powers: Arc::new(powers), of_powers }))
     }
@@ -67,7 +75,7 @@ impl Methods for Line {
     }
 
     fn call(self: Arc<Self>, method: &str, params: RVec<Value>) -> Reply {
-        let params = match nesting::params(params) {
+        let params = match value_depth::params(params) {
             Ok(params) => params,
             Err(fault) => return Reply::Failed(fault),
         };
@@ -124,7 +132,7 @@ impl PluginHost {
             tokio::time::sleep(duration).await;
             Ok(())
         };
-        held::unless_here(sleep, || self.cannot_wait("a time to pass")).await
+        server_thread::unless_here(sleep, || self.cannot_wait("a time to pass")).await
     }
 
     /// Call a published method.
@@ -139,7 +147,7 @@ impl PluginHost {
             }
             registry.call_from(Caller::Plugin, &method, params).await
         };
-        held::unless_here(answer, || self.cannot_wait(&format!("the answer of {method}"))).await
+        server_thread::unless_here(answer, || self.cannot_wait(&format!("the answer of {method}"))).await
     }
 }
 

@@ -73,7 +73,7 @@ fn uptime(seconds: i32) -> String {
 }
 
 /// One entry of what `getAllConfigInfo` answers.
-pub(in crate::rpc) fn config(entry: &ProcessConfig) -> Value {
+pub(crate) fn config(entry: &ProcessConfig) -> Value {
     let ProcessConfig { group, process, inuse, auto_logfiles } = entry;
     let none = || Value::from("none");
     let integer = |number: u64| i64::try_from(number).unwrap_or(i64::MAX).into();

@@ -16,11 +16,9 @@ use std::{
 
 use plugin_api::Fault;
 
-use super::{
-    registry::Registry,
-    running::{Kind, Running},
-};
 use crate::logger::Logger;
+use crate::rpc::registry::Registry;
+use crate::rpc::watchdog::in_flight::{Kind, Running};
 
 /// What nobody does by computing alone.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -32,7 +30,7 @@ const MOMENT: Duration = Duration::from_millis(50);
 const ROUND: Duration = Duration::from_secs(5);
 
 /// A `nonblocking` method was called on the server's thread, which took so long.
-pub(super) fn here(logger: &Logger, method: &str, took: Duration) {
+pub(crate) fn here(logger: &Logger, method: &str, took: Duration) {
     if let Some(seconds) = too_long(took) {
         logger.warn(format_args!(
             "{method} is declared nonblocking and took {seconds:.1} seconds, in which no client was answered"
@@ -47,12 +45,12 @@ thread_local! {
 
 /// Whether the server's thread is the caller's, which is a `nonblocking` method of a plugin: it must not wait, least of
 /// all for what needs this thread to go on.
-pub(super) fn is_here() -> bool {
+pub(crate) fn is_here() -> bool {
     HERE.get()
 }
 
 /// What `future` comes to; on the server's thread, when a plugin has it, `refusal` unless that is there at once.
-pub(super) async fn unless_here<T, F>(future: F, refusal: impl Fn() -> Fault) -> Result<T, Fault>
+pub(crate) async fn unless_here<T, F>(future: F, refusal: impl Fn() -> Fault) -> Result<T, Fault>
 where
     F: Future<Output = Result<T, Fault>>,
 {
@@ -66,7 +64,7 @@ where
 
 /// Which call the server's thread is in, for another thread to see: one that never comes back can say nothing itself.
 #[derive(Debug, Default)]
-pub(super) struct Busy {
+pub(crate) struct Busy {
     /// Odd while there is a call.
     turn: AtomicU64,
     /// The number of its method.
@@ -75,7 +73,7 @@ pub(super) struct Busy {
 
 impl Busy {
     /// The server's thread makes this call. Only that thread may use this, so nothing is ever lost between the steps.
-    pub(super) fn during<T>(&self, method: usize, call: impl FnOnce() -> T) -> T {
+    pub(crate) fn during<T>(&self, method: usize, call: impl FnOnce() -> T) -> T {
         let turn = self.turn.load(Relaxed);
         self.method.store(method, Relaxed);
         self.turn.store(turn + 1, Relaxed);
@@ -87,12 +85,12 @@ impl Busy {
     }
 
     /// The number of its method.
-    pub(super) fn method(&self) -> Option<usize> {
+    pub(crate) fn method(&self) -> Option<usize> {
         self.now().map(|(_, method)| method)
     }
 
     /// The same, if it goes on for a while.
-    pub(super) fn stuck(&self) -> Option<usize> {
+    pub(crate) fn stuck(&self) -> Option<usize> {
         let now = self.now()?;
         thread::sleep(MOMENT);
         (self.now() == Some(now)).then_some(now.1)
@@ -106,7 +104,7 @@ impl Busy {
 }
 
 /// Looks after the threads on which plugins of this registry run, for as long as there is one.
-pub(super) fn look_after(registry: Weak<Registry>) {
+pub(crate) fn look_after(registry: Weak<Registry>) {
     // Without this thread a line in the log is missing, and nothing else.
     let _ = thread::Builder::new().name("lookout".to_owned()).spawn(move || look(&registry, ROUND));
 }
@@ -135,7 +133,7 @@ fn look(registry: &Weak<Registry>, round: Duration) {
 }
 
 /// Polls the future of an `async fn` on the plugin's own thread.
-pub(super) async fn polling<F: Future>(logger: Logger, running: Running, method: Arc<str>, future: F) -> F::Output {
+pub(crate) async fn polling<F: Future>(logger: Logger, running: Running, method: Arc<str>, future: F) -> F::Output {
     let mut future = pin!(future);
     poll_fn(|cx| {
         let begun = Instant::now();

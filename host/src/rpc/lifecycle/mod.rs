@@ -3,6 +3,8 @@
 //! A plugin hears of it by a method whose name begins with `_`, if it has one. It runs where the plugin's methods run,
 //! so one that hangs holds up nothing but itself.
 
+mod missed_events;
+
 use std::{
     collections::BTreeSet,
     sync::{Arc, mpsc},
@@ -20,14 +22,16 @@ use tokio::{
     },
 };
 
-use super::{missed::Missed, registry::Registry, workers::Caller};
+use crate::rpc::execution::executor::Caller;
+use crate::rpc::lifecycle::missed_events::Missed;
+use crate::rpc::registry::Registry;
 use crate::{
     events::{Bus, Event, EventType},
     text::nearest::nearest,
 };
 
 /// An event as plugins read it.
-pub(super) fn event_value(event: &Event) -> Value {
+pub(crate) fn event_value(event: &Event) -> Value {
     Value::structure([
         ("name", event.name().into()),
         ("types", Value::array(EventType::above(event.name()).into_iter().map(Value::from))),
@@ -36,7 +40,7 @@ pub(super) fn event_value(event: &Event) -> Value {
 }
 
 /// What a plugin hears of.
-pub(super) struct Ear {
+pub(crate) struct Ear {
     /// The full name of the method that is called.
     name: String,
     types: Vec<EventType>,
@@ -44,7 +48,7 @@ pub(super) struct Ear {
 }
 
 /// The plugins that hear of events.
-pub(super) struct Hearing {
+pub(crate) struct Hearing {
     /// When it is dropped they hear what there still is, and no more.
     goes_on: watch::Sender<()>,
     /// Nothing is ever sent: that nobody is left to do so says that they have.
@@ -61,7 +65,7 @@ const START: &str = "_start";
 const SHUTDOWN: &str = "_shutdown";
 
 impl Registry {
-    pub(super) fn start_plugins(self: &Arc<Self>, runtime: &Handle, ears: Vec<Ear>) {
+    pub(crate) fn start_plugins(self: &Arc<Self>, runtime: &Handle, ears: Vec<Ear>) {
         let ((goes_on, going_on), (hears, over)) = (watch::channel(()), mpsc::channel());
         for ear in ears {
             let (telling, hears) = (self.clone().tell_of(ear, going_on.clone()), hears.clone());
@@ -78,7 +82,7 @@ impl Registry {
     }
 
     /// Hears what happens, from now on, for each plugin that wants to know.
-    pub(super) fn listen(&self, bus: &Bus) -> Vec<Ear> {
+    pub(crate) fn listen(&self, bus: &Bus) -> Vec<Ear> {
         let mut ears = Vec::new();
         for (name, info) in self.hooks() {
             // A type that is nobody's is never sent.
@@ -95,7 +99,7 @@ impl Registry {
 
     /// Warns of types of events that a plugin wants to hear of and nobody has: it would wait for ever. `brought` are
     /// those that plugins have.
-    pub(super) fn check_event_types(&self, brought: &[String]) {
+    pub(crate) fn check_event_types(&self, brought: &[String]) {
         for (name, info) in self.hooks() {
             for wanted in wanted_types(info) {
                 let of_a_plugin = EventType::of_a_plugin(wanted);
@@ -204,7 +208,7 @@ impl Registry {
     }
 
     /// Calls a hook, which nobody waits for: what goes wrong is logged.
-    pub(super) async fn tell(&self, name: &str, params: RVec<Value>) {
+    pub(crate) async fn tell(&self, name: &str, params: RVec<Value>) {
         if let Err(fault) = self.call_from(Caller::Host, name, params).await
             && !is_panic(&fault)
         {
@@ -296,7 +300,7 @@ mod tests {
         }
         registry.stop_plugins(Duration::from_secs(20));
         assert!(has("begun") && has("ended"));
-        assert!(has("hooked._shutdown panicked: at the end (host/src/rpc/hooks.rs:"), "{:?}", story.lock());
+        assert!(has("hooked._shutdown panicked: at the end (host/src/rpc/lifecycle/mod.rs:"), "{:?}", story.lock());
         assert!(!has("hooked has not"));
 
         let stuck = at_work("stuck", namespace(Arc::new(Stuck)), &story, &Bus::new());
