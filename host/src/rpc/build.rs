@@ -1,30 +1,32 @@
-//! From `[rpcinterface:x]` sections to the registry.
+//! The one place that makes everything: from `[rpcinterface:x]` sections to the registry.
 
 use std::sync::Arc;
 
 use plugin_api::{Fault, abi::NamespaceObject, namespace};
 
-use crate::rpc::host_api::PluginHost;
-use crate::rpc::host_api::supervisor::Powers;
-use crate::rpc::namespaces::plugins::{self, Plugins};
-use crate::rpc::namespaces::supervisor::SupervisorInterface;
-use crate::rpc::registry::{Origin, Registry, RegistryRef};
-use crate::rpc::result_handlers::{self, ResultHandlers};
+use super::{
+    host_api::HostApi,
+    lifecycle::{Lifecycle, warn_of_unknown_event_types},
+    method::Origin,
+    namespaces::{PLUGINS, Plugins, SupervisorInterface, System},
+    registry::{Registry, RegistryRef},
+    result_handlers,
+};
 use crate::{
     config::{Config, ConfigError, FactorySpec, Library, PluginSection},
     events::EventType,
-    logger::Logger,
+    logger::{Level, Logger},
     plugin::{self, Factory, LibraryInfo, PluginError, SearchPath},
     supervisor::Supervisor,
 };
 
-/// The namespace of what every supervisord has.
-const RESERVED: &str = "system";
+/// Name of the namespace of what every supervisord has.
+const SYSTEM: &str = "system";
 
-/// The namespace under which plugins find Supervisor's own interface, whatever the config says.
+/// Name of the namespace under which plugins find Supervisor's own interface, whatever the config says.
 const SUPERVISOR: &str = "supervisor";
 
-/// Why an RPC interface could not be made.
+/// Reason why an RPC interface could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// The host has no such factory.
@@ -33,23 +35,23 @@ pub enum BuildError {
         FactorySpec::MAIN_RPCINTERFACE
     )]
     NotBuiltIn {
-        /// As the config gives it.
+        /// Factory spec as the config gives it.
         spec: String,
         /// The section.
         place: String,
     },
-    /// `system` is always there, and there can be but one.
+    /// The section would be a second `system`, which is always there.
     #[error("{0}: the name 'system' is taken by what every supervisord has")]
     Reserved(String),
-    /// The library, or the factory in it.
+    /// The library is not there or cannot be loaded, or has no such factory.
     #[error("{place}: {error}")]
     Plugin {
         /// The section.
         place: String,
-        /// What is wrong with it.
+        /// Fault of the library.
         error: Box<PluginError>,
     },
-    /// What the config names of plugins besides is not there.
+    /// A type of events or a result handler that the config names is not there.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The factory refused.
@@ -59,58 +61,69 @@ pub enum BuildError {
         name: String,
         /// The section.
         place: String,
-        /// Which factory.
+        /// Factory spec as the config gives it.
         factory: String,
-        /// What it said.
+        /// Fault that it answered.
         fault: Fault,
     },
 }
 
+/// Make every RPC interface of the config, once for all servers.
+pub fn build(config: &Config, supervisor: &Supervisor, logger: &Logger) -> Result<Lifecycle, BuildError> {
+    let (registry_ref, mut event_types) = (RegistryRef::default(), Vec::new());
+    let search = SearchPath::new(&config.supervisord.plugin_path);
+    let (mut namespaces, mut loaded) = (Vec::new(), Vec::new());
+    for section in &config.rpcinterfaces {
+        let PluginSection { name, place, factory, .. } = section;
+        if name == SYSTEM {
+            return Err(BuildError::Reserved(place.clone()));
+        }
+        let (object, origin) = if factory.library == Library::BuiltIn {
+            (built_in(section, supervisor)?, Origin::Host)
+        } else {
+            let (object, library, events) = load(section, &search, &registry_ref, supervisor, logger)?;
+            loaded.push((name.clone(), library));
+            event_types.extend(events);
+            (object, Origin::Plugin)
+        };
+        logger.info(format_args!("RPC interface '{name}' initialized"));
+        namespaces.push((name.clone(), object, origin));
+    }
+    if config.rpcinterfaces.iter().all(|section| section.name != PLUGINS) {
+        let object = Plugins::namespace(registry_ref.clone(), loaded);
+        namespaces.push((PLUGINS.to_owned(), object, Origin::Host));
+    }
+    if namespaces.iter().all(|(name, ..)| name != SUPERVISOR) {
+        // Not for clients, as the config has it; but plugins start and stop processes in any case.
+        let own = namespace(Arc::new(SupervisorInterface::new(supervisor.clone())));
+        namespaces.push((SUPERVISOR.to_owned(), own, Origin::Private));
+    }
+    let registry = Registry::with_system(&registry_ref, namespaces, logger.clone());
+    warn_of_unknown_event_types(&registry, &event_types);
+    supervisor.extend(event_types, result_handlers::maker(supervisor, search, registry_ref, logger))?;
+    Ok(Lifecycle::new(registry, supervisor.bus()))
+}
+
 impl Registry {
-    /// Makes every RPC interface of the config, once for all servers.
-    pub fn build(config: &Config, supervisor: &Supervisor, logger: &Logger) -> Result<Arc<Self>, BuildError> {
-        let (registry_ref, mut event_types) = (RegistryRef::default(), Vec::new());
-        let search = SearchPath::new(&config.supervisord.plugin_path);
-        let mut namespaces = Vec::new();
-        let (mut loaded, handlers) = (Vec::new(), ResultHandlers::default());
-        for section in &config.rpcinterfaces {
-            let PluginSection { name, place, factory, .. } = section;
-            if name == RESERVED {
-                return Err(BuildError::Reserved(place.clone()));
-            }
-            let (object, origin) = if factory.library == Library::BuiltIn {
-                (built_in(section, supervisor)?, Origin::Host)
-            } else {
-                let (object, library, events) = load(section, &search, &registry_ref, supervisor, logger)?;
-                loaded.push((name.clone(), library));
-                event_types.extend(events);
-                (object, Origin::Plugin)
-            };
-            logger.info(format_args!("RPC interface '{name}' initialized"));
-            namespaces.push((name.clone(), object, origin));
-        }
-        if config.rpcinterfaces.iter().all(|section| section.name != plugins::NAME) {
-            let object = Plugins::namespace(registry_ref.clone(), loaded, handlers.clone());
-            namespaces.push((plugins::NAME.to_owned(), object, Origin::Host));
-        }
-        if namespaces.iter().all(|(name, ..)| name != SUPERVISOR) {
-            // Not for clients, as the config has it; but plugins start and stop processes in any case.
-            let own = namespace(Arc::new(SupervisorInterface::new(supervisor.clone())));
-            namespaces.push((SUPERVISOR.to_owned(), own, Origin::Private));
-        }
-        let registry = Self::referred(&registry_ref, namespaces, logger.clone());
-        let workers = registry.handler_workers();
-        let maker = result_handlers::maker(supervisor, search, registry_ref, logger, handlers, workers);
-        registry.check_event_types(&event_types);
-        supervisor.extend(event_types, maker)?;
-        registry.hear(supervisor.bus());
-        Ok(registry)
+    /// A registry of these namespaces and `system`, without a log.
+    pub fn of(namespaces: Vec<(String, NamespaceObject, Origin)>) -> Arc<Self> {
+        Self::with_system(&RegistryRef::default(), namespaces, Logger::new(Level::Critical, |_| {}))
+    }
+
+    /// A registry of these namespaces and `system`.
+    pub(super) fn with_system(
+        own: &RegistryRef,
+        mut namespaces: Vec<(String, NamespaceObject, Origin)>,
+        logger: Logger,
+    ) -> Arc<Self> {
+        namespaces.push((SYSTEM.to_owned(), System::namespace(own.clone()), Origin::Host));
+        Self::new(own, namespaces, logger)
     }
 }
 
-/// Finds what would make the interface of a section, and makes nothing. Answers which types of events it would bring.
+/// Find the factory of a section without making anything, and return the types of events that it would bring.
 pub fn look_up(section: &PluginSection, search: &SearchPath) -> Result<Vec<String>, BuildError> {
-    if section.name == RESERVED {
+    if section.name == SYSTEM {
         return Err(BuildError::Reserved(section.place.clone()));
     }
     if section.factory.library == Library::BuiltIn {
@@ -120,11 +133,13 @@ pub fn look_up(section: &PluginSection, search: &SearchPath) -> Result<Vec<Strin
     }
 }
 
+/// Make the object of a section whose factory is the host's.
 fn built_in(section: &PluginSection, supervisor: &Supervisor) -> Result<NamespaceObject, BuildError> {
     check_built_in(section)?;
     Ok(namespace(Arc::new(SupervisorInterface::new(supervisor.clone()))))
 }
 
+/// Refuse a section whose factory the host does not have, or that has options.
 fn check_built_in(section: &PluginSection) -> Result<(), BuildError> {
     let PluginSection { place, factory, options, .. } = section;
     if !factory.is_main_rpcinterface() {
@@ -139,7 +154,7 @@ fn check_built_in(section: &PluginSection) -> Result<(), BuildError> {
     Ok(())
 }
 
-/// The factory of a section, and the types of events that it says it brings.
+/// Find the factory of a section, with the types of events that it says it brings.
 fn find(section: &PluginSection, search: &SearchPath) -> Result<(Factory, Vec<String>), BuildError> {
     let factory = plugin::load(&section.factory, "rpcinterface", search)
         .map_err(|error| BuildError::Plugin { place: section.place.clone(), error: error.into() })?;
@@ -153,12 +168,14 @@ fn find(section: &PluginSection, search: &SearchPath) -> Result<(Factory, Vec<St
     Ok((factory, events))
 }
 
+/// Error for a section whose factory refused its options.
 fn refused(section: &PluginSection, fault: Fault) -> BuildError {
     let PluginSection { name, factory, .. } = section;
     let place = section.place_of(&fault.text);
     BuildError::Refused { name: name.clone(), place, factory: factory.text.clone(), fault }
 }
 
+/// Load the plugin of a section and make its object. Its library and the types of events that it brings come with it.
 fn load(
     section: &PluginSection,
     search: &SearchPath,
@@ -167,23 +184,7 @@ fn load(
     logger: &Logger,
 ) -> Result<(NamespaceObject, LibraryInfo, Vec<String>), BuildError> {
     let (factory, events) = find(section, search)?;
-    let host = host_for(&section.name, events.clone(), supervisor, logger, registry_ref);
+    let host = HostApi::object(&section.name, events.clone(), supervisor, logger, registry_ref);
     let object = factory.make(host, section.options.clone().into()).map_err(|fault| refused(section, fault))?;
     Ok((object, factory.library().clone(), events))
-}
-
-/// The host as the plugin of that name sees it, which publishes events of these types.
-pub(crate) fn host_for(
-    name: &str,
-    events: Vec<String>,
-    supervisor: &Supervisor,
-    logger: &Logger,
-    registry_ref: &RegistryRef,
-) -> NamespaceObject {
-    let state = {
-        let supervisor = supervisor.clone();
-        Arc::new(move || supervisor.state())
-    };
-    let powers = Powers::new(supervisor.clone(), logger.clone(), name, events);
-    PluginHost::new(name, state, logger.clone(), registry_ref.clone()).with(powers)
 }

@@ -1,5 +1,9 @@
-//! XML-RPC methods: the table of all namespaces, where their code runs, and the namespaces that the host has itself.
+//! XML-RPC methods: the table of all that can be called, the threads on which the code of plugins runs and the watchdog
+//! over them, the life of plugins, their view of the host, and the namespaces that the host has itself.
+//!
+//! The modules are floors; each imports only from those above it in this list. [`build`] makes everything.
 
+mod method;
 mod usage;
 mod watchdog;
 
@@ -17,8 +21,9 @@ mod result_handlers;
 mod build;
 
 pub use self::{
-    build::{BuildError, look_up},
-    execution::plugin_object::Farewell,
-    namespaces::supervisor::SupervisorInterface,
-    registry::{Origin, Registry},
+    build::{BuildError, build, look_up},
+    lifecycle::{Lifecycle, ShutdownWaiter},
+    method::Origin,
+    namespaces::SupervisorInterface,
+    registry::Registry,
 };

@@ -1,289 +1,158 @@
-//! All published methods by their full names.
+//! The table of all methods by their full names, and the dispatch of calls.
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, OnceLock, Weak,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    fmt,
+    sync::{Arc, OnceLock, Weak},
 };
 
 use abi_stable::std_types::RVec;
 use parking_lot::Mutex;
 use plugin_api::{
     Fault, Reply, Value,
-    abi::{Member, MethodInfo, NamespaceObject},
+    abi::{MethodInfo, NamespaceObject},
 };
 use tokio::runtime::Handle;
 
-use crate::rpc::execution::executor::{Caller, Workers};
-use crate::rpc::execution::plugin_object::{Farewell, Guest, Holder};
-use crate::rpc::execution::slots::{HANDLER_PLACES, PLACES};
-use crate::rpc::lifecycle::{Ear, Hearing};
-use crate::rpc::namespaces::system::System;
-use crate::rpc::result_handlers::HANDLERS;
-use crate::rpc::usage::{Call, Count, Tally};
-use crate::rpc::watchdog::in_flight::Running;
-use crate::rpc::watchdog::server_thread::{self, Busy};
-use crate::{
-    events::Bus,
-    logger::{Level, Logger},
+use super::{
+    execution::{ExecutorContext, NAMESPACE_SLOTS, PluginObject, RESULT_HANDLER_SLOTS, RESULT_HANDLERS},
+    method::{Audience, Caller, Method, Origin, Start},
+    usage::{CallTimer, UsageSnapshot},
+    watchdog::{Watchdog, is_in_method, warn_if_slow},
 };
+use crate::{logger::Logger, plugin::LibraryInfo};
 
-/// Whose code a namespace is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// The host's: its futures may be polled on the server's thread.
-    Host,
-    /// The host's, and not published: for plugins, which may call it by its name all the same.
-    Private,
-    /// A plugin's.
-    Plugin,
-}
+/// Work that is left until the server runs.
+type OnServer = Box<dyn FnOnce(&Arc<Registry>, &Handle) + Send>;
 
-/// Who may call a method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Audience {
-    /// Everybody: it is published.
-    Clients,
-    /// Plugins.
-    Plugins,
-    /// The host alone: its own line to a plugin.
-    Host,
-}
-
-impl Audience {
-    fn admits(self, caller: Caller) -> bool {
-        matches!((self, caller), (Self::Clients, _) | (Self::Plugins, Caller::Plugin) | (Self::Host, Caller::Host))
-    }
-}
-
-/// The methods of all namespaces. There is one in a supervisord, shared by all its servers.
+/// The methods of all namespaces. There is one registry in a supervisord, shared by all its servers.
 pub struct Registry {
-    methods: HashMap<String, Method>,
-    namespaces: Vec<Namespace>,
-    pool: Arc<OnceLock<Handle>>,
-    /// Told of panics.
-    logger: Logger,
-    /// Tells of the end of each plugin, once the registry is gone.
-    farewell: Mutex<Farewell>,
-    /// Who hears of events once plugins can be told.
-    ears: Mutex<Vec<Ear>>,
-    /// That they do, and how to end it.
-    hearing: Mutex<Option<Hearing>>,
-    /// What the server's thread does for a plugin.
-    busy: Busy,
-    /// What all other threads do for plugins.
-    running: Running,
-    /// Whether somebody looks after both.
-    looked_after: AtomicBool,
-    /// The method that kept the server's thread at the end.
-    holder: Holder,
+    methods: HashMap<Arc<str>, Method>,
+    /// The objects of all namespaces.
+    objects: Vec<Arc<PluginObject>>,
+    /// Result handlers that were made until now, each with the library that it is from. A lock for one push or copy.
+    result_handlers: Mutex<Vec<(Arc<PluginObject>, LibraryInfo)>>,
+    context: ExecutorContext,
+    watchdog: Arc<Watchdog>,
+    /// Taken when the server runs.
+    on_server: Mutex<Option<OnServer>>,
 }
 
-struct Namespace {
-    object: Guest,
-    origin: Origin,
-    workers: Workers,
-    name: String,
-    tally: Tally,
-}
-
-struct Method {
-    info: MethodInfo,
-    /// One that no other has.
-    number: usize,
-    /// Index into [`Registry::namespaces`].
-    namespace: usize,
-    /// How a call of it starts.
-    start: Start,
-    audience: Audience,
-}
-
-/// What calling a method does to the thread that calls it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Start {
-    /// Next to nothing: it may be called on the server's thread.
-    Here,
-    /// Next to nothing, for it only makes a future; but that is a plugin's, and is polled on the plugin's own thread.
-    Lane,
-    /// It may block.
-    Pool,
-}
-
-/// How code that was made before the registry finds it: the host's namespaces, and the host as plugins see it.
+/// Reference to the registry for code that is made before it: the host's namespaces, and the host as plugins see it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct RegistryRef(Arc<OnceLock<Weak<Registry>>>);
+pub(super) struct RegistryRef(Arc<OnceLock<Weak<Registry>>>);
 
 impl RegistryRef {
-    pub(crate) fn get(&self) -> Result<Arc<Registry>, Fault> {
+    /// The registry. `FAILED` while it is not made yet.
+    pub(super) fn get(&self) -> Result<Arc<Registry>, Fault> {
         let registry = self.0.get().and_then(Weak::upgrade);
         registry.ok_or_else(|| Fault::failed_with("supervisord is still starting; methods cannot be called yet"))
     }
 }
 
 impl Registry {
-    /// A registry of these namespaces, and `system`.
-    pub fn of(namespaces: Vec<(String, NamespaceObject, Origin)>) -> Arc<Self> {
-        Self::referred(&RegistryRef::default(), namespaces, Logger::new(Level::Critical, |_| {}))
-    }
-
-    /// What gives each result handler the places where it runs.
-    pub(crate) fn handler_workers(self: &Arc<Self>) -> impl Fn(&str) -> Workers + Send + Sync + 'static {
-        let (pool, running, logger) = (self.pool.clone(), self.running.clone(), self.logger.clone());
-        let registry = Arc::downgrade(self);
-        move |name| {
-            if let Some(registry) = registry.upgrade() {
-                registry.look_after();
-            }
-            Workers::of_handler(name, pool.clone(), &running, &logger)
-        }
-    }
-
-    pub(crate) fn referred(
+    /// A registry of these namespaces, to which `own` refers from now on. `logger` is told of panics, and of plugins
+    /// that keep a thread.
+    pub(super) fn new(
         own: &RegistryRef,
-        mut namespaces: Vec<(String, NamespaceObject, Origin)>,
+        namespaces: Vec<(String, NamespaceObject, Origin)>,
         logger: Logger,
     ) -> Arc<Self> {
-        namespaces.push(("system".to_owned(), System::namespace(own.clone()), Origin::Host));
-        let mut registry = Self {
-            methods: HashMap::new(),
-            namespaces: Vec::new(),
-            pool: Arc::default(),
-            logger,
-            farewell: Mutex::default(),
-            ears: Mutex::default(),
-            hearing: Mutex::default(),
-            busy: Busy::default(),
-            running: Running::default(),
-            looked_after: AtomicBool::new(false),
-            holder: Holder::default(),
-        };
+        let context = ExecutorContext::new(logger);
+        let (mut methods, mut names, mut objects) = (HashMap::new(), Vec::new(), Vec::new());
         for (name, object, origin) in namespaces {
-            registry.add(&name, object, origin);
+            let object = PluginObject::of_namespace(&name, object, origin, &context);
+            for info in object.methods() {
+                // A name has one dot: so that looking up the whole name in one map is all that stands between a client
+                // and a method.
+                if !info.name.contains('.') && !name.contains('.') {
+                    let method = Method::new(&name, info, names.len(), objects.len(), origin);
+                    names.push(method.full_name.clone());
+                    methods.insert(method.full_name.clone(), method);
+                }
+            }
+            objects.push(Arc::new(object));
         }
-        let registry = Arc::new(registry);
+        let watchdog = Arc::new(Watchdog::new(names, context.in_flight.clone(), context.logger.clone()));
+        let (result_handlers, on_server) = (Mutex::default(), Mutex::default());
+        let registry = Arc::new(Self { methods, objects, result_handlers, context, watchdog, on_server });
         // It is set once, by the code that made it.
         let _ = own.0.set(Arc::downgrade(&registry));
         registry
     }
 
-    fn add(&mut self, name: &str, object: NamespaceObject, origin: Origin) {
-        let index = self.namespaces.len();
-        for info in object.methods() {
-            // A name has one dot: so that looking up the whole name in one map is all that stands between a client and
-            // a method.
-            if info.name.contains('.') || name.contains('.') {
-                continue;
-            }
-            let start = match (flag(&info.properties, "nonblocking"), flag(&info.properties, "async"), origin) {
-                (true, _, _) | (false, true, Origin::Host | Origin::Private) => Start::Here,
-                (false, true, Origin::Plugin) => Start::Lane,
-                (false, false, _) => Start::Pool,
-            };
-            let audience = match origin {
-                _ if info.name.starts_with('_') => Audience::Host,
-                Origin::Private => Audience::Plugins,
-                Origin::Host | Origin::Plugin => Audience::Clients,
-            };
-            let number = self.methods.len();
-            let method = Method { number, namespace: index, start, audience, info };
-            self.methods.insert(format!("{name}.{}", method.info.name), method);
-        }
-        let (object, gone) = Guest::new(object, origin);
-        if origin == Origin::Plugin {
-            self.farewell.get_mut().plugins.push((name.to_owned(), gone));
-        }
-        self.namespaces.push(Namespace {
-            object,
-            origin,
-            workers: Workers::of_namespace(name, self.pool.clone(), &self.running, &self.logger),
-            name: name.to_owned(),
-            tally: Tally::default(),
-        });
+    /// Leave work until the server runs. Work that was left before is forgotten.
+    pub(super) fn on_server(&self, work: impl FnOnce(&Arc<Self>, &Handle) + Send + 'static) {
+        *self.on_server.lock() = Some(Box::new(work));
     }
 
-    /// What waits for the end of the plugins; to be asked for once, before the last registry is dropped.
-    pub fn farewell(&self) -> Farewell {
-        Farewell { holder: self.holder.clone(), ..std::mem::take(&mut self.farewell.lock()) }
-    }
-
-    /// From now on all methods can be called, those that may block on the blocking pool of this runtime; plugins that
-    /// want to know are told.
+    /// Let all methods be called from now on, those that may block on the blocking pool of this runtime, and do the
+    /// work that was left until then.
     pub fn run_on(self: &Arc<Self>, runtime: &Handle) {
         // A second server of the same registry would go on using the pool of the first.
-        if self.pool.set(runtime.clone()).is_ok() {
-            let ears = std::mem::take(&mut *self.ears.lock());
-            self.start_plugins(runtime, ears);
-            if self.namespaces.iter().any(|namespace| namespace.origin == Origin::Plugin) {
-                self.look_after();
+        if self.context.server.set(runtime.clone()).is_ok() {
+            let work = self.on_server.lock().take();
+            if let Some(work) = work {
+                work(self, runtime);
+            }
+            if self.plugins().next().is_some() {
+                self.watchdog.start();
             }
         }
     }
 
-    /// From now on the log names code of plugins that does not come to an end.
-    fn look_after(self: &Arc<Self>) {
-        if !self.looked_after.swap(true, Relaxed) {
-            server_thread::look_after(Arc::downgrade(self));
-        }
+    /// Take in a result handler of a plugin.
+    pub(super) fn add_result_handler(
+        &self,
+        name: &str,
+        object: NamespaceObject,
+        library: LibraryInfo,
+    ) -> Arc<PluginObject> {
+        self.watchdog.start();
+        let object = Arc::new(PluginObject::of_result_handler(name, object, &self.context));
+        self.result_handlers.lock().push((object.clone(), library));
+        object
     }
 
-    /// Plugins hear of what happens from now on, and are told when the server runs.
-    pub(crate) fn hear(&self, bus: &Bus) {
-        *self.ears.lock() = self.listen(bus);
+    /// The result handlers that were made until now, each with the library that it is from.
+    pub(super) fn result_handlers(&self) -> Vec<(Arc<PluginObject>, LibraryInfo)> {
+        self.result_handlers.lock().clone()
     }
 
-    pub(crate) fn note_hearing(&self, hearing: Hearing) {
-        *self.hearing.lock() = Some(hearing);
+    /// The namespaces that are plugins'.
+    pub(super) fn plugins(&self) -> impl Iterator<Item = &Arc<PluginObject>> {
+        self.objects.iter().filter(|object| object.origin() == Origin::Plugin)
     }
 
-    pub(crate) fn take_hearing(&self) -> Option<Hearing> {
-        self.hearing.lock().take()
-    }
-
-    /// The host's own lines to plugins, by their full names.
-    pub(crate) fn hooks(&self) -> impl Iterator<Item = (&str, &MethodInfo)> {
+    /// The hooks of plugins, which are the host's own line to them, by their full names.
+    pub(super) fn hooks(&self) -> impl Iterator<Item = (&Arc<str>, &MethodInfo)> {
         let hooks = self.methods.iter().filter(|(_, method)| method.audience == Audience::Host);
-        hooks.map(|(name, method)| (name.as_str(), &method.info))
+        hooks.map(|(name, method)| (name, &method.info))
     }
 
-    /// Where methods that may block run, once the server runs.
-    pub(crate) fn runtime(&self) -> Option<&Handle> {
-        self.pool.get()
+    /// The server's runtime, once the server runs.
+    pub(super) fn runtime(&self) -> Option<&Handle> {
+        self.context.server.get()
     }
 
-    pub(crate) fn busy(&self) -> &Busy {
-        &self.busy
+    /// The watch over the threads on which its methods run.
+    pub(super) fn watchdog(&self) -> &Arc<Watchdog> {
+        &self.watchdog
     }
 
-    /// The method that has the server's thread and does not give it back, if there is one. The farewell knows from now
-    /// on, too.
-    pub(crate) fn note_holder(&self) -> Option<&str> {
-        let name = self.name_of(self.busy.stuck()?);
-        Some(self.holder.get_or_init(|| name.to_owned()))
+    /// The activity log.
+    pub(super) fn logger(&self) -> &Logger {
+        &self.context.logger
     }
 
-    pub(crate) fn running(&self) -> &Running {
-        &self.running
-    }
-
-    /// The full name of the method of that number.
-    pub(crate) fn name_of(&self, number: usize) -> &str {
-        self.methods.iter().find(|(_, method)| method.number == number).map_or("?", |(name, _)| name)
-    }
-
-    pub(crate) fn logger(&self) -> &Logger {
-        &self.logger
-    }
-
-    /// Calls a method on behalf of a client. Dropping the future stops waiting for the answer and, where the method can
+    /// Call a method on behalf of a client. Dropping the future stops waiting for the answer and, where the method can
     /// be cancelled, cancels it.
     pub async fn call(&self, method: &str, params: RVec<Value>) -> Result<Value, Fault> {
         self.call_from(Caller::Client, method, params).await
     }
 
-    /// Calls a method on behalf of code that may itself be in a call.
-    pub(crate) async fn call_from(&self, caller: Caller, method: &str, params: RVec<Value>) -> Result<Value, Fault> {
+    /// Call a method on behalf of a client, or of code that may itself be in a call.
+    pub(super) async fn call_from(&self, caller: Caller, method: &str, params: RVec<Value>) -> Result<Value, Fault> {
         let answer = self.dispatch(caller, method, params).await;
         if let Err(fault) = &answer {
             self.note_fault(method, fault);
@@ -291,139 +160,128 @@ impl Registry {
         answer
     }
 
+    /// Call a hook, whose answer nobody waits for: the log is told of any fault.
+    pub(super) async fn call_hook(&self, hook: &str, params: RVec<Value>) {
+        if let Err(fault) = self.dispatch(Caller::Host, hook, params).await {
+            let has_panicked = self.note_fault(hook, &fault);
+            // Of a panic there is a line already.
+            if !has_panicked {
+                self.logger().error(format_args!("{hook}: {fault}"));
+            }
+        }
+    }
+
     async fn dispatch(&self, caller: Caller, method: &str, params: RVec<Value>) -> Result<Value, Fault> {
-        let Some(found) = self.methods.get(method) else {
+        let Some(found) = self.methods.get(method).filter(|found| found.audience.admits(caller)) else {
             return Err(Fault::unknown_method());
         };
-        let Method { info, number, namespace, start, audience } = found;
-        if !audience.admits(caller) {
-            return Err(Fault::unknown_method());
-        }
-        let Namespace { object, origin, tally, .. } = &self.namespaces[*namespace];
-        let call = tally.begin();
+        let object = &self.objects[found.object];
+        let timer = object.usage().begin();
         // All that takes longer is boxed: what it needs would have to be moved about with each call.
-        if *start != Start::Here {
-            return Box::pin(self.dispatch_away(caller, method, found, params, call)).await;
+        if found.start != Start::Inline {
+            return Box::pin(self.dispatch_away(caller, found, params, timer)).await;
         }
-        let reply = match (caller, origin) {
+        let call = || object.call(found.info.name.as_rstr(), params);
+        let reply = match (caller, object.origin()) {
             // Clients and hooks are served by one thread, and plugins call each other on any.
-            (Caller::Client | Caller::Host, Origin::Plugin) => {
-                self.busy.during(*number, || object.call(info.name.as_rstr(), params))
-            }
-            _ => object.call(info.name.as_rstr(), params),
+            (Caller::Client | Caller::Host, Origin::Plugin) => self.watchdog.during(found.number, call),
+            _ => call(),
         };
         // One look at the clock is enough for both, on the shortest way that a call has.
-        let took = call.so_far();
-        if *origin == Origin::Plugin {
-            server_thread::here(&self.logger, method, took);
+        let took = timer.elapsed();
+        if object.origin() == Origin::Plugin {
+            warn_if_slow(self.logger(), method, took);
         }
         match reply {
-            Reply::Later(_) => Box::pin(self.wait_for(caller, method, found, reply, call)).await,
             Reply::Done(value) => {
-                call.end(took);
+                timer.finish(took);
                 Ok(value)
             }
             Reply::Failed(fault) => {
-                call.end(took);
+                timer.finish(took);
                 Err(fault)
             }
+            later @ Reply::Later(_) => Box::pin(self.wait_for(caller, found, later, timer)).await,
         }
     }
 
-    /// Calls a method that does not run on the thread that calls it.
+    /// Call a method that does not run on the thread that calls it.
     async fn dispatch_away(
         &self,
         caller: Caller,
-        method: &str,
         found: &Method,
         params: RVec<Value>,
-        mut call: Call<'_>,
+        mut timer: CallTimer<'_>,
     ) -> Result<Value, Fault> {
-        if caller == Caller::Plugin && server_thread::is_here() {
-            // Nothing is begun for one that cannot wait for it, and is told so by the host as it sees it.
-            return std::future::pending().await;
+        let full_name = &found.full_name;
+        if caller == Caller::Plugin && is_in_method() {
+            return Err(self.watchdog.cannot_wait(&format!("the answer of {full_name}")));
         }
-        call.lasts();
-        let Namespace { object, workers, .. } = &self.namespaces[found.namespace];
-        let (object, name) = (object.clone(), found.info.name.clone());
-        if found.start == Start::Lane {
-            let answer = async move { Guest::answer(object.call(name.as_rstr(), params)).await };
-            return workers.run(method, answer).await;
+        timer.mark_pending();
+        let (object, name) = (&self.objects[found.object], found.info.name.clone());
+        if found.start == Start::AsyncThread {
+            object.call_async(full_name, name, params).await
+        } else {
+            object.call_blocking(caller, full_name, name, params).await
         }
-        let reply = workers.call(caller, object, method, name.into(), params).await?;
-        self.wait_for(caller, method, found, reply, call).await
     }
 
-    /// Waits for the answer where it has to be waited for.
+    /// Wait for the answer to a call that did not give it at once.
     async fn wait_for(
         &self,
         caller: Caller,
-        method: &str,
         found: &Method,
         reply: Reply,
-        mut call: Call<'_>,
+        mut timer: CallTimer<'_>,
     ) -> Result<Value, Fault> {
-        call.lasts();
-        let Namespace { origin, workers, .. } = &self.namespaces[found.namespace];
-        match (reply, origin) {
-            (Reply::Done(value), _) => Ok(value),
-            (Reply::Failed(fault), _) => Err(fault),
-            (Reply::Later(future), Origin::Host | Origin::Private) if caller == Caller::Plugin => {
-                workers.run_on_server(async move { future.await.into() }).await
-            }
-            (Reply::Later(future), Origin::Host | Origin::Private) => future.await.into(),
-            (later @ Reply::Later(_), Origin::Plugin) => workers.run(method, Guest::answer(later)).await,
-        }
+        timer.mark_pending();
+        self.objects[found.object].answer(caller, &found.full_name, reply).await
     }
 
-    /// The client hears of a panic by a fault; who looks after the plugin reads it in the log.
+    /// Count a fault with which a call of a method ended, and return whether that was by a panic. The client hears of a
+    /// panic by the fault; who looks after the plugin reads it in the log.
     #[cold]
-    fn note_fault(&self, method: &str, fault: &Fault) {
-        let name = method.rsplit('.').next().unwrap_or(method);
-        let note = fault.detail().strip_prefix(name).and_then(|rest| rest.strip_prefix(" panicked: "));
-        if let Some(method) = self.methods.get(method) {
-            self.namespaces[method.namespace].tally.fault(note.is_some());
+    fn note_fault(&self, method: &str, fault: &Fault) -> bool {
+        let Some(found) = self.methods.get(method) else { return false };
+        let panic = self.objects[found.object].count_fault(&found.info.name, fault);
+        if let Some(panic) = panic {
+            self.logger().error(format_args!("{method} panicked: {panic}"));
         }
-        if let Some(note) = note {
-            self.logger.error(format_args!("{method} panicked: {note}"));
-        }
+        panic.is_some()
     }
 
-    /// Whether there is such a method for that caller.
-    pub(crate) fn has(&self, caller: Caller, method: &str) -> bool {
+    /// Return true if there is such a method for that caller.
+    pub(super) fn has(&self, caller: Caller, method: &str) -> bool {
         self.methods.get(method).is_some_and(|method| method.audience.admits(caller))
     }
 
-    /// How a namespace has been used.
-    pub(crate) fn count(&self, namespace: &str) -> Count {
-        let namespace = self.namespaces.iter().find(|known| known.name == namespace);
-        namespace.map(|namespace| namespace.tally.count()).unwrap_or_default()
+    /// Figures of how a namespace has been used.
+    pub(super) fn usage(&self, namespace: &str) -> UsageSnapshot {
+        let object = self.objects.iter().find(|object| object.name() == namespace);
+        object.map(|object| object.usage_snapshot()).unwrap_or_default()
     }
 
-    /// What is known of a published method.
+    /// Description of a published method.
     pub fn info(&self, method: &str) -> Option<&MethodInfo> {
         self.methods.get(method).filter(|method| method.audience == Audience::Clients).map(|method| &method.info)
     }
 
-    /// The full names of all published methods, in no order.
+    /// Full names of all published methods, in no order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let published = self.methods.iter().filter(|(_, method)| method.audience == Audience::Clients);
-        published.map(|(name, _)| name.as_str())
+        published.map(|(name, _)| &**name)
     }
 
-    /// How many threads the blocking pool needs so that no namespace and no result handler ever waits for another's.
+    /// Number of threads that the blocking pool needs so that no namespace and no result handler ever waits for
+    /// another's.
     pub fn most_threads(&self) -> usize {
         // And one: for the host's own futures.
-        PLACES * (2 * self.namespaces.len() + 1) + HANDLER_PLACES * HANDLERS
+        NAMESPACE_SLOTS * (2 * self.objects.len() + 1) + RESULT_HANDLER_SLOTS * RESULT_HANDLERS
     }
 }
 
-impl std::fmt::Debug for Registry {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.names()).finish()
     }
-}
-
-fn flag(properties: &[Member], name: &str) -> bool {
-    properties.iter().any(|property| property.name == name && matches!(property.value, Value::Bool(true)))
 }

@@ -1,13 +1,13 @@
-//! How a namespace has been used: what `plugins.getAllPluginInfo` tells of it.
+//! Figures on how a namespace or a result handler has been used: what `plugins.getAllPluginInfo` answers.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
-/// Counts the calls of one namespace. All of it is only ever added to, but for those that are under way.
+/// Counters of the calls of one object. They only ever grow, but for the calls that are under way.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
+pub(super) struct Usage {
     calls: AtomicU64,
     faults: AtomicU64,
     panics: AtomicU64,
@@ -15,40 +15,42 @@ pub(crate) struct Tally {
     running: AtomicU64,
 }
 
-/// What was counted until now.
+/// Figures of a [`Usage`] at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Count {
-    /// Calls that were begun, from clients and from plugins.
-    pub(crate) calls: u64,
-    /// Those that ended in a fault; panics too.
-    pub(crate) faults: u64,
-    /// Those that ended in a panic.
-    pub(crate) panics: u64,
-    /// From the call to its answer, or until nobody waited for it any more; together, of calls that were at once too.
-    pub(crate) time: Duration,
-    /// Calls that are under way. Their time is not counted yet.
-    pub(crate) running: u64,
+pub(super) struct UsageSnapshot {
+    /// Number of calls that were begun, from clients and from plugins.
+    pub(super) calls: u64,
+    /// Number of calls that ended in a fault; panics too.
+    pub(super) faults: u64,
+    /// Number of calls that ended in a panic.
+    pub(super) panics: u64,
+    /// Time from each call to its answer, or until nobody waited for it any more, in all; also of calls that were under
+    /// way at once.
+    pub(super) time: Duration,
+    /// Number of calls that are under way. Their time is not counted yet.
+    pub(super) running: u64,
 }
 
-impl Tally {
-    /// Counts a call; its time, when the answer is dropped.
-    pub(crate) fn begin(&self) -> Call<'_> {
+impl Usage {
+    /// Count a call, and its time when the timer is dropped.
+    pub(super) fn begin(&self) -> CallTimer<'_> {
         self.calls.fetch_add(1, Relaxed);
-        Call { tally: self, begun: Instant::now(), lasts: false }
+        CallTimer { usage: self, begun: Instant::now(), is_pending: false }
     }
 
-    /// Counts a call that ended in a fault.
-    pub(crate) fn fault(&self, panicked: bool) {
+    /// Count a call that ended in a fault.
+    pub(super) fn count_fault(&self, panicked: bool) {
         self.faults.fetch_add(1, Relaxed);
         self.panics.fetch_add(panicked.into(), Relaxed);
     }
 
-    fn spent(&self, time: Duration) {
+    fn count_time(&self, time: Duration) {
         self.nanoseconds.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Relaxed);
     }
 
-    pub(crate) fn count(&self) -> Count {
-        Count {
+    /// Read all counters.
+    pub(super) fn snapshot(&self) -> UsageSnapshot {
+        UsageSnapshot {
             calls: self.calls.load(Relaxed),
             faults: self.faults.load(Relaxed),
             panics: self.panics.load(Relaxed),
@@ -60,44 +62,44 @@ impl Tally {
 
 /// A call that is under way.
 #[derive(Debug)]
-pub(crate) struct Call<'a> {
-    tally: &'a Tally,
+pub(super) struct CallTimer<'a> {
+    usage: &'a Usage,
     begun: Instant,
-    /// Whether it counts as under way. One that is answered at once never does: there is no time for it, and nobody who
-    /// could ask meanwhile.
-    lasts: bool,
+    /// True once the call counts as under way. One that is answered at once never does: there is no time for it, and
+    /// nobody who could ask meanwhile.
+    is_pending: bool,
 }
 
-impl Call<'_> {
-    /// For how long it has been under way.
-    pub(crate) fn so_far(&self) -> Duration {
+impl CallTimer<'_> {
+    /// Time since the call began.
+    pub(super) fn elapsed(&self) -> Duration {
         self.begun.elapsed()
     }
 
-    /// It is not answered at once.
-    pub(crate) fn lasts(&mut self) {
-        if !std::mem::replace(&mut self.lasts, true) {
-            self.tally.running.fetch_add(1, Relaxed);
+    /// Count the call as under way: it is not answered at once.
+    pub(super) fn mark_pending(&mut self) {
+        if !std::mem::replace(&mut self.is_pending, true) {
+            self.usage.running.fetch_add(1, Relaxed);
         }
     }
 
-    /// It was answered at once, and took so long.
-    pub(crate) fn end(self, took: Duration) {
-        self.tally.spent(took);
+    /// End a call that was answered at once and took so long, which spares a second look at the clock.
+    pub(super) fn finish(self, took: Duration) {
+        self.usage.count_time(took);
         std::mem::forget(self);
     }
 }
 
-impl Drop for Call<'_> {
+impl Drop for CallTimer<'_> {
     fn drop(&mut self) {
-        if self.lasts {
-            self.tally.running.fetch_sub(1, Relaxed);
+        if self.is_pending {
+            self.usage.running.fetch_sub(1, Relaxed);
         }
-        self.tally.spent(self.so_far());
+        self.usage.count_time(self.elapsed());
     }
 }
 
-impl std::ops::Add for Count {
+impl std::ops::Add for UsageSnapshot {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {

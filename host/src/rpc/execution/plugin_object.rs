@@ -1,156 +1,191 @@
-//! The object of a namespace for as long as somebody holds it, and its end.
-//!
-//! A plugin's object is dropped on a thread of its own, since that is its author's code and may take as long as it
-//! likes. Whoever ends supervisord waits for it, but not for ever.
+//! An object with methods under its name: an RPC interface or a result handler of a plugin, or a namespace of the host.
 
 use std::{
-    ops::Deref,
+    fmt,
     sync::{Arc, OnceLock, mpsc},
     thread,
-    time::{Duration, Instant},
 };
 
-use abi_stable::std_types::{RStr, RVec};
-use plugin_api::{Fault, Reply, Value, abi::NamespaceObject};
+use abi_stable::std_types::{RStr, RString, RVec};
+use plugin_api::{
+    Fault, Reply, Value,
+    abi::{MethodInfo, NamespaceObject},
+};
+use tokio::runtime::Handle;
 
-use crate::logger::Logger;
-use crate::rpc::execution::value_depth;
-use crate::rpc::registry::Origin;
+use super::{
+    executor::{Executor, ExecutorContext},
+    value_depth::{limit_answer, limit_reply},
+};
+use crate::rpc::{
+    method::{Caller, Origin},
+    usage::{Usage, UsageSnapshot},
+};
 
-/// The object of one namespace. Those who call it hold it too.
-#[derive(Clone)]
-pub(crate) struct Guest(Arc<Stay>);
-
-struct Stay {
+/// An object that can be called, with the threads where its code runs and the count of its calls. Whoever calls it
+/// holds it.
+///
+/// A plugin's object is dropped on a thread of its own, since that is its author's code and may take as long as it
+/// likes.
+pub(crate) struct PluginObject {
+    /// Name of its namespace, or of its result handler as the config has it.
+    name: String,
+    origin: Origin,
     /// `None` while it is dropped.
     object: Option<NamespaceObject>,
-    origin: Origin,
-    /// Nothing is ever sent: that it is gone says that the object is. `None` as above.
-    alive: Option<mpsc::Sender<()>>,
+    executor: Executor,
+    usage: Usage,
+    /// Sender of nothing, dropped after the object, so that its receiver sees the end. Empty where nobody waits for
+    /// that.
+    alive: OnceLock<mpsc::Sender<()>>,
 }
 
-impl Guest {
-    /// The guest, and what tells of its end.
-    pub(crate) fn new(object: NamespaceObject, origin: Origin) -> (Self, mpsc::Receiver<()>) {
-        let (alive, gone) = mpsc::channel();
-        (Self(Arc::new(Stay { object: Some(object), origin, alive: Some(alive) })), gone)
+impl PluginObject {
+    /// The object of a namespace.
+    pub(crate) fn of_namespace(name: &str, object: NamespaceObject, origin: Origin, context: &ExecutorContext) -> Self {
+        Self::new(name, object, origin, Executor::of_namespace(name, context))
     }
 
-    /// Calls a method. What a plugin answers at once is no deeper nested than it may be; of what it answers later,
-    /// [`Guest::answer`] sees to it.
+    /// The object of a result handler, which is a plugin's.
+    pub(crate) fn of_result_handler(name: &str, object: NamespaceObject, context: &ExecutorContext) -> Self {
+        Self::new(name, object, Origin::Plugin, Executor::of_result_handler(name, context))
+    }
+
+    fn new(name: &str, object: NamespaceObject, origin: Origin, executor: Executor) -> Self {
+        let (object, usage, alive) = (Some(object), Usage::default(), OnceLock::new());
+        Self { name: name.to_owned(), origin, object, executor, usage, alive }
+    }
+
+    /// Name of the namespace or of the result handler.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Owner of its code.
+    pub(crate) fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// Counters of its calls.
+    pub(crate) fn usage(&self) -> &Usage {
+        &self.usage
+    }
+
+    /// Figures of its calls until now.
+    pub(crate) fn usage_snapshot(&self) -> UsageSnapshot {
+        self.usage.snapshot()
+    }
+
+    /// Descriptions of its methods.
+    pub(crate) fn methods(&self) -> RVec<MethodInfo> {
+        self.object().methods()
+    }
+
+    /// The server's runtime, once the server runs.
+    pub(crate) fn server(&self) -> Option<&Handle> {
+        self.executor.server()
+    }
+
+    /// Receiver that is disconnected once the object is dropped. To be asked for once; another is disconnected at once.
+    pub(crate) fn end(&self) -> mpsc::Receiver<()> {
+        let (alive, end) = mpsc::channel();
+        let _ = self.alive.set(alive);
+        end
+    }
+
+    /// Call a method on this thread. An answer of a plugin is nested no deeper than it may be; one that comes later is
+    /// for [`answer`](Self::answer).
     #[inline]
     pub(crate) fn call(&self, method: RStr<'_>, params: RVec<Value>) -> Reply {
-        let reply = NamespaceObject::call(self, method, params);
-        if self.0.origin == Origin::Plugin { value_depth::reply(reply) } else { reply }
+        let reply = self.object().call(method, params);
+        if self.origin == Origin::Plugin { limit_reply(reply) } else { reply }
     }
 
-    /// What a plugin answers, now or later.
-    pub(crate) async fn answer(reply: Reply) -> Result<Value, Fault> {
-        match reply {
-            Reply::Later(future) => value_depth::answer(Result::from(future.await)?),
-            reply => reply.answer().await,
+    /// Call a method that may block, on a thread where it may, and wait for its answer. `full_name` is the method's in
+    /// the log.
+    pub(crate) async fn call_blocking(
+        self: &Arc<Self>,
+        caller: Caller,
+        full_name: &Arc<str>,
+        method: RString,
+        params: RVec<Value>,
+    ) -> Result<Value, Fault> {
+        let object = Arc::clone(self);
+        let call = move || object.call(method.as_rstr(), params);
+        let reply = self.executor.run_blocking(caller, full_name.clone(), call).await?;
+        self.answer(caller, full_name, reply).await
+    }
+
+    /// Call an `async fn` of a plugin on the plugin's own thread, and wait for its answer.
+    pub(crate) async fn call_async(
+        self: &Arc<Self>,
+        full_name: &Arc<str>,
+        method: RString,
+        params: RVec<Value>,
+    ) -> Result<Value, Fault> {
+        let object = Arc::clone(self);
+        let answer = async move { limited(object.call(method.as_rstr(), params)).await };
+        self.executor.run_async(full_name.clone(), answer).await
+    }
+
+    /// Wait for the answer to a call where it has to be waited for.
+    pub(crate) async fn answer(&self, caller: Caller, full_name: &Arc<str>, reply: Reply) -> Result<Value, Fault> {
+        match (reply, self.origin) {
+            (Reply::Done(value), _) => Ok(value),
+            (Reply::Failed(fault), _) => Err(fault),
+            (Reply::Later(future), Origin::Host | Origin::Private) if caller == Caller::Plugin => {
+                self.executor.run_on_server(async move { future.await.into() }).await
+            }
+            (Reply::Later(future), Origin::Host | Origin::Private) => future.await.into(),
+            (later @ Reply::Later(_), Origin::Plugin) => {
+                self.executor.run_async(full_name.clone(), limited(later)).await
+            }
         }
     }
-}
 
-impl Deref for Guest {
-    type Target = NamespaceObject;
+    /// Count a fault with which a call of `method` ended, and return the message and the place of the panic if it was
+    /// one.
+    ///
+    /// The boundary has no flag for that, and cannot get one: its types are frozen, and a plugin of 1.0.0 says it by the
+    /// text alone. This is the one place that reads it. A fault that the method only passes on, of another one that
+    /// panicked, names that one.
+    #[cold]
+    pub(crate) fn count_fault<'a>(&self, method: &str, fault: &'a Fault) -> Option<&'a str> {
+        let panic = fault.detail().strip_prefix(method).and_then(|rest| rest.strip_prefix(" panicked: "));
+        self.usage.count_fault(panic.is_some());
+        panic
+    }
 
-    fn deref(&self) -> &NamespaceObject {
-        self.0.object.as_ref().expect("it is taken by the drop alone")
+    fn object(&self) -> &NamespaceObject {
+        self.object.as_ref().expect("it is taken by the drop alone")
     }
 }
 
-impl Drop for Stay {
+/// Await the answer of a plugin, which is nested no deeper than it may be.
+async fn limited(reply: Reply) -> Result<Value, Fault> {
+    match reply {
+        Reply::Later(future) => limit_answer(Result::from(future.await)?),
+        Reply::Done(value) => Ok(value),
+        Reply::Failed(fault) => Err(fault),
+    }
+}
+
+impl fmt::Debug for PluginObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PluginObject").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Drop for PluginObject {
     fn drop(&mut self) {
         if self.origin == Origin::Plugin {
             let (object, alive) = (self.object.take(), self.alive.take());
-            let leaves = move || {
+            let end = move || {
                 drop(object);
                 drop(alive);
             };
             // Without a thread to spare it is dropped right here.
-            let _ = thread::Builder::new().name("farewell".to_owned()).spawn(leaves);
+            let _ = thread::Builder::new().name("farewell".to_owned()).spawn(end);
         }
-    }
-}
-
-/// The plugins of a registry, to be waited for when it is gone.
-#[derive(Debug, Default)]
-pub struct Farewell {
-    pub(crate) plugins: Vec<(String, mpsc::Receiver<()>)>,
-    pub(crate) holder: Holder,
-}
-
-/// Which method kept the server's thread at the end, by its full name, if one did. That thread holds all plugins, and
-/// none of them can end before it does.
-pub(crate) type Holder = Arc<OnceLock<String>>;
-
-impl Farewell {
-    /// Waits until the object of every plugin is dropped, all in all no longer than `patience`. The log names those
-    /// that are not.
-    pub fn wait(self, patience: Duration, logger: &Logger) {
-        let end = Instant::now() + patience;
-        let holder = self.holder.get().map(|method| method.split('.').next().unwrap_or_default());
-        for (name, gone) in self.plugins {
-            let left = end.saturating_duration_since(Instant::now());
-            let is_late = gone.recv_timeout(left) == Err(mpsc::RecvTimeoutError::Timeout);
-            if is_late && holder.is_none_or(|holder| holder == name) {
-                let seconds = patience.as_secs_f32();
-                logger.warn(format_args!(
-                    "the plugin '{name}' has not ended after {seconds} seconds; not waiting for it"
-                ));
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use parking_lot::Mutex;
-    use plugin_api::{namespace, rpc_interface};
-
-    use super::*;
-    use crate::{logger::Level, rpc::Registry};
-
-    struct Slow(mpsc::Receiver<()>);
-
-    #[expect(dead_code, reason = "it is there to be dropped")]
-    struct Shared(Mutex<Slow>);
-
-    #[rpc_interface]
-    impl Shared {}
-
-    impl Drop for Slow {
-        fn drop(&mut self) {
-            let _ = self.0.recv();
-        }
-    }
-
-    #[test]
-    fn the_end_of_a_plugin_is_waited_for_with_patience() {
-        let (sender, heard) = mpsc::channel();
-        let sender = Mutex::new(sender);
-        let logger = Logger::new(Level::Warn, move |line| drop(sender.lock().send(line.message)));
-        let slow = |origin| {
-            let (release, held) = mpsc::channel();
-            let registry =
-                Registry::of(vec![("slow".to_owned(), namespace(Arc::new(Shared(Mutex::new(Slow(held))))), origin)]);
-            (release, registry)
-        };
-
-        let (release, registry) = slow(Origin::Plugin);
-        let farewell = registry.farewell();
-        drop(registry);
-        farewell.wait(Duration::from_millis(500), &logger);
-        assert_eq!(heard.recv().unwrap(), "the plugin 'slow' has not ended after 0.5 seconds; not waiting for it");
-        drop(release);
-
-        let (release, registry) = slow(Origin::Plugin);
-        let farewell = registry.farewell();
-        drop(registry);
-        drop(release);
-        farewell.wait(Duration::from_mins(1), &logger);
-        assert!(heard.try_recv().is_err());
     }
 }

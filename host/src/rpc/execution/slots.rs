@@ -1,15 +1,9 @@
-//! The places of one namespace: how many of its calls that may block run at once, and what becomes of further ones.
+//! Slots for calls that may block: how many calls of one namespace run at once, and what becomes of further ones.
 //!
-//! They wait, for that is all that a burst needs. But where no place becomes free because the calls that have them
-//! hang, the log says so once, and those who wait are told in the end. [`Trouble`] remembers what the log was told.
+//! They wait, for that is all that a burst needs. But where no slot becomes free because the calls that have them hang,
+//! the log says so once, and those who wait are told in the end.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use plugin_api::Fault;
 use tokio::{
@@ -17,67 +11,77 @@ use tokio::{
     time::timeout,
 };
 
-use crate::logger::Logger;
+use crate::rpc::watchdog::StuckNotice;
 
-/// How many there are.
-pub(crate) const PLACES: usize = 32;
+/// Number of slots of a namespace.
+pub(crate) const NAMESPACE_SLOTS: usize = 32;
 
-/// How many a result handler of a plugin has.
-pub(crate) const HANDLER_PLACES: usize = 4;
+/// Number of slots of a result handler of a plugin.
+pub(crate) const RESULT_HANDLER_SLOTS: usize = 4;
 
-/// How many calls may wait for one.
-pub(crate) const QUEUE: usize = 512;
+/// Number of result handlers for which there is always a thread. There is one for more where not all of them are at
+/// work.
+pub(crate) const RESULT_HANDLERS: usize = 64;
 
-/// How long a call waits for a place.
+/// Number of calls that may wait at once.
+pub(super) const MAX_WAITING: usize = 512;
+
+/// Times that a call waits before something is done about it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Patience {
-    /// Before the log speaks of it.
-    pub(crate) notice: Duration,
-    /// From then on, before it fails.
-    pub(crate) rest: Duration,
+pub(super) struct WaitTimeouts {
+    /// Time before the log is told.
+    pub(super) notice: Duration,
+    /// Time from then on before the call fails.
+    pub(super) rest: Duration,
 }
 
-impl Patience {
-    pub(crate) fn all(self) -> Duration {
+impl WaitTimeouts {
+    /// Time that a call waits in all.
+    pub(super) fn all(self) -> Duration {
         self.notice + self.rest
     }
 }
 
-pub(crate) const PATIENCE: Patience = Patience { notice: Duration::from_secs(5), rest: Duration::from_secs(25) };
+/// Times that calls of clients wait.
+pub(super) const WAIT_TIMEOUTS: WaitTimeouts =
+    WaitTimeouts { notice: Duration::from_secs(5), rest: Duration::from_secs(25) };
 
-/// The places that calls of clients take.
+/// The slots that calls of clients take.
 #[derive(Debug)]
-pub(crate) struct Places {
-    /// Whose they are, for faults.
+pub(super) struct Slots {
+    /// Name of their owner, for faults.
     name: String,
-    /// How many there are, and of what: `32 calls of x.*`.
+    /// Number of the slots and what fills them, for the log and for faults: `32 calls of x.*`.
     all: String,
     free: Arc<Semaphore>,
-    patience: Patience,
-    trouble: Trouble,
+    timeouts: WaitTimeouts,
+    notice: StuckNotice,
 }
 
-impl Places {
-    pub(crate) fn new(name: &str, all: String, count: usize, trouble: Trouble) -> Self {
-        Self { name: name.to_owned(), all, free: Arc::new(Semaphore::new(count)), patience: PATIENCE, trouble }
+impl Slots {
+    /// So many free slots.
+    pub(super) fn new(name: &str, all: String, count: usize, notice: StuckNotice) -> Self {
+        let free = Arc::new(Semaphore::new(count));
+        Self { name: name.to_owned(), all, free, timeouts: WAIT_TIMEOUTS, notice }
     }
 
-    /// A place, given back when dropped. It is waited for, but not for ever and not by everybody.
-    pub(crate) async fn take(&self) -> Result<OwnedSemaphorePermit, Fault> {
-        if let Ok(place) = self.free.clone().try_acquire_owned() {
-            self.trouble.note_end();
-            return Ok(place);
+    /// Take a slot, which is given back when it is dropped. Where none is free, wait; but neither for ever nor with
+    /// more than [`MAX_WAITING`] others.
+    pub(super) async fn take(&self) -> Result<OwnedSemaphorePermit, Fault> {
+        if let Ok(slot) = self.free.clone().try_acquire_owned() {
+            self.notice.report_end();
+            return Ok(slot);
         }
-        let _waiting = self.trouble.wait();
-        if self.trouble.waiting() > QUEUE {
-            self.note_stuck();
+        let _waiting = self.notice.wait();
+        if self.notice.waiting() > MAX_WAITING {
+            self.report_stuck();
             return Err(self.busy());
         }
-        if let Ok(place) = timeout(self.patience.notice, self.next()).await {
-            return place;
+        if let Ok(slot) = timeout(self.timeouts.notice, self.next()).await {
+            return slot;
         }
-        self.note_stuck();
-        timeout(self.patience.rest, self.next()).await.unwrap_or_else(|_| Err(self.busy()))
+        self.report_stuck();
+        timeout(self.timeouts.rest, self.next()).await.unwrap_or_else(|_| Err(self.busy()))
     }
 
     async fn next(&self) -> Result<OwnedSemaphorePermit, Fault> {
@@ -89,67 +93,11 @@ impl Places {
     }
 
     #[cold]
-    fn note_stuck(&self) {
-        self.trouble.note(|| {
-            let (all, seconds) = (&self.all, self.patience.all().as_secs());
+    fn report_stuck(&self) {
+        self.notice.report(|| {
+            let (all, seconds) = (&self.all, self.timeouts.all().as_secs());
             format!("{all} are being worked on and do not end; further ones wait, and fail after {seconds} seconds")
         });
-    }
-}
-
-/// Who waits, and whether the log knows why.
-#[derive(Debug)]
-pub(crate) struct Trouble {
-    /// What stands first in lines of the log: `RPC interface 'x'`.
-    who: String,
-    /// What it does when it is over: `answers plain calls`.
-    does: &'static str,
-    waiting: AtomicUsize,
-    /// The log was told that nothing goes on, and not yet that it does.
-    known: AtomicBool,
-    logger: Logger,
-}
-
-impl Trouble {
-    pub(crate) fn new(who: impl Into<String>, does: &'static str, logger: Logger) -> Self {
-        Self { who: who.into(), does, waiting: AtomicUsize::new(0), known: AtomicBool::new(false), logger }
-    }
-
-    /// One waits until this is dropped.
-    pub(crate) fn wait(&self) -> Waiting<'_> {
-        self.waiting.fetch_add(1, Relaxed);
-        Waiting(&self.waiting)
-    }
-
-    pub(crate) fn waiting(&self) -> usize {
-        self.waiting.load(Relaxed)
-    }
-
-    pub(crate) fn is_known(&self) -> bool {
-        self.known.load(Relaxed)
-    }
-
-    /// Tells the log once.
-    pub(crate) fn note(&self, why: impl FnOnce() -> String) {
-        if !self.known.swap(true, Relaxed) {
-            self.logger.warn(format_args!("{} is stuck: {}", self.who, why()));
-        }
-    }
-
-    /// Tells the log that it is over, if it knows.
-    pub(crate) fn note_end(&self) {
-        if self.is_known() && self.known.swap(false, Relaxed) {
-            self.logger.info(format_args!("{} {} again", self.who, self.does));
-        }
-    }
-}
-
-/// One that waits.
-pub(crate) struct Waiting<'a>(&'a AtomicUsize);
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
     }
 }
 
@@ -158,55 +106,61 @@ mod tests {
     use parking_lot::Mutex;
 
     use super::*;
-    use crate::logger::Level;
+    use crate::logger::{Level, Logger};
 
-    fn places(patience: Patience) -> (Arc<Places>, Arc<Mutex<Vec<String>>>) {
+    fn slots(timeouts: WaitTimeouts) -> (Arc<Slots>, Arc<Mutex<Vec<String>>>) {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let log = lines.clone();
         let logger = Logger::new(Level::Info, move |line| log.lock().push(line.message));
-        let trouble = Trouble::new("RPC interface 'sick'", "answers plain calls", logger);
-        (Arc::new(Places { patience, ..Places::new("sick", "32 calls of sick.*".to_owned(), PLACES, trouble) }), lines)
+        let notice = StuckNotice::new("RPC interface 'sick'", "answers plain calls", logger);
+        (
+            Arc::new(Slots {
+                timeouts,
+                ..Slots::new("sick", "32 calls of sick.*".to_owned(), NAMESPACE_SLOTS, notice)
+            }),
+            lines,
+        )
     }
 
-    const SHORT: Patience = Patience { notice: Duration::from_millis(5), rest: Duration::from_millis(5) };
+    const SHORT: WaitTimeouts = WaitTimeouts { notice: Duration::from_millis(5), rest: Duration::from_millis(5) };
 
     /// Longer than any test takes.
-    const LONG: Patience = Patience { notice: Duration::from_hours(1), rest: Duration::from_hours(1) };
+    const LONG: WaitTimeouts = WaitTimeouts { notice: Duration::from_hours(1), rest: Duration::from_hours(1) };
 
-    async fn take_all(places: &Places) -> Vec<OwnedSemaphorePermit> {
+    async fn take_all(slots: &Slots) -> Vec<OwnedSemaphorePermit> {
         let mut taken = Vec::new();
-        for _ in 0..PLACES {
-            taken.push(places.take().await.unwrap());
+        for _ in 0..NAMESPACE_SLOTS {
+            taken.push(slots.take().await.unwrap());
         }
         taken
     }
 
     #[tokio::test]
     async fn who_waits_for_calls_that_hang_is_told_and_so_is_the_log() {
-        let (places, lines) = places(SHORT);
-        let hanging = take_all(&places).await;
+        let (slots, lines) = slots(SHORT);
+        let hanging = take_all(&slots).await;
         for _ in 0..2 {
-            let fault = places.take().await.unwrap_err();
+            let fault = slots.take().await.unwrap_err();
             assert_eq!(fault.text, "FAILED: sick is busy: 32 calls of sick.* have not ended yet");
         }
         assert_eq!(lines.lock().len(), 1, "said once: {:?}", lines.lock());
         assert!(lines.lock()[0].starts_with("RPC interface 'sick' is stuck"), "{:?}", lines.lock());
         drop(hanging);
         for _ in 0..2 {
-            drop(places.take().await.unwrap());
+            drop(slots.take().await.unwrap());
         }
         assert_eq!(lines.lock()[1..], ["RPC interface 'sick' answers plain calls again"]);
     }
 
     #[tokio::test]
     async fn a_burst_waits_and_is_no_news() {
-        let (places, lines) = places(LONG);
-        let mut taken = take_all(&places).await;
+        let (slots, lines) = slots(LONG);
+        let mut taken = take_all(&slots).await;
         let waiting = tokio::spawn({
-            let places = places.clone();
-            async move { places.take().await.map(drop) }
+            let slots = slots.clone();
+            async move { slots.take().await.map(drop) }
         });
-        while places.trouble.waiting() == 0 {
+        while slots.notice.waiting() == 0 {
             tokio::task::yield_now().await;
         }
         taken.pop();
@@ -216,20 +170,20 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_is_told_at_once() {
-        let (places, lines) = places(LONG);
-        let _hanging = take_all(&places).await;
+        let (slots, lines) = slots(LONG);
+        let _hanging = take_all(&slots).await;
         let mut queue = tokio::task::JoinSet::new();
-        for _ in 0..QUEUE {
-            let places = places.clone();
-            queue.spawn(async move { places.take().await.map(drop) });
+        for _ in 0..MAX_WAITING {
+            let slots = slots.clone();
+            queue.spawn(async move { slots.take().await.map(drop) });
         }
-        while places.trouble.waiting() < QUEUE {
+        while slots.notice.waiting() < MAX_WAITING {
             tokio::task::yield_now().await;
         }
-        assert!(places.take().await.is_err());
+        assert!(slots.take().await.is_err());
         assert_eq!(lines.lock().len(), 1);
         // Who gives up waiting makes room.
         queue.shutdown().await;
-        assert_eq!(places.trouble.waiting(), 0);
+        assert_eq!(slots.notice.waiting(), 0);
     }
 }

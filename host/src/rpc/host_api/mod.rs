@@ -1,13 +1,15 @@
-//! The host as a plugin sees it.
+//! The host as a plugin sees it: the methods that a plugin may call of it.
 //!
 //! A method that is added here is a new power of plugins; that a plugin may be older or newer than the host is why they
-//! are methods of a namespace and not of a trait.
+//! are methods of a namespace and not of a trait. All else is among the published methods, which a plugin calls by their
+//! names.
 
 mod data_dir;
-pub(crate) mod supervisor;
+#[cfg(test)]
+mod tests;
 
 use std::{
-    collections::HashSet,
+    fmt::Display,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -15,84 +17,99 @@ use std::{
     time::Duration,
 };
 
-use plugin_api::{
-    Fault, MethodInfo, Methods, RVec, Reply, SupervisorState, Value, abi::NamespaceObject, namespace, rpc_interface,
-};
+use plugin_api::{Fault, Member, MethodInfo, Methods, RVec, Reply, Value, abi::NamespaceObject, rpc_interface};
 
-use crate::rpc::execution::executor::Caller;
-use crate::rpc::execution::value_depth;
-use crate::rpc::host_api::supervisor::Powers;
-use crate::rpc::namespaces::system;
-use crate::rpc::registry::RegistryRef;
-use crate::rpc::watchdog::server_thread;
+use super::{
+    execution::limit_params,
+    method::Caller,
+    namespaces::{multicall, process_config},
+    registry::RegistryRef,
+    watchdog::await_or_refuse,
+};
 use crate::{
+    config::{self, AutoRestart},
+    events::Event,
     logger::{Level, Logger},
+    supervisor::{ActiveGroup, NotAdded, NotRemoved, Supervisor},
+    version,
     xmlrpc::ANSWER_LIMIT,
 };
 
-/// How many calls one plugin may have made and not yet got an answer to. Only plugins that call each other in a circle
-/// come near it.
-const CALLS_AT_ONCE: usize = 1024;
+/// Number of calls that one plugin may have made and not yet got an answer to. Only plugins that call each other in a
+/// circle come near it.
+const MAX_CALLS: usize = 1024;
 
-/// What the supervisor is doing. A function, so that plugins can be tested without one.
-pub(crate) type State = Arc<dyn Fn() -> SupervisorState + Send + Sync>;
-
-/// One for each plugin.
-pub(crate) struct PluginHost {
-    /// The plugin's namespace, for messages.
-    name: String,
-    state: State,
+/// The host as one plugin sees it.
+pub(super) struct HostApi {
+    /// Name of the plugin's namespace, or of its result handler's factory.
+    namespace: String,
+    /// Types of events that the plugin may publish.
+    events: Vec<String>,
+    supervisor: Supervisor,
     logger: Logger,
     registry: RegistryRef,
+    /// Number of calls of the plugin that have no answer yet.
     calls: AtomicUsize,
 }
 
-impl PluginHost {
-    pub(crate) fn new(name: &str, state: State, logger: Logger, registry: RegistryRef) -> Self {
-        Self { name: name.to_owned(), state, logger, registry, calls: AtomicUsize::new(0) }
+impl HostApi {
+    /// The object that a factory is given for a plugin of this namespace, which publishes events of these types.
+    pub(super) fn object(
+        namespace: &str,
+        events: Vec<String>,
+        supervisor: &Supervisor,
+        logger: &Logger,
+        registry: &RegistryRef,
+    ) -> NamespaceObject {
+        let api = Self {
+            namespace: namespace.to_owned(),
+            events,
+            supervisor: supervisor.clone(),
+            logger: logger.clone(),
+            registry: registry.clone(),
+            calls: AtomicUsize::new(0),
+        };
+        plugin_api::namespace(Arc::new(LimitedParams(Arc::new(api))))
     }
 
-    /// The plugin's end of the line.
-    pub(crate) fn with(self, powers: Powers) -> NamespaceObject {
-        let of_powers = powers.methods().into_iter().map(|method| method.name.into()).collect();
-        namespace(Arc::new(Line { host: Arc::new(self), powers: Arc::new(powers), of_powers }))
+    fn check_up(&self) -> Result<(), Fault> {
+        if self.supervisor.is_stopping() { Err(Fault::shutdown_state()) } else { Ok(()) }
+    }
+
+    /// Write to the log what was changed, and by whom.
+    fn note(&self, what: impl Display) {
+        self.logger.info(format_args!("{}: {what}", self.namespace));
+    }
+
+    /// Fault for a `nonblocking` method that asks for what is not there at once.
+    #[cold]
+    fn cannot_wait(&self, what: &str) -> Fault {
+        self.registry.get().map_or_else(|fault| fault, |registry| registry.watchdog().cannot_wait(what))
     }
 }
 
-/// Both parts of what a plugin may ask, as one namespace.
-struct Line {
-    host: Arc<PluginHost>,
-    powers: Arc<Powers>,
-    /// The names of their methods.
-    of_powers: HashSet<String>,
-}
+/// The host with a limit on the depth of the parameters that a plugin hands over.
+struct LimitedParams(Arc<HostApi>);
 
-impl Methods for Line {
+impl Methods for LimitedParams {
     fn methods(&self) -> Vec<MethodInfo> {
-        let mut all = self.host.methods();
-        all.extend(self.powers.methods());
-        all
+        self.0.methods()
     }
 
     fn call(self: Arc<Self>, method: &str, params: RVec<Value>) -> Reply {
-        let params = match value_depth::params(params) {
-            Ok(params) => params,
-            Err(fault) => return Reply::Failed(fault),
-        };
-        if self.of_powers.contains(method) {
-            Methods::call(self.powers.clone(), method, params)
-        } else {
-            Methods::call(self.host.clone(), method, params)
+        match limit_params(params) {
+            Ok(params) => Methods::call(self.0.clone(), method, params),
+            Err(fault) => Reply::Failed(fault),
         }
     }
 }
 
 #[rpc_interface]
-impl PluginHost {
-    /// What supervisord is doing: -1 it shuts down, 0 it restarts, 1 it runs, 2 it cannot go on.
+impl HostApi {
+    /// Tell what supervisord is doing: -1 it shuts down, 0 it restarts, 1 it runs, 2 it cannot go on.
     #[rpc(nonblocking)]
     pub fn state(&self) -> i32 {
-        (self.state)() as i32
+        self.supervisor.state() as i32
     }
 
     /// Write a line to the activity log.
@@ -116,7 +133,7 @@ impl PluginHost {
         /// `drop panicked: MESSAGE (PLACE)`
         what: String,
     ) {
-        self.logger.error(format_args!("{}: {what}", self.name));
+        self.logger.error(format_args!("{}: {what}", self.namespace));
     }
 
     /// Wait.
@@ -132,7 +149,7 @@ impl PluginHost {
             tokio::time::sleep(duration).await;
             Ok(())
         };
-        server_thread::unless_here(sleep, || self.cannot_wait("a time to pass")).await
+        await_or_refuse(sleep, || self.cannot_wait("a time to pass")).await
     }
 
     /// Call a published method.
@@ -143,26 +160,139 @@ impl PluginHost {
             if method == "system.multicall" {
                 // As one that knows who calls.
                 let [calls]: [Value; 1] = params.into_vec().try_into().map_err(|_| Fault::incorrect_parameters())?;
-                return system::multicall(&registry, Caller::Plugin, calls, ANSWER_LIMIT).await;
+                return multicall(&registry, Caller::Plugin, calls, ANSWER_LIMIT).await;
             }
             registry.call_from(Caller::Plugin, &method, params).await
         };
-        server_thread::unless_here(answer, || self.cannot_wait(&format!("the answer of {method}"))).await
+        await_or_refuse(answer, || self.cannot_wait(&format!("the answer of {method}"))).await
+    }
+
+    /// Tell who this supervisord is.
+    #[rpc(nonblocking, returns = "struct")]
+    pub fn info(&self) -> Value {
+        let config = self.supervisor.config();
+        Value::structure([
+            ("identifier", config.supervisord.identifier.as_str().into()),
+            ("pid", i64::from(self.supervisor.pid()).into()),
+            ("supervisor_version", version::SUPERVISOR.into()),
+            ("version", env!("CARGO_PKG_VERSION").into()),
+            ("config_file", config.file.display().to_string().into()),
+            ("serverurl", config.supervisord.serverurl.as_deref().unwrap_or_default().into()),
+            ("namespace", self.namespace.as_str().into()),
+        ])
+    }
+
+    /// List the groups that are active, and the config of their processes.
+    #[rpc(nonblocking)]
+    pub fn groups(&self) -> Vec<Value> {
+        let groups = self.supervisor.active_groups();
+        let group = |(group, processes): &ActiveGroup| {
+            let processes = processes.iter().map(|entry| {
+                let mut all = process_config(entry);
+                if let Value::Struct(members) = &mut all {
+                    members.extend(private_config(&entry.process));
+                }
+                all
+            });
+            Value::structure([
+                ("name", group.name.as_str().into()),
+                ("priority", group.priority.into()),
+                ("processes", Value::array(processes)),
+            ])
+        };
+        groups.iter().map(group).collect()
+    }
+
+    /// Add a program to a group, until that is removed or supervisord ends.
+    ///
+    /// # Returns
+    /// the names of its processes
+    pub fn add_program(
+        &self,
+        group: String,
+        /// `x` of what would be `[program:x]`
+        program: String,
+        /// the keys of that section
+        #[rpc(kind = "struct")]
+        options: Value,
+    ) -> Result<Vec<String>, Fault> {
+        self.check_up()?;
+        let Value::Struct(options) = &options else {
+            return Err(Fault::incorrect_parameters_with("options: expected a struct"));
+        };
+        if self.supervisor.of_group(&group).is_none() {
+            return Err(Fault::bad_name_with(format_args!("group: {group}")));
+        }
+        let config = self.supervisor.config();
+        let (processes, messages) =
+            config.added_program(&group, &program, options).map_err(Fault::incorrect_parameters_with)?;
+        for message in messages {
+            self.logger.log(message.level, format_args!("{}: {}", self.namespace, message.text));
+        }
+        let names: Vec<_> = processes.iter().map(|process| process.name.clone()).collect();
+        self.supervisor.add_to_group(&group, processes).map_err(|error| match error {
+            NotAdded::NoGroup(group) => Fault::bad_name_with(format_args!("group: {group}")),
+            NotAdded::Taken(name) => Fault::bad_name_with(name),
+            NotAdded::Io(error) => Fault::failed_with(error),
+        })?;
+        self.note(format_args!("added program {program} to group {group}: {}", names.join(", ")));
+        Ok(names)
+    }
+
+    /// Take a process that has stopped out of its group.
+    pub fn remove_process(&self, group: String, process: String) -> Result<(), Fault> {
+        self.check_up()?;
+        self.supervisor.remove_from_group(&group, &process).map_err(|error| match error {
+            NotRemoved::NoGroup => Fault::bad_name_with(format_args!("group: {group}")),
+            NotRemoved::NoProcess => Fault::bad_name_with(&process),
+            NotRemoved::Running => Fault::still_running_with(&process),
+        })?;
+        self.note(format_args!("removed process {process} from group {group}"));
+        Ok(())
+    }
+
+    /// Publish an event.
+    #[rpc(nonblocking)]
+    pub fn emit(
+        &self,
+        /// its type, which must be one of those that are listed with the plugin's factory
+        name: String,
+        payload: String,
+    ) -> Result<(), Fault> {
+        if !self.events.contains(&name) {
+            return Err(Fault::unlisted_event(&name, &self.events));
+        }
+        self.supervisor.bus().publish(Event::Custom { name, payload });
+        Ok(())
+    }
+
+    /// Name a directory that is this plugin's alone, and make it when it is first asked for.
+    pub fn data_dir(&self) -> Result<String, Fault> {
+        let config = self.supervisor.config();
+        let made = data_dir::of(&config.supervisord, &self.namespace).map_err(Fault::failed_with)?;
+        Ok(made.display().to_string())
     }
 }
 
-impl PluginHost {
-    /// What a `nonblocking` method is told that asks for what is not there at once.
-    #[cold]
-    fn cannot_wait(&self, what: &str) -> Fault {
-        let caller =
-            self.registry.get().ok().and_then(|registry| Some(registry.name_of(registry.busy().method()?).to_owned()));
-        let caller = caller.unwrap_or_else(|| format!("a method of {}.*", self.name));
-        Fault::failed_with(format_args!(
-            "{caller} is declared nonblocking and cannot wait for {what}, which takes its time; it must be declared \
-             without nonblocking, or be an async fn that awaits it"
-        ))
-    }
+/// Config of a process that plugins may know and clients may not, since it may hold secrets, or since clients were never
+/// told it.
+fn private_config(process: &config::Process) -> impl Iterator<Item = Member> {
+    let environment = process.environment.iter();
+    let environment: RVec<Member> =
+        environment.map(|(name, value)| Member { name: name.as_str().into(), value: value.as_str().into() }).collect();
+    let autorestart = match process.autorestart {
+        AutoRestart::Never => "false",
+        AutoRestart::Unexpected => "unexpected",
+        AutoRestart::Always => "true",
+    };
+    [
+        ("autorestart", autorestart.into()),
+        ("environment", Value::Struct(environment)),
+        ("stopasgroup", process.stopasgroup.into()),
+        ("umask", process.umask.map_or(Value::Nil, |umask| i64::from(umask).into())),
+    ]
+    .into_iter()
+    .map(|(name, value): (&str, Value)| Member { name: name.into(), value })
 }
 
 /// A call that waits for its answer.
@@ -171,10 +301,10 @@ struct Call<'a>(&'a AtomicUsize);
 impl<'a> Call<'a> {
     fn begin(calls: &'a AtomicUsize) -> Result<Self, Fault> {
         let call = Self(calls);
-        if calls.fetch_add(1, Relaxed) < CALLS_AT_ONCE {
+        if calls.fetch_add(1, Relaxed) < MAX_CALLS {
             Ok(call)
         } else {
-            Err(Fault::failed_with(format_args!("a plugin waits for {CALLS_AT_ONCE} calls already")))
+            Err(Fault::failed_with(format_args!("a plugin waits for {MAX_CALLS} calls already")))
         }
     }
 }
@@ -182,314 +312,5 @@ impl<'a> Call<'a> {
 impl Drop for Call<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Relaxed);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::{
-        future::Future as _,
-        sync::OnceLock,
-        task::{Context, Wake, Waker},
-    };
-
-    use plugin_api::{Host, IntoParams};
-    use tokio::{runtime::Runtime, time::timeout};
-
-    use super::*;
-    use crate::rpc::{Origin, Registry};
-
-    /// A plugin that passes calls on in every way there is.
-    struct Relay(Host);
-
-    #[rpc_interface]
-    impl Relay {
-        pub fn block(&self, method: String, params: RVec<Value>) -> Result<Value, Fault> {
-            self.0.call(&method, params.into_vec())
-        }
-
-        pub async fn wait(&self, method: String, params: RVec<Value>) -> Result<Value, Fault> {
-            self.0.call_async(&method, params.into_vec()).await
-        }
-
-        /// What an author had better not do.
-        pub async fn block_in_async(&self, method: String, params: RVec<Value>) -> Result<Value, Fault> {
-            self.0.call(&method, params.into_vec())
-        }
-
-        #[rpc(nonblocking)]
-        pub fn state(&self) -> Result<i32, Fault> {
-            self.0.state().map(|state| state as i32)
-        }
-
-        /// Nor this.
-        #[rpc(nonblocking)]
-        pub fn block_here(&self, method: String, params: RVec<Value>) -> Result<Value, Fault> {
-            self.0.call(&method, params.into_vec())
-        }
-
-        #[rpc(nonblocking)]
-        pub fn doze_at_once(&self) -> Result<(), Fault> {
-            plugin_api::block_on(self.0.sleep(Duration::from_millis(5)))
-        }
-
-        pub async fn doze(&self) -> Result<&'static str, Fault> {
-            self.0.sleep(Duration::from_millis(5)).await.map(|()| "slept")
-        }
-
-        /// By which threads it is woken while it waits for the host.
-        pub async fn woken_by(&self) -> Result<Vec<String>, Fault> {
-            #[derive(Default)]
-            struct Witness(parking_lot::Mutex<Vec<String>>, OnceLock<Waker>);
-            impl Wake for Witness {
-                fn wake(self: Arc<Self>) {
-                    self.0.lock().push(std::thread::current().name().unwrap_or_default().to_owned());
-                    self.1.get().unwrap().wake_by_ref();
-                }
-            }
-            let witness = Arc::new(Witness::default());
-            let mut news = std::pin::pin!(self.0.call_async::<String>("outside.news", Vec::new()));
-            std::future::poll_fn(|cx| {
-                witness.1.get_or_init(|| cx.waker().clone());
-                news.as_mut().poll(&mut Context::from_waker(&witness.clone().into()))
-            })
-            .await?;
-            let names = witness.0.lock().clone();
-            Ok(names)
-        }
-
-        pub fn doze_here(&self) -> Result<&'static str, Fault> {
-            plugin_api::block_on(self.0.sleep(Duration::from_millis(5))).map(|()| "slept")
-        }
-    }
-
-    /// What the host has to say comes from another of its threads.
-    struct Outside;
-
-    #[rpc_interface]
-    impl Outside {
-        pub async fn news(&self) -> &'static str {
-            let (tell, told) = tokio::sync::oneshot::channel();
-            std::thread::Builder::new()
-                .name("supervisor".to_owned())
-                .spawn(move || {
-                    std::thread::sleep(Duration::from_millis(20));
-                    tell.send("news")
-                })
-                .unwrap();
-            told.await.unwrap()
-        }
-    }
-
-    fn registry(runtime: &Runtime) -> Arc<Registry> {
-        let registry_ref = RegistryRef::default();
-        let plugin = |name: &str| {
-            let state: State = Arc::new(|| SupervisorState::Running);
-            let host = PluginHost::new(name, state, Logger::new(Level::Critical, |_| {}), registry_ref.clone());
-            (name.to_owned(), namespace(Arc::new(Relay(Host::new(namespace(Arc::new(host)))))), Origin::Plugin)
-        };
-        let mut namespaces = vec![plugin("a"), plugin("b")];
-        namespaces.push(("outside".to_owned(), namespace(Arc::new(Outside)), Origin::Host));
-        namespaces.push(("hidden".to_owned(), namespace(Arc::new(Outside)), Origin::Private));
-        let registry = Registry::referred(&registry_ref, namespaces, Logger::new(Level::Critical, |_| {}));
-        registry.run_on(runtime.handle());
-        registry
-    }
-
-    fn runtime() -> Runtime {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
-    }
-
-    /// Calls the first of these methods with the call of the second as its parameters, and so on.
-    async fn chain(registry: &Registry, methods: &[&str]) -> Result<Value, Fault> {
-        let (last, relays) = methods.split_last().unwrap();
-        let mut call = (Value::from(*last), Value::array([]));
-        for relay in relays.iter().rev() {
-            call = (Value::from(*relay), Value::array([call.0, call.1]));
-        }
-        let Value::Array(params) = call.1 else { unreachable!() };
-        let answer = registry.call(call.0.as_str().unwrap(), params);
-        timeout(Duration::from_secs(5), answer).await.expect("no deadlock")
-    }
-
-    #[test]
-    fn plugins_may_call_back_in_every_way() {
-        let runtime = runtime();
-        let registry = registry(&runtime);
-        runtime.block_on(async {
-            let relays = ["a.block", "a.wait", "b.block", "b.wait"];
-            for first in relays {
-                for second in relays {
-                    for third in relays {
-                        let answer = chain(&registry, &[first, second, third, "a.state"]).await;
-                        assert_eq!(answer, Ok(Value::Int(1)), "{first} {second} {third}");
-                    }
-                }
-            }
-            // Blocking in a future holds up the plugin's other futures, but no more than those.
-            for inner in relays {
-                let answer = chain(&registry, &["a.blockInAsync", inner, "a.state"]).await;
-                assert_eq!(answer, Ok(Value::Int(1)), "{inner}");
-            }
-        });
-    }
-
-    #[test]
-    fn what_is_not_published_is_for_plugins_alone() {
-        let runtime = runtime();
-        let registry = registry(&runtime);
-        assert_eq!(runtime.block_on(chain(&registry, &["hidden.news"])), Err(Fault::unknown_method()));
-        for relay in ["a.block", "a.wait"] {
-            assert_eq!(runtime.block_on(chain(&registry, &[relay, "hidden.news"])), Ok("news".into()));
-            let through = runtime.block_on(chain(&registry, &[relay, "system.multicall"]));
-            assert_eq!(through, Err(Fault::incorrect_parameters()));
-            let call = Value::structure([("methodName", "hidden.news".into()), ("params", Value::array([]))]);
-            let calls = [Value::from("system.multicall"), Value::array([Value::array([call.clone()])])];
-            let through = runtime.block_on(registry.call(relay, calls.into_iter().collect()));
-            assert_eq!(through, Ok(Value::array(["news".into()])), "{relay}");
-            let of_a_client = runtime.block_on(registry.call("system.multicall", vec![Value::array([call])].into()));
-            assert!(plugin_api::repr(&of_a_client.unwrap()).contains("UNKNOWN_METHOD"));
-        }
-        assert!(registry.info("hidden.news").is_none());
-        assert!(registry.names().all(|name| name != "hidden.news"));
-    }
-
-    #[test]
-    fn who_has_the_servers_thread_cannot_wait_for_others() {
-        let (told, answers) = std::sync::mpsc::channel();
-        let server = std::thread::spawn(move || {
-            let runtime = runtime();
-            let registry = registry(&runtime);
-            runtime.block_on(async {
-                for chained in [
-                    &["a.blockHere", "a.state"][..],
-                    &["a.blockHere", "b.blockHere", "system.listMethods"],
-                    &["a.blockHere", "a.block", "a.state"],
-                    &["a.blockHere", "b.blockHere", "b.wait", "a.state"],
-                    &["a.blockHere", "a.doze"],
-                    &["a.blockHere", "outside.news"],
-                    &["a.dozeAtOnce"],
-                    &["a.wait", "a.blockHere", "outside.news"],
-                ] {
-                    let _ = told.send(chain(&registry, chained).await);
-                }
-            });
-        });
-        let next = || answers.recv_timeout(Duration::from_secs(20)).expect("the server's thread comes back");
-        assert_eq!(next(), Ok(Value::Int(1)));
-        assert!(matches!(next(), Ok(Value::Array(_))));
-        for what in
-            ["the answer of a.block", "the answer of b.wait", "the answer of a.doze", "the answer of outside.news"]
-        {
-            let expected = format!(
-                "FAILED: a.blockHere is declared nonblocking and cannot wait for {what}, which takes its time; it must be \
-                 declared without nonblocking, or be an async fn that awaits it"
-            );
-            assert_eq!(next().unwrap_err().text, expected.as_str());
-        }
-        assert!(next().unwrap_err().text.starts_with("FAILED: a.dozeAtOnce is declared nonblocking and cannot wait"));
-        assert_eq!(next(), Ok("news".into()), "on its own thread it may");
-        server.join().unwrap();
-    }
-
-    #[test]
-    fn crowds_of_calls_that_call_back_do_not_wait_for_each_other() {
-        let runtime = runtime();
-        let registry = registry(&runtime);
-        runtime.block_on(async {
-            let mut calls = tokio::task::JoinSet::new();
-            for number in 0..200 {
-                let registry = registry.clone();
-                calls.spawn(async move {
-                    let chains: [&[&str]; 4] = [
-                        &["a.block", "a.block", "a.state"],
-                        &["a.block", "b.block", "a.block", "b.state"],
-                        &["a.wait", "a.wait", "b.wait", "a.state"],
-                        &["a.block", "b.wait", "b.doze"],
-                    ];
-                    chain(&registry, chains[number % 4]).await
-                });
-            }
-            while let Some(answer) = calls.join_next().await {
-                let answer = answer.unwrap();
-                assert!(answer == Ok(Value::Int(1)) || answer == Ok("slept".into()), "{answer:?}");
-            }
-        });
-    }
-
-    #[test]
-    fn ten_thousand_may_wait() {
-        struct Patient(Arc<tokio::sync::Semaphore>);
-        #[rpc_interface]
-        impl Patient {
-            pub async fn wait(&self) -> bool {
-                self.0.acquire().await.is_ok()
-            }
-        }
-        let (runtime, gate) = (runtime(), Arc::new(tokio::sync::Semaphore::new(0)));
-        let patient = ("patient".to_owned(), namespace(Arc::new(Patient(gate.clone()))), Origin::Plugin);
-        let registry = Registry::of(vec![patient]);
-        registry.run_on(runtime.handle());
-        runtime.block_on(async {
-            let mut calls = tokio::task::JoinSet::new();
-            for _ in 0..10_000 {
-                let registry = registry.clone();
-                calls.spawn(async move { registry.call("patient.wait", RVec::new()).await });
-            }
-            let methods = timeout(Duration::from_secs(20), registry.call("system.listMethods", RVec::new()));
-            assert!(methods.await.expect("nobody else waits").is_ok());
-            gate.add_permits(10_000);
-            while let Some(answer) =
-                timeout(Duration::from_secs(20), calls.join_next()).await.expect("all are answered")
-            {
-                assert_eq!(answer.unwrap(), Ok(true.into()));
-            }
-        });
-    }
-
-    #[test]
-    fn only_the_server_wakes_a_plugin() {
-        let (sender, receiver) = std::sync::mpsc::channel();
-        let server = std::thread::Builder::new().name("server".to_owned());
-        let serving = server.spawn(move || {
-            let runtime = runtime();
-            let registry = registry(&runtime);
-            sender.send(runtime.block_on(chain(&registry, &["a.wokenBy"]))).unwrap();
-        });
-        let threads = receiver.recv().unwrap();
-        assert_eq!(threads, Ok(Value::array([Value::from("server")])));
-        serving.unwrap().join().unwrap();
-    }
-
-    #[test]
-    fn a_plugin_that_calls_itself_for_ever_is_stopped() {
-        let runtime = runtime();
-        let registry = registry(&runtime);
-        for relay in ["a.block", "a.wait"] {
-            let mut methods = vec![relay; 40];
-            methods.push("a.state");
-            let fault = runtime.block_on(chain(&registry, &methods)).unwrap_err();
-            assert_eq!(fault.text, "FAILED: calls are nested more than 16 deep", "{relay}");
-        }
-    }
-
-    #[test]
-    fn a_plugin_may_sleep_and_may_not_call_before_all_is_made() {
-        let runtime = runtime();
-        let registry = registry(&runtime);
-        for method in ["a.doze", "a.dozeHere"] {
-            assert_eq!(runtime.block_on(chain(&registry, &[method])), Ok("slept".into()));
-        }
-        let alone = PluginHost::new(
-            "alone",
-            Arc::new(|| SupervisorState::Running),
-            Logger::new(Level::Critical, |_| {}),
-            RegistryRef::default(),
-        );
-        let host = Host::new(namespace(Arc::new(alone)));
-        assert_eq!(host.state(), Ok(SupervisorState::Running));
-        let fault = host.call::<Value>("a.state", ().into_params()).unwrap_err();
-        assert!(fault.text.contains("still starting"), "{fault}");
-        assert!(plugin_api::block_on(host.sleep(Duration::from_millis(1))).is_ok());
     }
 }

@@ -1,49 +1,50 @@
-//! What the log is told of events that a plugin was too slow for.
+//! Lines of the log about events that a plugin was too slow for.
 
 use std::time::{Duration, Instant};
 
-/// How often at most the log is told of events that a plugin misses.
-const NEWS: Duration = Duration::from_secs(10);
+/// Time between two such lines about one plugin, at least.
+const INTERVAL: Duration = Duration::from_secs(10);
 
-/// Events that a plugin was too slow for, and what the log is told of them: at once that there are some, and from then
-/// on now and then how many, however often it catches up in between.
-pub(crate) struct Missed<'a> {
-    /// The full name of the method that is to hear of them.
-    name: &'a str,
-    /// Those that the log knows no number of.
-    events: u64,
-    /// Before that, it is told no more.
+/// Count of the events that one hook of a plugin missed. The log is told at once that there are some, and from then on
+/// now and then how many, however often the plugin catches up in between.
+pub(super) struct MissedEvents<'a> {
+    /// Full name of the hook.
+    hook: &'a str,
+    /// Number of those of which the log knows no number.
+    count: u64,
+    /// Time before which the log is told no more. `None` while it is to be told of the next one at once.
     next: Option<Instant>,
 }
 
-impl<'a> Missed<'a> {
-    pub(crate) fn new(name: &'a str) -> Self {
-        Self { name, events: 0, next: None }
+impl<'a> MissedEvents<'a> {
+    /// No events missed by this hook.
+    pub(super) fn new(hook: &'a str) -> Self {
+        Self { hook, count: 0, next: None }
     }
 
-    /// There are so many more.
-    pub(crate) fn some(&mut self, events: u64, now: Instant) -> Option<String> {
-        self.events += events;
+    /// Count so many more, and return the line that the log is to be told at once, if any.
+    pub(super) fn add(&mut self, count: u64, now: Instant) -> Option<String> {
+        self.count += count;
         if self.next.is_some() {
             return None;
         }
-        self.next = Some(now + NEWS);
-        Some(format!("{} is too slow for its events: it misses some", self.name))
+        self.next = Some(now + INTERVAL);
+        Some(format!("{} is too slow for its events: it misses some", self.hook))
     }
 
-    /// Waits until the log is to hear how many it were, if there were any.
-    pub(crate) async fn due(&self) {
+    /// Wait until the log is to be told of their number; for ever while there are none.
+    pub(super) async fn due(&self) {
         match self.next {
             Some(next) => tokio::time::sleep_until(next.into()).await,
             None => std::future::pending().await,
         }
     }
 
-    /// How many they were.
-    pub(crate) fn sum(&mut self, now: Instant) -> Option<String> {
-        let events = std::mem::take(&mut self.events);
-        self.next = (events > 0).then_some(now + NEWS);
-        self.next.map(|_| format!("{} was too slow for its events: it missed {events}", self.name))
+    /// Return the line that tells of their number, unless there were none, and begin to count anew.
+    pub(super) fn sum(&mut self, now: Instant) -> Option<String> {
+        let count = std::mem::take(&mut self.count);
+        self.next = (count > 0).then_some(now + INTERVAL);
+        self.next.map(|_| format!("{} was too slow for its events: it missed {count}", self.hook))
     }
 }
 
@@ -55,7 +56,7 @@ mod tests {
     fn what_a_plugin_misses_is_summed_up() {
         let begin = Instant::now();
         let after = |seconds| begin + Duration::from_secs(seconds);
-        let mut missed = Missed::new("ear._event");
+        let mut missed = MissedEvents::new("ear._event");
         let mut told = Vec::new();
         for second in 0..35 {
             if missed.next.is_some_and(|next| next <= after(second)) {
@@ -63,7 +64,7 @@ mod tests {
             }
             // It catches up again and again.
             if second < 15 {
-                told.extend((0..100).filter_map(|_| missed.some(1, after(second))).map(|news| (second, news)));
+                told.extend((0..100).filter_map(|_| missed.add(1, after(second))).map(|news| (second, news)));
             }
         }
         let news = |text: &str| format!("ear._event {text}");
@@ -73,6 +74,6 @@ mod tests {
             (20, news("was too slow for its events: it missed 500")),
         ];
         assert_eq!(told, expected);
-        assert!(missed.some(1, after(40)).is_some());
+        assert!(missed.add(1, after(40)).is_some());
     }
 }

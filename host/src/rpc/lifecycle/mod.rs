@@ -1,9 +1,14 @@
-//! What the host tells a plugin of its own accord: that all is ready, and that the end has come.
+//! The life of plugins: they are told that the server runs, of the events that they ask for, and that the end has come.
 //!
-//! A plugin hears of it by a method whose name begins with `_`, if it has one. It runs where the plugin's methods run,
-//! so one that hangs holds up nothing but itself.
+//! A plugin is told by a method whose name begins with `_`, a hook, if it has one. That runs where the plugin's methods
+//! run, so one that hangs holds up nothing but itself.
+//!
+//! The modules are floors; each imports only from those above it in this list.
 
 mod missed_events;
+mod shutdown_waiter;
+
+mod event_delivery;
 
 use std::{
     collections::BTreeSet,
@@ -12,233 +17,119 @@ use std::{
 };
 
 use abi_stable::std_types::RVec;
-use plugin_api::{Fault, MethodInfo, Value, find};
-use tokio::{
-    runtime::Handle,
-    sync::{
-        broadcast::{Receiver, error::RecvError},
-        mpsc::channel,
-        watch,
-    },
-};
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
 
-use crate::rpc::execution::executor::Caller;
-use crate::rpc::lifecycle::missed_events::Missed;
-use crate::rpc::registry::Registry;
-use crate::{
-    events::{Bus, Event, EventType},
-    text::nearest::nearest,
-};
-
-/// An event as plugins read it.
-pub(crate) fn event_value(event: &Event) -> Value {
-    Value::structure([
-        ("name", event.name().into()),
-        ("types", Value::array(EventType::above(event.name()).into_iter().map(Value::from))),
-        ("payload", event.payload().into()),
-    ])
-}
-
-/// What a plugin hears of.
-pub(crate) struct Ear {
-    /// The full name of the method that is called.
-    name: String,
-    types: Vec<EventType>,
-    events: Receiver<Arc<Event>>,
-}
-
-/// The plugins that hear of events.
-pub(crate) struct Hearing {
-    /// When it is dropped they hear what there still is, and no more.
-    goes_on: watch::Sender<()>,
-    /// Nothing is ever sent: that nobody is left to do so says that they have.
-    over: mpsc::Receiver<()>,
-}
-
-/// How many events may wait for a plugin that is busy with one.
-const WAITING_EVENTS: usize = 1024;
-
-/// How long the end may wait for plugins to hear of all that has happened: one that hangs leaves time to the others.
-const HEARING_OUT: Duration = Duration::from_secs(1);
+use self::event_delivery::{EventDelivery, EventSubscription};
+pub(super) use self::event_delivery::{event_value, warn_of_unknown_event_types};
+pub use self::shutdown_waiter::ShutdownWaiter;
+use super::registry::Registry;
+use crate::events::Bus;
 
 const START: &str = "_start";
 const SHUTDOWN: &str = "_shutdown";
 
-impl Registry {
-    pub(crate) fn start_plugins(self: &Arc<Self>, runtime: &Handle, ears: Vec<Ear>) {
-        let ((goes_on, going_on), (hears, over)) = (watch::channel(()), mpsc::channel());
-        for ear in ears {
-            let (telling, hears) = (self.clone().tell_of(ear, going_on.clone()), hears.clone());
-            runtime.spawn(async move {
-                telling.await;
-                drop(hears);
-            });
-        }
-        self.note_hearing(Hearing { goes_on, over });
-        for name in self.named(START) {
-            let registry = self.clone();
-            runtime.spawn(async move { registry.tell(&name, RVec::new()).await });
-        }
+/// Time that the end may wait for plugins to be told of all that has happened: one that hangs leaves time to the others.
+const LAST_EVENTS: Duration = Duration::from_secs(1);
+
+/// The plugins of a registry from the start of the server to their end.
+#[derive(Debug)]
+pub struct Lifecycle {
+    registry: Arc<Registry>,
+    /// Delivery of events to plugins, once the server runs. A lock for one move.
+    delivery: Arc<Mutex<Option<EventDelivery>>>,
+}
+
+impl Lifecycle {
+    /// Subscribe the plugins to the events that they ask for. They are told of these, and that the server runs, once it
+    /// does.
+    pub(super) fn new(registry: Arc<Registry>, bus: &Bus) -> Self {
+        let delivery = Arc::<Mutex<_>>::default();
+        let subscriptions = EventSubscription::all(&registry, bus);
+        registry.on_server({
+            let delivery = Arc::clone(&delivery);
+            move |registry, runtime| *delivery.lock() = Some(start(registry, runtime, subscriptions))
+        });
+        Self { registry, delivery }
     }
 
-    /// Hears what happens, from now on, for each plugin that wants to know.
-    pub(crate) fn listen(&self, bus: &Bus) -> Vec<Ear> {
-        let mut ears = Vec::new();
-        for (name, info) in self.hooks() {
-            // A type that is nobody's is never sent.
-            let of = |name: &str| EventType::built_in(name).or_else(|| EventType::of_a_plugin(name));
-            let types: Vec<_> = wanted_types(info).filter_map(of).collect();
-            if types.is_empty() {
-                continue;
-            }
-            let events = bus.subscribe_to(types.iter().cloned());
-            ears.push(Ear { name: name.to_owned(), types, events });
-        }
-        ears
+    /// The methods of the plugins and of the host.
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.registry
     }
 
-    /// Warns of types of events that a plugin wants to hear of and nobody has: it would wait for ever. `brought` are
-    /// those that plugins have.
-    pub(crate) fn check_event_types(&self, brought: &[String]) {
-        for (name, info) in self.hooks() {
-            for wanted in wanted_types(info) {
-                let of_a_plugin = EventType::of_a_plugin(wanted);
-                let of_a_plugin = of_a_plugin.is_some_and(|wanted| brought.iter().any(|name| wanted.includes(name)));
-                if of_a_plugin || EventType::built_in(wanted).is_some() {
-                    continue;
-                }
-                let known = EventType::all_built_in().chain(brought.iter().map(String::as_str));
-                let meant = nearest(wanted, known);
-                let meant = meant.map(|meant| format!("; did you mean {meant}?")).unwrap_or_default();
-                self.logger().warn(format_args!(
-                    "{name} is never told of {wanted}: neither supervisord nor any plugin that is loaded has events of \
-                     that type{meant}"
-                ));
-            }
-        }
+    /// Waiter for the end of the plugins, who end when this and all else that holds the registry is dropped. To be asked
+    /// for once.
+    pub fn shutdown_waiter(&self) -> ShutdownWaiter {
+        ShutdownWaiter::new(&self.registry)
     }
 
-    /// Tells a plugin of events, one at a time. One that does not keep up misses some, and that is logged; nobody else
-    /// waits for it. Ends when it has heard all that there is and nothing is to go on.
-    async fn tell_of(self: Arc<Self>, ear: Ear, mut going_on: watch::Receiver<()>) {
-        let Ear { name, types, mut events } = ear;
-        let (sender, mut wanted) = channel::<Arc<Event>>(WAITING_EVENTS);
-        let teller = {
-            let (registry, name) = (self.clone(), name.clone());
-            async move {
-                while let Some(event) = wanted.recv().await {
-                    registry.tell(&name, RVec::from(vec![event_value(&event)])).await;
-                }
-            }
-        };
-        // What it does not want to know of must not push out what it does while it is busy.
-        let sorter = async move {
-            let mut missed = Missed::new(&name);
-            let warn = |news: Option<String>| news.into_iter().for_each(|news| self.logger().warn(news));
-            loop {
-                let event = tokio::select! {
-                    biased;
-                    () = missed.due() => {
-                        warn(missed.sum(Instant::now()));
-                        continue;
-                    }
-                    event = events.recv() => event,
-                    _ = going_on.changed() => {
-                        drop(sender);
-                        break warn(missed.sum(Instant::now()));
-                    }
-                };
-                let lost_now = match event {
-                    Ok(event) if types.iter().any(|it| it.includes(event.name())) => match sender.try_send(event) {
-                        Ok(()) => 0,
-                        Err(_) => 1,
-                    },
-                    Ok(_) => continue,
-                    // Some of them may have been for others; nobody knows.
-                    Err(RecvError::Lagged(lost)) => lost,
-                    Err(RecvError::Closed) => return,
-                };
-                if lost_now > 0 {
-                    warn(missed.some(lost_now, Instant::now()));
-                }
-            }
-        };
-        tokio::join!(teller, sorter);
-    }
-
-    /// Tells the plugins that this is the end once they have heard of all that has happened, and waits until they have
-    /// answered, or for so long. Nothing is supervised any more when this is called.
-    pub fn stop_plugins(self: &Arc<Self>, patience: Duration) {
-        let end = Instant::now() + patience;
-        if let Some(Hearing { goes_on, over }) = self.take_hearing() {
-            drop(goes_on);
-            let _ = over.recv_timeout(HEARING_OUT.min(patience));
+    /// Tell the plugins that this is the end once they have been told of all that has happened, and wait until they have
+    /// answered, or for `timeout`. Nothing is supervised any more when this is called.
+    pub fn stop_plugins(&self, timeout: Duration) {
+        let end = Instant::now() + timeout;
+        let delivery = self.delivery.lock().take();
+        if let Some(delivery) = delivery {
+            delivery.finish(LAST_EVENTS.min(timeout));
         }
-        let mut waiting = BTreeSet::from_iter(self.named(SHUTDOWN));
-        let Some(runtime) = self.runtime() else { return };
+        let registry = &self.registry;
+        let Some(runtime) = registry.runtime() else { return };
+        let mut waiting: BTreeSet<_> = hooks_named(registry, SHUTDOWN).collect();
         let (told, answers) = mpsc::channel();
-        for name in waiting.iter().cloned() {
-            let (registry, told) = (self.clone(), told.clone());
+        for hook in waiting.iter().cloned() {
+            let (registry, told) = (registry.clone(), told.clone());
             runtime.spawn(async move {
-                registry.tell(&name, RVec::new()).await;
+                registry.call_hook(&hook, RVec::new()).await;
                 // Nobody waits any more for one who comes too late.
-                let _ = told.send(name);
+                let _ = told.send(hook);
             });
         }
         drop(told);
         while !waiting.is_empty() {
             match answers.recv_timeout(end.saturating_duration_since(Instant::now())) {
-                Ok(name) => waiting.remove(&name),
+                Ok(hook) => waiting.remove(&hook),
                 Err(_) => break,
             };
         }
-        if let Some(holder) = self.note_holder() {
+        if let Some(method) = registry.watchdog().find_stuck_method() {
             // It keeps the others from being told, and is no news of theirs.
-            self.logger().warn(format_args!(
-                "{holder} is declared nonblocking and does not come back; no plugin can come to its end any more"
+            registry.logger().warn(format_args!(
+                "{method} is declared nonblocking and does not come back; no plugin can come to its end any more"
             ));
             return;
         }
-        for name in waiting {
-            let plugin = name.strip_suffix(SHUTDOWN).unwrap_or(&name).trim_end_matches('.');
-            let seconds = patience.as_secs_f64();
-            self.logger()
+        for hook in waiting {
+            let plugin = hook.strip_suffix(SHUTDOWN).unwrap_or(&hook).trim_end_matches('.');
+            let seconds = timeout.as_secs_f64();
+            registry
+                .logger()
                 .warn(format_args!("{plugin} has not come to its end in {seconds} seconds; it is left behind"));
         }
     }
-
-    /// Calls a hook, which nobody waits for: what goes wrong is logged.
-    pub(crate) async fn tell(&self, name: &str, params: RVec<Value>) {
-        if let Err(fault) = self.call_from(Caller::Host, name, params).await
-            && !is_panic(&fault)
-        {
-            self.logger().error(format_args!("{name}: {fault}"));
-        }
-    }
-
-    fn named(&self, name: &str) -> Vec<String> {
-        self.hooks().filter(|(_, info)| info.name == name).map(|(full, _)| full.to_owned()).collect()
-    }
 }
 
-/// The names of the types of events that a method is to be told of.
-fn wanted_types(info: &MethodInfo) -> impl Iterator<Item = &str> {
-    let types = find(&info.properties, "events").and_then(Value::as_str).unwrap_or_default();
-    types.split(',').map(str::trim).filter(|name| !name.is_empty())
+/// Tell the plugins that the server runs, and of events from now on.
+fn start(registry: &Arc<Registry>, runtime: &Handle, subscriptions: Vec<EventSubscription>) -> EventDelivery {
+    let delivery = EventDelivery::start(registry, runtime, subscriptions);
+    for hook in hooks_named(registry, START) {
+        let registry = registry.clone();
+        runtime.spawn(async move { registry.call_hook(&hook, RVec::new()).await });
+    }
+    delivery
 }
 
-/// Of a panic there is a line already.
-fn is_panic(fault: &Fault) -> bool {
-    fault.detail().contains(" panicked: ")
+/// Full names of the hooks of that name.
+fn hooks_named(registry: &Registry, name: &str) -> impl Iterator<Item = Arc<str>> {
+    registry.hooks().filter(move |(_, info)| info.name == name).map(|(full_name, _)| full_name.clone())
 }
 
 #[cfg(test)]
 mod tests {
-    use parking_lot::Mutex;
-    use plugin_api::{abi::NamespaceObject, namespace, rpc_interface};
+    use plugin_api::{Fault, abi::NamespaceObject, namespace, rpc_interface};
 
     use super::*;
     use crate::{
+        events::Event,
         logger::{Level, Logger},
         rpc::{Origin, registry::RegistryRef},
     };
@@ -275,30 +166,30 @@ mod tests {
         }
     }
 
-    /// A registry with that plugin, which can be called; and what is logged goes to the story.
-    fn at_work(name: &str, object: NamespaceObject, story: &Story, bus: &Bus) -> Arc<Registry> {
+    /// The life of that plugin, which can be called; and what is logged goes to the story.
+    fn at_work(name: &str, object: NamespaceObject, story: &Story, bus: &Bus) -> Lifecycle {
         let log = story.clone();
         let logger = Logger::new(Level::Info, move |line| log.lock().push(line.message));
         let plugin = (name.to_owned(), object, Origin::Plugin);
-        let registry = Registry::referred(&RegistryRef::default(), vec![plugin], logger);
-        registry.hear(bus);
+        let registry = Registry::with_system(&RegistryRef::default(), vec![plugin], logger);
+        let lifecycle = Lifecycle::new(registry, bus);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        registry.run_on(runtime.handle());
+        lifecycle.registry.run_on(runtime.handle());
         std::thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
-        registry
+        lifecycle
     }
 
     #[test]
     fn plugins_hear_of_start_and_end() {
         let story = Story::default();
-        let registry = at_work("hooked", namespace(Arc::new(Hooked(story.clone()))), &story, &Bus::new());
+        let lifecycle = at_work("hooked", namespace(Arc::new(Hooked(story.clone()))), &story, &Bus::new());
         let has = |text: &str| story.lock().iter().any(|line| line.contains(text));
         let begin = Instant::now();
         while !has("hooked._start: NO_FILE: /x") {
             assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", story.lock());
             std::thread::sleep(Duration::from_millis(2));
         }
-        registry.stop_plugins(Duration::from_secs(20));
+        lifecycle.stop_plugins(Duration::from_secs(20));
         assert!(has("begun") && has("ended"));
         assert!(has("hooked._shutdown panicked: at the end (host/src/rpc/lifecycle/mod.rs:"), "{:?}", story.lock());
         assert!(!has("hooked has not"));
@@ -307,11 +198,11 @@ mod tests {
         stuck.stop_plugins(Duration::from_millis(300));
         assert!(has("stuck has not come to its end in 0.3 seconds; it is left behind"), "{:?}", story.lock());
 
-        let names: Vec<_> = registry.names().filter(|name| !name.starts_with("system.")).collect();
+        let names: Vec<_> = lifecycle.registry.names().filter(|name| !name.starts_with("system.")).collect();
         assert_eq!(names, ["hooked.published"]);
-        let outside = plugin_api::block_on(registry.call("hooked._shutdown", RVec::new()));
+        let outside = plugin_api::block_on(lifecycle.registry.call("hooked._shutdown", RVec::new()));
         assert_eq!(outside, Err(Fault::unknown_method()));
-        assert!(registry.info("hooked._start").is_none());
+        assert!(lifecycle.registry.info("hooked._start").is_none());
     }
 
     #[test]
@@ -325,8 +216,8 @@ mod tests {
             fn see(&self, _event: plugin_api::Event) {}
         }
         let story = Story::default();
-        let registry = at_work("hopeful", namespace(Arc::new(Hopeful)), &story, &Bus::new());
-        registry.check_event_types(&["BOARD_FULL".to_owned()]);
+        let lifecycle = at_work("hopeful", namespace(Arc::new(Hopeful)), &story, &Bus::new());
+        warn_of_unknown_event_types(&lifecycle.registry, &["BOARD_FULL".to_owned()]);
         let why = "neither supervisord nor any plugin that is loaded has events of that type";
         let mut lines = story.lock().clone();
         lines.sort();
@@ -357,12 +248,12 @@ mod tests {
     fn the_end_comes_after_all_that_has_happened() {
         let story = Story::default();
         let bus = Bus::new();
-        let registry = at_work("ear", namespace(Arc::new(Listening(story.clone()))), &story, &bus);
+        let lifecycle = at_work("ear", namespace(Arc::new(Listening(story.clone()))), &story, &bus);
         let told: Vec<_> = (0..100).map(|number| number.to_string()).collect();
         for data in &told {
             bus.publish(Event::Custom { name: "TOLD".to_owned(), payload: data.clone() });
         }
-        registry.stop_plugins(Duration::from_secs(20));
+        lifecycle.stop_plugins(Duration::from_secs(20));
         let heard = story.lock().clone();
         assert_eq!(heard[..heard.len() - 1], told);
         assert_eq!(heard.last().map(String::as_str), Some("end"));
@@ -386,7 +277,7 @@ mod tests {
         let (story, bus) = (Story::default(), Bus::new());
         let (open, gate) = mpsc::channel();
         let slow = Slow { story: story.clone(), gate: Mutex::new(gate) };
-        let registry = at_work("ear", namespace(Arc::new(slow)), &story, &bus);
+        let lifecycle = at_work("ear", namespace(Arc::new(slow)), &story, &bus);
         let publish =
             |payload: &str| bus.publish(Event::Custom { name: "TOLD".to_owned(), payload: payload.to_owned() });
         let wait_for = |what: &str, lines: usize| {
@@ -396,7 +287,7 @@ mod tests {
                 std::thread::sleep(Duration::from_millis(1));
             }
         };
-        (0..WAITING_EVENTS + 10).for_each(|_| publish("first"));
+        (0..1024 + 10).for_each(|_| publish("first"));
         wait_for("misses some", 1);
         for round in 0..20 {
             open.send(()).expect("it listens");
@@ -404,7 +295,7 @@ mod tests {
             (0..5).for_each(|_| publish("later"));
         }
         drop(open);
-        registry.stop_plugins(Duration::from_secs(20));
+        lifecycle.stop_plugins(Duration::from_secs(20));
         let news: Vec<_> = story.lock().iter().filter(|line| line.contains("too slow")).cloned().collect();
         let [some, sum] = &news[..] else { panic!("{news:?}") };
         assert_eq!(some, "ear._event_hear is too slow for its events: it misses some");

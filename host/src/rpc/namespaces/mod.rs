@@ -1,5 +1,12 @@
 //! Namespaces that the host has itself: `supervisor`, `system` and `plugins`.
 
-pub(crate) mod plugins;
-pub(crate) mod supervisor;
-pub(crate) mod system;
+mod plugins;
+mod supervisor;
+mod system;
+
+pub use self::supervisor::SupervisorInterface;
+pub(super) use self::{
+    plugins::{NAME as PLUGINS, Plugins},
+    supervisor::process_config,
+    system::{System, multicall},
+};

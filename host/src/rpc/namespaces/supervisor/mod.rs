@@ -1,47 +1,35 @@
-//! The `supervisor` namespace: what Supervisor's clients call.
+//! The namespace `supervisor`: the methods that Supervisor's clients call.
+//!
+//! The modules are floors; each imports only from those above it in this list.
 
-mod common;
 mod gate;
 mod read_log;
-mod start_stop;
-pub(crate) mod structs;
+mod structs;
 
-use std::{path::Path, sync::Arc, time::SystemTime};
+mod start_stop;
+
+mod common;
+#[cfg(test)]
+mod mount_tests;
+
+use std::{path::Path, time::SystemTime};
 
 use plugin_api::{Code, Fault, Value, rpc_interface};
 
+pub use self::common::SupervisorInterface;
+pub(crate) use self::structs::process_config;
 use self::{
-    common::{PATIENCE, Target},
-    gate::{Gates, Pass},
+    common::{FILE_TIMEOUT, Target},
     read_log::ByteCount,
     start_stop::{one, signal_number},
 };
 use crate::{
     events::{Channel, Event},
     process::stdin::StdinError,
-    supervisor::{ProcessInfo, Supervisor, make_namespec},
+    supervisor::{ProcessInfo, make_namespec},
     text, version,
     xmlrpc::readable,
 };
-
-/// The methods of the `supervisor` namespace.
-#[derive(Clone, Debug)]
-pub struct SupervisorInterface {
-    supervisor: Supervisor,
-    gates: Arc<Gates>,
-}
-
-impl SupervisorInterface {
-    /// The interface to this supervisor.
-    pub fn new(supervisor: Supervisor) -> Self {
-        Self { supervisor, gates: Arc::default() }
-    }
-
-    /// Lets one call at a time read the config.
-    fn pass_to_config(&self) -> Result<Pass, Fault> {
-        self.gates.pass(&self.supervisor.config().file.display().to_string(), 1, PATIENCE)
-    }
-}
 
 #[rpc_interface]
 impl SupervisorInterface {
@@ -121,7 +109,7 @@ impl SupervisorInterface {
         if !self.main_log().is_some_and(|log| Path::new(&log).exists()) {
             return Err(Fault::no_file());
         }
-        self.supervisor.output().clear_activity(PATIENCE).map_err(|_| Fault::failed())?;
+        self.supervisor.output().clear_activity(FILE_TIMEOUT).map_err(|_| Fault::failed())?;
         Ok(true)
     }
 
@@ -181,7 +169,7 @@ impl SupervisorInterface {
         self.check_up()?;
         let config = self.supervisor.config();
         let group = config.groups.iter().find(|group| group.name == name).ok_or_else(|| Fault::bad_name_with(&name))?;
-        let _pass = self.gates.pass(&format!("group {name}"), 1, PATIENCE)?;
+        let _pass = self.gates.pass(&format!("group {name}"), 1, FILE_TIMEOUT)?;
         match self.supervisor.add_group(group) {
             Ok(true) => Ok(true),
             Ok(false) => Err(Fault::already_added_with(name)),
@@ -390,7 +378,7 @@ impl SupervisorInterface {
         self.check_up()?;
         let mut all = self.supervisor.process_configs();
         all.sort_by(|a, b| a.process.name.cmp(&b.process.name));
-        Ok(all.iter().map(structs::config).collect())
+        Ok(all.iter().map(process_config).collect())
     }
 
     /// Read a part of the stdout log of a process.
@@ -533,6 +521,3 @@ impl SupervisorInterface {
         true
     }
 }
-
-#[cfg(test)]
-mod mount_tests;
