@@ -206,6 +206,26 @@ mod tests {
     }
 
     #[test]
+    fn a_hook_that_passes_on_the_panic_of_another_plugin_has_its_line() {
+        struct Relay;
+        #[rpc_interface]
+        impl Relay {
+            #[rpc(on_start)]
+            fn begin(&self) -> Result<(), Fault> {
+                Err(Fault::failed_with("take panicked: boom (shelf.rs:1:2)"))
+            }
+        }
+        let story = Story::default();
+        let _lifecycle = at_work("relay", namespace(Arc::new(Relay)), &story, &Bus::new());
+        let begin = Instant::now();
+        while story.lock().is_empty() {
+            assert!(begin.elapsed() < Duration::from_secs(20));
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        assert_eq!(*story.lock(), ["relay._start: FAILED: take panicked: boom (shelf.rs:1:2)"]);
+    }
+
+    #[test]
     fn types_that_nobody_has_are_named() {
         struct Hopeful;
         #[rpc_interface]
