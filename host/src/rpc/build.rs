@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use plugin_api::{Fault, abi::NamespaceObject, namespace};
+use plugin_api::{Fault, SupervisorState, abi::NamespaceObject, namespace};
 
 use super::{
     host_api::HostApi,
     lifecycle::{Lifecycle, warn_of_unknown_event_types},
     method::Origin,
     namespaces::{PLUGINS, Plugins, SupervisorInterface, System},
-    registry::{Registry, RegistryRef},
+    registry::{Registry, RegistryRef, StateFn},
     result_handlers,
 };
 use crate::{
@@ -98,26 +98,40 @@ pub fn build(config: &Config, supervisor: &Supervisor, logger: &Logger) -> Resul
         let own = namespace(Arc::new(SupervisorInterface::new(supervisor.clone())));
         namespaces.push((SUPERVISOR.to_owned(), own, Origin::Private));
     }
-    let registry = Registry::with_system(&registry_ref, namespaces, logger.clone());
+    let state = {
+        let supervisor = supervisor.clone();
+        Arc::new(move || supervisor.state())
+    };
+    let registry = Registry::with_state(&registry_ref, namespaces, state, logger.clone());
     warn_of_unknown_event_types(&registry, &event_types);
     supervisor.extend(event_types, result_handlers::maker(supervisor, search, registry_ref, logger))?;
     Ok(Lifecycle::new(registry, supervisor.bus()))
 }
 
 impl Registry {
-    /// A registry of these namespaces and `system`, without a log.
+    /// A registry of these namespaces and `system`, without a log, in a supervisord that runs.
     pub fn of(namespaces: Vec<(String, NamespaceObject, Origin)>) -> Arc<Self> {
         Self::with_system(&RegistryRef::default(), namespaces, Logger::new(Level::Critical, |_| {}))
     }
 
-    /// A registry of these namespaces and `system`.
+    /// A registry of these namespaces and `system`, in a supervisord that runs.
     pub(super) fn with_system(
         own: &RegistryRef,
+        namespaces: Vec<(String, NamespaceObject, Origin)>,
+        logger: Logger,
+    ) -> Arc<Self> {
+        Self::with_state(own, namespaces, Arc::new(|| SupervisorState::Running), logger)
+    }
+
+    /// A registry of these namespaces and `system`.
+    pub(super) fn with_state(
+        own: &RegistryRef,
         mut namespaces: Vec<(String, NamespaceObject, Origin)>,
+        state: StateFn,
         logger: Logger,
     ) -> Arc<Self> {
         namespaces.push((SYSTEM.to_owned(), System::namespace(own.clone()), Origin::Host));
-        Self::new(own, namespaces, logger)
+        Self::new(own, namespaces, state, logger)
     }
 }
 

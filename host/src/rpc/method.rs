@@ -70,6 +70,8 @@ pub(super) struct Method {
     pub(super) object: usize,
     pub(super) start: Start,
     pub(super) audience: Audience,
+    /// Set when the namespace wants its calls refused while supervisord shuts down.
+    pub(super) refuse_in_shutdown: bool,
 }
 
 impl Method {
@@ -86,8 +88,19 @@ impl Method {
             Origin::Private => Audience::Plugins,
             Origin::Host | Origin::Plugin => Audience::Clients,
         };
+        // Hooks are called during a shutdown, and because of it.
+        let refuse_in_shutdown = has("refuse_in_shutdown") && audience != Audience::Host;
         let full_name = format!("{namespace}.{}", info.name).into();
-        Self { info, full_name, number, object, start, audience }
+        Self { info, full_name, number, object, start, audience, refuse_in_shutdown }
+    }
+
+    /// Return true for a number of parameters that the method can be called with.
+    pub(super) fn takes(&self, count: usize) -> bool {
+        let params = &self.info.params;
+        let is_needed = |properties| !has_flag(properties, "optional") && !has_flag(properties, "rest");
+        let least = params.iter().filter(|param| is_needed(&param.properties)).count();
+        let has_rest = params.iter().any(|param| has_flag(&param.properties, "rest"));
+        count >= least && (has_rest || count <= params.len())
     }
 }
 

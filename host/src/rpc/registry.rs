@@ -9,7 +9,7 @@ use std::{
 use abi_stable::std_types::RVec;
 use parking_lot::Mutex;
 use plugin_api::{
-    Fault, Reply, Value,
+    Fault, Reply, SupervisorState, Value,
     abi::{MethodInfo, NamespaceObject},
 };
 use tokio::runtime::Handle;
@@ -21,6 +21,9 @@ use super::{
     watchdog::{Watchdog, is_in_method, warn_if_slow},
 };
 use crate::{logger::Logger, plugin::LibraryInfo};
+
+/// Look at what supervisord is doing. A function, so that methods can be called without a supervisor in tests.
+pub(super) type StateFn = Arc<dyn Fn() -> SupervisorState + Send + Sync>;
 
 /// Work that is left until the server runs.
 type OnServer = Box<dyn FnOnce(&Arc<Registry>, &Handle) + Send>;
@@ -34,6 +37,7 @@ pub struct Registry {
     result_handlers: Mutex<Vec<(Arc<PluginObject>, LibraryInfo)>>,
     context: ExecutorContext,
     watchdog: Arc<Watchdog>,
+    state: StateFn,
     /// Taken when the server runs.
     on_server: Mutex<Option<OnServer>>,
 }
@@ -56,6 +60,7 @@ impl Registry {
     pub(super) fn new(
         own: &RegistryRef,
         namespaces: Vec<(String, NamespaceObject, Origin)>,
+        state: StateFn,
         logger: Logger,
     ) -> Arc<Self> {
         let context = ExecutorContext::new(logger);
@@ -75,7 +80,7 @@ impl Registry {
         }
         let watchdog = Arc::new(Watchdog::new(names, context.in_flight.clone(), context.logger.clone()));
         let (result_handlers, on_server) = (Mutex::default(), Mutex::default());
-        let registry = Arc::new(Self { methods, objects, result_handlers, context, watchdog, on_server });
+        let registry = Arc::new(Self { methods, objects, result_handlers, context, watchdog, state, on_server });
         // It is set once, by the code that made it.
         let _ = own.0.set(Arc::downgrade(&registry));
         registry
@@ -177,6 +182,9 @@ impl Registry {
         };
         let object = &self.objects[found.object];
         let timer = object.usage().begin();
+        if found.refuse_in_shutdown && self.is_refused_now(found, params.len()) {
+            return Err(Fault::shutdown_state());
+        }
         // All that takes longer is boxed: what it needs would have to be moved about with each call.
         if found.start != Start::Inline {
             return Box::pin(self.dispatch_away(caller, found, params, timer)).await;
@@ -203,6 +211,12 @@ impl Registry {
             }
             later @ Reply::Later(_) => Box::pin(self.wait_for(caller, found, later, timer)).await,
         }
+    }
+
+    /// Return true where supervisord shuts down, for a method that is then refused. With a wrong number of parameters it
+    /// is called all the same: that fault comes first, and the plugin gives it.
+    fn is_refused_now(&self, method: &Method, params: usize) -> bool {
+        (self.state)() == SupervisorState::Shutdown && method.takes(params)
     }
 
     /// Call a method that does not run on the thread that calls it.
@@ -283,5 +297,86 @@ impl Registry {
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.names()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
+
+    use plugin_api::{Methods, abi::Member, block_on, namespace, rpc_interface};
+
+    use super::*;
+    use crate::logger::Level;
+
+    /// Counts how often it is entered.
+    struct Shelf(Arc<AtomicI32>);
+
+    #[rpc_interface]
+    impl Shelf {
+        #[rpc(nonblocking)]
+        pub fn take(&self, name: Value, count: Option<i32>) -> Result<i32, Fault> {
+            self.0.fetch_add(1, Relaxed);
+            if name == Value::Nil { Err(Fault::bad_name()) } else { Ok(count.unwrap_or(1)) }
+        }
+
+        pub fn clear(&self) {
+            self.0.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Methods that want to be refused in a shutdown.
+    struct Refusing(Arc<Shelf>);
+
+    impl Methods for Refusing {
+        fn methods(&self) -> Vec<MethodInfo> {
+            let mut methods = self.0.methods();
+            for method in &mut methods {
+                method.properties.push(Member { name: "refuse_in_shutdown".into(), value: true.into() });
+            }
+            methods
+        }
+
+        fn call(self: Arc<Self>, method: &str, params: RVec<Value>) -> Reply {
+            Methods::call(self.0.clone(), method, params)
+        }
+    }
+
+    #[test]
+    fn calls_are_refused_in_a_shutdown_before_the_plugin_is_entered() {
+        let (entered, state) = (Arc::<AtomicI32>::default(), Arc::new(AtomicI32::new(1)));
+        let shelf = Arc::new(Shelf(entered.clone()));
+        let namespaces = vec![
+            ("shelf".to_owned(), namespace(Arc::new(Refusing(shelf.clone()))), Origin::Plugin),
+            ("open".to_owned(), namespace(shelf), Origin::Plugin),
+        ];
+        let now = state.clone();
+        let state_fn = Arc::new(move || SupervisorState::from_number(now.load(Relaxed)).unwrap());
+        let registry =
+            Registry::new(&RegistryRef::default(), namespaces, state_fn, Logger::new(Level::Critical, |_| {}));
+        let call = |method: &str, params: &[Value]| block_on(registry.call(method, params.to_vec().into()));
+
+        for running in [SupervisorState::Running, SupervisorState::Restarting] {
+            state.store(running as i32, Relaxed);
+            assert_eq!(call("shelf.take", &["cup".into()]), Ok(1.into()), "{running:?}");
+        }
+        state.store(SupervisorState::Shutdown as i32, Relaxed);
+        assert_eq!(call("open.take", &["cup".into(), 2.into()]), Ok(2.into()));
+        let before = entered.load(Relaxed);
+        for (method, params) in [
+            ("shelf.take", &["cup".into()][..]),
+            ("shelf.take", &[Value::Nil]),
+            ("shelf.take", &["cup".into(), 2.into()]),
+            ("shelf.clear", &[]),
+        ] {
+            assert_eq!(call(method, params), Err(Fault::shutdown_state()), "{method} {params:?}");
+        }
+        for (method, params) in [("shelf.take", &[][..]), ("shelf.take", &[1.into(), 2.into(), 3.into()])] {
+            assert_eq!(call(method, params), Err(Fault::incorrect_parameters()), "{method} {params:?}");
+        }
+        assert_eq!(call("shelf.no", &[]), Err(Fault::unknown_method()));
+        assert_eq!(entered.load(Relaxed), before);
+        let usage = registry.usage("shelf");
+        assert_eq!((usage.calls, usage.faults), (8, 6));
     }
 }
