@@ -68,7 +68,9 @@ pub(super) struct Method {
     pub(super) number: usize,
     /// Index of its object in the registry.
     pub(super) object: usize,
+    /// Thread on which a call starts.
     pub(super) start: Start,
+    /// Callers that it admits.
     pub(super) audience: Audience,
     /// Set when the namespace wants its calls refused while supervisord shuts down.
     pub(super) refuse_in_shutdown: bool,
@@ -104,6 +106,7 @@ impl Method {
     }
 }
 
+/// Return true for a property of that name that is true.
 fn has_flag(properties: &[Member], name: &str) -> bool {
     properties.iter().any(|property| property.name == name && matches!(property.value, Value::Bool(true)))
 }

@@ -30,15 +30,18 @@ type OnServer = Box<dyn FnOnce(&Arc<Registry>, &Handle) + Send>;
 
 /// The methods of all namespaces. There is one registry in a supervisord, shared by all its servers.
 pub struct Registry {
+    /// By their full names.
     methods: HashMap<Arc<str>, Method>,
     /// The objects of all namespaces.
     objects: Vec<Arc<PluginObject>>,
     /// Result handlers that were made until now, each with the library that it is from. A lock for one push or copy.
     result_handlers: Mutex<Vec<(Arc<PluginObject>, LibraryInfo)>>,
+    /// The server's runtime, the log, and the list of what runs, which all objects share.
     context: ExecutorContext,
     watchdog: Arc<Watchdog>,
+    /// State of supervisord, for namespaces that want their calls refused in a shutdown.
     state: StateFn,
-    /// Taken when the server runs.
+    /// Work that was left, taken when the server runs.
     on_server: Mutex<Option<OnServer>>,
 }
 
@@ -176,6 +179,7 @@ impl Registry {
         }
     }
 
+    /// Call a method, which is looked up by its full name.
     async fn dispatch(&self, caller: Caller, method: &str, params: RVec<Value>) -> Result<Value, Fault> {
         let Some(found) = self.methods.get(method).filter(|found| found.audience.admits(caller)) else {
             return Err(Fault::unknown_method());
@@ -309,7 +313,7 @@ mod tests {
     use super::*;
     use crate::logger::Level;
 
-    /// Counts how often it is entered.
+    /// A plugin that counts how often it is entered.
     struct Shelf(Arc<AtomicI32>);
 
     #[rpc_interface]

@@ -47,10 +47,12 @@ pub(super) fn maker(
 struct OfPlugin {
     /// Its object, under the name that the config gives it.
     object: Arc<PluginObject>,
+    /// Told of faults.
     logger: Logger,
 }
 
 impl OfPlugin {
+    /// Have the plugin judge the answer of a listener to an event.
     async fn verdict(&self, event: &Event, result: Vec<u8>) -> Verdict {
         let (object, params) = (&self.object, [event_value(event), Value::Base64(result.into())]);
         let mut timer = object.usage().begin();

@@ -44,6 +44,7 @@ impl Usage {
         self.panics.fetch_add(panicked.into(), Relaxed);
     }
 
+    /// Count the time that a call took.
     fn count_time(&self, time: Duration) {
         self.nanoseconds.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Relaxed);
     }

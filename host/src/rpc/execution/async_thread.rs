@@ -107,6 +107,7 @@ impl AsyncThread {
         Ok(())
     }
 
+    /// Fault for a future that waits in vain for the thread.
     fn busy(&self) -> Fault {
         let name = &self.name;
         Fault::failed_with(format_args!("{name} is busy: an async method of {name}.* keeps its thread"))

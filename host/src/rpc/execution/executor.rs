@@ -54,11 +54,13 @@ impl ExecutorContext {
 pub(super) struct Executor {
     /// Name of the object, for messages.
     name: String,
+    /// Server, list of what runs and log, as all executors have them.
     context: ExecutorContext,
     /// Slots for calls of clients and of the host.
     slots: Slots,
     /// Slots for calls that come from other calls.
     inner_slots: Arc<Semaphore>,
+    /// Thread of the plugin's futures.
     async_thread: AsyncThread,
 }
 
@@ -149,10 +151,12 @@ impl Executor {
         self.context.server.get()
     }
 
+    /// The server's runtime, or the fault of a call that comes before it.
     fn running_server(&self) -> Result<&Handle, Fault> {
         self.server().ok_or_else(|| Fault::failed_with("the server has not started yet"))
     }
 
+    /// Fault for a call whose thread is gone.
     fn broken_off(&self) -> Fault {
         Fault::failed_with(format_args!("a call of {} was broken off", self.name))
     }

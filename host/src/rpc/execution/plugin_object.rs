@@ -30,10 +30,13 @@ use crate::rpc::{
 pub(crate) struct PluginObject {
     /// Name of its namespace, or of its result handler as the config has it.
     name: String,
+    /// Owner of its code.
     origin: Origin,
-    /// `None` while it is dropped.
+    /// The object of the plugin's library. `None` while it is dropped.
     object: Option<NamespaceObject>,
+    /// Threads where it runs.
     executor: Executor,
+    /// Counters of its calls.
     usage: Usage,
     /// Sender of nothing, dropped after the object, so that its receiver sees the end. Empty where nobody waits for
     /// that.
@@ -156,6 +159,7 @@ impl PluginObject {
         panic
     }
 
+    /// The object of the plugin's library.
     fn object(&self) -> &NamespaceObject {
         self.object.as_ref().expect("it is taken by the drop alone")
     }

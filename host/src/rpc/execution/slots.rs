@@ -53,6 +53,7 @@ pub(super) struct Slots {
     name: String,
     /// Number of the slots and what fills them, for the log and for faults: `32 calls of x.*`.
     all: String,
+    /// One permit for each slot that is free.
     free: Arc<Semaphore>,
     timeouts: WaitTimeouts,
     notice: StuckNotice,
@@ -84,14 +85,17 @@ impl Slots {
         timeout(self.timeouts.rest, self.next()).await.unwrap_or_else(|_| Err(self.busy()))
     }
 
+    /// Wait for the next free slot.
     async fn next(&self) -> Result<OwnedSemaphorePermit, Fault> {
         self.free.clone().acquire_owned().await.map_err(|_| self.busy())
     }
 
+    /// Fault for a call that waits in vain.
     fn busy(&self) -> Fault {
         Fault::failed_with(format_args!("{} is busy: {} have not ended yet", self.name, self.all))
     }
 
+    /// Tell the log that calls wait in vain.
     #[cold]
     fn report_stuck(&self) {
         self.notice.report(|| {

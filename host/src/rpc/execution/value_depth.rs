@@ -22,6 +22,7 @@ pub(super) fn limit_reply(reply: Reply) -> Reply {
     }
 }
 
+/// Turn a reply that is nested too deep into a fault.
 #[cold]
 fn refuse(reply: Reply) -> Reply {
     match reply {

@@ -28,7 +28,7 @@ impl Relay {
         self.0.call_async(&method, params.into_vec()).await
     }
 
-    /// What an author had better not do.
+    /// Block in a future, as an author had better not do.
     pub async fn block_in_async(&self, method: String, params: RVec<Value>) -> Result<Value, Fault> {
         self.0.call(&method, params.into_vec())
     }
@@ -38,7 +38,7 @@ impl Relay {
         self.0.state().map(|state| state as i32)
     }
 
-    /// Nor this.
+    /// Block on the server's thread, as an author had better not do either.
     #[rpc(nonblocking)]
     pub fn block_here(&self, method: String, params: RVec<Value>) -> Result<Value, Fault> {
         self.0.call(&method, params.into_vec())
@@ -53,7 +53,7 @@ impl Relay {
         self.0.sleep(Duration::from_millis(5)).await.map(|()| "slept")
     }
 
-    /// By which threads it is woken while it waits for the host.
+    /// Names of the threads by which it is woken while it waits for the host.
     pub async fn woken_by(&self) -> Result<Vec<String>, Fault> {
         #[derive(Default)]
         struct Witness(parking_lot::Mutex<Vec<String>>, OnceLock<Waker>);
@@ -79,7 +79,7 @@ impl Relay {
     }
 }
 
-/// What the host has to say comes from another of its threads.
+/// A namespace of the host, whose news come from another of its threads.
 struct Outside;
 
 #[rpc_interface]
@@ -124,7 +124,7 @@ fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// Calls the first of these methods with the call of the second as its parameters, and so on.
+/// Call the first of these methods with the call of the second as its parameters, and so on.
 async fn chain(registry: &Registry, methods: &[&str]) -> Result<Value, Fault> {
     let (last, relays) = methods.split_last().unwrap();
     let mut call = (Value::from(*last), Value::array([]));

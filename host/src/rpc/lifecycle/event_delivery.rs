@@ -106,7 +106,7 @@ impl EventSubscription {
 
 /// Delivery of events to all plugins that ask for some.
 pub(super) struct EventDelivery {
-    /// When it is dropped they are told of what there still is, and of no more.
+    /// Sender of nothing, dropped when they are to be told of what there still is and of no more.
     goes_on: watch::Sender<()>,
     /// Receiver of nothing, disconnected once all are told.
     over: mpsc::Receiver<()>,

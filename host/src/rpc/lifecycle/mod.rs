@@ -26,7 +26,9 @@ pub use self::shutdown_waiter::ShutdownWaiter;
 use super::registry::Registry;
 use crate::events::Bus;
 
+/// Name of the hook for the start of the server.
 const START: &str = "_start";
+/// Name of the hook for the end.
 const SHUTDOWN: &str = "_shutdown";
 
 /// Time that the end may wait for plugins to be told of all that has happened: one that hangs leaves time to the others.
@@ -134,7 +136,7 @@ mod tests {
         rpc::{Origin, registry::RegistryRef},
     };
 
-    /// What was done and logged.
+    /// Lines of the log, and of what was done.
     type Story = Arc<Mutex<Vec<String>>>;
 
     struct Hooked(Story);

@@ -29,6 +29,7 @@ impl Kind {
         }
     }
 
+    /// Line of the log about one that has run for so long.
     fn warning(self, name: &str, time: Duration) -> String {
         let seconds = time.as_secs();
         match self {
@@ -45,6 +46,7 @@ impl Kind {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct InFlight(Arc<Mutex<List>>);
 
+/// Entries in the order of their numbers.
 #[derive(Debug, Default)]
 struct List {
     /// Number of entries that there ever were, which numbers the next one.
@@ -53,6 +55,7 @@ struct List {
     entries: BTreeMap<u64, Entry>,
 }
 
+/// Call or poll that runs.
 #[derive(Debug)]
 struct Entry {
     kind: Kind,

@@ -47,8 +47,9 @@ pub(super) struct Watchdog {
     names: Vec<Arc<str>>,
     /// The call that the server's thread is in.
     current: CurrentCall,
-    /// Calls and polls on all other threads.
+    /// List of the calls and polls on all other threads.
     in_flight: InFlight,
+    /// Found once the end has come.
     stuck: StuckMethod,
     logger: Logger,
     /// Set once there is a thread that looks.
@@ -107,6 +108,7 @@ impl Watchdog {
         self.in_flight.late(now)
     }
 
+    /// Full name of the method of that number.
     fn name_of(&self, method: usize) -> &str {
         self.names.get(method).map_or("?", |name| name)
     }

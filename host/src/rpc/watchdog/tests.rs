@@ -25,7 +25,7 @@ impl Sleepy {
         thread::sleep(slow::LIMIT);
     }
 
-    /// This one may.
+    /// Take as long as it likes, as this one may.
     pub fn plain(&self) {
         thread::sleep(slow::LIMIT);
     }
@@ -55,7 +55,7 @@ impl Stuck {
         let _ = self.0.lock().recv();
     }
 
-    /// It keeps no thread.
+    /// Wait without a thread.
     pub async fn patient(&self) {
         std::future::pending::<()>().await;
     }

@@ -112,6 +112,7 @@ fn text(mut data: &[u8], begins_file: bool) -> String {
     readable(&String::from_utf8_lossy(data)).into_owned()
 }
 
+/// Fault for a log that cannot be read.
 fn failed(_: io::Error) -> Fault {
     Code::Failed.into()
 }
