@@ -189,7 +189,7 @@ impl Drop for PluginObject {
                 drop(alive);
             };
             // Without a thread to spare it is dropped right here.
-            let _ = thread::Builder::new().name("farewell".to_owned()).spawn(end);
+            let _ = thread::Builder::new().name("plugin-end".to_owned()).spawn(end);
         }
     }
 }
