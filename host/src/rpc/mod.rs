@@ -20,6 +20,9 @@ mod result_handlers;
 
 mod build;
 
+#[cfg(test)]
+mod fixtures;
+
 pub use self::{
     build::{BuildError, build, look_up},
     lifecycle::{Lifecycle, ShutdownWaiter},

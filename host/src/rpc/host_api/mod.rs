@@ -5,6 +5,7 @@
 //! names.
 
 mod data_dir;
+
 #[cfg(test)]
 mod tests;
 

@@ -7,11 +7,11 @@ use std::{
 };
 
 use plugin_api::{Host, IntoParams, SupervisorState, namespace};
-use tokio::{runtime::Runtime, time::timeout};
+use tokio::time::timeout;
 
 use super::*;
 use crate::{
-    rpc::{Origin, Registry},
+    rpc::{Origin, Registry, fixtures::TestRuntime},
     supervisor::fixtures::{AtWork, Mount},
 };
 
@@ -106,7 +106,7 @@ fn host(name: &str, supervisor: &Supervisor, registry_ref: &RegistryRef) -> Host
 }
 
 /// A registry with two plugins, and the supervisor that they know, which ends when it is dropped.
-fn registry(runtime: &Runtime) -> (Arc<Registry>, AtWork) {
+fn registry(runtime: &TestRuntime) -> (Arc<Registry>, AtWork) {
     let (registry_ref, supervisor) = (RegistryRef::default(), supervisor());
     let plugin = |name: &str| {
         let relay = Relay(host(name, &supervisor, &registry_ref));
@@ -118,10 +118,6 @@ fn registry(runtime: &Runtime) -> (Arc<Registry>, AtWork) {
     let registry = Registry::with_system(&registry_ref, namespaces, Logger::new(Level::Critical, |_| {}));
     registry.run_on(runtime.handle());
     (registry, supervisor)
-}
-
-fn runtime() -> Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 /// Call the first of these methods with the call of the second as its parameters, and so on.
@@ -138,7 +134,7 @@ async fn chain(registry: &Registry, methods: &[&str]) -> Result<Value, Fault> {
 
 #[test]
 fn plugins_may_call_back_in_every_way() {
-    let runtime = runtime();
+    let runtime = TestRuntime::new();
     let (registry, _supervisor) = registry(&runtime);
     runtime.block_on(async {
         let relays = ["a.block", "a.wait", "b.block", "b.wait"];
@@ -160,7 +156,7 @@ fn plugins_may_call_back_in_every_way() {
 
 #[test]
 fn what_is_not_published_is_for_plugins_alone() {
-    let runtime = runtime();
+    let runtime = TestRuntime::new();
     let (registry, _supervisor) = registry(&runtime);
     assert_eq!(runtime.block_on(chain(&registry, &["hidden.news"])), Err(Fault::unknown_method()));
     for relay in ["a.block", "a.wait"] {
@@ -182,7 +178,7 @@ fn what_is_not_published_is_for_plugins_alone() {
 fn who_has_the_servers_thread_cannot_wait_for_others() {
     let (told, answers) = std::sync::mpsc::channel();
     let server = std::thread::spawn(move || {
-        let runtime = runtime();
+        let runtime = TestRuntime::new();
         let (registry, _supervisor) = registry(&runtime);
         runtime.block_on(async {
             for chained in [
@@ -217,7 +213,7 @@ fn who_has_the_servers_thread_cannot_wait_for_others() {
 
 #[test]
 fn crowds_of_calls_that_call_back_do_not_wait_for_each_other() {
-    let runtime = runtime();
+    let runtime = TestRuntime::new();
     let (registry, _supervisor) = registry(&runtime);
     runtime.block_on(async {
         let mut calls = tokio::task::JoinSet::new();
@@ -249,7 +245,7 @@ fn ten_thousand_may_wait() {
             self.0.acquire().await.is_ok()
         }
     }
-    let (runtime, gate) = (runtime(), Arc::new(tokio::sync::Semaphore::new(0)));
+    let (runtime, gate) = (TestRuntime::new(), Arc::new(tokio::sync::Semaphore::new(0)));
     let patient = ("patient".to_owned(), namespace(Arc::new(Patient(gate.clone()))), Origin::Plugin);
     let registry = Registry::of(vec![patient]);
     registry.run_on(runtime.handle());
@@ -273,7 +269,7 @@ fn only_the_server_wakes_a_plugin() {
     let (sender, receiver) = std::sync::mpsc::channel();
     let server = std::thread::Builder::new().name("server".to_owned());
     let serving = server.spawn(move || {
-        let runtime = runtime();
+        let runtime = TestRuntime::new();
         let (registry, _supervisor) = registry(&runtime);
         sender.send(runtime.block_on(chain(&registry, &["a.wokenBy"]))).unwrap();
     });
@@ -284,7 +280,7 @@ fn only_the_server_wakes_a_plugin() {
 
 #[test]
 fn a_plugin_that_calls_itself_for_ever_is_stopped() {
-    let runtime = runtime();
+    let runtime = TestRuntime::new();
     let (registry, _supervisor) = registry(&runtime);
     for relay in ["a.block", "a.wait"] {
         let mut methods = vec![relay; 40];
@@ -296,7 +292,7 @@ fn a_plugin_that_calls_itself_for_ever_is_stopped() {
 
 #[test]
 fn a_plugin_may_sleep_and_may_not_call_before_all_is_made() {
-    let runtime = runtime();
+    let runtime = TestRuntime::new();
     let (registry, supervisor) = registry(&runtime);
     for method in ["a.doze", "a.dozeHere"] {
         assert_eq!(runtime.block_on(chain(&registry, &[method])), Ok("slept".into()));

@@ -84,7 +84,10 @@ mod tests {
         let waiter = ShutdownWaiter::new(&registry);
         drop(registry);
         waiter.wait(Duration::from_millis(500), &logger);
-        assert_eq!(heard.recv().unwrap(), "the plugin 'slow' has not ended after 0.5 seconds; not waiting for it");
+        assert_eq!(
+            heard.recv_timeout(Duration::from_secs(20)).unwrap(),
+            "the plugin 'slow' has not ended after 0.5 seconds; not waiting for it"
+        );
         drop(release);
 
         let (release, registry) = slow(Origin::Plugin);

@@ -1,4 +1,6 @@
 //! Namespaces that the host has itself: `supervisor`, `system` and `plugins`.
+//!
+//! The modules are floors; each imports only from those above it in this list.
 
 mod plugins;
 mod supervisor;

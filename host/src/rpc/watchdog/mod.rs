@@ -7,6 +7,7 @@ mod in_flight;
 mod server_thread;
 mod slow;
 mod stuck_notice;
+
 #[cfg(test)]
 mod tests;
 

@@ -9,7 +9,7 @@ use super::*;
 use crate::{
     events::Bus,
     logger::Level,
-    rpc::{Lifecycle, Origin, Registry, registry::RegistryRef},
+    rpc::{Lifecycle, Origin, Registry, fixtures::TestRuntime, registry::RegistryRef},
 };
 
 struct Sleepy;
@@ -63,8 +63,7 @@ impl Stuck {
 
 #[test]
 fn what_does_not_end_elsewhere_is_known() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    // Dropped before the runtime, which waits for its threads: a test that fails must end.
+    let runtime = TestRuntime::new();
     let (release, wait) = mpsc::channel();
     let stuck = vec![("stuck".to_owned(), namespace(Arc::new(Stuck(Mutex::new(wait)))), Origin::Plugin)];
     let logger = Logger::new(Level::Critical, |_| {});
@@ -92,7 +91,6 @@ fn what_does_not_end_elsewhere_is_known() {
         assert_eq!(registry.usage("stuck").running, 4);
     });
     drop(release);
-    runtime.shutdown_background();
 }
 
 #[test]
@@ -105,7 +103,7 @@ fn the_log_names_who_does_not_come_back() {
     let seen = Arc::downgrade(registry.watchdog());
     let watchdog = thread::spawn(move || look(&seen, Duration::from_millis(5)));
     let server = thread::spawn(move || plugin_api::block_on(registry.call("stuck.wait", RVec::new())));
-    let said = warnings.recv().unwrap();
+    let said = warnings.recv_timeout(Duration::from_secs(20)).unwrap();
     assert!(said.starts_with("stuck.wait is declared nonblocking and has not come back for "), "{said}");
     release.send(()).unwrap();
     server.join().unwrap().unwrap();

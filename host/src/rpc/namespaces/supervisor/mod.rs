@@ -9,6 +9,7 @@ mod structs;
 mod start_stop;
 
 mod common;
+
 #[cfg(test)]
 mod mount_tests;
 
