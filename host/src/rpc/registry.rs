@@ -186,19 +186,11 @@ impl Registry {
         };
         let object = &self.objects[found.object];
         let timer = object.usage().begin();
-        if found.refuse_in_shutdown && self.is_refused_now(found, params.len()) {
-            return Err(Fault::shutdown_state());
-        }
         // All that takes longer is boxed: what it needs would have to be moved about with each call.
         if found.start != Start::Inline {
             return Box::pin(self.dispatch_away(caller, found, params, timer)).await;
         }
-        let call = || object.call(found.info.name.as_rstr(), params);
-        let reply = match (caller, object.origin()) {
-            // Clients and hooks are served by one thread, and plugins call each other on any.
-            (Caller::Client | Caller::Host, Origin::Plugin) => self.watchdog.during(found.number, call),
-            _ => call(),
-        };
+        let reply = self.call_inline(caller, found, params);
         // One look at the clock is enough for both, on the shortest way that a call has.
         let took = timer.elapsed();
         if object.origin() == Origin::Plugin {
@@ -213,14 +205,30 @@ impl Registry {
                 timer.finish(took);
                 Err(fault)
             }
-            later @ Reply::Later(_) => Box::pin(self.wait_for(caller, found, later, timer)).await,
+            Reply::Later(_) => Box::pin(self.wait_for(caller, found, reply, timer)).await,
+        }
+    }
+
+    /// Call a method on this thread.
+    #[inline]
+    fn call_inline(&self, caller: Caller, found: &Method, params: RVec<Value>) -> Reply {
+        if self.refuses(found, &params) {
+            return Reply::Failed(Fault::shutdown_state());
+        }
+        let object = &self.objects[found.object];
+        let call = || object.call(found.info.name.as_rstr(), params);
+        match (caller, object.origin()) {
+            // Clients and hooks are served by one thread, and plugins call each other on any.
+            (Caller::Client | Caller::Host, Origin::Plugin) => self.watchdog.during(found.number, call),
+            _ => call(),
         }
     }
 
     /// Return true where supervisord shuts down, for a method that is then refused. With a wrong number of parameters it
     /// is called all the same: that fault comes first, and the plugin gives it.
-    fn is_refused_now(&self, method: &Method, params: usize) -> bool {
-        (self.state)() == SupervisorState::Shutdown && method.takes(params)
+    #[inline]
+    fn refuses(&self, method: &Method, params: &[Value]) -> bool {
+        method.refuse_in_shutdown && (self.state)() == SupervisorState::Shutdown && method.takes(params.len())
     }
 
     /// Call a method that does not run on the thread that calls it.
@@ -231,6 +239,9 @@ impl Registry {
         params: RVec<Value>,
         mut timer: CallTimer<'_>,
     ) -> Result<Value, Fault> {
+        if self.refuses(found, &params) {
+            return Err(Fault::shutdown_state());
+        }
         let full_name = &found.full_name;
         if caller == Caller::Plugin && is_in_method() {
             return Err(self.watchdog.cannot_wait(&format!("the answer of {full_name}")));
