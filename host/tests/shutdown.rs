@@ -14,7 +14,7 @@ use plugin_api::{Fault, RVec, namespace};
 use setup::{Core, PATIENCE, group, program, shell, wait_until};
 use supervisor_host::{
     config::{self, Group, Process},
-    rpc::supervisor::SupervisorInterface,
+    rpc::SupervisorInterface,
     states::{ProcessState, SupervisorState},
     supervisor::Outcome,
 };

@@ -1,6 +1,6 @@
 //! `supervisord`: starts programs and keeps them running.
 
-use std::{io::Write as _, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{io::Write as _, path::PathBuf, process::ExitCode, time::Duration};
 
 use supervisor_host::{
     check_config,
@@ -11,7 +11,7 @@ use supervisor_host::{
         output::{self, OutputHandle},
         signals,
     },
-    rpc::Registry,
+    rpc::{self, Lifecycle},
     server::{Limits, Listeners, log_files},
     server_options::{self, Command, Format, HELP},
     supervisor::{Outcome, Supervisor},
@@ -138,12 +138,12 @@ fn with_plugins(
     logger: &Logger,
 ) -> Result<Outcome, String> {
     let config = supervisor.config();
-    let build = || Registry::build(&config, supervisor, logger);
+    let build = || rpc::build(&config, supervisor, logger);
     // Signals that were kept over a restart are heard later, all of them; at the first start nobody has sent any yet.
-    let registry = if restart.restarted() { build() } else { daemon::mortal(build).map_err(in_words)? };
-    let registry = registry.map_err(in_words)?;
-    let farewell = registry.farewell();
-    let outcome = serve(supervisor, registry, birth, logger);
+    let plugins = if restart.restarted() { build() } else { daemon::mortal(build).map_err(in_words)? };
+    let plugins = plugins.map_err(in_words)?;
+    let waiter = plugins.shutdown_waiter();
+    let outcome = serve(supervisor, plugins, birth, logger);
     if outcome == Ok(Outcome::Restart)
         && let Err(errors) = supervisor.check_restart()
     {
@@ -152,14 +152,14 @@ fn with_plugins(
             logger.critical(error);
         }
     }
-    farewell.wait(PLUGIN_DROP_TIMEOUT, logger);
+    waiter.wait(PLUGIN_DROP_TIMEOUT, logger);
     outcome
 }
 
 /// Open the servers, become a daemon where it is to be one, and supervise until the end.
 fn serve(
     supervisor: &Supervisor,
-    registry: Arc<Registry>,
+    plugins: Lifecycle,
     birth: Option<Birth>,
     logger: &Logger,
 ) -> Result<Outcome, String> {
@@ -180,7 +180,12 @@ fn serve(
     }
     let pidfile = Pidfile::write(&supervisord.pidfile, logger);
     let servers = listeners
-        .serve(registry.clone(), log_files(supervisor), logger.clone(), Limits::of_this_process(config.servers.len()))
+        .serve(
+            plugins.registry().clone(),
+            log_files(supervisor),
+            logger.clone(),
+            Limits::of_this_process(config.servers.len()),
+        )
         .map_err(in_words)?;
     if let Some(birth) = birth {
         birth.announce();
@@ -190,10 +195,10 @@ fn serve(
     let outcome = supervisor.run();
     // What has happened is on its way to the plugins there.
     let _ = supervisor.output().flush(LOG_FLUSH_TIMEOUT);
-    registry.stop_plugins(PLUGIN_SHUTDOWN_TIMEOUT);
+    plugins.stop_plugins(PLUGIN_SHUTDOWN_TIMEOUT);
     servers.stop();
     // Plugins end when nobody holds them any more.
-    drop(registry);
+    drop(plugins);
     drop(pidfile);
     Ok(outcome)
 }

@@ -1,37 +1,38 @@
-//! How deep the values of plugins may be nested.
+//! Depth to which the values of plugins may be nested.
 //!
 //! Whoever walks a value, or drops it, goes one call deeper with each level, and a stack that overflows ends the
-//! process. What clients send is limited by who reads it; what plugins hand over is limited here, as it comes in, and
-//! what is deeper is taken apart level by level.
+//! process. Values of clients are limited by who reads them; those that plugins hand over are limited here, as they come
+//! in, and deeper ones are taken apart level by level.
 
 use abi_stable::std_types::RVec;
 use plugin_api::{Fault, Reply, Value};
 
 use crate::xmlrpc::NESTING_LIMIT;
 
-/// How many arrays and structs may stand inside each other: whatever a client may have stored, and what the plugin
-/// wraps around it. It leaves `system.multicall` room to wrap the answer, too.
+/// Number of arrays and structs that may stand inside each other: whatever a client may have stored, and what the
+/// plugin wraps around it. It leaves `system.multicall` room to wrap the answer, too.
 const LIMIT: usize = NESTING_LIMIT + NESTING_LIMIT / 4;
 
-/// What a plugin answers.
+/// Turn an answer of a plugin into a fault if it is nested too deep. One that comes later is for [`limit_answer`].
 #[inline]
-pub(super) fn reply(reply: Reply) -> Reply {
+pub(super) fn limit_reply(reply: Reply) -> Reply {
     match &reply {
         Reply::Done(value @ (Value::Array(_) | Value::Struct(_))) if is_deeper(value, LIMIT) => refuse(reply),
         _ => reply,
     }
 }
 
+/// Turn a reply that is nested too deep into a fault.
 #[cold]
 fn refuse(reply: Reply) -> Reply {
     match reply {
-        Reply::Done(value) => answer(value).map_or_else(Reply::Failed, Reply::Done),
+        Reply::Done(value) => limit_answer(value).into(),
         reply => reply,
     }
 }
 
-/// What a plugin has answered later.
-pub(super) fn answer(value: Value) -> Result<Value, Fault> {
+/// Turn a value that a plugin has answered later into a fault if it is nested too deep.
+pub(super) fn limit_answer(value: Value) -> Result<Value, Fault> {
     if is_deeper(&value, LIMIT) {
         take_apart(vec![value]);
         return Err(Fault::failed_with(format_args!("the answer is nested more than {LIMIT} deep")));
@@ -39,8 +40,8 @@ pub(super) fn answer(value: Value) -> Result<Value, Fault> {
     Ok(value)
 }
 
-/// The parameters of what a plugin calls.
-pub(super) fn params(params: RVec<Value>) -> Result<RVec<Value>, Fault> {
+/// Refuse parameters of a plugin's call that are nested too deep.
+pub(crate) fn limit_params(params: RVec<Value>) -> Result<RVec<Value>, Fault> {
     // Those of the method that it calls through the host stand in an array.
     if params.iter().any(|value| is_deeper(value, LIMIT + 1)) {
         take_apart(params.into_vec());
@@ -49,6 +50,7 @@ pub(super) fn params(params: RVec<Value>) -> Result<RVec<Value>, Fault> {
     Ok(params)
 }
 
+/// Return true for a value with more than `levels` arrays and structs inside each other.
 fn is_deeper(value: &Value, levels: usize) -> bool {
     match value {
         Value::Array(values) => levels == 0 || values.iter().any(|value| is_deeper(value, levels - 1)),
@@ -57,7 +59,7 @@ fn is_deeper(value: &Value, levels: usize) -> bool {
     }
 }
 
-/// Drops values, however deep.
+/// Drop values, however deep.
 fn take_apart(mut values: Vec<Value>) {
     while let Some(value) = values.pop() {
         match value {
@@ -83,13 +85,13 @@ mod tests {
     #[test]
     fn what_is_deeper_than_the_limit_is_refused_and_harms_nobody() {
         for nested in [arrays, structs] {
-            assert_eq!(answer(nested(LIMIT)), Ok(nested(LIMIT)));
-            assert!(params(vec![Value::array([nested(LIMIT)])].into()).is_ok());
+            assert_eq!(limit_answer(nested(LIMIT)), Ok(nested(LIMIT)));
+            assert!(limit_params(vec![Value::array([nested(LIMIT)])].into()).is_ok());
             for levels in [LIMIT + 1, 1_000_000] {
-                let fault = answer(nested(levels)).unwrap_err();
+                let fault = limit_answer(nested(levels)).unwrap_err();
                 assert_eq!(fault.text, "FAILED: the answer is nested more than 80 deep");
-                assert!(matches!(reply(Reply::Done(nested(levels))), Reply::Failed(failed) if failed == fault));
-                let fault = params(vec![Value::Nil, Value::array([nested(levels)])].into()).unwrap_err();
+                assert!(matches!(limit_reply(Reply::Done(nested(levels))), Reply::Failed(failed) if failed == fault));
+                let fault = limit_params(vec![Value::Nil, Value::array([nested(levels)])].into()).unwrap_err();
                 assert_eq!(fault.text, "BAD_ARGUMENTS: the call is nested more than 80 deep");
             }
         }

@@ -1,4 +1,4 @@
-//! Where a plugin keeps what has to survive a restart.
+//! Directories in which plugins keep what has to survive a restart.
 
 use std::{
     fs, io,
@@ -8,16 +8,16 @@ use std::{
 
 use crate::config::Supervisord;
 
-/// What says where it is to be if it cannot be here.
+/// Advice in faults about a directory that cannot be made.
 const OPTION: &str = "plugin_data_dir in [supervisord] names another place";
 
-/// The directory of that plugin of this supervisord, made when it is first asked for.
-pub(super) fn of(supervisord: &Supervisord, plugin: &str) -> Result<PathBuf, String> {
+/// Path of the directory of a plugin of this supervisord, made when it is first asked for.
+pub(crate) fn of(supervisord: &Supervisord, plugin: &str) -> Result<PathBuf, String> {
     let no_home = || format!("there is no home for the data of plugins; {OPTION}");
     make(&supervisord.plugin_data().ok_or_else(no_home)?, plugin)
 }
 
-/// The directory of one plugin, made with what leads to it if it is not there. Only its owner may enter it.
+/// Make the directory of a plugin, with those that lead to it, unless it is there. Only its owner may enter it.
 fn make(parent: &Path, plugin: &str) -> Result<PathBuf, String> {
     if plugin.is_empty() || plugin == "." || plugin == ".." || plugin.contains('/') {
         return Err(format!("'{plugin}' cannot be the name of a directory; name the section otherwise"));

@@ -1,25 +1,28 @@
-//! `system.*`: what is there to be called, and many calls in one.
+//! The namespace `system`: a description of all that can be called, and many calls in one.
 
 use std::sync::Arc;
 
 use plugin_api::{Fault, RVec, Value, abi::NamespaceObject, namespace, rpc_interface};
 
-use super::{
-    registry::{Registry, RegistryRef},
-    workers::Caller,
+use crate::{
+    rpc::{
+        method::Caller,
+        registry::{Registry, RegistryRef},
+    },
+    xmlrpc::{ANSWER_LIMIT, readable, size_up_to, too_large},
 };
-use crate::xmlrpc::{ANSWER_LIMIT, readable, size_up_to, too_large};
 
-/// After so many calls of a multicall others get a turn.
+/// Number of calls of a multicall after which others get a turn.
 const TURN: usize = 256;
 
-/// `system.*`.
-pub struct System {
+/// The namespace `system`.
+pub(crate) struct System {
     registry: RegistryRef,
 }
 
 impl System {
-    pub(super) fn namespace(registry: RegistryRef) -> NamespaceObject {
+    /// Its object, which describes the methods of the registry.
+    pub(crate) fn namespace(registry: RegistryRef) -> NamespaceObject {
         namespace(Arc::new(Self { registry }))
     }
 }
@@ -93,9 +96,9 @@ impl System {
     }
 }
 
-/// Makes the calls for as long as their results are together no larger than `limit` bytes; those that are left are
+/// Make the calls for as long as their results are together no larger than `limit` bytes. Those that are left are
 /// answered with a fault, and are not made.
-pub(super) async fn multicall(registry: &Registry, caller: Caller, calls: Value, limit: usize) -> Result<Value, Fault> {
+pub(crate) async fn multicall(registry: &Registry, caller: Caller, calls: Value, limit: usize) -> Result<Value, Fault> {
     let Value::Array(calls) = calls else { return Err(Fault::incorrect_parameters()) };
     let mut results = RVec::with_capacity(calls.len());
     let mut size = 0;
@@ -119,7 +122,7 @@ pub(super) async fn multicall(registry: &Registry, caller: Caller, calls: Value,
     Ok(Value::Array(results))
 }
 
-/// One call of a multicall.
+/// Make one call of a multicall.
 async fn one(registry: &Registry, caller: Caller, call: Value) -> Result<Value, Fault> {
     let (mut name, mut params) = (Value::Nil, None);
     if let Value::Struct(members) = call {
@@ -146,8 +149,8 @@ async fn one(registry: &Registry, caller: Caller, call: Value) -> Result<Value, 
     registry.call_from(caller, name, params).await
 }
 
-/// What a value gives when it is taken for a list, as Python takes it: a string is the list of its characters, a struct
-/// that of its members' names.
+/// Take a value for a list, as Python does: a string is the list of its characters, a struct that of its members'
+/// names.
 fn elements(value: Value) -> Option<RVec<Value>> {
     match value {
         Value::Array(elements) => Some(elements),
@@ -172,8 +175,7 @@ mod tests {
 
     #[test]
     fn results_that_are_too_large_together_become_faults() {
-        let registry =
-            Registry::of(vec![("store".to_owned(), namespace(Arc::new(Store)), super::super::Origin::Plugin)]);
+        let registry = Registry::of(vec![("store".to_owned(), namespace(Arc::new(Store)), crate::rpc::Origin::Plugin)]);
         let calls = Value::array((0..10).map(|_| Value::structure([("methodName", Value::from("store.fetch"))])));
         let results = plugin_api::block_on(multicall(&registry, Caller::Client, calls, 3500)).unwrap();
         let Value::Array(results) = results else { panic!("{results:?}") };

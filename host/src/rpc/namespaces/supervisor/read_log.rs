@@ -1,4 +1,4 @@
-//! Parts of log files, with Supervisor's rules for offsets and lengths.
+//! Parts of log files, by Supervisor's rules for offsets and lengths.
 
 use std::{
     fs::File,
@@ -17,7 +17,7 @@ use crate::{
     xmlrpc::{ANSWER_LIMIT, readable},
 };
 
-/// How much of a file fits into one answer, which has a few words around it.
+/// Number of bytes of a file that fit into one answer, which has a few words around it.
 const MOST: u64 = (ANSWER_LIMIT - 1024) as u64;
 
 /// A place in a log, or a number of its bytes, as a parameter. No log has as many as 64 bits can count, so that a
@@ -45,7 +45,7 @@ impl FromValue for ByteCount {
 /// The first number that 64 bits with a sign do not hold.
 const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
 
-/// `length` bytes from `offset`; length 0 is to the end, a negative offset with length 0 the last so many bytes.
+/// Read `length` bytes from `offset`; length 0 is to the end, a negative offset with length 0 the last so many bytes.
 pub(super) fn read(path: &Path, offset: i64, length: i64) -> Result<String, Fault> {
     let (from_end, start) = (offset < 0, offset.unsigned_abs());
     let mut file = open_to_read(path).map_err(failed)?;
@@ -67,8 +67,8 @@ pub(super) fn read(path: &Path, offset: i64, length: i64) -> Result<String, Faul
     part(&mut file, start, most).map_err(failed)
 }
 
-/// The last `length` bytes as a client that follows the log asks for them: text, the size of the log, and whether more
-/// was written than it asked for.
+/// Read the last `length` bytes as a client that follows the log asks for them: text, the size of the log, and true
+/// where more was written than it asked for.
 pub(super) fn tail(path: &Path, offset: i64, length: i64) -> (String, i64, bool) {
     let Ok(mut file) = open_to_read(path) else { return (String::new(), offset, false) };
     let Ok(size) = file.seek(SeekFrom::End(0)) else { return (String::new(), offset, false) };
@@ -77,7 +77,7 @@ pub(super) fn tail(path: &Path, offset: i64, length: i64) -> (String, i64, bool)
     (part(&mut file, start, length).unwrap_or_default(), size, overflow)
 }
 
-/// Where the text begins that such a client gets of a log of this size, how long it is, and whether more was written.
+/// Begin and length of the text that such a client gets of a log of this size, and true where more was written.
 fn last(offset: i64, length: i64, size: i64) -> (u64, u64, bool) {
     let end = offset.saturating_add(length);
     let overflow = size > end;
@@ -94,6 +94,7 @@ fn last(offset: i64, length: i64, size: i64) -> (u64, u64, bool) {
     (start.unsigned_abs() + length.saturating_sub(MOST), length.min(MOST), overflow)
 }
 
+/// Read at most so many bytes from `start`.
 fn part(file: &mut File, start: u64, most: u64) -> io::Result<String> {
     let mut data = Vec::new();
     file.seek(SeekFrom::Start(start))?;
@@ -101,7 +102,7 @@ fn part(file: &mut File, start: u64, most: u64) -> io::Result<String> {
     Ok(text(&data, start == 0))
 }
 
-/// As text that every client can read: a character that was cut at either end is left out; for other bytes that are
+/// Make bytes text that every client can read: a character that was cut at either end is left out; for other bytes that are
 /// none, and for what XML cannot carry, stands something else.
 fn text(mut data: &[u8], begins_file: bool) -> String {
     if !begins_file {
@@ -111,6 +112,7 @@ fn text(mut data: &[u8], begins_file: bool) -> String {
     readable(&String::from_utf8_lossy(data)).into_owned()
 }
 
+/// Fault for a log that cannot be read.
 fn failed(_: io::Error) -> Fault {
     Code::Failed.into()
 }

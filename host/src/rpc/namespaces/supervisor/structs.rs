@@ -12,19 +12,19 @@ use crate::{
     xmlrpc::readable,
 };
 
-/// Text for a client to read, whatever a program, a path or an error has put into it. Names are no such text: they have
-/// to come back as they are.
+/// Make text readable for a client, whatever a program, a path or an error has put into it. Names are no such text:
+/// they have to come back as they are.
 fn text(text: &str) -> Value {
     readable(text).as_ref().into()
 }
 
-/// Times are integers of 32 bits on the wire.
+/// Seconds from 1970 to a time, as an integer of 32 bits; 0 without one.
 fn seconds(time: Option<SystemTime>) -> i32 {
     let since = time.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     since.map_or(0, |since| i32::try_from(since.as_secs()).unwrap_or(i32::MAX))
 }
 
-/// What `getProcessInfo` answers.
+/// Make a struct of a process: what `getProcessInfo` answers.
 pub(super) fn process(info: &ProcessInfo, now: SystemTime) -> Value {
     let (start, stop, now) = (seconds(info.started), seconds(info.stopped), seconds(Some(now)));
     let stdout = info.stdout_logfile.as_deref().unwrap_or_default();
@@ -46,6 +46,7 @@ pub(super) fn process(info: &ProcessInfo, now: SystemTime) -> Value {
     ])
 }
 
+/// Describe the state of a process in words, as `supervisorctl status` shows it.
 fn description(info: &ProcessInfo, start: i32, stop: i32, now: i32) -> String {
     match info.state {
         ProcessState::Running => format!("pid {}, uptime {}", info.pid, uptime(now.saturating_sub(start).max(0))),
@@ -61,7 +62,7 @@ fn description(info: &ProcessInfo, start: i32, stop: i32, now: i32) -> String {
     }
 }
 
-/// As Python prints a timedelta: `0:00:09`, `1 day, 0:00:00`.
+/// Print a time as Python prints a timedelta: `0:00:09`, `1 day, 0:00:00`.
 fn uptime(seconds: i32) -> String {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     let clock = format!("{}:{:02}:{:02}", rest / 3_600, rest / 60 % 60, rest % 60);
@@ -72,8 +73,8 @@ fn uptime(seconds: i32) -> String {
     }
 }
 
-/// One entry of what `getAllConfigInfo` answers.
-pub(in crate::rpc) fn config(entry: &ProcessConfig) -> Value {
+/// Make a struct of the config of a process: one entry of what `getAllConfigInfo` answers.
+pub(crate) fn process_config(entry: &ProcessConfig) -> Value {
     let ProcessConfig { group, process, inuse, auto_logfiles } = entry;
     let none = || Value::from("none");
     let integer = |number: u64| i64::try_from(number).unwrap_or(i64::MAX).into();
@@ -117,7 +118,7 @@ pub(in crate::rpc) fn config(entry: &ProcessConfig) -> Value {
     ])
 }
 
-/// One entry of what the methods for several processes answer.
+/// Make a struct of what became of a process: one entry of what the methods for several processes answer.
 pub(super) fn result(info: &ProcessInfo, result: &Result<(), Fault>) -> Value {
     let (status, description) = match result {
         Ok(()) => (Code::Success as i32, "OK"),

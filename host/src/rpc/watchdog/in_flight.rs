@@ -1,7 +1,7 @@
-//! Which code of plugins runs at the moment on the threads that are there for it, so that the log can name what does
-//! not come to an end: it holds up nobody else yet, but whoever waits for it would look for the reason elsewhere.
+//! Code of plugins that runs at the moment on the threads that are there for it. It holds up nobody else yet, but
+//! whoever waits for it would look for the reason elsewhere.
 //!
-//! The server's thread has no time for this; who holds that one, `held` knows.
+//! The server's thread has no time to keep such a list; see [`server_thread`](super::server_thread).
 
 use std::{
     collections::BTreeMap,
@@ -11,9 +11,9 @@ use std::{
 
 use parking_lot::Mutex;
 
-/// What runs.
+/// Kind of work that a thread does for a plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// A call that may take as long as it likes, on a thread that it has to itself.
     Call,
     /// One poll of an `async fn`, on the thread of all futures of its plugin. Waiting is none.
@@ -21,7 +21,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// How long it may run before that is news.
+    /// Time that it may take before the log is told.
     fn limit(self) -> Duration {
         match self {
             Self::Call => Duration::from_secs(30),
@@ -29,7 +29,8 @@ impl Kind {
         }
     }
 
-    fn news(self, name: &str, time: Duration) -> String {
+    /// Line of the log about one that has run for so long.
+    fn warning(self, name: &str, time: Duration) -> String {
         let seconds = time.as_secs();
         match self {
             Self::Call => format!("{name} has been running for {seconds} seconds"),
@@ -41,58 +42,62 @@ impl Kind {
     }
 }
 
-/// All that runs.
+/// List of all that runs. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Running(Arc<Mutex<List>>);
+pub(crate) struct InFlight(Arc<Mutex<List>>);
 
+/// Entries in the order of their numbers.
 #[derive(Debug, Default)]
 struct List {
+    /// Number of entries that there ever were, which numbers the next one.
     begun: u64,
     /// By the order of their begin.
     entries: BTreeMap<u64, Entry>,
 }
 
+/// Call or poll that runs.
 #[derive(Debug)]
 struct Entry {
     kind: Kind,
     name: Arc<str>,
     begun: Instant,
-    said: bool,
+    /// Set once the log was told, since each entry is worth one line.
+    is_reported: bool,
 }
 
-impl Running {
-    /// That runs until the answer is dropped.
-    pub(super) fn begin(&self, kind: Kind, name: Arc<str>) -> Run<'_> {
-        let entry = Entry { kind, name, begun: Instant::now(), said: false };
+impl InFlight {
+    /// Add what begins to run. It is taken out when the answer is dropped.
+    pub(crate) fn begin(&self, kind: Kind, name: Arc<str>) -> Entered<'_> {
+        let entry = Entry { kind, name, begun: Instant::now(), is_reported: false };
         let mut list = self.0.lock();
         list.begun += 1;
         let number = list.begun;
         list.entries.insert(number, entry);
-        Run { all: self, number }
+        Entered { list: self, number }
     }
 
-    /// What has run for too long at `now`, in words; each but once.
-    pub(super) fn news(&self, now: Instant) -> Vec<String> {
+    /// Name what has run for too long at `now`, in words for the log; each but once.
+    pub(super) fn late(&self, now: Instant) -> Vec<String> {
         let mut list = self.0.lock();
         let late = list.entries.values_mut().filter_map(|entry| {
             let time = now.saturating_duration_since(entry.begun);
-            let news = !entry.said && time >= entry.kind.limit();
-            entry.said |= news;
-            news.then(|| entry.kind.news(&entry.name, time))
+            let is_news = !entry.is_reported && time >= entry.kind.limit();
+            entry.is_reported |= is_news;
+            is_news.then(|| entry.kind.warning(&entry.name, time))
         });
         late.collect()
     }
 }
 
-/// Something that runs.
-pub(super) struct Run<'a> {
-    all: &'a Running,
+/// Place of one entry in the list, for as long as it runs.
+pub(crate) struct Entered<'a> {
+    list: &'a InFlight,
     number: u64,
 }
 
-impl Drop for Run<'_> {
+impl Drop for Entered<'_> {
     fn drop(&mut self) {
-        self.all.0.lock().entries.remove(&self.number);
+        self.list.0.lock().entries.remove(&self.number);
     }
 }
 
@@ -102,11 +107,11 @@ mod tests {
 
     #[test]
     fn what_runs_for_too_long_is_named_once() {
-        let running = Running::default();
-        let after = |seconds| running.news(Instant::now() + Duration::from_secs(seconds));
-        let slow = running.begin(Kind::Call, "lantern.slow".into());
-        let spin = running.begin(Kind::Poll, "lantern.spin".into());
-        drop(running.begin(Kind::Call, "lantern.quick".into()));
+        let in_flight = InFlight::default();
+        let after = |seconds| in_flight.late(Instant::now() + Duration::from_secs(seconds));
+        let slow = in_flight.begin(Kind::Call, "lantern.slow".into());
+        let spin = in_flight.begin(Kind::Poll, "lantern.spin".into());
+        drop(in_flight.begin(Kind::Call, "lantern.quick".into()));
         assert_eq!(after(4), [""; 0]);
         let [line] = &after(5)[..] else { panic!("of the poll alone") };
         assert!(
@@ -116,6 +121,6 @@ mod tests {
         assert_eq!(after(30), ["lantern.slow has been running for 30 seconds"]);
         assert_eq!(after(60), [""; 0]);
         drop((slow, spin));
-        assert!(running.0.lock().entries.is_empty());
+        assert!(in_flight.0.lock().entries.is_empty());
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     supervisor::fixtures::{AtWork, Mount, block_on},
 };
 
-/// How long a client waits for the mount, which is gone; a start of what lies elsewhere takes far less, whatever else
+/// Time that a client waits for the mount, which is gone; a start of what lies elsewhere takes far less, whatever else
 /// this machine does.
 const PATIENCE: Duration = Duration::from_secs(1);
 

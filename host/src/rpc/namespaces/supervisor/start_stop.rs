@@ -1,4 +1,4 @@
-//! Starting, stopping and signalling, one process or many at once.
+//! Start, stop and signal of one process or of many at once.
 //!
 //! Each has up to three steps: what can be refused at once, the request that the supervisor thread carries out, and the
 //! wait for what comes of it. For many processes each step is taken for all before the next, so that starting a
@@ -13,22 +13,23 @@ use std::{
 
 use plugin_api::{Code, Fault, Value};
 
-use super::shape;
+use super::structs;
 use crate::{
     process::command::CommandError,
     states::ProcessState,
     supervisor::{ProcessInfo, Refused, Supervisor, make_namespec},
 };
 
-/// What ends within this time of each other ends at the same moment.
+/// Time within which two ends count as one moment.
 const MOMENT: Duration = Duration::from_millis(100);
 
+/// An outcome that is still to come.
 type Later<T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send>>;
 
-/// A request on its way. It answers with what remains to be waited for, if anything.
+/// A request on its way, which answers with the outcome that remains to be waited for, if any.
 pub(super) type Requested = Later<Option<Later<()>>>;
 
-/// Whether it is to be waited for; clients that do not say so do.
+/// True where the client waits for the outcome; one that does not say so does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Wait(pub(super) bool);
 
@@ -38,6 +39,7 @@ impl From<Option<bool>> for Wait {
     }
 }
 
+/// Fault for a request that the supervisor refused.
 fn refused(refused: Refused, namespec: &str) -> Fault {
     match refused {
         Refused::Gone => Fault::bad_name_with(namespec),
@@ -58,7 +60,7 @@ fn refused(refused: Refused, namespec: &str) -> Fault {
     }
 }
 
-/// Starts a process. `namespec` is what the client called it.
+/// Start a process. `namespec` is the client's name for it.
 pub(super) fn start(
     supervisor: &Supervisor,
     info: &ProcessInfo,
@@ -94,7 +96,7 @@ pub(super) fn start(
     }))
 }
 
-/// Stops a process. `namespec` is what the client called it.
+/// Stop a process. `namespec` is the client's name for it.
 pub(super) fn stop(
     supervisor: &Supervisor,
     info: &ProcessInfo,
@@ -117,13 +119,13 @@ pub(super) fn stop(
     }))
 }
 
-/// Sends a signal to a process. `namespec` is what the client called it.
+/// Send a signal to a process. `namespec` is the client's name for it.
 pub(super) fn signal(supervisor: &Supervisor, info: &ProcessInfo, namespec: String, signal: i32) -> Requested {
     let request = supervisor.signal(info.id, signal);
     Box::pin(async move { request.await.map(|_| None).map_err(|why| refused(why, &namespec)) })
 }
 
-/// Does one thing to one process.
+/// Carry out a request for one process.
 pub(super) async fn one(requested: Result<Requested, Fault>) -> Result<(), Fault> {
     match requested?.await? {
         Some(outcome) => outcome.await,
@@ -131,7 +133,7 @@ pub(super) async fn one(requested: Result<Requested, Fault>) -> Result<(), Fault
     }
 }
 
-/// Does one thing to many processes at once. The answer has first what was over at once, in the given order, then the
+/// Carry out a request for many processes at once. The answer has first what was over at once, in the given order, then the
 /// others as they come to their end; those that do so at the same moment in the given order again, as Supervisor has
 /// them, which looks at all of them in rounds.
 pub(super) async fn many(
@@ -153,14 +155,14 @@ pub(super) async fn many(
         };
         match answer {
             Ok(Some(outcome)) => waiting.push((place, info, outcome)),
-            Ok(None) => results.push(shape::result(&info, &Ok(()))),
-            Err(fault) => results.push(shape::result(&info, &Err(fault))),
+            Ok(None) => results.push(structs::result(&info, &Ok(()))),
+            Err(fault) => results.push(structs::result(&info, &Err(fault))),
         }
     }
     poll_fn(|context| {
         waiting.retain_mut(|(place, info, outcome)| match outcome.as_mut().poll(context) {
             Poll::Ready(result) => {
-                ended.push((Instant::now(), *place, shape::result(info, &result)));
+                ended.push((Instant::now(), *place, structs::result(info, &result)));
                 false
             }
             Poll::Pending => true,
@@ -172,8 +174,8 @@ pub(super) async fn many(
     results
 }
 
-/// What ended, in the order of the places where it stood as far as it ended at the same moment. `ended` is in order of
-/// time.
+/// Order what ended, each with its time and its place in the request, by time; and by place as far as it ended at the
+/// same moment. `ended` is in order of time.
 fn in_rounds<T>(mut ended: Vec<(Instant, usize, T)>) -> impl Iterator<Item = T> {
     for round in ended.chunk_by_mut(|(one, ..), (next, ..)| next.saturating_duration_since(*one) < MOMENT) {
         round.sort_by_key(|(_, place, _)| *place);
@@ -181,7 +183,7 @@ fn in_rounds<T>(mut ended: Vec<(Instant, usize, T)>) -> impl Iterator<Item = T> 
     ended.into_iter().map(|(.., result)| result)
 }
 
-/// The number of the signal that a client names: text, or an integer.
+/// Number of the signal that a client names by text or by an integer.
 pub(super) fn signal_number(signal: &Value) -> Result<i32, Fault> {
     let text = match signal {
         Value::Bool(flag) => i32::from(*flag).to_string(),

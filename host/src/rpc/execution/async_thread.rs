@@ -3,7 +3,15 @@
 //! A future that does not give it back holds up the plugin's others: the log says so once, and those that have not even
 //! begun are told in the end. One that has begun and waits may wait as long as it likes.
 
-use std::{cell::Cell, future::Future, io, pin::Pin, sync::mpsc, task};
+use std::{
+    cell::Cell,
+    future::{Future, poll_fn},
+    io,
+    pin::{Pin, pin},
+    sync::{Arc, mpsc},
+    task,
+    time::{Duration, Instant},
+};
 
 use parking_lot::Mutex;
 use plugin_api::{Fault, Value};
@@ -15,50 +23,57 @@ use tokio::{
 };
 
 use super::{
-    places::{PATIENCE, Patience, QUEUE, Trouble},
-    workers::{DEPTH_LIMIT, too_deep},
+    call_depth::{DEPTH_LIMIT, too_deep},
+    slots::{MAX_WAITING, WAIT_TIMEOUTS, WaitTimeouts},
+};
+use crate::{
+    logger::Logger,
+    rpc::watchdog::{InFlight, Kind, StuckNotice, warn_if_slow_poll},
 };
 
 thread_local! {
-    /// Whose futures this thread polls, and how many of them it is inside of.
-    static LANE: Cell<(usize, u32)> = const { Cell::new((0, 0)) };
+    /// Id of the [`AsyncThread`] that this one is, and the number of its futures that it is inside of.
+    static CURRENT: Cell<(usize, u32)> = const { Cell::new((0, 0)) };
 }
 
-/// What a future of a plugin comes to.
+/// Outcome of a future of a plugin.
 type Answer = Result<Value, Fault>;
 
-/// The thread, made when it is first needed.
+/// A thread for the futures of one plugin, made when it is first needed.
 #[derive(Debug)]
-pub(super) struct Lane {
-    /// Names the thread, and stands in messages.
+pub(super) struct AsyncThread {
+    /// Name of the plugin's namespace, which the thread has too and which stands in messages.
     name: String,
-    thread: Mutex<Option<Handle>>,
-    patience: Patience,
-    trouble: Trouble,
+    /// Handle on its runtime, once there is one.
+    handle: Mutex<Option<Handle>>,
+    timeouts: WaitTimeouts,
+    notice: StuckNotice,
 }
 
-impl Lane {
-    pub(super) fn new(name: &str, trouble: Trouble) -> Self {
-        Self { name: name.to_owned(), thread: Mutex::new(None), patience: PATIENCE, trouble }
+impl AsyncThread {
+    /// A thread of that name, not yet made.
+    pub(super) fn new(name: &str, notice: StuckNotice) -> Self {
+        Self { name: name.to_owned(), handle: Mutex::new(None), timeouts: WAIT_TIMEOUTS, notice }
     }
 
-    /// Runs a future here. Dropping the answer drops the future. `server` has the timers, once it runs.
+    /// Run a future here. Dropping the answer drops the future. `server` has the timers, once it runs. `None` says that
+    /// the thread is gone.
     pub(super) async fn run<F>(&self, server: Option<&Handle>, future: F) -> Option<Answer>
     where
         F: Future<Output = Answer> + Send + 'static,
     {
-        if LANE.get().0 == self.id() {
+        if CURRENT.get().0 == self.id() {
             // To wait here for another task of this thread would be to wait for ever, should the caller block.
-            return Some(Inner { lane: self.id(), future: Box::pin(future) }.await);
+            return Some(Nested { thread: self.id(), future: Box::pin(future) }.await);
         }
-        let thread = match self.thread() {
+        let thread = match self.handle() {
             Ok(thread) => thread,
             Err(error) => {
                 return Some(Err(Fault::failed_with(format_args!("cannot make a thread for {}: {error}", self.name))));
             }
         };
         let (tell, begun) = oneshot::channel();
-        let mut task = Task(thread.spawn(async move {
+        let mut task = AbortOnDrop(thread.spawn(async move {
             // Who gave up waiting for this has dropped the task, too.
             let _ = tell.send(());
             future.await
@@ -71,40 +86,42 @@ impl Lane {
         (&mut task.0).await.ok()
     }
 
-    /// Waits until a task has begun, but not for ever and not with everybody.
+    /// Wait until a task has begun, but neither for ever nor with more than [`MAX_WAITING`] others.
     async fn wait_for(&self, server: &Handle, mut begun: oneshot::Receiver<()>) -> Result<(), Fault> {
-        let _waiting = self.trouble.wait();
-        if self.trouble.is_known() && self.trouble.waiting() > QUEUE {
+        let _waiting = self.notice.wait();
+        if self.notice.is_reported() && self.notice.waiting() > MAX_WAITING {
             return Err(self.busy());
         }
-        if limited(server, self.patience.notice, &mut begun).await.is_err() {
-            self.trouble.note(|| {
-                let (name, seconds) = (&self.name, self.patience.all().as_secs());
+        if timeout_by(server, self.timeouts.notice, &mut begun).await.is_err() {
+            self.notice.report(|| {
+                let (name, seconds) = (&self.name, self.timeouts.all().as_secs());
                 format!(
                     "an async method of {name}.* keeps the thread of all of them; further ones wait, and fail after \
                      {seconds} seconds"
                 )
             });
             // An error of the channel says that the thread is gone, as the task will.
-            let _ = limited(server, self.patience.rest, &mut begun).await.map_err(|_| self.busy())?;
+            let _ = timeout_by(server, self.timeouts.rest, &mut begun).await.map_err(|_| self.busy())?;
         }
-        self.trouble.note_end();
+        self.notice.report_end();
         Ok(())
     }
 
+    /// Fault for a future that waits in vain for the thread.
     fn busy(&self) -> Fault {
         let name = &self.name;
         Fault::failed_with(format_args!("{name} is busy: an async method of {name}.* keeps its thread"))
     }
 
-    /// Tells lanes apart; never 0.
+    /// Number that no other such thread has; never 0.
     fn id(&self) -> usize {
         std::ptr::from_ref(self).addr()
     }
 
-    fn thread(&self) -> io::Result<Handle> {
-        let mut thread = self.thread.lock();
-        if let Some(handle) = &*thread {
+    /// Handle on the runtime of the thread, which is made if there is none yet.
+    fn handle(&self) -> io::Result<Handle> {
+        let mut known = self.handle.lock();
+        if let Some(handle) = &*known {
             return Ok(handle.clone());
         }
         let (sender, receiver) = mpsc::sync_channel(1);
@@ -113,7 +130,7 @@ impl Lane {
         std::thread::Builder::new().name(self.name.clone()).spawn(
             move || match runtime::Builder::new_current_thread().enable_time().build() {
                 Ok(runtime) => {
-                    LANE.set((id, 0));
+                    CURRENT.set((id, 0));
                     let _ = sender.send(Ok(runtime.handle().clone()));
                     runtime.block_on(std::future::pending::<()>());
                 }
@@ -123,54 +140,67 @@ impl Lane {
             },
         )?;
         let handle = receiver.recv().map_err(io::Error::other)??;
-        *thread = Some(handle.clone());
+        *known = Some(handle.clone());
         Ok(handle)
     }
 }
 
-/// A timeout by the timers of `server`: whoever waits need not be one of its threads.
-fn limited<F: Future>(server: &Handle, patience: std::time::Duration, future: F) -> Timeout<F> {
-    let _timers = server.enter();
-    timeout(patience, future)
+/// Poll the future of an `async fn` so that the watchdog sees each poll, and the log is told of those that took long.
+pub(super) async fn watched<F: Future>(logger: Logger, in_flight: InFlight, method: Arc<str>, future: F) -> F::Output {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        let begun = Instant::now();
+        let entered = in_flight.begin(Kind::Poll, method.clone());
+        let poll = future.as_mut().poll(cx);
+        drop(entered);
+        warn_if_slow_poll(&logger, &method, begun.elapsed());
+        poll
+    })
+    .await
 }
 
-/// Aborted when dropped.
-pub(super) struct Task(pub(super) JoinHandle<Answer>);
+/// A timeout by the timers of `server`: whoever waits need not be one of its threads.
+fn timeout_by<F: Future>(server: &Handle, duration: Duration, future: F) -> Timeout<F> {
+    let _timers = server.enter();
+    timeout(duration, future)
+}
 
-impl Drop for Task {
+/// A task that is aborted when this is dropped.
+pub(super) struct AbortOnDrop(pub(super) JoinHandle<Answer>);
+
+impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         self.0.abort();
     }
 }
 
 /// A future of a plugin that is polled inside another one of the same plugin.
-struct Inner<F> {
-    lane: usize,
+struct Nested<F> {
+    /// Id of their thread.
+    thread: usize,
     future: Pin<Box<F>>,
 }
 
-impl<F: Future<Output = Answer>> Future for Inner<F> {
+impl<F: Future<Output = Answer>> Future for Nested<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> task::Poll<F::Output> {
-        let (lane, depth) = LANE.get();
+        let (thread, depth) = CURRENT.get();
         if depth >= DEPTH_LIMIT {
             return task::Poll::Ready(Err(too_deep()));
         }
-        debug_assert_eq!(lane, self.lane, "a future changed its thread");
-        LANE.set((lane, depth + 1));
+        debug_assert_eq!(thread, self.thread, "a future changed its thread");
+        CURRENT.set((thread, depth + 1));
         let poll = self.future.as_mut().poll(cx);
-        LANE.set((lane, depth));
+        CURRENT.set((thread, depth));
         poll
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, time::Duration};
-
     use super::*;
-    use crate::logger::{Level, Logger};
+    use crate::logger::Level;
 
     #[tokio::test]
     async fn who_waits_for_a_future_that_spins_is_told_and_so_is_the_log() {
@@ -178,34 +208,34 @@ mod tests {
         let log = lines.clone();
         let logger = Logger::new(Level::Info, move |line| log.lock().push(line.message));
         // Long for a future that waits in no queue, on a machine that has much else to do.
-        let patience = Patience { notice: Duration::from_millis(400), rest: Duration::from_millis(5) };
-        let lane = Arc::new(Lane {
-            patience,
-            ..Lane::new("sick", Trouble::new("RPC interface 'sick'", "answers async calls", logger))
+        let timeouts = WaitTimeouts { notice: Duration::from_millis(400), rest: Duration::from_millis(5) };
+        let thread = Arc::new(AsyncThread {
+            timeouts,
+            ..AsyncThread::new("sick", StuckNotice::new("RPC interface 'sick'", "answers async calls", logger))
         });
         let server = Handle::current();
 
         // One that waits keeps nothing.
         let patient = tokio::spawn({
-            let (lane, server) = (lane.clone(), server.clone());
-            async move { lane.run(Some(&server), std::future::pending()).await }
+            let (thread, server) = (thread.clone(), server.clone());
+            async move { thread.run(Some(&server), std::future::pending()).await }
         });
         let (release, held) = mpsc::channel::<()>();
         let (tell, begun) = oneshot::channel();
         let spinning = tokio::spawn({
-            let (lane, server) = (lane.clone(), server.clone());
+            let (thread, server) = (thread.clone(), server.clone());
             async move {
                 let blocks = async move {
                     let _ = tell.send(());
                     let _ = held.recv();
                     Ok(Value::Bool(true))
                 };
-                lane.run(Some(&server), blocks).await
+                thread.run(Some(&server), blocks).await
             }
         });
         begun.await.unwrap();
         for _ in 0..2 {
-            let fault = lane.run(Some(&server), async { Ok(Value::Nil) }).await.unwrap().unwrap_err();
+            let fault = thread.run(Some(&server), async { Ok(Value::Nil) }).await.unwrap().unwrap_err();
             assert_eq!(fault.text, "FAILED: sick is busy: an async method of sick.* keeps its thread");
         }
         let news = "RPC interface 'sick' is stuck: an async method of sick.* keeps the thread of all of them; further \
@@ -214,7 +244,7 @@ mod tests {
         drop(release);
         assert_eq!(spinning.await.unwrap(), Some(Ok(Value::Bool(true))));
         assert!(!patient.is_finished());
-        while lane.run(Some(&server), async { Ok(Value::Nil) }).await != Some(Ok(Value::Nil)) {}
+        while thread.run(Some(&server), async { Ok(Value::Nil) }).await != Some(Ok(Value::Nil)) {}
         assert_eq!(lines.lock().last().map(String::as_str), Some("RPC interface 'sick' answers async calls again"));
         patient.abort();
     }

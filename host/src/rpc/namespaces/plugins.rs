@@ -1,4 +1,4 @@
-//! `plugins.*`: which plugins are loaded, and how they have been used.
+//! The namespace `plugins`: the plugins that are loaded, and figures on how they have been used.
 //!
 //! A namespace of its own, so that `system.*` has the four methods that clients of Supervisor know, and what is new
 //! stands where they are used to see something new: beside the namespaces of extensions. A config that has an extension
@@ -8,27 +8,25 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use plugin_api::{Fault, Value, abi::NamespaceObject, namespace, rpc_interface};
 
-use super::{registry::RegistryRef, result_handlers::ResultHandlers, tally::Count};
-use crate::plugin::LibraryInfo;
+use crate::{
+    plugin::LibraryInfo,
+    rpc::{registry::RegistryRef, usage::UsageSnapshot},
+};
 
-/// The name of the namespace.
-pub(super) const NAME: &str = "plugins";
+/// Name of the namespace.
+pub(crate) const NAME: &str = "plugins";
 
-/// `plugins.*`.
-pub struct Plugins {
+/// The namespace `plugins`.
+pub(crate) struct Plugins {
     registry: RegistryRef,
-    /// Namespaces, each with the library that it is from.
+    /// Names of the plugins' namespaces, each with the library that it is from.
     loaded: Vec<(String, LibraryInfo)>,
-    handlers: ResultHandlers,
 }
 
 impl Plugins {
-    pub(super) fn namespace(
-        registry: RegistryRef,
-        loaded: Vec<(String, LibraryInfo)>,
-        handlers: ResultHandlers,
-    ) -> NamespaceObject {
-        namespace(Arc::new(Self { registry, loaded, handlers }))
+    /// Its object, which tells of these namespaces and of the registry's result handlers.
+    pub(crate) fn namespace(registry: RegistryRef, loaded: Vec<(String, LibraryInfo)>) -> NamespaceObject {
+        namespace(Arc::new(Self { registry, loaded }))
     }
 }
 
@@ -44,28 +42,30 @@ impl Plugins {
     #[rpc(nonblocking, returns = "array")]
     pub fn get_all_plugin_info(&self) -> Result<Vec<Value>, Fault> {
         let registry = self.registry.get()?;
-        let handlers = self.handlers.infos();
+        let handlers = registry.result_handlers();
         let loaded = self.loaded.iter().map(|(_, library)| library);
         let libraries: BTreeMap<&Path, &LibraryInfo> = loaded
-            .chain(handlers.iter().map(|handler| &handler.library))
+            .chain(handlers.iter().map(|(_, library)| library))
             .map(|library| (library.path.as_path(), library))
             .collect();
         let info_of = |library: &LibraryInfo| {
             let own = self.loaded.iter().filter(|(_, other)| other.path == library.path);
-            let namespaces: Vec<_> = own.map(|(name, _)| (name.as_str(), registry.count(name))).collect();
-            let own = handlers.iter().filter(|handler| handler.library.path == library.path);
-            let handlers: Vec<_> = own.map(|handler| (handler.name.as_str(), handler.count)).collect();
+            let namespaces: Vec<_> = own.map(|(name, _)| (name.as_str(), registry.usage(name))).collect();
+            let own = handlers.iter().filter(|(_, other)| other.path == library.path);
+            let handlers: Vec<_> = own.map(|(handler, _)| (handler.name(), handler.usage_snapshot())).collect();
             info(library, &namespaces, &handlers)
         };
         Ok(libraries.into_values().map(info_of).collect())
     }
 }
 
-fn info(library: &LibraryInfo, namespaces: &[(&str, Count)], handlers: &[(&str, Count)]) -> Value {
-    let each = namespaces.iter().chain(handlers).map(|&(_, count)| count);
-    let all = each.fold(Count::default(), |all, count| all + count);
-    let parts =
-        |parts: &[(&str, Count)]| Value::array(parts.iter().map(|&(name, count)| used([("name", name.into())], count)));
+/// Make the struct that tells of one library.
+fn info(library: &LibraryInfo, namespaces: &[(&str, UsageSnapshot)], handlers: &[(&str, UsageSnapshot)]) -> Value {
+    let each = namespaces.iter().chain(handlers).map(|&(_, usage)| usage);
+    let all = each.fold(UsageSnapshot::default(), |all, usage| all + usage);
+    let parts = |parts: &[(&str, UsageSnapshot)]| {
+        Value::array(parts.iter().map(|&(name, usage)| used([("name", name.into())], usage)))
+    };
     let members = [
         ("name", library.name.as_str().into()),
         ("version", library.version.as_str().into()),
@@ -77,19 +77,19 @@ fn info(library: &LibraryInfo, namespaces: &[(&str, Count)], handlers: &[(&str, 
     used(members, all)
 }
 
-/// A struct that ends with what was counted.
-fn used<'a>(members: impl IntoIterator<Item = (&'a str, Value)>, count: Count) -> Value {
+/// Make a struct of these members and the figures.
+fn used<'a>(members: impl IntoIterator<Item = (&'a str, Value)>, usage: UsageSnapshot) -> Value {
     let counted = [
-        ("calls", whole(count.calls)),
-        ("faults", whole(count.faults)),
-        ("panics", whole(count.panics)),
-        ("seconds", Value::Double(count.time.as_secs_f64())),
-        ("running", whole(count.running)),
+        ("calls", whole(usage.calls)),
+        ("faults", whole(usage.faults)),
+        ("panics", whole(usage.panics)),
+        ("seconds", Value::Double(usage.time.as_secs_f64())),
+        ("running", whole(usage.running)),
     ];
     Value::structure(members.into_iter().chain(counted))
 }
 
-/// As `<int>` for as long as it fits, because few clients know `<i8>`.
+/// Make a number an `<int>` for as long as it fits, because few clients know `<i8>`.
 fn whole(number: u64) -> Value {
     i32::try_from(number).map_or(Value::Int64(i64::try_from(number).unwrap_or(i64::MAX)), Value::Int)
 }
@@ -132,11 +132,11 @@ mod tests {
         let loaded: Vec<_> = loaded.into_iter().map(|(name, path)| (name.to_owned(), library(path))).collect();
         let shelves = loaded.iter().map(|(name, _)| (name.clone(), namespace(Arc::new(Shelf)), Origin::Plugin));
         let mut namespaces: Vec<_> = shelves.collect();
-        let handlers = ResultHandlers::default();
-        handlers.add("oak:judge", library("/b.so")).fault(true);
-        handlers.add("fir:judge", library("/c.so"));
-        namespaces.push((NAME.to_owned(), Plugins::namespace(own.clone(), loaded.clone(), handlers), Origin::Host));
-        let registry = Registry::referred(&own, namespaces, Logger::new(Level::Critical, |_| {}));
+        namespaces.push((NAME.to_owned(), Plugins::namespace(own.clone(), loaded.clone()), Origin::Host));
+        let registry = Registry::with_system(&own, namespaces, Logger::new(Level::Critical, |_| {}));
+        let handler = |name, path| registry.add_result_handler(name, namespace(Arc::new(Shelf)), library(path));
+        handler("oak:judge", "/b.so").usage().count_fault(true);
+        handler("fir:judge", "/c.so");
         let call = |method: &str, params: &[&str]| {
             let params: RVec<Value> = params.iter().map(|&param| Value::from(param)).collect();
             block_on(registry.call(method, params))
@@ -180,13 +180,13 @@ mod tests {
         }
         let own = RegistryRef::default();
         let slow = vec![("slow".to_owned(), namespace(Arc::new(Slow)), Origin::Host)];
-        let registry = Registry::referred(&own, slow, Logger::new(Level::Critical, |_| {}));
+        let registry = Registry::with_system(&own, slow, Logger::new(Level::Critical, |_| {}));
         let mut call = Box::pin(registry.call("slow.wait", RVec::new()));
         let polled = call.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
-        let count = registry.count("slow");
+        let count = registry.usage("slow");
         assert!(polled.is_pending() && count.time.is_zero() && count.running == 1, "{count:?}");
         drop(call);
-        let count = registry.count("slow");
+        let count = registry.usage("slow");
         assert!(count.calls == 1 && count.running == 0 && count.faults == 0 && !count.time.is_zero(), "{count:?}");
     }
 

@@ -1,47 +1,36 @@
-//! The `supervisor` namespace: what Supervisor's clients call.
+//! The namespace `supervisor`: the methods that Supervisor's clients call.
+//!
+//! The modules are floors; each imports only from those above it in this list.
 
-mod control;
-mod files;
 mod gate;
-mod lookup;
-pub(super) mod shape;
+mod read_log;
+mod structs;
 
-use std::{path::Path, sync::Arc, time::SystemTime};
+mod start_stop;
+
+mod common;
+
+#[cfg(test)]
+mod mount_tests;
+
+use std::{path::Path, time::SystemTime};
 
 use plugin_api::{Code, Fault, Value, rpc_interface};
 
+pub use self::common::SupervisorInterface;
+pub(crate) use self::structs::process_config;
 use self::{
-    control::{one, signal_number},
-    files::ByteCount,
-    gate::{Gates, Pass},
-    lookup::{PATIENCE, Target},
+    common::{FILE_TIMEOUT, Target},
+    read_log::ByteCount,
+    start_stop::{one, signal_number},
 };
 use crate::{
     events::{Channel, Event},
     process::stdin::StdinError,
-    supervisor::{ProcessInfo, Supervisor, make_namespec},
+    supervisor::{ProcessInfo, make_namespec},
     text, version,
     xmlrpc::readable,
 };
-
-/// The methods of the `supervisor` namespace.
-#[derive(Clone, Debug)]
-pub struct SupervisorInterface {
-    supervisor: Supervisor,
-    gates: Arc<Gates>,
-}
-
-impl SupervisorInterface {
-    /// The interface to this supervisor.
-    pub fn new(supervisor: Supervisor) -> Self {
-        Self { supervisor, gates: Arc::default() }
-    }
-
-    /// Lets one call at a time read the config.
-    fn pass_to_config(&self) -> Result<Pass, Fault> {
-        self.gates.pass(&self.supervisor.config().file.display().to_string(), 1, PATIENCE)
-    }
-}
 
 #[rpc_interface]
 impl SupervisorInterface {
@@ -121,7 +110,7 @@ impl SupervisorInterface {
         if !self.main_log().is_some_and(|log| Path::new(&log).exists()) {
             return Err(Fault::no_file());
         }
-        self.supervisor.output().clear_activity(PATIENCE).map_err(|_| Fault::failed())?;
+        self.supervisor.output().clear_activity(FILE_TIMEOUT).map_err(|_| Fault::failed())?;
         Ok(true)
     }
 
@@ -181,7 +170,7 @@ impl SupervisorInterface {
         self.check_up()?;
         let config = self.supervisor.config();
         let group = config.groups.iter().find(|group| group.name == name).ok_or_else(|| Fault::bad_name_with(&name))?;
-        let _pass = self.gates.pass(&format!("group {name}"), 1, PATIENCE)?;
+        let _pass = self.gates.pass(&format!("group {name}"), 1, FILE_TIMEOUT)?;
         match self.supervisor.add_group(group) {
             Ok(true) => Ok(true),
             Ok(false) => Err(Fault::already_added_with(name)),
@@ -220,7 +209,7 @@ impl SupervisorInterface {
     ) -> Result<Value, Fault> {
         match self.find(&name)? {
             Target::One(info) => {
-                one(control::start(&self.supervisor, &info, name, wait.into())).await?;
+                one(start_stop::start(&self.supervisor, &info, name, wait.into())).await?;
                 Ok(true.into())
             }
             Target::Group(processes) => Ok(Value::array(self.start(processes, wait.into()).await)),
@@ -269,7 +258,7 @@ impl SupervisorInterface {
     ) -> Result<Value, Fault> {
         match self.find(&name)? {
             Target::One(info) => {
-                one(control::stop(&self.supervisor, &info, name, wait.into())).await?;
+                one(start_stop::stop(&self.supervisor, &info, name, wait.into())).await?;
                 Ok(true.into())
             }
             Target::Group(processes) => Ok(Value::array(self.stop(processes, wait.into()).await)),
@@ -320,7 +309,7 @@ impl SupervisorInterface {
         match self.find(&name)? {
             Target::One(info) => {
                 let number = signal_number(&signal)?;
-                one(Ok(control::signal(&self.supervisor, &info, name, number))).await?;
+                one(Ok(start_stop::signal(&self.supervisor, &info, name, number))).await?;
                 Ok(true.into())
             }
             Target::Group(processes) => Ok(Value::array(self.signal(processes, &signal).await)),
@@ -367,7 +356,7 @@ impl SupervisorInterface {
         /// `name` or `group:name`
         name: String,
     ) -> Result<Value, Fault> {
-        Ok(shape::process(&self.find_one(&name)?, SystemTime::now()))
+        Ok(structs::process(&self.find_one(&name)?, SystemTime::now()))
     }
 
     /// Tell all that is known of all processes.
@@ -378,7 +367,7 @@ impl SupervisorInterface {
     pub fn get_all_process_info(&self) -> Result<Vec<Value>, Fault> {
         self.check_up()?;
         let now = SystemTime::now();
-        Ok(self.supervisor.by_name().iter().map(|info| shape::process(info, now)).collect())
+        Ok(self.supervisor.by_name().iter().map(|info| structs::process(info, now)).collect())
     }
 
     /// Tell what the config says of all processes, whether their groups are active or not.
@@ -390,7 +379,7 @@ impl SupervisorInterface {
         self.check_up()?;
         let mut all = self.supervisor.process_configs();
         all.sort_by(|a, b| a.process.name.cmp(&b.process.name));
-        Ok(all.iter().map(shape::config).collect())
+        Ok(all.iter().map(process_config).collect())
     }
 
     /// Read a part of the stdout log of a process.
@@ -482,7 +471,7 @@ impl SupervisorInterface {
     pub fn clear_all_process_logs(&self) -> Result<Vec<Value>, Fault> {
         self.check_up()?;
         let clear = |info: &ProcessInfo| self.clear(info, &make_namespec(&info.group, &info.name));
-        Ok(self.supervisor.by_priority().iter().map(|info| shape::result(info, &clear(info))).collect())
+        Ok(self.supervisor.by_priority().iter().map(|info| structs::result(info, &clear(info))).collect())
     }
 
     /// Write to the stdin of a process.
@@ -533,6 +522,3 @@ impl SupervisorInterface {
         true
     }
 }
-
-#[cfg(test)]
-mod mount_tests;

@@ -10,11 +10,12 @@ use std::{
 use parking_lot::{Condvar, Mutex};
 use plugin_api::Fault;
 
-/// Gates by the name of what lies behind them.
+/// Gates, each by the name of the file behind it.
 #[derive(Debug, Default)]
 pub(super) struct Gates {
     /// Moments when those calls passed that are still behind it, the longest ago first.
     passed: Mutex<HashMap<String, Vec<Instant>>>,
+    /// Notified of each call that comes back.
     left: Condvar,
 }
 
@@ -27,9 +28,9 @@ pub(super) struct Pass {
 }
 
 impl Gates {
-    /// Lets a call pass once fewer than `at_once` are behind the gate of that name: a path, for the fault. It waits for
-    /// no longer than `patience`, and not at all where one has been there for so long.
-    pub(super) fn pass(self: &Arc<Self>, name: &str, at_once: usize, patience: Duration) -> Result<Pass, Fault> {
+    /// Let a call pass once fewer than `at_once` are behind the gate of that name: a path, for the fault. It waits for no
+    /// longer than `timeout`, and not at all where one has been there for so long.
+    pub(super) fn pass(self: &Arc<Self>, name: &str, at_once: usize, timeout: Duration) -> Result<Pass, Fault> {
         let begin = Instant::now();
         let mut passed = self.passed.lock();
         loop {
@@ -40,7 +41,7 @@ impl Gates {
                 return Ok(Pass { gates: Arc::clone(self), name: name.to_owned(), since });
             }
             let longest = behind.first().map_or(Duration::ZERO, Instant::elapsed);
-            let left = patience.saturating_sub(longest.max(begin.elapsed()));
+            let left = timeout.saturating_sub(longest.max(begin.elapsed()));
             if left.is_zero() {
                 return Err(Fault::failed_with(format_args!("{name}: its file system does not answer")));
             }
