@@ -35,7 +35,7 @@ pub(super) fn stdout() -> Box<dyn Write + Send> {
     if WAS_CLOSED.load(Ordering::Relaxed) { Box::new(Closed) } else { Box::new(io::stdout()) }
 }
 
-/// How wide the terminal behind standard output is; 80 where it does not say.
+/// Width of the terminal behind standard output, in columns; 80 where it does not say.
 pub(super) fn columns() -> usize {
     let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
     // SAFETY: the request writes one `winsize`, which this is.
