@@ -96,8 +96,8 @@ impl CommandLine {
     }
 }
 
-/// Tell whether an argument is one word as it stands: it holds white space and nothing that quotes it. A backslash before
-/// each blank quotes too.
+/// Tell whether an argument is one word as it stands: it holds white space and nothing that quotes it. A backslash
+/// before each blank quotes too.
 fn is_one_word(argument: &str) -> bool {
     let mut escaped = false;
     let mut bare_space = false;

@@ -104,8 +104,8 @@ impl Completion {
         self.with_processes(|infos| infos.iter().map(|info| info.group.clone()).collect())
     }
 
-    /// Namespecs: `group:*` and then each `group:process`; only the name where the process bears its group's and no colon was
-    /// typed.
+    /// Namespecs: `group:*` and then each `group:process`; only the name where the process bears its group's and no
+    /// colon was typed.
     fn processes(&self, begun: &str) -> Vec<String> {
         self.with_processes(|infos| {
             let mut names = Vec::new();

@@ -160,7 +160,8 @@ impl Session {
         lock(&self.printer).write(b"");
     }
 
-    /// Run the completion of a word, in the midst of a line: there is no place for anything to be printed or asked then.
+    /// Run the completion of a word, in the midst of a line: there is no place for anything to be printed or asked
+    /// then.
     pub(super) fn quietly<T>(&self, complete: impl FnOnce() -> T) -> T {
         self.quiet.store(true, Ordering::Relaxed);
         let completed = complete();

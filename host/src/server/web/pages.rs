@@ -7,7 +7,7 @@ use plugin_api::Value;
 use super::form::{escape, quote};
 use crate::{states::ProcessState, version::SUPERVISOR};
 
-/// What every page begins and ends with. `title` is text, `body` is HTML.
+/// A page around its body. `title` is text, `body` is HTML.
 fn page(title: &str, body: &str) -> String {
     let title = escape(title);
     format!(
@@ -53,6 +53,7 @@ pub(super) fn status(infos: Result<&[Value], &str>, message: Option<&str>) -> St
     )
 }
 
+/// Row of a process in the table.
 fn row(info: &Value) -> String {
     let text = |member: &str| info.get(member).and_then(Value::as_str).unwrap_or_default();
     let (group, name) = (text("group"), text("name"));
