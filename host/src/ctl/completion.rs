@@ -12,7 +12,7 @@ use super::{
 };
 use crate::text::shlex;
 
-/// Completes command lines.
+/// Completer of command lines.
 pub(super) struct Completion {
     session: Arc<Session>,
     /// Kind of the words of each command, by its name.

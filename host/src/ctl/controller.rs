@@ -24,7 +24,7 @@ use crate::{
 /// Width at which values are printed.
 const VALUE_WIDTH: usize = 80;
 
-/// Runs command lines.
+/// Runner of command lines.
 pub(super) struct Controller {
     session: Arc<Session>,
     /// Commands in the order in which they are looked for; of two with one name the first counts.

@@ -7,8 +7,9 @@ use super::progress_bar::ProgressBar;
 /// Buffered standard output. After the first error nothing is written any more.
 pub(super) struct Printer {
     writer: BufWriter<Box<dyn Write + Send>>,
-    /// `None` where stdout is no terminal.
+    /// Progress bar; `None` where stdout is no terminal.
     bar: Option<ProgressBar>,
+    /// The error that ended the output.
     error: Option<io::Error>,
 }
 

@@ -5,7 +5,7 @@ use plugin_api::Value;
 use super::session::Session;
 use crate::{states::ProcessState, text::namespec::make_namespec, xmlrpc::ClientError};
 
-/// One process, as `supervisor.getProcessInfo` describes it.
+/// A process, as `supervisor.getProcessInfo` describes it.
 pub(super) struct ProcessInfo {
     pub(super) group: String,
     pub(super) name: String,
@@ -15,7 +15,7 @@ pub(super) struct ProcessInfo {
     pub(super) statename: String,
     /// Text for people, such as `pid 17, uptime 0:00:05`.
     pub(super) description: String,
-    /// 0 where the process does not run.
+    /// PID; 0 where the process does not run.
     pub(super) pid: i64,
 }
 

@@ -3,7 +3,7 @@
 /// Control sequence that goes to the start of the line and empties it.
 const ERASE: &str = "\r\x1b[K";
 
-/// Widest that a bar becomes, in columns; a wider one says no more.
+/// Greatest width of a bar, in columns; a wider one says no more.
 const WIDEST: usize = 40;
 
 /// Progress bar in one line of a terminal. It returns what to write, and writes nothing.

@@ -28,11 +28,12 @@ pub(super) const UNAUTHORIZED_ERROR: i32 = -32301;
 /// Text in place of an error when credentials are missing.
 pub(super) const UNAUTHORIZED: &str = "Server requires authentication";
 
-/// One run of `supervisorctl`.
+/// State of one run of `supervisorctl`.
 pub(super) struct Session {
-    /// Locked during a call, so that calls go one after the other; never while something else is waited for.
+    /// Connection to the server; locked during a call, so that calls go one after the other; never while something else
+    /// is waited for.
     connection: Mutex<Connection>,
-    /// Flushed before anything that takes time.
+    /// Standard output; flushed before anything that takes time.
     printer: Mutex<Printer>,
     /// The exit status so far.
     exit_status: AtomicI32,
@@ -48,7 +49,7 @@ pub(super) struct Session {
 
 struct Connection {
     endpoint: Endpoint,
-    /// `None` until the first call, and after a change of the endpoint.
+    /// Client of the server; `None` until the first call, and after a change of the endpoint.
     client: Option<Client>,
 }
 

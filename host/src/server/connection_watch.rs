@@ -58,13 +58,13 @@ pub(super) enum Order {
 /// State of one connection, for the sweep.
 #[derive(Debug)]
 pub(super) struct ConnectionWatch {
-    /// A [`Phase`].
+    /// Present phase, a [`Phase`] as a number.
     phase: AtomicU8,
     /// The tick at which the phase began or, for a body or an answer, last moved.
     since: AtomicU32,
     /// Bytes of a body that have come since that tick.
     arrived: AtomicUsize,
-    /// An [`Order`].
+    /// Order of the sweep, an [`Order`] as a number.
     order: AtomicU8,
     /// Set while the client does not take what is written.
     pub(super) blocked: AtomicBool,
@@ -72,9 +72,9 @@ pub(super) struct ConnectionWatch {
     pub(super) ended: AtomicBool,
     /// Set when a request was refused before its body was read.
     pub(super) unread: AtomicBool,
-    /// Wakes the connection's task to obey an order.
+    /// Waker of the connection's task, which then obeys the order.
     waker: OnceLock<Waker>,
-    /// Ticks of the table.
+    /// Clock of the table, in ticks.
     clock: Arc<AtomicU32>,
 }
 
@@ -158,9 +158,9 @@ impl ConnectionWatch {
 #[derive(Debug)]
 pub(super) struct ConnectionTable {
     limits: Limits,
-    /// Ticks, one for each sweep.
+    /// Clock, in ticks: one for each sweep.
     clock: Arc<AtomicU32>,
-    /// Locked only to add, remove and sweep.
+    /// Connections; locked only to add, remove and sweep.
     connections: Mutex<Connections>,
 }
 

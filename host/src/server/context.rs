@@ -21,7 +21,7 @@ pub(super) struct ServerContext {
     pub(super) limits: Limits,
     /// Settings of hyper for every connection.
     pub(super) builder: http1::Builder,
-    /// Notified of every new connection, for the sweep that sleeps while there are none.
+    /// Notification of a new connection, for the sweep that sleeps while there are none.
     pub(super) connected: Notify,
     /// Memory that the larger requests may still take, in KiB.
     pub(super) requests: Arc<Semaphore>,
@@ -33,7 +33,7 @@ pub(super) struct ServerContext {
 
 /// State of all connections of one socket.
 pub(super) struct SocketContext {
-    /// `None` where no password is asked for.
+    /// Credentials that are asked for; `None` where none are.
     pub(super) credentials: Option<Credentials>,
     pub(super) guard: BrowserGuard,
     /// True for a unix socket: any path there that is not one of our own is XML-RPC, since Supervisor's own transport

@@ -47,16 +47,16 @@ pub(super) enum Socket {
 /// Reason why an HTTP server's socket could not be opened, in Supervisor's words.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// Somebody answers there.
+    /// Address at which somebody answers already.
     #[error(
         "Another program is already listening on a port that one of our HTTP servers is configured to use.  \
          Shut this program down first before starting supervisord."
     )]
     InUse,
-    /// The system refuses.
+    /// Refusal of the system.
     #[error("Cannot open an HTTP server: socket.error reported {}", describe(.0))]
     Io(#[source] io::Error),
-    /// The system refuses, and it is known where.
+    /// Refusal of the system, with the address.
     #[error("{error}\n  at {address} of [{section}]")]
     At {
         /// The refusal.
@@ -66,7 +66,7 @@ pub enum BindError {
         /// Section of the config with that address.
         section: String,
     },
-    /// `chown=` asks for what only root may do.
+    /// Owner of the socket file whom only root may set.
     #[error(
         "Not permitted to chown {file} to uid/gid ({uid}, {gid}); adjust \"sockchown\" value in config file or on \
          command line to values that the current user ({user}) can successfully chown"

@@ -43,9 +43,9 @@ const BLOCKING_THREADS: usize = 32;
 #[derive(Debug)]
 pub struct Handle {
     stop: watch::Sender<bool>,
-    /// Receives when the servers have ended.
+    /// Channel that closes or receives when the servers have ended.
     stopped: mpsc::Receiver<()>,
-    /// Time to wait for that.
+    /// Time to wait for the end of the servers.
     timeout: Duration,
     _files: Vec<SocketFile>,
 }

@@ -7,7 +7,7 @@ use plugin_api::{Fault, ctl_plugin, fault::Code};
 use super::process_action::ProcessAction;
 use crate::ctl::{exit_status, session::Session};
 
-/// The emptying of the logs of processes.
+/// Action of `clear`.
 const CLEAR: ProcessAction<'_> = ProcessAction {
     command: "clear",
     one: "supervisor.clearProcessLogs",

@@ -33,7 +33,7 @@ pub(super) struct ProcessAction<'a> {
     pub(super) invalid_args: i32,
 }
 
-/// Words for faults of what sends a signal to a process.
+/// Words for the faults of methods that send a signal to a process.
 pub(super) const SIGNAL_ERRORS: &[(Code, &str)] =
     &[(Code::BadName, "no such process"), (Code::BadSignal, "bad signal name"), (Code::NotRunning, "not running")];
 
@@ -50,7 +50,7 @@ impl ProcessAction<'_> {
         self.run(session, names)
     }
 
-    /// Do it to the named processes and groups, or to all.
+    /// Act on the named processes and groups, or on all.
     pub(super) fn run(&self, session: &Session, names: &[String]) -> Result<(), Fault> {
         if names.iter().any(|name| name == "all") {
             return self.report_all(session, &self.call(session, self.all, None)?);

@@ -16,7 +16,7 @@ pub(super) fn namespec_of(group: &str, process: Option<&str>) -> String {
 /// Outcome for one process.
 pub(super) struct ProcessResult {
     group: String,
-    /// `None` where a whole group was named.
+    /// Name of the process; `None` where a whole group was named.
     process: Option<String>,
     /// The number of the fault; 80 for success.
     pub(super) status: i32,

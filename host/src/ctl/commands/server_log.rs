@@ -13,9 +13,9 @@ use crate::{
 /// Part of a log that a command line asks for.
 #[derive(Debug, PartialEq)]
 pub(super) enum LogPart {
-    /// Its last bytes; all of it where that is 0.
+    /// Last bytes of the log; all of it where that is 0.
     Last(i64),
-    /// Its end, and what is written from now on.
+    /// End of the log, and what is written from now on.
     Follow,
 }
 

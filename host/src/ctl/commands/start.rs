@@ -7,7 +7,7 @@ use plugin_api::{Fault, ctl_plugin, fault::Code};
 use super::process_action::ProcessAction;
 use crate::ctl::{exit_status, session::Session};
 
-/// The start of processes.
+/// Action of `start`.
 pub(super) const START: ProcessAction<'_> = ProcessAction {
     command: "start",
     one: "supervisor.startProcess",

@@ -7,7 +7,7 @@ use plugin_api::{Fault, ctl_plugin, fault::Code};
 use super::process_action::{ProcessAction, SIGNAL_ERRORS};
 use crate::ctl::{exit_status, session::Session};
 
-/// The stop of processes.
+/// Action of `stop`.
 pub(super) const STOP: ProcessAction<'_> = ProcessAction {
     command: "stop",
     one: "supervisor.stopProcess",

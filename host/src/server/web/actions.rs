@@ -29,7 +29,7 @@ pub(super) async fn act(registry: &Registry, action: &str, processname: Option<&
 
 async fn of_process(registry: &Registry, action: &str, name: &str) -> String {
     // Its namespec could be that of a whole group, for which there is no button.
-    if call(registry, "getProcessInfo", &[name]).await.is_err_and(|fault| fault.code == Code::BadName as i32) {
+    if call(registry, "getProcessInfo", &[name]).await.is_err_and(|fault| fault.is(Code::BadName)) {
         return format!("No such process named {name}");
     }
     let unexpected = |fault: &Fault| format!("unexpected rpc fault [{}] {}", fault.code, fault.text);

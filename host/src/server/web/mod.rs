@@ -109,7 +109,7 @@ async fn tail(registry: &Registry, form: &Form) -> String {
     let log = registry.call("supervisor.readProcessStdoutLog", params.into_iter().collect()).await;
     let text = match &log {
         Ok(text) => text.as_str().unwrap_or_default().to_owned(),
-        Err(fault) if fault.code == Code::NoFile as i32 => format!("No file for {name}"),
+        Err(fault) if fault.is(Code::NoFile) => format!("No file for {name}"),
         Err(fault) => format!("ERROR: unexpected rpc fault [{}] {}", fault.code, fault.text),
     };
     pages::tail(Some((name, limit)), &text)
