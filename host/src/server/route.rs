@@ -2,8 +2,6 @@
 
 use std::{
     convert::Infallible,
-    future::{Future, ready},
-    pin::Pin,
     sync::{Arc, atomic::Ordering::Relaxed},
 };
 
@@ -13,6 +11,10 @@ use hyper::{
     header::{CONNECTION, HeaderValue, WWW_AUTHENTICATE},
 };
 
+use self::{
+    CrossSite::{Always, If, Never},
+    Path::{Exact, Prefix},
+};
 use super::{
     answer::{Answer, explained, last, refusal},
     auth::{self, Authentication},
@@ -23,64 +25,43 @@ use super::{
     rpc2, web,
 };
 
-/// Paths of ours in the order in which they are tried. The last row takes every path.
-static ROUTES: [Route; 7] = [
-    Route {
-        path: Path::Prefix("/RPC2"),
-        methods: &[Method::POST],
-        cross_site: CrossSite::Never,
-        handler: |request| Box::pin(rpc2::call(request)),
-    },
-    Route {
-        path: Path::Prefix("/logtail"),
-        methods: &[Method::GET],
-        cross_site: CrossSite::Never,
-        handler: |request| Box::pin(logtail::process_log(request)),
-    },
-    Route {
-        path: Path::Prefix("/mainlogtail"),
-        methods: &[Method::GET],
-        cross_site: CrossSite::Never,
-        handler: |request| Box::pin(logtail::main_log(request)),
-    },
-    Route {
-        path: Path::Exact(&["/", "/index.html", "/tail.html", "/ok.html"]),
-        methods: &[Method::GET, Method::POST, Method::HEAD],
-        cross_site: CrossSite::If(web::is_harmless),
-        handler: |request| Box::pin(web::page(request)),
-    },
-    Route {
-        path: Path::Prefix("/stylesheets"),
-        methods: &[Method::GET, Method::HEAD],
-        cross_site: CrossSite::Always,
-        handler: |request| Box::pin(ready(web::asset(&request))),
-    },
-    Route {
-        path: Path::Prefix("/images"),
-        methods: &[Method::GET, Method::HEAD],
-        cross_site: CrossSite::Always,
-        handler: |request| Box::pin(ready(web::asset(&request))),
-    },
-    Route {
-        path: Path::Prefix(""),
-        methods: &[Method::GET, Method::HEAD, Method::POST],
-        cross_site: CrossSite::Never,
-        handler: |request| Box::pin(elsewhere(request)),
-    },
-];
+/// Make the table of its rows: path, methods, requests that a page of another site may have a browser send, and the
+/// handler. Handlers are awaited by a chain of `if`s and not through pointers, which would need an allocation for each
+/// request.
+macro_rules! routes {
+    ($($path:expr, [$($method:ident),*], $cross_site:expr => $handler:expr;)*) => {
+        static ROUTES: &[Route] =
+            &[$(Route { path: $path, methods: &[$(Method::$method),*], cross_site: $cross_site }),*];
 
-/// A row of the table. Every request must bring the credentials of its server, if that has any.
-struct Route {
-    path: Path,
-    /// Methods that are allowed; others are answered with 400.
-    methods: &'static [Method],
-    cross_site: CrossSite,
-    handler: Handler,
+        /// Answer a request by the handler of a row.
+        async fn handle(row: usize, request: Request<'_>) -> Response<Answer> {
+            let mut rows = 0..;
+            $(if rows.next() == Some(row) {
+                return $handler(request).await;
+            })*
+            unreachable!("there is no row {row}")
+        }
+    };
 }
 
-/// Function that answers a request.
-type Handler = for<'a> fn(Request<'a>) -> ResponseFuture<'a>;
-type ResponseFuture<'a> = Pin<Box<dyn Future<Output = Response<Answer>> + Send + 'a>>;
+// In the order in which they are tried; the last row takes every path. Every request must bring the credentials of its
+// server, if that has any; methods that are not named are answered with 400.
+routes! {
+    Prefix("/RPC2"), [POST], Never => rpc2::call;
+    Prefix("/logtail"), [GET], Never => logtail::process_log;
+    Prefix("/mainlogtail"), [GET], Never => logtail::main_log;
+    Exact(&["/", "/index.html", "/tail.html", "/ok.html"]), [GET, POST, HEAD], If(web::is_harmless) => web::page;
+    Prefix("/stylesheets"), [GET, HEAD], Always => web::asset;
+    Prefix("/images"), [GET, HEAD], Always => web::asset;
+    Prefix(""), [GET, HEAD, POST], Never => elsewhere;
+}
+
+/// A row of the table, but for its handler.
+struct Route {
+    path: Path,
+    methods: &'static [Method],
+    cross_site: CrossSite,
+}
 
 /// Paths of a row, without percent signs.
 enum Path {
@@ -105,17 +86,18 @@ enum CrossSite {
 }
 
 impl Route {
-    fn of(path: &str) -> &'static Self {
-        ROUTES.iter().find(|route| route.path.matches(path)).expect("the last row takes every path")
-    }
-
     fn allows_cross_site(&self, request: &Request<'_>) -> bool {
         match self.cross_site {
-            CrossSite::Never => false,
-            CrossSite::Always => true,
-            CrossSite::If(test) => test(request),
+            Never => false,
+            Always => true,
+            If(test) => test(request),
         }
     }
+}
+
+/// The row of a path, and its index.
+fn find(path: &str) -> (usize, &'static Route) {
+    ROUTES.iter().enumerate().find(|(_, route)| route.path.matches(path)).expect("the last row takes every path")
 }
 
 /// Answer a request.
@@ -142,13 +124,13 @@ fn asks_to_stay(headers: &HeaderMap) -> bool {
 
 /// Hand a request to its handler, if its sender may have that: first the browser is asked, then the credentials.
 async fn respond(request: Request<'_>) -> Response<Answer> {
-    let route = Route::of(&request.path());
+    let (row, route) = find(&request.path());
     let socket = &request.connection.socket;
     if let Some(why) = socket.guard.refusal(&request.head.headers, route.allows_cross_site(&request)) {
         return request.refuse(explained(StatusCode::FORBIDDEN, &why)).await;
     }
     match auth::check(socket.credentials.as_ref(), &request.head.headers) {
-        Authentication::Granted if route.methods.contains(&request.head.method) => (route.handler)(request).await,
+        Authentication::Granted if route.methods.contains(&request.head.method) => handle(row, request).await,
         Authentication::Granted | Authentication::Malformed => request.refuse(refusal(StatusCode::BAD_REQUEST)).await,
         Authentication::Denied => {
             request.connection.watch.unread.store(true, Relaxed);
@@ -177,10 +159,7 @@ mod tests {
 
     #[test]
     fn paths_are_prefixes_and_may_be_escaped() {
-        let row = |path: &str| {
-            let path = percent_decode_str(path).decode_utf8_lossy();
-            ROUTES.iter().position(|route| std::ptr::eq(route, Route::of(&path))).unwrap()
-        };
+        let row = |path: &str| find(&percent_decode_str(path).decode_utf8_lossy()).0;
         for path in ["/RPC2", "/RPC2foo", "/RPC2/a", "/%52PC2"] {
             assert_eq!(row(path), 0, "{path}");
         }

@@ -73,7 +73,8 @@ pub(super) fn is_harmless(request: &Request<'_>) -> bool {
 }
 
 /// Answer with a file that belongs to the pages.
-pub(super) fn asset(request: &Request<'_>) -> Response<Answer> {
+#[allow(clippy::unused_async, reason = "a handler")]
+pub(super) async fn asset(request: Request<'_>) -> Response<Answer> {
     let path = request.path();
     if let Some((content_type, bytes)) = assets::find(&path) {
         return whole(content_type, Bytes::from_static(bytes));
