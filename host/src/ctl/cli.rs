@@ -10,7 +10,7 @@ use super::{
     controller::Controller,
     printer::Printer,
     progress_bar::ProgressBar,
-    session::{Endpoint, Session},
+    session::{ServerLogin, Session},
     shell,
     stdout::{columns, stdout},
 };
@@ -124,10 +124,10 @@ fn try_run(program: &str, args: &[String]) -> Result<u8, String> {
     if io::stderr().is_terminal() {
         config.messages.iter().for_each(|message| complain(&message.text));
     }
-    let endpoint = Endpoint { url: config.serverurl, username: config.username, password: config.password };
+    let login = ServerLogin { url: config.serverurl, username: config.username, password: config.password };
     let interactive = arguments.interactive || arguments.action.is_empty();
     let bar = io::stdout().is_terminal().then(|| ProgressBar::new(columns()));
-    let session = Session::new(endpoint, interactive, Printer::new(stdout(), bar));
+    let session = Session::new(login, interactive, Printer::new(stdout(), bar));
     let mut controller = Controller::new(session, config.ctlplugins, SearchPath::new(&config.plugin_path));
     if arguments.action.is_empty() {
         shell::run(&mut controller, &config.prompt, config.history_file.as_deref());

@@ -11,8 +11,8 @@ use plugin_api::{Fault, MethodInfo, NamespaceObject, Value, find, namespace, pfo
 use super::{
     command_line::CommandLine,
     commands::{default_commands, plugin_commands},
+    ctl_host::CtlHost,
     exit_status, help,
-    plugin_host::PluginHost,
     session::{Session, TRANSPORT_ERROR, UNAUTHORIZED, UNAUTHORIZED_ERROR},
 };
 use crate::{
@@ -40,7 +40,7 @@ pub(super) struct Controller {
 }
 
 /// A command and the plugin object that runs it.
-pub(super) struct Command {
+pub(super) struct CommandEntry {
     pub(super) info: MethodInfo,
     pub(super) object: Arc<NamespaceObject>,
 }
@@ -48,7 +48,7 @@ pub(super) struct Command {
 /// Commands that `help` lists under one name.
 struct CommandGroup {
     name: String,
-    commands: Vec<Arc<Command>>,
+    commands: Vec<Arc<CommandEntry>>,
 }
 
 impl CommandGroup {
@@ -57,7 +57,7 @@ impl CommandGroup {
         for object in objects {
             let object = Arc::new(object);
             let infos = object.methods().into_iter().filter(|info| !info.name.starts_with('_'));
-            commands.extend(infos.map(|info| Arc::new(Command { info, object: Arc::clone(&object) })));
+            commands.extend(infos.map(|info| Arc::new(CommandEntry { info, object: Arc::clone(&object) })));
         }
         Self { name: name.to_owned(), commands }
     }
@@ -77,7 +77,7 @@ impl Controller {
     }
 
     /// All commands that are loaded, in the order in which they are looked for.
-    pub(super) fn commands(&self) -> impl Iterator<Item = &Command> {
+    pub(super) fn commands(&self) -> impl Iterator<Item = &CommandEntry> {
         self.groups.iter().flat_map(|group| &group.commands).map(|command| &**command)
     }
 
@@ -134,7 +134,7 @@ impl Controller {
     }
 
     /// The command of that name, and the index of its group; plugins are loaded if need be.
-    fn find(&mut self, name: &str) -> Option<(usize, Arc<Command>)> {
+    fn find(&mut self, name: &str) -> Option<(usize, Arc<CommandEntry>)> {
         if let Some(found) = self.find_loaded(name) {
             return Some(found);
         }
@@ -142,7 +142,7 @@ impl Controller {
         self.find_loaded(name)
     }
 
-    fn find_loaded(&self, name: &str) -> Option<(usize, Arc<Command>)> {
+    fn find_loaded(&self, name: &str) -> Option<(usize, Arc<CommandEntry>)> {
         self.groups.iter().enumerate().find_map(|(index, group)| {
             let command = group.commands.iter().find(|command| command.info.name == name)?;
             Some((index, Arc::clone(command)))
@@ -184,7 +184,7 @@ impl Controller {
 
     fn load_plugin(&self, section: &PluginSection) -> Result<NamespaceObject, String> {
         let factory = load(&section.factory, "ctl", &self.search).map_err(|error| error.to_string())?;
-        let host = namespace(Arc::new(PluginHost(Arc::clone(&self.session))));
+        let host = namespace(Arc::new(CtlHost(Arc::clone(&self.session))));
         let options = section.options.iter().cloned().collect();
         factory.make(host, options).map_err(|fault| fault.to_string())
     }
@@ -239,7 +239,7 @@ mod tests {
     use plugin_api::{Controller as PluginController, ctl_plugin};
 
     use super::{
-        super::{printer::Printer, progress_bar::ProgressBar, session::Endpoint},
+        super::{printer::Printer, progress_bar::ProgressBar, session::ServerLogin},
         *,
     };
 
@@ -289,8 +289,8 @@ mod tests {
     /// What a line prints, and the exit status.
     fn run(line: &str) -> (String, i32) {
         let paper = Paper::default();
-        let endpoint = Endpoint { url: "unix:///nonexistent/socket".into(), username: None, password: None };
-        let session = Session::new(endpoint, false, Printer::new(Box::new(paper.clone()), None));
+        let login = ServerLogin { url: "unix:///nonexistent/socket".into(), username: None, password: None };
+        let session = Session::new(login, false, Printer::new(Box::new(paper.clone()), None));
         let mut controller = Controller::new(session, Vec::new(), SearchPath::new(&[]));
         controller.groups.push(CommandGroup::new("shelf", vec![namespace(Arc::new(Shelf))]));
         controller.run(&CommandLine::typed(line));
@@ -349,11 +349,11 @@ mod tests {
         ];
         for (command, columns, expected) in table {
             let paper = Paper::default();
-            let endpoint = Endpoint { url: "unix:///nonexistent/socket".into(), username: None, password: None };
+            let login = ServerLogin { url: "unix:///nonexistent/socket".into(), username: None, password: None };
             let printer = Printer::new(Box::new(paper.clone()), columns.map(ProgressBar::new));
-            let session = Session::new(endpoint, false, printer);
+            let session = Session::new(login, false, printer);
             let mut controller = Controller::new(session, Vec::new(), SearchPath::new(&[]));
-            let line = PluginController::new(namespace(Arc::new(PluginHost(Arc::clone(&controller.session)))));
+            let line = PluginController::new(namespace(Arc::new(CtlHost(Arc::clone(&controller.session)))));
             controller.groups.push(CommandGroup::new("copier", vec![namespace(Arc::new(Copier(line)))]));
             controller.run(&CommandLine::typed(command));
             assert_eq!(String::from_utf8(paper.0.lock().unwrap().clone()).unwrap(), expected);

@@ -45,7 +45,7 @@ pub(super) fn follow(session: &Arc<Session>, path: &str) -> Result<(), Fault> {
 /// Read the bytes of a range of the log at `path`, such as `bytes=-100`. `None` if they cannot be had.
 pub(super) fn read_range(session: &Session, path: &str, range: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
-    let mut part = session.endpoint().client().ok()?.get_part(path, range).ok()??;
+    let mut part = session.login().client().ok()?.get_part(path, range).ok()??;
     part.read_to_end(&mut bytes).ok()?;
     Some(bytes)
 }
@@ -121,7 +121,7 @@ impl Follower {
     }
 
     fn try_start(session: &Arc<Session>, path: &str) -> Result<Self, ClientError> {
-        let client = session.endpoint().client()?;
+        let client = session.login().client()?;
         let log = client.get_stream(path)?;
         let io_error = |source| ClientError::Io { url: client.url().to_owned(), source };
         let (end, writer) = UnixStream::pair().map_err(io_error)?;

@@ -17,8 +17,8 @@ mod prompt;
 
 mod session;
 
+mod ctl_host;
 mod follow;
-mod plugin_host;
 mod process_info;
 
 mod commands;

@@ -32,7 +32,7 @@ pub(super) const UNAUTHORIZED: &str = "Server requires authentication";
 pub(super) struct Session {
     /// Connection to the server; locked during a call, so that calls go one after the other; never while something else
     /// is waited for.
-    connection: Mutex<Connection>,
+    connection: Mutex<ServerConnection>,
     /// Standard output; flushed before anything that takes time.
     printer: Mutex<Printer>,
     /// The exit status so far.
@@ -47,15 +47,15 @@ pub(super) struct Session {
     quiet: AtomicBool,
 }
 
-struct Connection {
-    endpoint: Endpoint,
-    /// Client of the server; `None` until the first call, and after a change of the endpoint.
+struct ServerConnection {
+    login: ServerLogin,
+    /// Client of the server; `None` until the first call, and after a change of the login.
     client: Option<Client>,
 }
 
 /// Server to connect to, and the credentials for it.
 #[derive(Clone)]
-pub(super) struct Endpoint {
+pub(super) struct ServerLogin {
     /// URL `http://…` or `unix://…`.
     pub(super) url: String,
     /// User name for Basic authentication.
@@ -64,7 +64,7 @@ pub(super) struct Endpoint {
     pub(super) password: Option<String>,
 }
 
-impl Endpoint {
+impl ServerLogin {
     /// A client that connects when it is first used.
     pub(super) fn client(&self) -> Result<Client, ClientError> {
         Client::new(&self.url, self.username.as_deref(), self.password.as_deref())
@@ -73,9 +73,9 @@ impl Endpoint {
 
 impl Session {
     /// A session that prints to `printer`. `interactive` allows questions.
-    pub(super) fn new(endpoint: Endpoint, interactive: bool, printer: Printer) -> Self {
+    pub(super) fn new(login: ServerLogin, interactive: bool, printer: Printer) -> Self {
         Self {
-            connection: Mutex::new(Connection { endpoint, client: None }),
+            connection: Mutex::new(ServerConnection { login, client: None }),
             printer: Mutex::new(printer),
             exit_status: AtomicI32::new(0),
             interactive,
@@ -201,19 +201,19 @@ impl Session {
     }
 
     /// Server of this session, and the credentials for it.
-    pub(super) fn endpoint(&self) -> Endpoint {
-        lock(&self.connection).endpoint.clone()
+    pub(super) fn login(&self) -> ServerLogin {
+        lock(&self.connection).login.clone()
     }
 
     /// URL of the server.
     pub(super) fn url(&self) -> String {
-        self.endpoint().url
+        self.login().url
     }
 
     /// Turn to another server.
     pub(super) fn open(&self, url: &str) {
         let mut connection = lock(&self.connection);
-        url.clone_into(&mut connection.endpoint.url);
+        url.clone_into(&mut connection.login.url);
         connection.client = None;
     }
 
@@ -233,10 +233,10 @@ impl Session {
     /// Call a method of the server without a question; for completion, in the midst of a line.
     pub(super) fn call_as_is(&self, method: &str, params: &[Value]) -> Result<Value, ClientError> {
         let mut connection = lock(&self.connection);
-        let Connection { endpoint, client } = &mut *connection;
+        let ServerConnection { login, client } = &mut *connection;
         let client = match client {
             Some(client) => client,
-            None => client.insert(endpoint.client()?),
+            None => client.insert(login.client()?),
         };
         client.call(method, params)
     }
@@ -315,8 +315,8 @@ impl Session {
         self.output("");
         let Some(password) = password else { return false };
         let mut connection = lock(&self.connection);
-        connection.endpoint.username = Some(username);
-        connection.endpoint.password = Some(password);
+        connection.login.username = Some(username);
+        connection.login.password = Some(password);
         connection.client = None;
         true
     }

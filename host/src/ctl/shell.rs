@@ -62,11 +62,11 @@ fn end_at_interrupt(controller: &Controller) {
 /// Source of command lines.
 trait LineInput {
     /// Read the next line, or the end: there is none, or somebody has had enough.
-    fn next(&mut self, controller: &Controller, prompt: &str) -> Input;
+    fn next(&mut self, controller: &Controller, prompt: &str) -> ShellInput;
 }
 
 /// Input of the shell.
-enum Input {
+enum ShellInput {
     Line(String),
     /// The end, with the cursor behind the prompt.
     End,
@@ -77,9 +77,9 @@ enum Input {
 fn run_lines(controller: &mut Controller, mut lines: impl LineInput, prompt: &str) {
     while !controller.session().is_finished() && controller.session().can_print() {
         match lines.next(controller, prompt) {
-            Input::Line(line) => controller.run(&CommandLine::typed(&line)),
-            Input::End => controller.run(&CommandLine::typed("EOF")),
-            Input::EndOnNewLine => break,
+            ShellInput::Line(line) => controller.run(&CommandLine::typed(&line)),
+            ShellInput::End => controller.run(&CommandLine::typed("EOF")),
+            ShellInput::EndOnNewLine => break,
         }
     }
 }
@@ -88,8 +88,8 @@ fn run_lines(controller: &mut Controller, mut lines: impl LineInput, prompt: &st
 struct PipeInput;
 
 impl LineInput for PipeInput {
-    fn next(&mut self, controller: &Controller, prompt: &str) -> Input {
-        controller.session().ask(prompt).map_or(Input::End, Input::Line)
+    fn next(&mut self, controller: &Controller, prompt: &str) -> ShellInput {
+        controller.session().ask(prompt).map_or(ShellInput::End, ShellInput::Line)
     }
 }
 
@@ -131,7 +131,7 @@ impl TerminalInput {
 }
 
 impl LineInput for TerminalInput {
-    fn next(&mut self, controller: &Controller, prompt: &str) -> Input {
+    fn next(&mut self, controller: &Controller, prompt: &str) -> ShellInput {
         controller.session().flush();
         if let Some(completion) = self.editor.helper_mut() {
             completion.forget();
@@ -148,14 +148,14 @@ impl LineInput for TerminalInput {
         match line {
             Ok(line) => {
                 self.remember(&line);
-                Input::Line(line)
+                ShellInput::Line(line)
             }
-            Err(ReadlineError::Eof) if !is_drawn_on() => Input::End,
+            Err(ReadlineError::Eof) if !is_drawn_on() => ShellInput::End,
             // ^D and ^C: the editor has ended the line already.
-            Err(ReadlineError::Eof | ReadlineError::Interrupted) => Input::EndOnNewLine,
+            Err(ReadlineError::Eof | ReadlineError::Interrupted) => ShellInput::EndOnNewLine,
             Err(error) => {
                 complain(format_args!("Error: cannot read from this terminal: {error}"));
-                Input::EndOnNewLine
+                ShellInput::EndOnNewLine
             }
         }
     }

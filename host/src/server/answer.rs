@@ -20,14 +20,14 @@ const PIECE: usize = 64 << 10;
 
 /// The body of an answer.
 #[derive(Debug)]
-pub(super) enum Answer {
+pub(super) enum ResponseBody {
     /// Bytes that are left of it.
     Whole(Bytes),
     /// Channel of pieces, until the sender is gone.
     Stream(mpsc::Receiver<Bytes>),
 }
 
-impl Body for Answer {
+impl Body for ResponseBody {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -55,26 +55,26 @@ impl Body for Answer {
 }
 
 /// Answer 200, with a body of this type.
-pub(super) fn whole(content_type: &'static str, body: Bytes) -> Response<Answer> {
-    let mut response = Response::new(Answer::Whole(body));
+pub(super) fn whole(content_type: &'static str, body: Bytes) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::Whole(body));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 
 /// Refusal with this status.
-pub(super) fn refusal(status: StatusCode) -> Response<Answer> {
+pub(super) fn refusal(status: StatusCode) -> Response<ResponseBody> {
     explained(status, &status.to_string())
 }
 
 /// Refusal that says why in a line of text.
-pub(super) fn explained(status: StatusCode, why: &str) -> Response<Answer> {
+pub(super) fn explained(status: StatusCode, why: &str) -> Response<ResponseBody> {
     let mut response = whole("text/plain", format!("{why}\n").into());
     *response.status_mut() = status;
     response
 }
 
 /// Refusal after which the connection is closed, because what follows on it is not a request.
-pub(super) fn last(mut response: Response<Answer>) -> Response<Answer> {
+pub(super) fn last(mut response: Response<ResponseBody>) -> Response<ResponseBody> {
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }

@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use super::{
-    answer::Answer,
+    answer::ResponseBody,
     connection_watch::{Admission, ConnectionWatch, Order, Phase},
 };
 
@@ -35,7 +35,7 @@ const UNAVAILABLE: &[u8] =
 
 /// Socket of a client.
 #[derive(Debug)]
-pub(super) enum Stream {
+pub(super) enum ClientStream {
     Inet(TcpStream),
     Unix(UnixStream),
 }
@@ -50,9 +50,9 @@ enum End {
 }
 
 /// Serve a connection to its end.
-pub(super) async fn serve<S>(stream: Stream, place: Admission, builder: &http1::Builder, service: S)
+pub(super) async fn serve<S>(stream: ClientStream, place: Admission, builder: &http1::Builder, service: S)
 where
-    S: HttpService<Incoming, ResBody = Answer>,
+    S: HttpService<Incoming, ResBody = ResponseBody>,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let watch = &*place.watch;
@@ -110,7 +110,7 @@ where
 }
 
 /// Tell a client that the server is full.
-pub(super) async fn turn_away(mut stream: Stream) {
+pub(super) async fn turn_away(mut stream: ClientStream) {
     if let Ok(Ok(())) = tokio::time::timeout(LINGER, stream.write_all(UNAVAILABLE)).await {
         linger(stream).await;
     }
@@ -118,7 +118,7 @@ pub(super) async fn turn_away(mut stream: Stream) {
 
 /// Wait until the client has read that it was refused: closing a socket that holds unread bytes resets the connection,
 /// and the reset overtakes the answer.
-async fn linger(mut stream: Stream) {
+async fn linger(mut stream: ClientStream) {
     let _ = tokio::time::timeout(LINGER, async {
         stream.shutdown().await?;
         let mut discarded = [0; 4096];
@@ -131,7 +131,7 @@ async fn linger(mut stream: Stream) {
 /// A stream that notes in the watch what comes and goes.
 #[derive(Debug)]
 struct WatchedStream {
-    stream: Stream,
+    stream: ClientStream,
     watch: Arc<ConnectionWatch>,
 }
 
@@ -211,19 +211,19 @@ impl AsyncWrite for WatchedStream {
 macro_rules! either {
     ($self:ident, $stream:ident => $call:expr) => {
         match $self.get_mut() {
-            Stream::Inet($stream) => $call,
-            Stream::Unix($stream) => $call,
+            ClientStream::Inet($stream) => $call,
+            ClientStream::Unix($stream) => $call,
         }
     };
 }
 
-impl AsyncRead for Stream {
+impl AsyncRead for ClientStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         either!(self, stream => Pin::new(stream).poll_read(cx, buffer))
     }
 }
 
-impl AsyncWrite for Stream {
+impl AsyncWrite for ClientStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         either!(self, stream => Pin::new(stream).poll_write(cx, bytes))
     }
@@ -264,8 +264,8 @@ mod tests {
         let (ours, mut client) = UnixStream::pair().unwrap();
         let place = list.admit().unwrap();
         let served = tokio::spawn(async move {
-            let service = service_fn(|_| async { Ok::<_, Infallible>(Response::new(Answer::Whole("".into()))) });
-            serve(Stream::Unix(ours), place, &http1::Builder::new(), service).await;
+            let service = service_fn(|_| async { Ok::<_, Infallible>(Response::new(ResponseBody::Whole("".into()))) });
+            serve(ClientStream::Unix(ours), place, &http1::Builder::new(), service).await;
         });
         client.write_all(b"POST /RPC2 HT").await.unwrap();
         let swept = async {

@@ -33,13 +33,13 @@ const BACKLOG: i32 = 1024;
 /// Sockets of all HTTP servers. Dropping this removes the socket files.
 #[derive(Debug, Default)]
 pub struct Listeners {
-    pub(super) sockets: Vec<(Socket, HttpServer)>,
+    pub(super) sockets: Vec<(BoundSocket, HttpServer)>,
     pub(super) files: Vec<SocketFile>,
 }
 
 /// Socket that listens.
 #[derive(Debug)]
-pub(super) enum Socket {
+pub(super) enum BoundSocket {
     Inet(TcpListener),
     Unix(UnixListener),
 }
@@ -126,11 +126,11 @@ impl Listeners {
         let mut listeners = Self::default();
         for server in servers {
             let socket = match &server.address {
-                ServerAddress::Inet { addresses, .. } => bind_inet(addresses).map(Socket::Inet),
+                ServerAddress::Inet { addresses, .. } => bind_inet(addresses).map(BoundSocket::Inet),
                 ServerAddress::Unix { file, chmod, uid, gid } => {
                     bind_unix(file, *chmod, *uid, *gid).map(|(listener, file)| {
                         listeners.files.push(file);
-                        Socket::Unix(listener)
+                        BoundSocket::Unix(listener)
                     })
                 }
             };

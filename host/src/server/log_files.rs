@@ -9,7 +9,7 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A log, by the name that a client has for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Log {
+pub enum LogName {
     /// The activity log.
     Main,
     /// The log of a process.
@@ -23,7 +23,7 @@ pub enum Log {
 
 /// Function that finds the file of a log. It may block. A function, so that the server can be tested without a
 /// supervisor.
-pub type LogFiles = Arc<dyn Fn(&Log) -> Option<PathBuf> + Send + Sync>;
+pub type LogFiles = Arc<dyn Fn(&LogName) -> Option<PathBuf> + Send + Sync>;
 
 /// The log files of a supervisor.
 pub fn log_files(supervisor: &Supervisor) -> LogFiles {
@@ -36,8 +36,8 @@ pub fn log_files(supervisor: &Supervisor) -> LogFiles {
     })
 }
 
-fn file_of(supervisor: &Supervisor, log: &Log) -> Option<PathBuf> {
-    let Log::Process { namespec, channel } = log else {
+fn file_of(supervisor: &Supervisor, log: &LogName) -> Option<PathBuf> {
+    let LogName::Process { namespec, channel } = log else {
         return supervisor.config().supervisord.logfile.path().map(PathBuf::from);
     };
     let Found::Process(id) = supervisor.find(namespec)? else { return None };
@@ -50,7 +50,7 @@ fn file_of(supervisor: &Supervisor, log: &Log) -> Option<PathBuf> {
     file.map(PathBuf::from)
 }
 
-impl Log {
+impl LogName {
     /// The log that `/logtail/NAME[/CHANNEL]` names. Whatever stands before the second slash has matched the route
     /// already.
     pub(super) fn of_path(path: &str) -> Option<Self> {
@@ -64,16 +64,16 @@ impl Log {
 mod tests {
     use super::*;
 
-    fn process(namespec: &str, channel: &str) -> Log {
-        Log::Process { namespec: namespec.to_owned(), channel: channel.to_owned() }
+    fn process(namespec: &str, channel: &str) -> LogName {
+        LogName::Process { namespec: namespec.to_owned(), channel: channel.to_owned() }
     }
 
     #[test]
     fn paths_name_a_process_and_a_channel() {
-        assert_eq!(Log::of_path("/logtail/cat"), Some(process("cat", "stdout")));
-        assert_eq!(Log::of_path("/logtail/group:cat/stderr"), Some(process("group:cat", "stderr")));
-        assert_eq!(Log::of_path("/logtail/cat/stdout/x"), Some(process("cat", "stdout/x")));
-        assert_eq!(Log::of_path("//logtail/"), Some(process("", "stdout")));
-        assert_eq!(Log::of_path("/logtail"), None);
+        assert_eq!(LogName::of_path("/logtail/cat"), Some(process("cat", "stdout")));
+        assert_eq!(LogName::of_path("/logtail/group:cat/stderr"), Some(process("group:cat", "stderr")));
+        assert_eq!(LogName::of_path("/logtail/cat/stdout/x"), Some(process("cat", "stdout/x")));
+        assert_eq!(LogName::of_path("//logtail/"), Some(process("", "stdout")));
+        assert_eq!(LogName::of_path("/logtail"), None);
     }
 }

@@ -22,10 +22,10 @@ use hyper::{
 use tokio::sync::mpsc;
 
 use super::{
-    answer::{Answer, refusal},
+    answer::{ResponseBody, refusal},
     context::ServerContext,
-    log_files::Log,
-    request::Request,
+    log_files::LogName,
+    request::HttpRequest,
 };
 use crate::{
     logger::open_to_read,
@@ -46,14 +46,14 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 
 /// Part of a log that a client wants in place of what is still to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+enum ByteRange {
     /// Everything from this byte on.
     From(u64),
     /// Number of bytes at the end.
     Last(u64),
 }
 
-impl Part {
+impl ByteRange {
     /// The part that `Range` asks for. Whoever asks for something else gets what a client without that header gets.
     fn of(headers: &HeaderMap) -> Option<Self> {
         let range = headers.get(RANGE)?.to_str().ok()?.strip_prefix("bytes=")?;
@@ -66,8 +66,8 @@ impl Part {
 }
 
 /// Answer with the log of a process.
-pub(super) async fn process_log(request: Request<'_>) -> Response<Answer> {
-    let Some(log) = Log::of_path(&request.path()) else { return refusal(StatusCode::NOT_FOUND) };
+pub(super) async fn process_log(request: HttpRequest<'_>) -> Response<ResponseBody> {
+    let Some(log) = LogName::of_path(&request.path()) else { return refusal(StatusCode::NOT_FOUND) };
     let mut response = answer(&request, log).await;
     if response.status().is_success() {
         response.headers_mut().insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
@@ -76,16 +76,16 @@ pub(super) async fn process_log(request: Request<'_>) -> Response<Answer> {
 }
 
 /// Answer with the activity log.
-pub(super) async fn main_log(request: Request<'_>) -> Response<Answer> {
-    answer(&request, Log::Main).await
+pub(super) async fn main_log(request: HttpRequest<'_>) -> Response<ResponseBody> {
+    answer(&request, LogName::Main).await
 }
 
 /// Answer with a log. One that is not there is no error that stays: the program may not have been started yet.
-async fn answer(request: &Request<'_>, log: Log) -> Response<Answer> {
+async fn answer(request: &HttpRequest<'_>, log: LogName) -> Response<ResponseBody> {
     let server = request.server();
     let files = server.log_files.clone();
-    let part = Part::of(&request.head.headers);
-    let opened = server.run_blocking(move || Tail::open(&files(&log)?, part).ok()).await;
+    let part = ByteRange::of(&request.head.headers);
+    let opened = server.run_blocking(move || FollowedFile::open(&files(&log)?, part).ok()).await;
     let Some((tail, modified)) = opened else { return refusal(StatusCode::NOT_FOUND) };
     let (position, end) = (tail.position, tail.end);
     if end.is_some_and(|end| position >= end) {
@@ -93,7 +93,7 @@ async fn answer(request: &Request<'_>, log: Log) -> Response<Answer> {
     }
     let (sender, receiver) = mpsc::channel(4);
     tokio::spawn(follow(server.clone(), tail, sender));
-    let mut response = Response::new(Answer::Stream(receiver));
+    let mut response = Response::new(ResponseBody::Stream(receiver));
     if let Some(end) = end {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         if let Ok(range) = format!("bytes {position}-{}/{end}", end - 1).parse() {
@@ -110,7 +110,7 @@ async fn answer(request: &Request<'_>, log: Log) -> Response<Answer> {
 }
 
 /// Send what comes until the client goes. Files are only touched where a disk that hangs holds up nobody else.
-async fn follow(server: Arc<ServerContext>, mut tail: Tail, sender: mpsc::Sender<Bytes>) {
+async fn follow(server: Arc<ServerContext>, mut tail: FollowedFile, sender: mpsc::Sender<Bytes>) {
     loop {
         let look = server.run_blocking(move || {
             let piece = tail.next();
@@ -132,7 +132,7 @@ async fn follow(server: Arc<ServerContext>, mut tail: Tail, sender: mpsc::Sender
 }
 
 /// A file that is read as it grows.
-struct Tail {
+struct FollowedFile {
     path: PathBuf,
     file: File,
     /// Inode of the file that is open.
@@ -143,8 +143,8 @@ struct Tail {
     end: Option<u64>,
 }
 
-impl Tail {
-    fn open(path: &Path, part: Option<Part>) -> io::Result<(Self, SystemTime)> {
+impl FollowedFile {
+    fn open(path: &Path, part: Option<ByteRange>) -> io::Result<(Self, SystemTime)> {
         let file = open_to_read(path)?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
@@ -155,8 +155,8 @@ impl Tail {
         let mut tail =
             Self { path: path.to_owned(), file, inode: metadata.ino(), position: 0, end: part.map(|_| size) };
         tail.position = match part {
-            Some(Part::From(first)) => first,
-            Some(Part::Last(count)) => size.saturating_sub(count),
+            Some(ByteRange::From(first)) => first,
+            Some(ByteRange::Last(count)) => size.saturating_sub(count),
             None if size > BEFORE => size - BEFORE + rest_of_character(&tail.read(size - BEFORE, BEFORE)?) as u64,
             None => 0,
         };
@@ -211,7 +211,7 @@ mod tests {
         let path = directory.path().join("log");
         fs::write(&path, "x".repeat(2000)).unwrap();
         let mut append = fs::OpenOptions::new().append(true).open(&path).unwrap();
-        let (mut tail, _) = Tail::open(&path, None).unwrap();
+        let (mut tail, _) = FollowedFile::open(&path, None).unwrap();
         assert_eq!(tail.next().unwrap().len(), 1024);
         assert!(tail.next().unwrap().is_empty());
         append.write_all(b"one").unwrap();
@@ -235,7 +235,7 @@ mod tests {
         let path = directory.path().join("log");
         for before in 0..4 {
             fs::write(&path, "x".repeat(before) + &"가".repeat(1000)).unwrap();
-            let (mut tail, _) = Tail::open(&path, None).unwrap();
+            let (mut tail, _) = FollowedFile::open(&path, None).unwrap();
             let piece = tail.next().unwrap();
             assert!((1022..=1024).contains(&piece.len()), "{}", piece.len());
             assert!(piece.starts_with("가".as_bytes()), "{before}");
@@ -243,7 +243,7 @@ mod tests {
         // One that is being written is left for the next piece.
         let (first, second) = "é".as_bytes().split_at(1);
         let mut append = fs::OpenOptions::new().append(true).open(&path).unwrap();
-        let (mut tail, _) = Tail::open(&path, None).unwrap();
+        let (mut tail, _) = FollowedFile::open(&path, None).unwrap();
         tail.next().unwrap();
         append.write_all(first).unwrap();
         assert!(tail.next().unwrap().is_empty());
@@ -261,7 +261,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
         fs::write(&path, "").unwrap();
-        let (mut tail, _) = Tail::open(&path, None).unwrap();
+        let (mut tail, _) = FollowedFile::open(&path, None).unwrap();
         fs::write(&path, "가나다".repeat(30_000)).unwrap();
         let pieces: Vec<_> =
             std::iter::repeat_with(|| tail.next().unwrap()).take_while(|piece| !piece.is_empty()).collect();
@@ -271,9 +271,9 @@ mod tests {
 
     #[test]
     fn parts_are_asked_for_in_the_words_of_http() {
-        let part = |range: &str| Part::of(&[(RANGE, range.parse().unwrap())].into_iter().collect());
-        assert_eq!(part("bytes=-1600"), Some(Part::Last(1600)));
-        assert_eq!(part("bytes=0-"), Some(Part::From(0)));
+        let part = |range: &str| ByteRange::of(&[(RANGE, range.parse().unwrap())].into_iter().collect());
+        assert_eq!(part("bytes=-1600"), Some(ByteRange::Last(1600)));
+        assert_eq!(part("bytes=0-"), Some(ByteRange::From(0)));
         for other in ["", "bytes=", "bytes=-", "bytes=0-5", "bytes=0-,5-", "lines=-5", "bytes=--5", "bytes=-x"] {
             assert_eq!(part(other), None, "{other}");
         }
@@ -281,11 +281,11 @@ mod tests {
 
     #[test]
     fn what_is_no_file_is_not_opened() {
-        assert!(Tail::open(Path::new("/dev/null"), None).is_err());
-        assert!(Tail::open(Path::new("/nonexistent"), None).is_err());
+        assert!(FollowedFile::open(Path::new("/dev/null"), None).is_err());
+        assert!(FollowedFile::open(Path::new("/nonexistent"), None).is_err());
         let directory = tempfile::tempdir().unwrap();
         let fifo = directory.path().join("fifo");
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        assert!(Tail::open(&fifo, None).is_err(), "at once, although nobody writes to it");
+        assert!(FollowedFile::open(&fifo, None).is_err(), "at once, although nobody writes to it");
     }
 }

@@ -47,6 +47,6 @@ mod serve;
 pub use self::{
     limits::Limits,
     listen::{BindError, Listeners},
-    log_files::{Log, LogFiles, log_files},
+    log_files::{LogFiles, LogName, log_files},
     serve::Handle,
 };

@@ -15,7 +15,7 @@ use hyper::{
 use percent_encoding::percent_decode_str;
 
 use super::{
-    answer::{Answer, last},
+    answer::{ResponseBody, last},
     context::{ConnectionContext, ServerContext},
 };
 
@@ -23,13 +23,13 @@ use super::{
 const FORGETTABLE: u64 = 64 << 10;
 
 /// A request and the connection that it came by.
-pub(super) struct Request<'a> {
+pub(super) struct HttpRequest<'a> {
     pub(super) connection: &'a ConnectionContext,
     pub(super) head: Parts,
     pub(super) body: Incoming,
 }
 
-impl<'a> Request<'a> {
+impl<'a> HttpRequest<'a> {
     /// Path without percent signs.
     pub(super) fn path(&self) -> Cow<'_, str> {
         percent_decode_str(self.head.uri.path()).decode_utf8_lossy()
@@ -41,7 +41,7 @@ impl<'a> Request<'a> {
     }
 
     /// Refuse the request, which may have a body, with this answer.
-    pub(super) async fn refuse(self, refusal: Response<Answer>) -> Response<Answer> {
+    pub(super) async fn refuse(self, refusal: Response<ResponseBody>) -> Response<ResponseBody> {
         let Self { connection, head, mut body } = self;
         let small = body.size_hint().exact().is_some_and(|length| length <= FORGETTABLE);
         // Who expects to be asked for the body must not be.

@@ -13,15 +13,15 @@ use hyper::{
 
 use self::{
     CrossSite::{Always, If, Never},
-    Path::{Exact, Prefix},
+    PathPattern::{Exact, Prefix},
 };
 use super::{
-    answer::{Answer, explained, last, refusal},
+    answer::{ResponseBody, explained, last, refusal},
     auth::{self, Authentication},
     connection_watch::Phase,
     context::ConnectionContext,
     logtail,
-    request::Request,
+    request::HttpRequest,
     rpc2, web,
 };
 
@@ -34,7 +34,7 @@ macro_rules! routes {
             &[$(Route { path: $path, methods: &[$(Method::$method),*], cross_site: $cross_site }),*];
 
         /// Answer a request by the handler of a row.
-        async fn handle(row: usize, request: Request<'_>) -> Response<Answer> {
+        async fn handle(row: usize, request: HttpRequest<'_>) -> Response<ResponseBody> {
             let mut rows = 0..;
             $(if rows.next() == Some(row) {
                 return $handler(request).await;
@@ -58,18 +58,18 @@ routes! {
 
 /// A row of the table, but for its handler.
 struct Route {
-    path: Path,
+    path: PathPattern,
     methods: &'static [Method],
     cross_site: CrossSite,
 }
 
 /// Paths of a row, without percent signs.
-enum Path {
+enum PathPattern {
     Exact(&'static [&'static str]),
     Prefix(&'static str),
 }
 
-impl Path {
+impl PathPattern {
     fn matches(&self, path: &str) -> bool {
         match self {
             Self::Exact(paths) => paths.contains(&path),
@@ -82,11 +82,11 @@ impl Path {
 enum CrossSite {
     Never,
     Always,
-    If(fn(&Request<'_>) -> bool),
+    If(fn(&HttpRequest<'_>) -> bool),
 }
 
 impl Route {
-    fn allows_cross_site(&self, request: &Request<'_>) -> bool {
+    fn allows_cross_site(&self, request: &HttpRequest<'_>) -> bool {
         match self.cross_site {
             Never => false,
             Always => true,
@@ -104,11 +104,11 @@ fn find(path: &str) -> (usize, &'static Route) {
 pub(super) async fn answer(
     connection: Arc<ConnectionContext>,
     request: hyper::Request<Incoming>,
-) -> Result<Response<Answer>, Infallible> {
+) -> Result<Response<ResponseBody>, Infallible> {
     let (head, body) = request.into_parts();
     let stays = head.version == Version::HTTP_10 && asks_to_stay(&head.headers);
-    let mut response = respond(Request { connection: &connection, head, body }).await;
-    let whole = matches!(response.body(), Answer::Whole(_));
+    let mut response = respond(HttpRequest { connection: &connection, head, body }).await;
+    let whole = matches!(response.body(), ResponseBody::Whole(_));
     if stays && whole && !response.headers().contains_key(CONNECTION) {
         // As Supervisor spells it; hyper would write it in lower case.
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("Keep-Alive"));
@@ -123,7 +123,7 @@ fn asks_to_stay(headers: &HeaderMap) -> bool {
 }
 
 /// Hand a request to its handler, if its sender may have that: first the browser is asked, then the credentials.
-async fn respond(request: Request<'_>) -> Response<Answer> {
+async fn respond(request: HttpRequest<'_>) -> Response<ResponseBody> {
     let (row, route) = find(&request.path());
     let socket = &request.connection.socket;
     if let Some(why) = socket.guard.refusal(&request.head.headers, route.allows_cross_site(&request)) {
@@ -142,7 +142,7 @@ async fn respond(request: Request<'_>) -> Response<Answer> {
 }
 
 /// Answer for a path that is not one of our own.
-async fn elsewhere(request: Request<'_>) -> Response<Answer> {
+async fn elsewhere(request: HttpRequest<'_>) -> Response<ResponseBody> {
     let status = match request.head.method {
         Method::POST if request.connection.socket.any_path => return rpc2::call(request).await,
         Method::POST => StatusCode::BAD_REQUEST,

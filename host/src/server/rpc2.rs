@@ -13,10 +13,10 @@ use plugin_api::{Fault, Value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
-    answer::{Answer, last, refusal},
+    answer::{ResponseBody, last, refusal},
     connection_watch::Phase,
     context::ServerContext,
-    request::Request,
+    request::HttpRequest,
 };
 use crate::xmlrpc::{self, ANSWER_LIMIT};
 
@@ -29,7 +29,7 @@ const SMALL: usize = 256 << 10;
 const LARGE: usize = 2 << 20;
 
 /// Answer a call.
-pub(super) async fn call(request: Request<'_>) -> Response<Answer> {
+pub(super) async fn call(request: HttpRequest<'_>) -> Response<ResponseBody> {
     let server = request.server();
     // Of a body in chunks nobody knows how large it will become; Supervisor's clients all say it beforehand.
     let refused = match request.body.size_hint().exact() {
@@ -41,7 +41,7 @@ pub(super) async fn call(request: Request<'_>) -> Response<Answer> {
     if let Some(status) = refused {
         return request.refuse(refusal(status)).await;
     }
-    let Request { connection, head, body } = request;
+    let HttpRequest { connection, head, body } = request;
     let (body, _memory) = match collect(&server.requests, body).await {
         Ok(collected) => collected,
         // A client that left before it had asked hears nothing.
@@ -71,7 +71,7 @@ pub(super) async fn call(request: Request<'_>) -> Response<Answer> {
     // allocated.
     let mut headers = head.headers;
     headers.clear();
-    let mut response = Response::new(Answer::Whole(bytes));
+    let mut response = Response::new(ResponseBody::Whole(bytes));
     *response.headers_mut() = headers;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
     response
@@ -120,7 +120,7 @@ fn kib(bytes: usize) -> u32 {
 }
 
 /// Log that a request is no call, and refuse it.
-fn invalid(server: &ServerContext, why: &dyn std::fmt::Display) -> Response<Answer> {
+fn invalid(server: &ServerContext, why: &dyn std::fmt::Display) -> Response<ResponseBody> {
     // What the request held is left out: it may be a secret, and it may be megabytes.
     server.logger.error(format_args!("XML-RPC request data is invalid: {why}"));
     refusal(StatusCode::BAD_REQUEST)

@@ -15,11 +15,11 @@ use tokio::{
 
 use super::{
     browser_guard::BrowserGuard,
-    connection::{self, Stream},
+    connection::{self, ClientStream},
     connection_watch::{ConnectionTable, Phase},
     context::{ConnectionContext, ServerContext, SocketContext},
     limits::Limits,
-    listen::{Listeners, Socket, SocketFile},
+    listen::{BoundSocket, Listeners, SocketFile},
     log_files::LogFiles,
     memory_trim::{self, PeakConnections},
     route,
@@ -102,30 +102,30 @@ enum Acceptor {
 
 impl Acceptor {
     /// Accept at a socket on this thread's runtime.
-    fn new(socket: Socket) -> io::Result<Self> {
+    fn new(socket: BoundSocket) -> io::Result<Self> {
         Ok(match socket {
-            Socket::Inet(listener) => Self::Inet(TcpListener::from_std(listener)?),
-            Socket::Unix(listener) => Self::Unix(UnixListener::from_std(listener)?),
+            BoundSocket::Inet(listener) => Self::Inet(TcpListener::from_std(listener)?),
+            BoundSocket::Unix(listener) => Self::Unix(UnixListener::from_std(listener)?),
         })
     }
 
-    async fn accept(&self) -> io::Result<Stream> {
+    async fn accept(&self) -> io::Result<ClientStream> {
         match self {
             Self::Inet(listener) => {
                 let (stream, _) = listener.accept().await?;
                 // An answer is one write, which must not wait for the acknowledgement of the one before.
                 let _ = stream.set_nodelay(true);
                 let _ = nix::sys::socket::setsockopt(&stream, nix::sys::socket::sockopt::KeepAlive, &true);
-                Ok(Stream::Inet(stream))
+                Ok(ClientStream::Inet(stream))
             }
-            Self::Unix(listener) => Ok(Stream::Unix(listener.accept().await?.0)),
+            Self::Unix(listener) => Ok(ClientStream::Unix(listener.accept().await?.0)),
         }
     }
 }
 
 /// Serve until somebody stops the servers.
 async fn serve(
-    sockets: Vec<(Socket, HttpServer)>,
+    sockets: Vec<(BoundSocket, HttpServer)>,
     registry: Arc<Registry>,
     log_files: LogFiles,
     logger: Logger,
@@ -154,7 +154,7 @@ async fn serve(
     let mut accepting = Vec::new();
     let mut tables = Vec::new();
     for (socket, config) in sockets {
-        let any_path = matches!(socket, Socket::Unix(_));
+        let any_path = matches!(socket, BoundSocket::Unix(_));
         let acceptor = Acceptor::new(socket)?;
         let connections = ConnectionTable::new(limits.clone());
         tables.push(connections.clone());

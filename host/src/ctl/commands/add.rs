@@ -10,10 +10,10 @@ use crate::{
 };
 
 /// The command `add`.
-pub(super) struct Add(pub(super) Arc<Session>);
+pub(super) struct AddCommand(pub(super) Arc<Session>);
 
 #[ctl_plugin]
-impl Add {
+impl AddCommand {
     #[doc = "add <name> [...]\tMake active what the config has for a process or group"]
     #[ctl(complete = "groups")]
     pub fn add(&self, names: Vec<String>) -> Result<(), Fault> {

@@ -14,10 +14,10 @@ use crate::{
 };
 
 /// The command `avail`.
-pub(super) struct Avail(pub(super) Arc<Session>);
+pub(super) struct AvailCommand(pub(super) Arc<Session>);
 
 #[ctl_plugin]
-impl Avail {
+impl AvailCommand {
     #[doc = "avail\t\t\tList all processes that are configured"]
     pub fn avail(&self, words: Vec<String>) -> Result<(), Fault> {
         let session = &self.0;

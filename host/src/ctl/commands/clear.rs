@@ -22,10 +22,10 @@ const CLEAR: ProcessAction<'_> = ProcessAction {
 };
 
 /// The command `clear`.
-pub(super) struct Clear(pub(super) Arc<Session>);
+pub(super) struct ClearCommand(pub(super) Arc<Session>);
 
 #[ctl_plugin]
-impl Clear {
+impl ClearCommand {
     #[doc = "clear <name>\t\tEmpty the log files of one process."]
     #[doc = "clear <name> <name>\tEmpty the log files of several processes."]
     #[doc = "clear all\t\tEmpty the log files of all processes."]

@@ -7,10 +7,10 @@ use plugin_api::ctl_plugin;
 use crate::ctl::session::Session;
 
 /// The commands `exit` and `quit`.
-pub(super) struct Exit(pub(super) Arc<Session>);
+pub(super) struct ExitCommand(pub(super) Arc<Session>);
 
 #[ctl_plugin]
-impl Exit {
+impl ExitCommand {
     #[doc = "quit\tLeave this shell."]
     pub fn quit(&self, _words: Vec<String>) {
         self.leave();

@@ -10,10 +10,10 @@ use crate::{
 };
 
 /// The command `fg`.
-pub(super) struct Fg(pub(super) Arc<Session>);
+pub(super) struct FgCommand(pub(super) Arc<Session>);
 
 #[ctl_plugin]
-impl Fg {
+impl FgCommand {
     #[doc = "fg <process>\tSee what a process writes, and type into its stdin"]
     #[doc = "\t\tCtrl-C to exit"]
     #[ctl(complete = "processes")]

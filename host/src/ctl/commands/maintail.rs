@@ -8,10 +8,10 @@ use super::server_log::{LogPart, ServerLog};
 use crate::ctl::{exit_status, session::Session};
 
 /// The command `maintail`.
-pub(super) struct Maintail(pub(super) Arc<Session>);
+pub(super) struct MaintailCommand(pub(super) Arc<Session>);
 
 #[ctl_plugin]
-impl Maintail {
+impl MaintailCommand {
     #[doc = "maintail -f \tShow the main log of supervisord as it grows (Ctrl-C to exit)"]
     #[doc = "maintail -100\tShow the last 100 *bytes* of the main log"]
     #[doc = "maintail\tShow the last 1600 *bytes* of the main log"]

@@ -51,26 +51,26 @@ macro_rules! commands {
 /// Supervisor's commands: those that `help` lists as `default commands`.
 pub(super) fn default_commands(session: &Arc<Session>) -> Vec<NamespaceObject> {
     commands![session:
-        status::Status,
-        pid::Pid,
-        start::Start,
-        stop::Stop,
-        restart::Restart,
-        signal::Signal,
-        clear::Clear,
-        tail::Tail,
-        maintail::Maintail,
-        fg::Fg,
-        avail::Avail,
-        reread::Reread,
-        update::Update,
-        add::Add,
-        remove::Remove,
-        reload::Reload,
-        shutdown::Shutdown,
-        open::Open,
-        version::Version,
-        exit::Exit,
+        status::StatusCommand,
+        pid::PidCommand,
+        start::StartCommand,
+        stop::StopCommand,
+        restart::RestartCommand,
+        signal::SignalCommand,
+        clear::ClearCommand,
+        tail::TailCommand,
+        maintail::MaintailCommand,
+        fg::FgCommand,
+        avail::AvailCommand,
+        reread::RereadCommand,
+        update::UpdateCommand,
+        add::AddCommand,
+        remove::RemoveCommand,
+        reload::ReloadCommand,
+        shutdown::ShutdownCommand,
+        open::OpenCommand,
+        version::VersionCommand,
+        exit::ExitCommand,
     ]
 }
 
@@ -78,6 +78,6 @@ pub(super) fn default_commands(session: &Arc<Session>) -> Vec<NamespaceObject> {
 /// default commands as they have always been; and a plugin with a command of the same name keeps it.
 pub(super) fn plugin_commands(session: &Arc<Session>) -> Vec<NamespaceObject> {
     commands![session:
-        plugins::Plugins,
+        plugins::PluginsCommand,
     ]
 }

@@ -8,10 +8,10 @@ use super::status::show_status;
 use crate::ctl::{exit_status, session::Session};
 
 /// The command `open`.
-pub(super) struct Open(pub(super) Arc<Session>);
+pub(super) struct OpenCommand(pub(super) Arc<Session>);
 
 #[ctl_plugin]
-impl Open {
+impl OpenCommand {
     #[doc = "open <url>\tTurn to another supervisord."]
     #[doc = "\t\t(of a UNIX domain socket: `unix:///socket/path`)"]
     pub fn open(&self, words: Vec<String>) -> Result<(), Fault> {

@@ -14,10 +14,10 @@ use crate::{
 };
 
 /// The command `pid`.
-pub(super) struct Pid(pub(super) Arc<Session>);
+pub(super) struct PidCommand(pub(super) Arc<Session>);
 
 #[ctl_plugin]
-impl Pid {
+impl PidCommand {
     #[doc = "pid\t\t\tPrint the PID of supervisord."]
     #[doc = "pid <name>\t\tPrint the PID of one process."]
     #[doc = "pid all\t\t\tPrint the PIDs of all processes, a line for each."]

@@ -15,10 +15,10 @@ use crate::{
 };
 
 /// The command `plugins`.
-pub(super) struct Plugins(pub(super) Arc<Session>);
+pub(super) struct PluginsCommand(pub(super) Arc<Session>);
 
 #[ctl_plugin]
-impl Plugins {
+impl PluginsCommand {
     #[doc = "plugins\t\t\tList the plugins of supervisord, and how they have been used"]
     pub fn plugins(&self, words: Vec<String>) -> Result<(), Fault> {
         let session = &self.0;

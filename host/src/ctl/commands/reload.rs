@@ -8,10 +8,10 @@ use super::refusal::{refuses_words, report_shutdown};
 use crate::ctl::session::Session;
 
 /// The command `reload`.
-pub(super) struct Reload(pub(super) Arc<Session>);
+pub(super) struct ReloadCommand(pub(super) Arc<Session>);
 
 #[ctl_plugin]
-impl Reload {
+impl ReloadCommand {
     #[doc = "reload \t\tRestart supervisord itself."]
     pub fn reload(&self, words: Vec<String>) -> Result<(), Fault> {
         let session = &self.0;

@@ -10,10 +10,10 @@ use crate::{
 };
 
 /// The command `remove`.
-pub(super) struct Remove(pub(super) Arc<Session>);
+pub(super) struct RemoveCommand(pub(super) Arc<Session>);
 
 #[ctl_plugin]
-impl Remove {
+impl RemoveCommand {
     #[doc = "remove <name> [...]\tTake a process or group out of the active config"]
     #[ctl(complete = "groups")]
     pub fn remove(&self, names: Vec<String>) -> Result<(), Fault> {

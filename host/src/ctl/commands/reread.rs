@@ -14,10 +14,10 @@ use crate::{
 };
 
 /// The command `reread`.
-pub(super) struct Reread(pub(super) Arc<Session>);
+pub(super) struct RereadCommand(pub(super) Arc<Session>);
 
 #[ctl_plugin]
-impl Reread {
+impl RereadCommand {
     #[doc = "reread \t\t\tRead the config files again and say what is new; change nothing"]
     pub fn reread(&self, words: Vec<String>) -> Result<(), Fault> {
         let session = &self.0;

@@ -8,10 +8,10 @@ use super::{start::START, stop::STOP};
 use crate::ctl::{exit_status, session::Session};
 
 /// The command `restart`.
-pub(super) struct Restart(pub(super) Arc<Session>);
+pub(super) struct RestartCommand(pub(super) Arc<Session>);
 
 #[ctl_plugin]
-impl Restart {
+impl RestartCommand {
     #[doc = "restart <name>\t\tStop and start one process"]
     #[doc = "restart <gname>:*\tStop and start every process of a group"]
     #[doc = "restart <name> <name>\tStop and start several processes or groups"]

@@ -11,10 +11,10 @@ use crate::{
 };
 
 /// The command `shutdown`.
-pub(super) struct Shutdown(pub(super) Arc<Session>);
+pub(super) struct ShutdownCommand(pub(super) Arc<Session>);
 
 #[ctl_plugin]
-impl Shutdown {
+impl ShutdownCommand {
     #[doc = "shutdown \tStop all processes and supervisord itself."]
     pub fn shutdown(&self, words: Vec<String>) -> Result<(), Fault> {
         let session = &self.0;

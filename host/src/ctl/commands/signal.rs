@@ -8,10 +8,10 @@ use super::process_action::{ProcessAction, SIGNAL_ERRORS};
 use crate::ctl::{exit_status, session::Session};
 
 /// The command `signal`.
-pub(super) struct Signal(pub(super) Arc<Session>);
+pub(super) struct SignalCommand(pub(super) Arc<Session>);
 
 #[ctl_plugin]
-impl Signal {
+impl SignalCommand {
     #[doc = "signal <signal name> <name>\t\tSend a signal to one process"]
     #[doc = "signal <signal name> <gname>:*\t\tSend a signal to every process of a group"]
     #[doc = "signal <signal name> <name> <name>\tSend a signal to several processes or groups"]

@@ -30,10 +30,10 @@ pub(super) const START: ProcessAction<'_> = ProcessAction {
 };
 
 /// The command `start`.
-pub(super) struct Start(pub(super) Arc<Session>);
+pub(super) struct StartCommand(pub(super) Arc<Session>);
 
 #[ctl_plugin]
-impl Start {
+impl StartCommand {
     #[doc = "start <name>\t\tStart one process"]
     #[doc = "start <gname>:*\t\tStart every process of a group"]
     #[doc = "start <name> <name>\tStart several processes or groups"]

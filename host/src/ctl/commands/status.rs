@@ -17,10 +17,10 @@ use crate::{
 const NAME_WIDTH: usize = 30;
 
 /// The command `status`.
-pub(super) struct Status(pub(super) Arc<Session>);
+pub(super) struct StatusCommand(pub(super) Arc<Session>);
 
 #[ctl_plugin]
-impl Status {
+impl StatusCommand {
     #[doc = "status <name>\t\tShow one process"]
     #[doc = "status <gname>:*\tShow every process of a group"]
     #[doc = "status <name> <name>\tShow several processes or groups"]

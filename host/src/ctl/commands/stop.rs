@@ -22,10 +22,10 @@ pub(super) const STOP: ProcessAction<'_> = ProcessAction {
 };
 
 /// The command `stop`.
-pub(super) struct Stop(pub(super) Arc<Session>);
+pub(super) struct StopCommand(pub(super) Arc<Session>);
 
 #[ctl_plugin]
-impl Stop {
+impl StopCommand {
     #[doc = "stop <name>\t\tStop one process"]
     #[doc = "stop <gname>:*\t\tStop every process of a group"]
     #[doc = "stop <name> <name>\tStop several processes or groups"]

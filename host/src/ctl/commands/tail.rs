@@ -8,10 +8,10 @@ use super::server_log::{LogPart, ServerLog};
 use crate::ctl::{exit_status, session::Session};
 
 /// The command `tail`.
-pub(super) struct Tail(pub(super) Arc<Session>);
+pub(super) struct TailCommand(pub(super) Arc<Session>);
 
 #[ctl_plugin]
-impl Tail {
+impl TailCommand {
     #[doc = "tail [-f] <name> [stdout|stderr] (stdout unless given)"]
     #[doc = "Ex:"]
     #[doc = "tail -f <name>\t\tShow what a process writes to stdout as it comes"]
@@ -29,8 +29,8 @@ impl Tail {
             session.usage_error(&format!("Error: too {amount} arguments"), exit_status::GENERIC);
             return Ok(());
         }
-        match Arguments::read(&words) {
-            Ok(Arguments { name, channel, method, part }) => {
+        match TailArguments::read(&words) {
+            Ok(TailArguments { name, channel, method, part }) => {
                 let path = format!("/logtail/{name}/{channel}");
                 ServerLog { name, path: &path, method, process: Some(name) }.print(session, &part)
             }
@@ -43,7 +43,7 @@ impl Tail {
 }
 
 /// Words of the command, taken apart.
-struct Arguments<'a> {
+struct TailArguments<'a> {
     name: &'a str,
     channel: String,
     /// The method that reads the channel's log.
@@ -51,7 +51,7 @@ struct Arguments<'a> {
     part: LogPart,
 }
 
-impl<'a> Arguments<'a> {
+impl<'a> TailArguments<'a> {
     /// Read one to three words. The error is the line to print.
     fn read(words: &'a [String]) -> Result<Self, String> {
         let (modifier, words) = match words {

@@ -11,10 +11,10 @@ use crate::{
 };
 
 /// The command `update`.
-pub(super) struct Update(pub(super) Arc<Session>);
+pub(super) struct UpdateCommand(pub(super) Arc<Session>);
 
 #[ctl_plugin]
-impl Update {
+impl UpdateCommand {
     #[doc = "update\t\t\tRead the config files again, then add, remove and restart what has changed"]
     #[doc = "update all\t\tThe same"]
     #[doc = "update <gname> [...]\tThe same for these groups alone"]

@@ -8,10 +8,10 @@ use super::refusal::refuses_words;
 use crate::ctl::session::Session;
 
 /// The command `version`.
-pub(super) struct Version(pub(super) Arc<Session>);
+pub(super) struct VersionCommand(pub(super) Arc<Session>);
 
 #[ctl_plugin]
-impl Version {
+impl VersionCommand {
     #[doc = "version\t\t\tPrint the version of supervisord"]
     pub fn version(&self, words: Vec<String>) -> Result<(), Fault> {
         if refuses_words(&self.0, "version", &words) || !self.0.upcheck()? {

@@ -23,9 +23,9 @@ use plugin_api::{Value, fault::Code};
 
 use self::form::{Form, quote};
 use super::{
-    answer::{Answer, last, refusal, whole},
+    answer::{ResponseBody, last, refusal, whole},
     connection_watch::Phase,
-    request::Request,
+    request::HttpRequest,
 };
 use crate::rpc::Registry;
 
@@ -38,13 +38,13 @@ const TAIL: std::ops::RangeInclusive<i32> = 1024..=16 << 20;
 const HTML: &str = "text/html;charset=utf-8";
 
 /// Answer with a page.
-pub(super) async fn page(request: Request<'_>) -> Response<Answer> {
+pub(super) async fn page(request: HttpRequest<'_>) -> Response<ResponseBody> {
     // Supervisor has none of them for HEAD.
     if request.head.method == Method::HEAD {
         return request.refuse(refusal(StatusCode::NOT_FOUND)).await;
     }
     let path = request.path().into_owned();
-    let Request { connection, head, body } = request;
+    let HttpRequest { connection, head, body } = request;
     let mut posted = Bytes::new();
     if head.method == Method::POST {
         let Ok(body) = Limited::new(body, FORM_LIMIT).collect().await else {
@@ -64,7 +64,7 @@ pub(super) async fn page(request: Request<'_>) -> Response<Answer> {
 }
 
 /// Tell whether a request for a page shows no more than how the programs are, and changes nothing.
-pub(super) fn is_harmless(request: &Request<'_>) -> bool {
+pub(super) fn is_harmless(request: &HttpRequest<'_>) -> bool {
     let head = &request.head;
     let action = || Form::new(head.uri.query().unwrap_or_default(), "").get("action").map(str::to_owned);
     // To look again harms nobody.
@@ -74,7 +74,7 @@ pub(super) fn is_harmless(request: &Request<'_>) -> bool {
 
 /// Answer with a file that belongs to the pages.
 #[allow(clippy::unused_async, reason = "a handler")]
-pub(super) async fn asset(request: Request<'_>) -> Response<Answer> {
+pub(super) async fn asset(request: HttpRequest<'_>) -> Response<ResponseBody> {
     let path = request.path();
     if let Some((content_type, bytes)) = assets::find(&path) {
         return whole(content_type, Bytes::from_static(bytes));
@@ -86,7 +86,7 @@ pub(super) async fn asset(request: Request<'_>) -> Response<Answer> {
 }
 
 /// Do what the form asks for, or answer with the status page.
-async fn status(registry: &Registry, form: &Form, headers: &HeaderMap) -> Response<Answer> {
+async fn status(registry: &Registry, form: &Form, headers: &HeaderMap) -> Response<ResponseBody> {
     if let Some(action) = form.get("action") {
         return match actions::act(registry, action, form.get("processname")).await {
             Some(said) => redirect(headers, &format!("/?message={}", quote(&said))),
@@ -116,14 +116,14 @@ async fn tail(registry: &Registry, form: &Form) -> String {
     pages::tail(Some((name, limit)), &text)
 }
 
-fn with_status(status: StatusCode, page: String) -> Response<Answer> {
+fn with_status(status: StatusCode, page: String) -> Response<ResponseBody> {
     let mut response = whole(HTML, page.into());
     *response.status_mut() = status;
     response
 }
 
 /// Redirect to another path of ours, by the name that the client has for us.
-fn redirect(headers: &HeaderMap, path: &str) -> Response<Answer> {
+fn redirect(headers: &HeaderMap, path: &str) -> Response<ResponseBody> {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default().trim();
     let host = host.strip_suffix(":80").unwrap_or(host);
     let location = if host.is_empty() { path.to_owned() } else { format!("http://{host}{path}") };
@@ -137,7 +137,7 @@ fn redirect(headers: &HeaderMap, path: &str) -> Response<Answer> {
 }
 
 /// Forbid to keep an answer, to frame it, and that it loads anything from elsewhere.
-fn uncached(mut response: Response<Answer>) -> Response<Answer> {
+fn uncached(mut response: Response<ResponseBody>) -> Response<ResponseBody> {
     let headers = response.headers_mut();
     for (name, value) in [
         (CACHE_CONTROL, "no-cache"),

@@ -7,10 +7,10 @@ use plugin_api::{Fault, Value, rpc_interface};
 use super::session::Session;
 
 /// Methods that a ctl plugin may call.
-pub(super) struct PluginHost(pub(super) Arc<Session>);
+pub(super) struct CtlHost(pub(super) Arc<Session>);
 
 #[rpc_interface]
-impl PluginHost {
+impl CtlHost {
     /// Print a line.
     pub fn output(
         &self,
