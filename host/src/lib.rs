@@ -1,7 +1,7 @@
 //! A process supervisor that reads Supervisor's configuration, speaks its XML-RPC interface and behaves as it does.
 //!
 //! The modules are floors; each imports only from those above it in this list. `ctl` is a wing of its own: it knows
-//! `config`, `plugin`, `xmlrpc`, `text` and `version`, and nothing of the supervisor.
+//! `config`, `plugin`, `states`, `xmlrpc`, `text` and `version`, and nothing of the supervisor.
 
 pub mod text;
 pub mod version;

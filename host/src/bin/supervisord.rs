@@ -5,7 +5,7 @@ use std::{io::Write as _, path::PathBuf, process::ExitCode, time::Duration};
 use supervisor_host::{
     check_config,
     config::{Config, Logfile, Overrides, Supervisord},
-    daemon::{self, Birth, Pidfile, Restart},
+    daemon::{self, ForkedDaemon, Pidfile, Restart},
     logger::Logger,
     process::{
         output::{self, OutputHandle},
@@ -118,7 +118,7 @@ fn supervise(
     config: Config,
     overrides: Overrides,
     restart: &Restart,
-    birth: Option<Birth>,
+    birth: Option<ForkedDaemon>,
     output: &OutputHandle,
     logger: &Logger,
 ) -> Result<Outcome, String> {
@@ -134,13 +134,13 @@ fn supervise(
 fn with_plugins(
     supervisor: &Supervisor,
     restart: &Restart,
-    birth: Option<Birth>,
+    birth: Option<ForkedDaemon>,
     logger: &Logger,
 ) -> Result<Outcome, String> {
     let config = supervisor.config();
     let build = || rpc::build(&config, supervisor, logger);
     // Signals that were kept over a restart are heard later, all of them; at the first start nobody has sent any yet.
-    let plugins = if restart.restarted() { build() } else { daemon::mortal(build).map_err(in_words)? };
+    let plugins = if restart.restarted() { build() } else { daemon::run_interruptible(build).map_err(in_words)? };
     let plugins = plugins.map_err(in_words)?;
     let waiter = plugins.shutdown_waiter();
     let outcome = serve(supervisor, plugins, birth, logger);
@@ -160,7 +160,7 @@ fn with_plugins(
 fn serve(
     supervisor: &Supervisor,
     plugins: Lifecycle,
-    birth: Option<Birth>,
+    birth: Option<ForkedDaemon>,
     logger: &Logger,
 ) -> Result<Outcome, String> {
     let config = supervisor.config();
@@ -188,7 +188,7 @@ fn serve(
         )
         .map_err(in_words)?;
     if let Some(birth) = birth {
-        birth.announce();
+        birth.announce_ready();
     }
 
     signals::listen();

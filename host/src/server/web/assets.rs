@@ -1,6 +1,6 @@
-//! What the pages are dressed with. It is part of the binary: there is nothing to install and nothing to read.
+//! Style sheet and images of the pages. They are part of the binary: there is nothing to install and nothing to read.
 
-/// A file by its path: its type and its bytes.
+/// Content type and bytes of the file at a path.
 pub(super) fn find(path: &str) -> Option<(&'static str, &'static [u8])> {
     Some(match path {
         "/stylesheets/supervisor.css" => ("text/css", include_bytes!("assets/supervisor.css")),
@@ -15,7 +15,7 @@ pub(super) fn find(path: &str) -> Option<(&'static str, &'static [u8])> {
     })
 }
 
-/// Whether a path is that of a directory and lacks its last slash.
+/// Tell whether a path is that of a directory and lacks its last slash.
 pub(super) fn is_directory(path: &str) -> bool {
     ["/stylesheets", "/images"].contains(&path)
 }

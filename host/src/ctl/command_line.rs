@@ -1,4 +1,4 @@
-//! One command line, from the shell or from the arguments of the process, and the words in it.
+//! A command line, from the shell or from the arguments of the process, and the words in it.
 //!
 //! Supervisor joins its arguments with blanks and reads the result as one line, so `supervisorctl 'tail -100' cat`
 //! works, and a quoted argument falls apart. Scripts rely on the first and work around the second, with quotes inside
@@ -11,10 +11,10 @@ use crate::text::{
     shlex::{self, ShlexError},
 };
 
-/// One line, to be run as one command.
+/// A line that is run as one command.
 #[derive(Clone, Debug)]
-pub struct Line {
-    /// Everything, without white space around it, `?` spelled out as `help`.
+pub(super) struct CommandLine {
+    /// The whole line, without white space around it, `?` spelled out as `help`.
     text: String,
     /// Length of the command's name at the start of `text`.
     name: usize,
@@ -22,14 +22,14 @@ pub struct Line {
     arguments: Vec<String>,
 }
 
-impl Line {
-    /// What somebody typed.
-    pub fn typed(text: &str) -> Self {
+impl CommandLine {
+    /// A line that somebody typed.
+    pub(super) fn typed(text: &str) -> Self {
         Self::new(text, Vec::new())
     }
 
-    /// The arguments that follow the options.
-    pub fn arguments(arguments: &[String]) -> Self {
+    /// A line made of the arguments that follow the options.
+    pub(super) fn arguments(arguments: &[String]) -> Self {
         Self::new(&arguments.join(" "), arguments.to_vec())
     }
 
@@ -42,27 +42,27 @@ impl Line {
     }
 
     /// The whole line, as `*** Unknown syntax` shows it.
-    pub fn text(&self) -> &str {
+    pub(super) fn text(&self) -> &str {
         &self.text
     }
 
     /// The command; empty where the line does not begin with one.
-    pub fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         &self.text[..self.name]
     }
 
-    /// What follows the command, unsplit.
-    pub fn rest(&self) -> &str {
+    /// The text after the command, unsplit.
+    pub(super) fn rest(&self) -> &str {
         self.text[self.name..].trim_matches(is_space)
     }
 
     /// The words of a built-in command: split at white space, whatever the quotes.
-    pub fn plain_words(&self) -> Vec<String> {
+    pub(super) fn plain_words(&self) -> Vec<String> {
         self.rest().split(is_space).filter(|word| !word.is_empty()).map(str::to_owned).collect()
     }
 
     /// The words of a plugin's command: split as a shell splits them.
-    pub fn shell_words(&self) -> Result<Vec<String>, ShlexError> {
+    pub(super) fn shell_words(&self) -> Result<Vec<String>, ShlexError> {
         if self.arguments.iter().skip(1).any(|argument| is_one_word(argument))
             && let Some(Ok(words)) = self.words_of_arguments()
         {
@@ -96,8 +96,8 @@ impl Line {
     }
 }
 
-/// Whether an argument is one word as it stands: it holds white space and nothing that quotes it. A backslash before
-/// each blank quotes too.
+/// Tell whether an argument is one word as it stands: it holds white space and nothing that quotes it. A backslash
+/// before each blank quotes too.
 fn is_one_word(argument: &str) -> bool {
     let mut escaped = false;
     let mut bare_space = false;
@@ -116,9 +116,9 @@ fn is_one_word(argument: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn line(arguments: &[&str]) -> Line {
+    fn line(arguments: &[&str]) -> CommandLine {
         let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
-        Line::arguments(&arguments)
+        CommandLine::arguments(&arguments)
     }
 
     #[test]
@@ -133,7 +133,7 @@ mod tests {
             ("", "", ""),
         ];
         for (text, name, rest) in table {
-            let line = Line::typed(text);
+            let line = CommandLine::typed(text);
             assert_eq!((line.name(), line.rest()), (name, rest), "{text:?}");
         }
     }

@@ -1,28 +1,29 @@
-//! The bar that shows how far long work has come, on a terminal.
+//! Progress bar for long work, on a terminal.
 
-/// Goes to the start of the line and empties it.
+/// Control sequence that goes to the start of the line and empties it.
 const ERASE: &str = "\r\x1b[K";
 
-/// Widest that a bar becomes, in columns; a wider one says no more.
+/// Greatest width of a bar, in columns; a wider one says no more.
 const WIDEST: usize = 40;
 
-/// One line of a terminal. It says what to write, and writes nothing.
+/// Progress bar in one line of a terminal. It returns what to write, and writes nothing.
 #[derive(Debug)]
-pub(super) struct Bar {
+pub(super) struct ProgressBar {
+    /// Width of the terminal.
     columns: usize,
-    /// What stands on the line now; empty where there is no bar.
+    /// Text that stands on the line now; empty where there is no bar.
     drawn: String,
 }
 
-impl Bar {
-    /// For a terminal of so many columns.
+impl ProgressBar {
+    /// Progress bar for a terminal of so many columns.
     pub(super) fn new(columns: usize) -> Self {
         Self { columns, drawn: String::new() }
     }
 
-    /// What shows `done` of `total`; `None` where that looks as it does now.
+    /// Text that shows `done` of `total`; `None` where that looks as it does now.
     pub(super) fn draw(&mut self, what: &str, done: i64, total: i64) -> Option<String> {
-        let line = line(what, done, total, self.columns);
+        let line = bar_text(what, done, total, self.columns);
         if line == self.drawn {
             return None;
         }
@@ -31,14 +32,14 @@ impl Bar {
         Some(text)
     }
 
-    /// What takes the bar away; nothing where there is none.
+    /// Text that takes the bar away; empty where there is none.
     pub(super) fn erase(&mut self) -> &'static str {
         if std::mem::take(&mut self.drawn).is_empty() { "" } else { ERASE }
     }
 }
 
-/// `copying [####      ]  40%`, no longer than the line; `copying 12` where the total is not known.
-fn line(what: &str, done: i64, total: i64, columns: usize) -> String {
+/// Text `copying [####      ]  40%`, no longer than the line; `copying 12` where the total is not known.
+fn bar_text(what: &str, done: i64, total: i64, columns: usize) -> String {
     // A control character would move the cursor; and in the last column some terminals begin a new line.
     let plain = |text: String| text.chars().filter(|c| !c.is_control()).take(columns.saturating_sub(1)).collect();
     if total <= 0 {
@@ -69,7 +70,7 @@ mod tests {
             (("all", i64::MAX, i64::MAX, 20), "all [########] 100%"),
         ];
         for ((what, done, total, columns), expected) in table {
-            let line = line(what, done, total, columns);
+            let line = bar_text(what, done, total, columns);
             assert_eq!(line, expected);
             assert!(line.len() < columns);
         }
@@ -77,7 +78,7 @@ mod tests {
 
     #[test]
     fn it_is_drawn_when_it_changes() {
-        let mut bar = Bar::new(20);
+        let mut bar = ProgressBar::new(20);
         assert_eq!(bar.erase(), "");
         assert_eq!(bar.draw("x", 1, 1000).as_deref(), Some("\r\x1b[Kx [          ]   0%"));
         assert_eq!(bar.draw("x", 2, 1000), None);

@@ -1,8 +1,8 @@
-//! What the server knows of each connection, so that one that does nothing for too long is ended and one that waits for
-//! its next request makes room when the server is full.
+//! State of each connection, so that one that does nothing for too long is ended and one that waits for its next
+//! request makes room when the server is full.
 //!
-//! A timer for each request would cost more than the request. So a connection only writes down what it is doing and at
-//! which tick of a coarse clock that began; a sweep looks at all of them once per tick.
+//! A timer for each request would cost more than the request. So a connection only writes down its phase and the tick
+//! of a coarse clock at which that began; a sweep looks at all of them once per tick.
 
 use std::{
     collections::HashMap,
@@ -14,84 +14,22 @@ use std::{
     time::Duration,
 };
 
-use nix::sys::resource::Resource;
 use parking_lot::Mutex;
 
-use crate::{limits, xmlrpc::ANSWER_LIMIT};
+use super::limits::Limits;
 
-/// So many bytes of a body have to come within the time that a request has.
+/// Bytes of a body that have to come within the time that a request has.
 const PROGRESS: usize = 64 << 10;
 
-/// What clients may do, and for how long.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// Of a request's body, in bytes; larger ones are answered with 413.
-    pub body: usize,
-    /// Of all larger requests' bodies together, in bytes; what comes when they are this many is answered with 503.
-    pub requests: usize,
-    /// Of all larger answers together that clients have not yet read, in bytes; further ones wait as long as a request
-    /// may take, and then become a fault. At least one answer of the largest size must fit.
-    pub answers: usize,
-    /// Of a request's line and headers together, in bytes; larger ones are answered with 431.
-    pub head: usize,
-    /// How many connections may be open to each server. At the limit one that was refused already is closed, or the one
-    /// that has waited longest for its next request; if there is none, the new one is answered with 503.
-    pub connections: usize,
-    /// How long a request's headers may take, and how long its body may bring less than 64 KiB, before the answer is
-    /// 408.
-    pub request: Duration,
-    /// How long a client may not read its answer before it is given up.
-    pub answer: Duration,
-    /// How long a connection may wait for its next request. Clients such as event listeners keep theirs for hours and
-    /// do not expect to lose it.
-    pub idle: Duration,
-    /// How long a call goes on when its client will send no more. It may have left; or it may only have said all that
-    /// it has to say, and still be waiting for the answer. There is no telling, until the answer is written.
-    pub parting: Duration,
-    /// How long answers in flight may delay the end of the server.
-    pub farewell: Duration,
-    /// How often the above are looked at.
-    pub tick: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            body: 64 << 20,
-            requests: 256 << 20,
-            answers: 2 * ANSWER_LIMIT,
-            head: 64 << 10,
-            connections: 4096,
-            request: Duration::from_secs(30),
-            answer: Duration::from_mins(1),
-            idle: Duration::from_hours(24),
-            parting: Duration::from_secs(1),
-            farewell: Duration::from_millis(500),
-            tick: Duration::from_secs(1),
-        }
-    }
-}
-
-impl Limits {
-    /// The usual ones, but to so many servers together no more connections than leave half of the files that may be
-    /// open to everything else.
-    pub fn of_this_process(servers: usize) -> Self {
-        let usual = Self::default();
-        let files = limits::get(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft);
-        let half = usize::try_from(files / 2).unwrap_or(usize::MAX);
-        Self { connections: usual.connections.min(half / servers.max(1)), ..usual }
-    }
-}
-
-/// What a connection is doing.
+/// Phase of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Phase {
-    /// Nothing: it waits for a request.
+    /// The connection waits for a request.
     Idle,
-    /// It reads a request's line and headers.
+    /// A request's line and headers are read.
     Head,
-    /// It reads a request's body.
+    /// A request's body is read.
     Body,
     /// The call is being worked on.
     Call,
@@ -99,44 +37,48 @@ pub(super) enum Phase {
     Answer,
     /// The answer goes on for as long as the client likes.
     Stream,
-    /// It was refused and is left the time to read that.
-    Parting,
+    /// The client was refused and is left the time to read that.
+    Lingering,
 }
 
-/// Why a connection has to end.
+/// Order to a connection to end, by the sweep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Order {
-    /// It need not.
+    /// No order: it goes on.
     None,
-    /// Its client was too slow to ask.
+    /// Answer 408: the client was too slow to ask.
     TimedOut,
-    /// Its client does not read, or its place is needed.
+    /// Close: the client does not read, or its place is needed.
     Close,
-    /// The server ends: finish the answer in flight.
+    /// Finish the answer in flight: the server ends.
     Finish,
 }
 
-/// One connection as the sweep sees it.
+/// State of one connection, for the sweep.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(super) struct ConnectionWatch {
+    /// Present phase, a [`Phase`] as a number.
     phase: AtomicU8,
     /// The tick at which the phase began or, for a body or an answer, last moved.
     since: AtomicU32,
-    /// Bytes of a body that have come since then.
+    /// Bytes of a body that have come since that tick.
     arrived: AtomicUsize,
+    /// Order of the sweep, an [`Order`] as a number.
     order: AtomicU8,
-    /// The client does not take what is written.
+    /// Set while the client does not take what is written.
     pub(super) blocked: AtomicBool,
-    /// The client will send no more.
+    /// Set when the client will send no more.
     pub(super) ended: AtomicBool,
-    /// A request was refused before its body was read.
+    /// Set when a request was refused before its body was read.
     pub(super) unread: AtomicBool,
+    /// Waker of the connection's task, which then obeys the order.
     waker: OnceLock<Waker>,
+    /// Clock of the table, in ticks.
     clock: Arc<AtomicU32>,
 }
 
-impl Watch {
+impl ConnectionWatch {
     fn new(clock: Arc<AtomicU32>) -> Self {
         let now = clock.load(Relaxed);
         Self {
@@ -152,6 +94,7 @@ impl Watch {
         }
     }
 
+    /// The present phase.
     pub(super) fn phase(&self) -> Phase {
         match self.phase.load(Relaxed) {
             0 => Phase::Idle,
@@ -160,33 +103,35 @@ impl Watch {
             3 => Phase::Call,
             4 => Phase::Answer,
             5 => Phase::Stream,
-            _ => Phase::Parting,
+            _ => Phase::Lingering,
         }
     }
 
+    /// Begin a phase.
     pub(super) fn enter(&self, phase: Phase) {
         self.phase.store(phase as u8, Relaxed);
         self.arrived.store(0, Relaxed);
-        self.moved();
+        self.touch();
     }
 
-    /// So many bytes of a body came. They have to be some before they count, lest a client send one every few seconds
-    /// for ever.
-    pub(super) fn came(&self, count: usize) {
+    /// Note that so many bytes of a body came. They have to be some before they count, lest a client send one every few
+    /// seconds for ever.
+    pub(super) fn body_arrived(&self, count: usize) {
         let arrived = self.arrived.load(Relaxed) + count;
         if arrived < PROGRESS {
             self.arrived.store(arrived, Relaxed);
         } else {
             self.arrived.store(0, Relaxed);
-            self.moved();
+            self.touch();
         }
     }
 
-    /// Something came or went.
-    pub(super) fn moved(&self) {
+    /// Note that something came or went.
+    pub(super) fn touch(&self) {
         self.since.store(self.clock.load(Relaxed), Relaxed);
     }
 
+    /// The order that the sweep has given.
     pub(super) fn order(&self) -> Order {
         match self.order.load(Relaxed) {
             0 => Order::None,
@@ -196,12 +141,12 @@ impl Watch {
         }
     }
 
-    /// To be called by the connection's task before it first waits.
-    pub(super) fn attach(&self, waker: &Waker) {
+    /// Note the waker of the connection's task, which has to call this before it first waits.
+    pub(super) fn set_waker(&self, waker: &Waker) {
         self.waker.get_or_init(|| waker.clone());
     }
 
-    fn command(&self, order: Order) {
+    fn give(&self, order: Order) {
         self.order.store(order as u8, Relaxed);
         if let Some(waker) = self.waker.get() {
             waker.wake_by_ref();
@@ -209,30 +154,34 @@ impl Watch {
     }
 }
 
-/// All connections of the server.
+/// Table of the connections of a socket.
 #[derive(Debug)]
-pub(super) struct Watchlist {
+pub(super) struct ConnectionTable {
     limits: Limits,
+    /// Clock, in ticks: one for each sweep.
     clock: Arc<AtomicU32>,
-    /// Locked only to add, remove and sweep.
+    /// Connections; locked only to add, remove and sweep.
     connections: Mutex<Connections>,
 }
 
 #[derive(Debug, Default)]
 struct Connections {
+    /// Key of the next connection.
     next: u64,
-    open: HashMap<u64, Arc<Watch>>,
+    open: HashMap<u64, Arc<ConnectionWatch>>,
     /// The most that were open since the last sweep.
     most: usize,
+    /// Set when the server ends: no more are admitted.
     ending: bool,
 }
 
-impl Watchlist {
+impl ConnectionTable {
+    /// An empty table.
     pub(super) fn new(limits: Limits) -> Arc<Self> {
         Arc::new(Self { limits, clock: Arc::default(), connections: Mutex::default() })
     }
 
-    /// A place for one more connection; where there is none, `Err` with the number of those that are open.
+    /// Admit one more connection; where there is no place, `Err` with the number of those that are open.
     pub(super) fn admit(self: &Arc<Self>) -> Result<Admission, usize> {
         let mut connections = self.connections.lock();
         if connections.ending {
@@ -244,30 +193,30 @@ impl Watchlist {
                 .open
                 .iter()
                 .filter_map(|(&id, watch)| {
-                    let parting = match (watch.phase(), watch.order()) {
+                    let lingering = match (watch.phase(), watch.order()) {
                         (Phase::Idle, Order::None) => false,
-                        (Phase::Parting, Order::None | Order::TimedOut) => true,
+                        (Phase::Lingering, Order::None | Order::TimedOut) => true,
                         _ => return None,
                     };
-                    Some((parting, now.wrapping_sub(watch.since.load(Relaxed)), id))
+                    Some((lingering, now.wrapping_sub(watch.since.load(Relaxed)), id))
                 })
                 .max()
                 .map(|(_, _, id)| id);
             match longest.and_then(|id| connections.open.remove(&id)) {
-                Some(watch) => watch.command(Order::Close),
+                Some(watch) => watch.give(Order::Close),
                 None => return Err(connections.open.len()),
             }
         }
         let id = connections.next;
         connections.next += 1;
-        let watch = Arc::new(Watch::new(self.clock.clone()));
+        let watch = Arc::new(ConnectionWatch::new(self.clock.clone()));
         connections.open.insert(id, watch.clone());
         connections.most = connections.most.max(connections.open.len());
-        Ok(Admission { id, watch, list: self.clone() })
+        Ok(Admission { id, watch, table: self.clone() })
     }
 
-    /// One tick of the clock: ends what took too long. Says how many connections are left to be watched,
-    /// and how many there were at most since the tick before.
+    /// End connections that took too long, and move the clock on. Returns the number of connections that are open and
+    /// the most that were open since the last sweep.
     pub(super) fn sweep(&self) -> (usize, usize) {
         let now = self.clock.fetch_add(1, Relaxed).wrapping_add(1);
         let mut connections = self.connections.lock();
@@ -278,15 +227,15 @@ impl Watchlist {
             let ticks = now.wrapping_sub(watch.since.load(Relaxed));
             let longer_than = |limit: Duration| self.limits.tick.saturating_mul(ticks) > limit;
             match watch.phase() {
-                Phase::Head | Phase::Body if longer_than(self.limits.request) => watch.command(Order::TimedOut),
-                Phase::Call if watch.ended.load(Relaxed) && longer_than(self.limits.parting) => {
-                    watch.command(Order::Close);
+                Phase::Head | Phase::Body if longer_than(self.limits.request) => watch.give(Order::TimedOut),
+                Phase::Call if watch.ended.load(Relaxed) && longer_than(self.limits.half_closed) => {
+                    watch.give(Order::Close);
                 }
-                Phase::Answer if longer_than(self.limits.answer) => watch.command(Order::Close),
+                Phase::Answer if longer_than(self.limits.answer) => watch.give(Order::Close),
                 Phase::Stream if watch.blocked.load(Relaxed) && longer_than(self.limits.answer) => {
-                    watch.command(Order::Close);
+                    watch.give(Order::Close);
                 }
-                Phase::Idle if longer_than(self.limits.idle) => watch.command(Order::Close),
+                Phase::Idle if longer_than(self.limits.idle) => watch.give(Order::Close),
                 _ => {}
             }
         }
@@ -294,32 +243,32 @@ impl Watchlist {
         (open, std::mem::replace(&mut connections.most, open))
     }
 
-    /// Admits no more, closes what waits and lets the others finish.
+    /// Admit no more, close connections that wait and let the others finish.
     pub(super) fn finish(&self) {
         let mut connections = self.connections.lock();
         connections.ending = true;
         for watch in connections.open.values() {
-            watch.command(Order::Finish);
+            watch.give(Order::Finish);
         }
     }
 
-    /// How many are open.
+    /// Number of open connections.
     pub(super) fn len(&self) -> usize {
         self.connections.lock().open.len()
     }
 }
 
-/// A place on the watchlist, given up when dropped.
+/// A place in the table, given up when dropped.
 #[derive(Debug)]
 pub(super) struct Admission {
     id: u64,
-    pub(super) watch: Arc<Watch>,
-    list: Arc<Watchlist>,
+    pub(super) watch: Arc<ConnectionWatch>,
+    table: Arc<ConnectionTable>,
 }
 
 impl Drop for Admission {
     fn drop(&mut self) {
-        self.list.connections.lock().open.remove(&self.id);
+        self.table.connections.lock().open.remove(&self.id);
     }
 }
 
@@ -327,9 +276,9 @@ impl Drop for Admission {
 mod tests {
     use super::*;
 
-    fn list(connections: usize) -> Arc<Watchlist> {
+    fn list(connections: usize) -> Arc<ConnectionTable> {
         let second = Duration::from_secs(1);
-        Watchlist::new(Limits {
+        ConnectionTable::new(Limits {
             connections,
             request: second * 3,
             answer: second * 5,
@@ -365,7 +314,7 @@ mod tests {
             let place = list.admit().unwrap();
             place.watch.enter(Phase::Body);
             (1..20).find(|_| {
-                place.watch.came(bytes_per_tick);
+                place.watch.body_arrived(bytes_per_tick);
                 list.sweep();
                 place.watch.order() != Order::None
             })

@@ -1,4 +1,4 @@
-//! The controller as plugins see it.
+//! `supervisorctl` as its plugins see it.
 
 use std::sync::Arc;
 
@@ -6,26 +6,18 @@ use plugin_api::{Fault, Value, rpc_interface};
 
 use super::session::Session;
 
-/// What a ctl plugin may ask of `supervisorctl`.
-pub(super) struct PluginHost {
-    ctl: Arc<Session>,
-}
-
-impl PluginHost {
-    pub(super) fn new(ctl: Arc<Session>) -> Self {
-        Self { ctl }
-    }
-}
+/// Methods that a ctl plugin may call.
+pub(super) struct CtlHost(pub(super) Arc<Session>);
 
 #[rpc_interface]
-impl PluginHost {
+impl CtlHost {
     /// Print a line.
     pub fn output(
         &self,
         /** without its end */
         text: String,
     ) {
-        self.ctl.output(&text);
+        self.0.output(&text);
     }
 
     /// Call a method of the server.
@@ -36,22 +28,22 @@ impl PluginHost {
         method: String,
         params: Vec<Value>,
     ) -> Result<Value, Fault> {
-        Ok(self.ctl.call(&method, &params)?)
+        Ok(self.0.call(&method, &params)?)
     }
 
     /// Set the exit status with which `supervisorctl` will end.
     pub fn set_exit_status(&self, status: i32) {
-        self.ctl.set_exit_status(status);
+        self.0.set_exit_status(status);
     }
 
-    /// Whether a person is there to be asked.
+    /// Tell whether a person is there to be asked.
     pub fn is_interactive(&self) -> bool {
-        self.ctl.is_interactive()
+        self.0.is_interactive()
     }
 
-    /// Whether the server is there; if not, that is said and the exit status set.
+    /// Tell whether the server is there; if not, that is said and the exit status set.
     pub fn upcheck(&self) -> Result<bool, Fault> {
-        Ok(self.ctl.upcheck()?)
+        Ok(self.0.upcheck()?)
     }
 
     /// Ask yes or no; the answer is yes where nobody is there to be asked.
@@ -60,7 +52,7 @@ impl PluginHost {
         /** with its blank at the end */
         prompt: String,
     ) -> bool {
-        self.ctl.confirm(&prompt)
+        self.0.confirm(&prompt)
     }
 
     /// Show how far work has come, where stdout is a terminal.
@@ -73,11 +65,11 @@ impl PluginHost {
         /** of how many; 0 where that is not known */
         total: i64,
     ) {
-        self.ctl.progress(&what, done, total);
+        self.0.progress(&what, done, total);
     }
 
     /// Take away what shows the progress.
     pub fn end_progress(&self) {
-        self.ctl.end_progress();
+        self.0.end_progress();
     }
 }

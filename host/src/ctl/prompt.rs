@@ -1,4 +1,4 @@
-//! What is read from a person: a line, or a password.
+//! Questions to a person: reading a line or a password from the terminal or from stdin.
 
 use std::{
     fs::{File, OpenOptions},
@@ -14,51 +14,52 @@ use nix::{
 
 use super::interrupt::{die, on_interrupt};
 
-/// The terminal that this process belongs to, whatever its stdin and stdout are.
-fn terminal() -> io::Result<File> {
+/// Open the terminal that this process belongs to, whatever its stdin and stdout are.
+fn open_terminal() -> io::Result<File> {
     OpenOptions::new().read(true).write(true).custom_flags(O_NOCTTY).open("/dev/tty")
 }
 
-/// How the terminal is set, to be set so again.
-pub(super) struct Settings(File, Termios);
+/// Settings of the terminal, to be restored.
+pub(super) struct TerminalSettings(File, Termios);
 
-impl Settings {
-    /// Those of now; `None` without a terminal.
-    pub(super) fn of_now() -> Option<Self> {
+impl TerminalSettings {
+    /// The present settings; `None` without a terminal.
+    pub(super) fn current() -> Option<Self> {
         let stdin = || io::stdin().as_fd().try_clone_to_owned().map(File::from);
-        let terminal = terminal().or_else(|_| stdin()).ok()?;
+        let terminal = open_terminal().or_else(|_| stdin()).ok()?;
         let settings = termios::tcgetattr(&terminal).ok()?;
         Some(Self(terminal, settings))
     }
 
+    /// Set the terminal as it was.
     pub(super) fn restore(&self) {
         let _ = termios::tcsetattr(&self.0, SetArg::TCSADRAIN, &self.1);
     }
 }
 
-/// A line of stdin without its end; `None` at the end of the input.
-pub(super) fn line() -> Option<String> {
-    line_of(io::stdin())
+/// Read a line of stdin without its end; `None` at the end of the input.
+pub(super) fn read_line() -> Option<String> {
+    read_line_of(io::stdin())
 }
 
-/// A line that the terminal does not show while it is typed.
+/// Read a line that the terminal does not show while it is typed.
 ///
-/// As Python asks for it: on the terminal itself, so that neither the question nor the answer is in what is piped in
-/// and out; without one, from stdin, and the question is on stderr.
-pub(super) fn password(prompt: &str) -> Option<String> {
-    match terminal() {
-        Ok(terminal) => hidden(&terminal, &terminal, prompt),
-        Err(_) => hidden(io::stdin(), io::stderr(), prompt),
+/// As in Python, the question is asked on the terminal itself, so that neither it nor the answer is in what is piped in
+/// and out; without a terminal the answer comes from stdin, and the question is on stderr.
+pub(super) fn read_password(prompt: &str) -> Option<String> {
+    match open_terminal() {
+        Ok(terminal) => read_hidden(&terminal, &terminal, prompt),
+        Err(_) => read_hidden(io::stdin(), io::stderr(), prompt),
     }
 }
 
-fn hidden(input: impl AsFd, mut output: impl Write, prompt: &str) -> Option<String> {
+fn read_hidden(input: impl AsFd, mut output: impl Write, prompt: &str) -> Option<String> {
     let before = termios::tcgetattr(&input).ok();
     if let Some(before) = &before {
         // A shell sees to it by itself, and was there first.
-        let settings = Settings::of_now();
+        let settings = TerminalSettings::current();
         let _ = on_interrupt(move || {
-            settings.iter().for_each(Settings::restore);
+            settings.iter().for_each(TerminalSettings::restore);
             die();
         });
         let mut silent = before.clone();
@@ -66,7 +67,7 @@ fn hidden(input: impl AsFd, mut output: impl Write, prompt: &str) -> Option<Stri
         let _ = termios::tcsetattr(&input, SetArg::TCSAFLUSH, &silent);
     }
     let _ = output.write_all(prompt.as_bytes()).and_then(|()| output.flush());
-    let line = line_of(&input);
+    let line = read_line_of(&input);
     if let Some(before) = &before {
         let _ = termios::tcsetattr(&input, SetArg::TCSAFLUSH, before);
     }
@@ -77,8 +78,8 @@ fn hidden(input: impl AsFd, mut output: impl Write, prompt: &str) -> Option<Stri
     line
 }
 
-/// It takes no byte more than the line, so that what follows is there for whoever reads it next.
-fn line_of(input: impl AsFd) -> Option<String> {
+/// Read a line, and no byte more, so that what follows is there for whoever reads next.
+fn read_line_of(input: impl AsFd) -> Option<String> {
     let mut line = Vec::new();
     let mut byte = [0];
     loop {

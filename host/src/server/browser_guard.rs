@@ -25,15 +25,16 @@ const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host")
 
 /// Guard of one server.
 #[derive(Debug)]
-pub(super) struct Guard {
-    /// The section of the config, for messages.
+pub(super) struct BrowserGuard {
+    /// Section of the config, for messages.
     section: String,
     /// Names of the server in the config. None where any name will do: a page does not know a password, and no name
     /// leads to a unix socket.
     hosts: Option<Vec<String>>,
 }
 
-impl Guard {
+impl BrowserGuard {
+    /// Guard of a server of the config.
     pub(super) fn of(server: &HttpServer) -> Self {
         let hosts = match &server.address {
             ServerAddress::Inet { host, allowed_hosts, .. } if server.credentials.is_none() => {
@@ -44,9 +45,10 @@ impl Guard {
         Self { section: server.section.clone(), hosts }
     }
 
-    /// Reason to refuse a request, in a line for a person. `only_looks` is one that another site's page may send.
-    pub(super) fn refusal(&self, headers: &HeaderMap, only_looks: bool) -> Option<String> {
-        if !only_looks && is_foreign(headers) {
+    /// Reason to refuse a request, in a line for a person. `cross_site` is set for one that another site's page may
+    /// send.
+    pub(super) fn refusal(&self, headers: &HeaderMap, cross_site: bool) -> Option<String> {
+        if !cross_site && is_foreign(headers) {
             return Some(
                 "Refused: the browser says that a page of another site asked for this. Nothing was done.".into(),
             );
