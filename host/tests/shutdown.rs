@@ -36,7 +36,7 @@ fn groups_stop_in_reverse_order_of_priority_and_a_stubborn_one_is_killed() {
         with_priority(3, program("web", "/bin/cat")),
         with_priority(3, Process { startretries: 100, ..program("broken", "/nonexistent/x") }),
     ]);
-    let mut events = core.supervisor.bus().subscribe();
+    let events = core.supervisor.bus().subscribe();
     let supervisor = core.supervisor.clone();
     let main = std::thread::spawn(move || supervisor.run());
 
@@ -73,7 +73,7 @@ fn groups_stop_in_reverse_order_of_priority_and_a_stubborn_one_is_killed() {
     assert_eq!(state_of("broken").0, ProcessState::Fatal);
 
     let mut names = Vec::new();
-    while let Ok(event) = events.try_recv() {
+    while let Some(event) = events.try_recv() {
         names.push(event.name().to_owned());
     }
     assert_eq!(names[0], "SUPERVISOR_STATE_CHANGE_RUNNING");

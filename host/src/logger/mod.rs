@@ -14,7 +14,6 @@ use std::{fmt, sync::Arc, time::SystemTime};
 
 pub use file::LogFile;
 pub use line::Formatter;
-pub(crate) use loss::Losses;
 pub use open::{inherited, is_of_the_system, keep_inherited, open_to_read};
 pub use syslog::Syslog;
 

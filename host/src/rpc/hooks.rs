@@ -11,18 +11,11 @@ use std::{
 
 use abi_stable::std_types::RVec;
 use plugin_api::{Fault, MethodInfo, Value, find};
-use tokio::{
-    runtime::Handle,
-    sync::{
-        broadcast::{Receiver, error::RecvError},
-        mpsc::channel,
-        watch,
-    },
-};
+use tokio::{runtime::Handle, sync::watch};
 
 use super::{missed::Missed, registry::Registry, workers::Caller};
 use crate::{
-    events::{Bus, Event, EventType},
+    events::{Bus, Event, EventType, Subscription},
     text::nearest::nearest,
 };
 
@@ -39,8 +32,7 @@ pub(super) fn event_value(event: &Event) -> Value {
 pub(super) struct Ear {
     /// The full name of the method that is called.
     name: String,
-    types: Vec<EventType>,
-    events: Receiver<Arc<Event>>,
+    events: Subscription,
 }
 
 /// The plugins that hear of events.
@@ -50,9 +42,6 @@ pub(super) struct Hearing {
     /// Nothing is ever sent: that nobody is left to do so says that they have.
     over: mpsc::Receiver<()>,
 }
-
-/// How many events may wait for a plugin that is busy with one.
-const WAITING_EVENTS: usize = 1024;
 
 /// How long the end may wait for plugins to hear of all that has happened: one that hangs leaves time to the others.
 const HEARING_OUT: Duration = Duration::from_secs(1);
@@ -87,8 +76,8 @@ impl Registry {
             if types.is_empty() {
                 continue;
             }
-            let events = bus.subscribe_to(types.iter().cloned());
-            ears.push(Ear { name: name.to_owned(), types, events });
+            let events = bus.subscribe_to(types);
+            ears.push(Ear { name: name.to_owned(), events });
         }
         ears
     }
@@ -117,49 +106,28 @@ impl Registry {
     /// Tells a plugin of events, one at a time. One that does not keep up misses some, and that is logged; nobody else
     /// waits for it. Ends when it has heard all that there is and nothing is to go on.
     async fn tell_of(self: Arc<Self>, ear: Ear, mut going_on: watch::Receiver<()>) {
-        let Ear { name, types, mut events } = ear;
-        let (sender, mut wanted) = channel::<Arc<Event>>(WAITING_EVENTS);
-        let teller = {
-            let (registry, name) = (self.clone(), name.clone());
-            async move {
-                while let Some(event) = wanted.recv().await {
-                    registry.tell(&name, RVec::from(vec![event_value(&event)])).await;
-                }
+        let Ear { name, events } = ear;
+        let teller = async {
+            while let Some(event) = events.recv().await {
+                self.tell(&name, RVec::from(vec![event_value(&event)])).await;
             }
         };
-        // What it does not want to know of must not push out what it does while it is busy.
-        let sorter = async move {
+        let reporter = async {
             let mut missed = Missed::new(&name);
             let warn = |news: Option<String>| news.into_iter().for_each(|news| self.logger().warn(news));
             loop {
-                let event = tokio::select! {
+                tokio::select! {
                     biased;
-                    () = missed.due() => {
-                        warn(missed.sum(Instant::now()));
-                        continue;
-                    }
-                    event = events.recv() => event,
+                    () = missed.due() => warn(missed.sum(Instant::now())),
+                    lost = events.missed() => warn(missed.some(lost, Instant::now())),
                     _ = going_on.changed() => {
-                        drop(sender);
+                        events.close();
                         break warn(missed.sum(Instant::now()));
                     }
-                };
-                let lost_now = match event {
-                    Ok(event) if types.iter().any(|it| it.includes(event.name())) => match sender.try_send(event) {
-                        Ok(()) => 0,
-                        Err(_) => 1,
-                    },
-                    Ok(_) => continue,
-                    // Some of them may have been for others; nobody knows.
-                    Err(RecvError::Lagged(lost)) => lost,
-                    Err(RecvError::Closed) => return,
-                };
-                if lost_now > 0 {
-                    warn(missed.some(lost_now, Instant::now()));
                 }
             }
         };
-        tokio::join!(teller, sorter);
+        tokio::join!(teller, reporter);
     }
 
     /// Tells the plugins that this is the end once they have heard of all that has happened, and waits until they have
@@ -392,7 +360,7 @@ mod tests {
                 std::thread::sleep(Duration::from_millis(1));
             }
         };
-        (0..WAITING_EVENTS + 10).for_each(|_| publish("first"));
+        (0..1024 + 10).for_each(|_| publish("first"));
         wait_for("misses some", 1);
         for round in 0..20 {
             open.send(()).expect("it listens");

@@ -50,17 +50,13 @@ impl Listeners {
     /// An event that waits for its turn.
     pub(super) fn untold(&self, event: Arc<Event>) -> Untold {
         self.untold.fetch_add(1, Ordering::Relaxed);
-        let len = event.payload().len();
-        Untold { event, len, count: Arc::clone(&self.untold) }
+        Untold { event, count: Arc::clone(&self.untold) }
     }
 }
 
 /// An event that waits for its turn, and is counted as long as it does.
 pub(super) struct Untold {
     pub(super) event: Arc<Event>,
-    /// Of its payload, in bytes. Known beforehand: to make that of a large event takes longer than a lock is to be
-    /// held.
-    pub(super) len: usize,
     count: Arc<AtomicUsize>,
 }
 

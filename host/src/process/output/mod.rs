@@ -9,7 +9,6 @@ mod activity;
 mod ansi;
 pub mod auto;
 mod capture;
-mod heard;
 mod lines;
 mod listeners;
 mod log;
@@ -126,7 +125,7 @@ impl Queue {
                 has_room
             }
             Command::Publish(untold) => {
-                let has_room = takes_room(&mut self.waiting_events, untold.len);
+                let has_room = takes_room(&mut self.waiting_events, untold.event.size());
                 self.dropped_events += u64::from(!has_room);
                 has_room
             }

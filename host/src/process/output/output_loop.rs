@@ -265,7 +265,7 @@ impl Output {
             }
             match command {
                 Command::Line(line) => self.context.activity.write(line),
-                Command::Publish(untold) => self.context.tell(Arc::clone(&untold.event), untold.len),
+                Command::Publish(untold) => self.context.bus.publish(Arc::clone(&untold.event)),
                 Command::AddPool(pool) => self.add_pool(&pool),
                 Command::RemovePool(name) => self.remove_pool(&name),
                 Command::RemovePools => self.remove_pools(),

@@ -11,7 +11,6 @@ use super::{
     activity::Activity,
     ansi::AnsiStripper,
     capture::{Capture, Part},
-    heard::Heard,
     lines::Lines,
     log::{Destination, Job, Joined, Log, MUCH},
     threads::Threads,
@@ -141,7 +140,7 @@ impl Files {
 /// What the sinks share.
 pub(super) struct Context {
     pub(super) activity: Activity,
-    heard: Heard,
+    pub(super) bus: Bus,
     /// Of all programs.
     pub(super) syslog: Arc<Log>,
     strip_ansi: bool,
@@ -151,22 +150,8 @@ pub(super) struct Context {
 
 impl Context {
     pub(super) fn new(activity: Activity, bus: Bus, strip_ansi: bool, threads: &Arc<Threads>) -> Self {
-        let (heard, enlarged) = (Heard::new(bus), Arc::default());
         let syslog = Log::of_lines(Path::new("syslog"), Destination::Syslog(Syslog::default()), threads);
-        Self { activity, heard, syslog, strip_ansi, enlarged }
-    }
-
-    /// Publishes an event of somebody else's, in its turn. Its payload has so many bytes.
-    pub(super) fn tell(&mut self, event: Arc<Event>, bytes: usize) {
-        if let Some(news) = self.heard.tell(event, bytes) {
-            self.activity.log(Level::Error, news);
-        }
-    }
-
-    fn publish(&mut self, event: Event, bytes: usize) {
-        if let Some(news) = self.heard.publish(event, bytes) {
-            self.activity.log(Level::Error, news);
-        }
+        Self { activity, bus, syslog, strip_ansi, enlarged: Arc::default() }
     }
 }
 
@@ -278,8 +263,7 @@ impl Sink {
             Part::Complete(data) => {
                 let Source { process, group, pid, channel } = self.source.clone();
                 let line = format!("{} {} emitted a comm event", repr(&process), channel.name());
-                let bytes = data.len();
-                context.publish(Event::ProcessCommunication { process, group, pid, channel, data }, bytes);
+                context.bus.publish(Event::ProcessCommunication { process, group, pid, channel, data });
                 context.activity.log(Level::Debug, line);
             }
         }
@@ -301,10 +285,9 @@ impl Sink {
         if self.to_activity && !self.is_protocol {
             self.copy_to_activity(data, context);
         }
-        if self.events && context.heard.asks_for(self.source.channel.log_event()) {
+        if self.events && context.bus.asks_for(self.source.channel.log_event()) {
             let Source { process, group, pid, channel } = self.source.clone();
-            let event = Event::ProcessLog { process, group, pid, channel, data: data.to_vec() };
-            context.publish(event, data.len());
+            context.bus.publish(Event::ProcessLog { process, group, pid, channel, data: data.to_vec() });
         }
     }
 
