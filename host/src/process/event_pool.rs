@@ -12,8 +12,8 @@ use crate::{
     states::ProcessState,
 };
 
-/// Lines for the activity log.
-pub type Lines = Vec<(Level, String)>;
+/// Lines for the activity log, with their levels.
+pub type LogLines = Vec<(Level, String)>;
 
 /// Takes the verdict on an answer, at once or later, from any thread.
 pub type Answer = Box<dyn FnOnce(Verdict) + Send>;
@@ -181,8 +181,8 @@ impl Pools {
     }
 
     /// Forgets a pool and what waits in it.
-    pub fn remove(&mut self, name: &str) -> Lines {
-        let mut lines = Lines::new();
+    pub fn remove(&mut self, name: &str) -> LogLines {
+        let mut lines = LogLines::new();
         self.all.retain(|pool| {
             if pool.name == name {
                 pool.report(&mut lines);
@@ -193,8 +193,8 @@ impl Pools {
     }
 
     /// Forgets all pools.
-    pub fn remove_all(&mut self) -> Lines {
-        let mut lines = Lines::new();
+    pub fn remove_all(&mut self) -> LogLines {
+        let mut lines = LogLines::new();
         for pool in self.all.drain(..) {
             pool.report(&mut lines);
         }
@@ -232,8 +232,8 @@ impl Pools {
     }
 
     /// Something happened. Every pool that asked for events of this type gets it.
-    pub fn accept(&mut self, event: &Arc<Event>) -> Lines {
-        let mut lines = Lines::new();
+    pub fn accept(&mut self, event: &Arc<Event>) -> LogLines {
+        let mut lines = LogLines::new();
         let Self { all: pools, next_serial, work } = self;
         let mut serial = None;
         for pool in pools {
@@ -263,18 +263,18 @@ impl Pools {
     }
 
     /// A listener wrote something.
-    pub fn heard(&mut self, run: u64, data: &[u8]) -> Lines {
+    pub fn heard(&mut self, run: u64, data: &[u8]) -> LogLines {
         self.step(run, |listener, out| listener.heard(data, out))
     }
 
     /// The answer of a listener was judged.
-    pub fn judged(&mut self, run: u64, verdict: Verdict) -> Lines {
+    pub fn judged(&mut self, run: u64, verdict: Verdict) -> LogLines {
         self.step(run, |listener, out| listener.judged(verdict, out))
     }
 
     /// A listener has closed its stdin: what it was given is for another one.
-    pub fn not_sent(&mut self, run: u64) -> Lines {
-        let mut lines = Lines::new();
+    pub fn not_sent(&mut self, run: u64) -> LogLines {
+        let mut lines = LogLines::new();
         if let Some((pool, member, work)) = self.member(run) {
             let member = &mut pool.members[member];
             member.listener.not_given();
@@ -287,8 +287,8 @@ impl Pools {
     }
 
     /// The process of a listener has ended, and all that it wrote was heard.
-    pub fn ended(&mut self, run: u64) -> Lines {
-        let mut lines = Lines::new();
+    pub fn ended(&mut self, run: u64) -> LogLines {
+        let mut lines = LogLines::new();
         if let Some((pool, member, work)) = self.member(run) {
             let member = &mut pool.members[member];
             member.run = None;
@@ -305,8 +305,8 @@ impl Pools {
         pools.iter_mut().find_map(|pool| place(pool).map(|member| (pool, member))).map(|(pool, at)| (pool, at, work))
     }
 
-    fn step(&mut self, run: u64, step: impl FnOnce(&mut Listener, &mut Vec<Step>)) -> Lines {
-        let mut lines = Lines::new();
+    fn step(&mut self, run: u64, step: impl FnOnce(&mut Listener, &mut Vec<Step>)) -> LogLines {
+        let mut lines = LogLines::new();
         let Some((pool, at, work)) = self.member(run) else { return lines };
         let mut steps = Vec::new();
         step(&mut pool.members[at].listener, &mut steps);
@@ -343,14 +343,14 @@ impl Pool {
         }
     }
 
-    fn accept(&mut self, event: Arc<Event>, serial: u64, lines: &mut Lines) {
+    fn accept(&mut self, event: Arc<Event>, serial: u64, lines: &mut LogLines) {
         let pool_serial = take_serial(&mut self.next_serial);
         self.make_room(lines);
         self.buffer.push_back(Pending { event, serial, pool_serial });
     }
 
     /// Puts an event back where it came from: it is the next one.
-    fn take_back(&mut self, pending: Option<Pending>, lines: &mut Lines) {
+    fn take_back(&mut self, pending: Option<Pending>, lines: &mut LogLines) {
         let Some(pending) = pending else { return };
         let (name, len, max) = (&self.name, self.buffer.len(), self.config.buffer_size);
         let serial = pending.serial;
@@ -359,7 +359,7 @@ impl Pool {
         self.buffer.push_front(pending);
     }
 
-    fn make_room(&mut self, lines: &mut Lines) {
+    fn make_room(&mut self, lines: &mut LogLines) {
         if self.buffer.len() < self.config.buffer_size {
             return;
         }
@@ -376,7 +376,7 @@ impl Pool {
     }
 
     /// Gives what waits to those who want it.
-    fn dispatch(&mut self, work: &mut VecDeque<Work>, lines: &mut Lines) {
+    fn dispatch(&mut self, work: &mut VecDeque<Work>, lines: &mut LogLines) {
         if self.members.iter().all(|member| member.takes().is_none()) {
             return;
         }
@@ -393,7 +393,7 @@ impl Pool {
         }
     }
 
-    fn report(&self, lines: &mut Lines) {
+    fn report(&self, lines: &mut LogLines) {
         if self.discarded > 0 {
             let Self { name, discarded, .. } = self;
             lines.push((Level::Warn, format!("pool {name} has discarded {discarded} events in all")));

@@ -42,7 +42,7 @@ impl Stage {
         self.pools.add(name, &pool_config(events, buffer_size), processes.iter().copied(), Arc::new(DefaultHandler));
     }
 
-    fn keep(&mut self, lines: Lines) {
+    fn keep(&mut self, lines: LogLines) {
         self.lines.extend(lines.into_iter().map(|(level, line)| format!("{} {line}", level.label())));
     }
 

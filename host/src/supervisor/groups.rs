@@ -19,7 +19,7 @@ use crate::{
     process::{
         fcgi::{Listening, SharedSocket},
         launch::Launch,
-        output::{Target, auto},
+        output::{OutputTarget, auto_logs},
         state::{Machine, Time},
         stdin::Stdin,
     },
@@ -51,8 +51,8 @@ pub(super) struct Process {
     pub(super) config: Arc<config::Process>,
     pub(super) machine: Machine,
     pub(super) launch: Arc<Launch>,
-    pub(super) stdout: Target,
-    pub(super) stderr: Target,
+    pub(super) stdout: OutputTarget,
+    pub(super) stderr: OutputTarget,
     /// Names the present run to the output thread.
     pub(super) run: u64,
     pub(super) stdin: Option<Arc<Stdin>>,
@@ -78,8 +78,8 @@ impl Process {
         made: &mut Vec<PathBuf>,
     ) -> io::Result<Self> {
         let mut target = |output: &config::Output, channel| {
-            Target::new(output, || {
-                let path = auto::create(&supervisord.childlogdir, &config.name, channel, &supervisord.identifier)?;
+            OutputTarget::new(output, || {
+                let path = auto_logs::create(&supervisord.childlogdir, &config.name, channel, &supervisord.identifier)?;
                 made.push(path.clone());
                 Ok(path)
             })
@@ -88,7 +88,8 @@ impl Process {
         let stdout = target(&config.stdout, Channel::Stdout)?;
         let stdout = if is_listener { stdout.of_protocol() } else { stdout };
         // Of stderr that goes to stdout nothing is left to log.
-        let stderr = if config.redirect_stderr { Target::default() } else { target(&config.stderr, Channel::Stderr)? };
+        let stderr =
+            if config.redirect_stderr { OutputTarget::default() } else { target(&config.stderr, Channel::Stderr)? };
         let machine = Machine::new();
         let status = status(&machine);
         Ok(Self {
@@ -357,7 +358,7 @@ impl State {
     /// The files that were made for `AUTO` logs.
     pub(super) fn auto_logs(&self) -> Vec<PathBuf> {
         let of_process = |process: &Process| {
-            let auto = |output: &config::Output, target: &Target| match output.logfile {
+            let auto = |output: &config::Output, target: &OutputTarget| match output.logfile {
                 config::Logfile::Auto => target.path.clone(),
                 _ => None,
             };

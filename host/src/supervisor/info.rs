@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::SystemTime};
 
 use super::groups::{Process, ProcessId};
-use crate::{config, process::output::Target, states::ProcessState};
+use crate::{config, process::output::OutputTarget, states::ProcessState};
 
 /// One process at one moment.
 #[derive(Clone, Debug)]
@@ -48,7 +48,7 @@ pub struct ProcessConfig {
 impl Process {
     pub(super) fn info(&self, id: ProcessId) -> ProcessInfo {
         let machine = &self.machine;
-        let logfile = |output: &config::Output, target: &Target| match (&output.logfile, &target.path) {
+        let logfile = |output: &config::Output, target: &OutputTarget| match (&output.logfile, &target.path) {
             (config::Logfile::Syslog, _) => Some("syslog".to_owned()),
             (_, path) => path.as_ref().map(|path| path.display().to_string()),
         };

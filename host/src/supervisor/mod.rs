@@ -67,7 +67,7 @@ use crate::{
     logger::Logger,
     process::{
         launch::Launch,
-        output::{OutputHandle, auto},
+        output::{OutputHandle, auto_logs},
         reserve::Reserve,
         spawn::Spawner,
         state::Time,
@@ -220,7 +220,7 @@ impl Supervisor {
             return;
         }
         let own: HashSet<_> = self.0.groups.lock().auto_logs().into_iter().collect();
-        for warning in auto::clean(&supervisord.childlogdir, &supervisord.identifier, |path| own.contains(path)) {
+        for warning in auto_logs::clean(&supervisord.childlogdir, &supervisord.identifier, |path| own.contains(path)) {
             self.0.logger.warn(warning);
         }
     }

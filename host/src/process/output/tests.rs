@@ -3,17 +3,22 @@
 use std::{
     fs::{self, File},
     io::Write as _,
-    path::Path,
-    time::{Instant, SystemTime},
+    path::{Path, PathBuf},
+    sync::{Arc, mpsc},
+    time::{Duration, Instant, SystemTime},
 };
 
 use nix::{fcntl::OFlag, unistd::pipe2};
 
-use super::*;
+use super::{completion::Done, pipe::MAX_ENLARGED, queue::*, *};
 use crate::{
-    config::{Level, Logfile},
+    config::{self, Level, Logfile},
     events::Event,
-    process::fixtures,
+    logger::{Line, Logger},
+    process::{
+        fixtures,
+        stdin::{Stdin, StdinError},
+    },
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -47,7 +52,7 @@ impl Setup {
         let mut config = fixtures::process(name).stdout;
         config.logfile = Logfile::Path(self.path(name));
         change(&mut config);
-        let target = Target::new(&config, || unreachable!()).unwrap();
+        let target = OutputTarget::new(&config, || unreachable!()).unwrap();
         let process = name.to_owned();
         self.output.add(ChildOutput {
             run,
@@ -495,17 +500,16 @@ fn who_waits_for_the_logs_waits_for_hundreds_of_pipes() {
 #[test]
 fn few_pipes_are_enlarged() {
     let setup = Setup::new(|_| {});
-    let mut children: Vec<_> =
-        (0..output_loop::MOST_ENLARGED + 3).map(|run| setup.child(run as u64, "shared")).collect();
+    let mut children: Vec<_> = (0..MAX_ENLARGED + 3).map(|run| setup.child(run as u64, "shared")).collect();
     for child in &mut children {
         child.write_all(&vec![b'x'; 60_000]).unwrap();
     }
     setup.output.flush(PATIENCE).unwrap();
     let size = |child: &File| nix::fcntl::fcntl(child, nix::fcntl::FcntlArg::F_GETPIPE_SZ).unwrap();
     let large = children.iter().filter(|child| size(child) == 256 * 1024).count();
-    assert!(large <= output_loop::MOST_ENLARGED, "{large}");
+    assert!(large <= MAX_ENLARGED, "{large}");
     if nix::unistd::Uid::current().is_root() {
-        assert_eq!(large, output_loop::MOST_ENLARGED);
+        assert_eq!(large, MAX_ENLARGED);
     }
 }
 

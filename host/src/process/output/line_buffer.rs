@@ -6,11 +6,11 @@ const MOST: usize = 64 * 1024;
 
 /// Keeps the beginning of a line.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
+pub(super) struct LineBuffer {
     begun: Vec<u8>,
 }
 
-impl Lines {
+impl LineBuffer {
     /// Hands over whole lines.
     pub(super) fn feed(&mut self, data: &[u8], mut each: impl FnMut(&[u8])) {
         let mut rest = data;
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     fn play(pieces: &[&[u8]]) -> Vec<String> {
-        let (mut lines, mut out) = (Lines::default(), Vec::new());
+        let (mut lines, mut out) = (LineBuffer::default(), Vec::new());
         let mut each = |data: &[u8]| out.push(String::from_utf8(data.to_vec()).unwrap());
         for piece in pieces {
             lines.feed(piece, &mut each);
