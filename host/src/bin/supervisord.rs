@@ -14,7 +14,7 @@ use supervisor_host::{
     rpc::Registry,
     server::{Limits, Listeners, log_files},
     server_options::{self, Command, Format, HELP},
-    supervisor::{Outcome, Supervisor},
+    supervisor::{MainLoop, Outcome, Supervisor},
     text::complain::complain,
     version,
 };
@@ -122,17 +122,15 @@ fn supervise(
     output: &OutputHandle,
     logger: &Logger,
 ) -> Result<Outcome, String> {
-    let supervisor = Supervisor::new(config, overrides, logger.clone(), output.clone()).map_err(in_words)?;
-    let outcome = with_plugins(&supervisor, restart, birth, logger);
-    if outcome.is_err() {
-        supervisor.discard();
-    }
-    outcome
+    let (supervisor, main_loop) =
+        Supervisor::new(config, overrides, logger.clone(), output.clone()).map_err(in_words)?;
+    with_plugins(&supervisor, main_loop, restart, birth, logger)
 }
 
 /// Makes the plugins, lets them serve while programs are supervised, and sees them off.
 fn with_plugins(
     supervisor: &Supervisor,
+    main_loop: MainLoop,
     restart: &Restart,
     birth: Option<Birth>,
     logger: &Logger,
@@ -143,7 +141,7 @@ fn with_plugins(
     let registry = if restart.restarted() { build() } else { daemon::mortal(build).map_err(in_words)? };
     let registry = registry.map_err(in_words)?;
     let farewell = registry.farewell();
-    let outcome = serve(supervisor, registry, birth, logger);
+    let outcome = serve(supervisor, main_loop, registry, birth, logger);
     if outcome == Ok(Outcome::Restart)
         && let Err(errors) = supervisor.check_restart()
     {
@@ -159,6 +157,7 @@ fn with_plugins(
 /// Opens the servers, becomes a daemon where it is to be one, and supervises until the end.
 fn serve(
     supervisor: &Supervisor,
+    main_loop: MainLoop,
     registry: Arc<Registry>,
     birth: Option<Birth>,
     logger: &Logger,
@@ -187,7 +186,7 @@ fn serve(
     }
 
     signals::listen();
-    let outcome = supervisor.run();
+    let outcome = main_loop.run();
     // What has happened is on its way to the plugins there.
     let _ = supervisor.output().flush(LAST_WORDS);
     registry.stop_plugins(PLUGINS_FAREWELL);

@@ -14,14 +14,17 @@
 //!
 //! All signals are blocked over the clone. Our handlers write into a pipe that the child still shares with us: a signal
 //! meant for the child would otherwise be taken for one to the supervisor.
+//!
+//! The modules are floors; each imports only from those above it in this list.
 
 // `clone` is unsafe by nature, and so is what the child does with memory and descriptors.
 #![allow(unsafe_code)]
 
 mod child;
-mod sharing;
 mod slots;
 mod stack;
+
+mod sharing;
 
 use std::{
     ffi::CString,
