@@ -11,7 +11,7 @@ use std::{
     collections::VecDeque,
     fs::OpenOptions,
     io::{self, ErrorKind},
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -158,7 +158,7 @@ struct State {
 /// One log.
 pub(super) struct Log {
     /// Path of the file, or `syslog`.
-    name: PathBuf,
+    name: Arc<Path>,
     /// Set where losses are counted in lines, not in bytes.
     of_lines: bool,
     state: Mutex<State>,
@@ -180,10 +180,10 @@ impl Log {
 
     fn counting(of_lines: bool, name: &Path, destination: Destination, backlog: &Arc<Backlog>) -> Arc<Self> {
         let state = Mutex::new(State { destination: Some(destination), ..State::default() });
-        Arc::new(Self { name: name.to_owned(), of_lines, state, backlog: Arc::clone(backlog) })
+        Arc::new(Self { name: name.into(), of_lines, state, backlog: Arc::clone(backlog) })
     }
 
-    pub(super) fn name(&self) -> &Path {
+    pub(super) fn name(&self) -> &Arc<Path> {
         &self.name
     }
 
@@ -298,8 +298,8 @@ impl Log {
         }
     }
 
-    /// Do the jobs that wait now. Only the thread that took it from the backlog calls this. May take as long as the disk
-    /// does.
+    /// Do the jobs that wait now. Only the thread that took it from the backlog calls this. May take as long as the
+    /// disk does.
     pub(super) fn serve(self: &Arc<Self>) {
         let mut state = self.state.lock();
         let Some(mut destination) = state.destination.take() else { return };
@@ -329,6 +329,9 @@ impl Log {
         state.scheduled = !state.jobs.is_empty();
         if state.scheduled {
             self.backlog.ready.lock().push_back(Arc::clone(self));
+        } else {
+            // Most logs are idle most of the time, and then hold no memory for jobs.
+            state.jobs = VecDeque::new();
         }
     }
 

@@ -1,10 +1,6 @@
 //! Logs of programs, found by their paths.
 
-use std::{
-    collections::HashMap,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::HashMap, path::Path, sync::Arc};
 
 use super::{
     completion::Completion,
@@ -18,7 +14,7 @@ const MIN_SWEEP: usize = 64;
 
 /// Log files of programs that are open. Two processes with one log share it, and so rotate it once.
 pub(super) struct OpenLogs {
-    open: HashMap<PathBuf, Arc<Log>>,
+    open: HashMap<Arc<Path>, Arc<Log>>,
     /// Number of logs at which those that are closed are forgotten.
     sweep_at: usize,
     backlog: Arc<Backlog>,
@@ -46,7 +42,7 @@ impl OpenLogs {
             self.open.retain(|_, log| !log.is_closed());
             self.sweep_at = MIN_SWEEP.max(2 * self.open.len());
         }
-        self.open.insert(path.to_owned(), Arc::clone(&log));
+        self.open.insert(Arc::clone(log.name()), Arc::clone(&log));
         log
     }
 

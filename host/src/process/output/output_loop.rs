@@ -1,5 +1,5 @@
-//! Loop of the output thread: reads the pipes, carries out commands, and speaks with event listeners. It writes no logs:
-//! the thread that has it does that between two turns.
+//! Loop of the output thread: reads the pipes, carries out commands, and speaks with event listeners. It writes no
+//! logs: the thread that has it does that between two turns.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -251,7 +251,7 @@ impl OutputLoop {
     fn flush(&mut self, log: Option<PathBuf>, since: Option<u64>, done: Done) {
         self.catch_up();
         let (is_begun, since) = (since.is_some(), since.unwrap_or(self.pauses));
-        let is_meant = |it: &&Arc<Log>| log.as_ref().is_none_or(|log| it.name() == log);
+        let is_meant = |it: &&Arc<Log>| log.as_ref().is_none_or(|log| **it.name() == **log);
         // What could not be read for want of room can be once these logs are written.
         let paused = self.paused.iter().filter_map(|token| self.pipes.get(token));
         let unread = paused.filter(|pipe| pipe.paused.is_some_and(|number| number <= since));

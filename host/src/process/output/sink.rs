@@ -21,10 +21,10 @@ use crate::{
 pub(super) struct Context {
     pub(super) activity: ActivityLog,
     pub(super) bus: Bus,
-    /// Of all programs.
+    /// Syslog, for the output of all programs.
     pub(super) syslog: Arc<Log>,
     strip_ansi: bool,
-    /// Held by each pipe that was enlarged, and so counts them.
+    /// Counter of pipes that were enlarged: each holds it.
     pub(super) enlarged: Arc<()>,
 }
 
@@ -35,18 +35,19 @@ impl Context {
     }
 }
 
-/// The end of the line for one output.
+/// Destinations of one output that is open, and the filters on the way there.
 pub(super) struct Sink {
     source: Source,
     ansi: Option<AnsiStripper>,
-    capture: Option<Capture>,
+    /// Boxed, for few programs have one.
+    capture: Option<Box<Capture>>,
     file: Option<Arc<Log>>,
     /// Whole lines for syslog.
     syslog: Option<LineBuffer>,
     events: bool,
     is_protocol: bool,
     to_activity: bool,
-    /// The beginning of a character whose end has not come yet; only for the activity log.
+    /// Beginning of a character whose end has not come yet; only for the activity log.
     cut: Vec<u8>,
 }
 
@@ -56,7 +57,7 @@ impl Sink {
         Self {
             source,
             ansi: context.strip_ansi.then(AnsiStripper::default),
-            capture: (target.capture_maxbytes > 0).then(|| Capture::new(target.capture_maxbytes)),
+            capture: (target.capture_maxbytes > 0).then(|| Box::new(Capture::new(target.capture_maxbytes))),
             file,
             syslog: target.syslog.then(LineBuffer::default),
             events: target.events,
@@ -66,19 +67,19 @@ impl Sink {
         }
     }
 
-    /// All that it writes to.
+    /// List the logs that it writes to.
     pub(super) fn logs<'a>(&'a self, context: &'a Context) -> impl Iterator<Item = &'a Arc<Log>> {
         let syslog = self.syslog.is_some().then_some(&context.syslog);
         let activity = self.to_activity.then(|| context.activity.all());
         self.file.iter().chain(syslog).chain(activity.into_iter().flatten())
     }
 
-    /// Whether the process should wait before it writes more. A conversation goes on whatever its log does.
+    /// Return whether the process should wait before it writes more. A conversation goes on whatever its log does.
     pub(super) fn is_full(&self, context: &Context) -> bool {
         !self.is_protocol && self.logs(context).any(|log| log.is_full())
     }
 
-    /// Takes what the process wrote: the first `count` bytes of a piece. Much for a file alone is not copied.
+    /// Take what the process wrote: the first `count` bytes of a piece. Much for a file alone is not copied.
     pub(super) fn write_piece(&mut self, piece: &mut Vec<u8>, count: usize, context: &mut Context) {
         let is_plain = !self.events && !self.to_activity && self.syslog.is_none() && self.capture.is_none();
         let is_plain = is_plain && self.ansi.as_ref().is_none_or(|ansi| ansi.passes(&piece[..count]));
@@ -88,7 +89,7 @@ impl Sink {
         }
     }
 
-    /// Takes what the process wrote.
+    /// Take what the process wrote.
     pub(super) fn write(&mut self, data: &[u8], context: &mut Context) {
         if self.is_protocol && self.to_activity {
             let Source { process, channel, .. } = &self.source;
@@ -104,7 +105,7 @@ impl Sink {
         }
     }
 
-    /// The process will write no more.
+    /// Write what is left when the process has ended.
     pub(super) fn finish(&mut self, context: &mut Context) {
         let mut rest = Vec::new();
         if let Some(ansi) = &mut self.ansi {
@@ -175,7 +176,7 @@ impl Sink {
         context.syslog.record(format!("{} ", self.source.process), lines.to_vec());
     }
 
-    /// A character that the pipe cut in two must not make all of the output undecodable.
+    /// Copy output to the activity log. A character that the pipe cut in two must not make all of it undecodable.
     fn copy_to_activity(&mut self, data: &[u8], context: &mut Context) {
         let mut whole = std::mem::take(&mut self.cut);
         whole.extend_from_slice(data);
