@@ -13,12 +13,12 @@ use super::{
 };
 
 /// Receiver of every event, on the thread that publishes it: the pools of event listeners.
-pub trait Audience: Send + Sync {
+pub trait EventSink: Send + Sync {
     /// Take an event. Must not block.
-    fn hear(&self, event: &Arc<Event>);
+    fn accept(&self, event: &Arc<Event>);
 
     /// Return whether there are pools, or soon will be.
-    fn is_there(&self) -> bool;
+    fn has_pools(&self) -> bool;
 
     /// Return whether a pool asks for events of that name, now.
     fn asks_for(&self, name: &str) -> bool;
@@ -32,7 +32,7 @@ type Relay = Arc<dyn Fn(Arc<Event>) + Send + Sync>;
 pub struct Bus {
     /// Queues of the subscribers, and of some that have gone.
     queues: Arc<RwLock<Vec<Weak<Queue>>>>,
-    audience: Option<Arc<dyn Audience>>,
+    sink: Option<Arc<dyn EventSink>>,
     relay: Option<Relay>,
 }
 
@@ -48,9 +48,9 @@ impl Bus {
         Self::default()
     }
 
-    /// Make a bus without subscribers and with an audience.
-    pub fn with_audience(audience: Arc<dyn Audience>) -> Self {
-        Self { audience: Some(audience), ..Self::new() }
+    /// Make a bus without subscribers and with a sink.
+    pub fn with_sink(sink: Arc<dyn EventSink>) -> Self {
+        Self { sink: Some(sink), ..Self::new() }
     }
 
     /// Return this bus for those who must not be ahead of others: their events are handed to `relay`, which publishes
@@ -60,18 +60,18 @@ impl Bus {
         Self { relay: Some(Arc::new(relay)), ..self.clone() }
     }
 
-    /// Give an event to the audience and to every subscriber that asked for its type, at once or in its turn. Never
+    /// Give an event to the sink and to every subscriber that asked for its type, at once or in its turn. Never
     /// blocks.
     pub fn publish(&self, event: impl Into<Arc<Event>>) {
         let event = event.into();
         if let Some(relay) = &self.relay {
-            if self.any_queue(|_| true) || self.audience.as_ref().is_some_and(|audience| audience.is_there()) {
+            if self.any_queue(|_| true) || self.sink.as_ref().is_some_and(|sink| sink.has_pools()) {
                 relay(event);
             }
             return;
         }
-        if let Some(audience) = &self.audience {
-            audience.hear(&event);
+        if let Some(sink) = &self.sink {
+            sink.accept(&event);
         }
         let queues = self.queues.read();
         queues.iter().filter_map(Weak::upgrade).filter(|it| it.asks_for(event.name())).for_each(|it| it.push(&event));
@@ -79,8 +79,7 @@ impl Bus {
 
     /// Return whether anybody asks for events of that name: one that is costly to make need not be made for nobody.
     pub fn asks_for(&self, name: &str) -> bool {
-        self.any_queue(|queue| queue.asks_for(name))
-            || self.audience.as_ref().is_some_and(|audience| audience.asks_for(name))
+        self.any_queue(|queue| queue.asks_for(name)) || self.sink.as_ref().is_some_and(|sink| sink.asks_for(name))
     }
 
     /// Subscribe to every event from now on.

@@ -14,7 +14,7 @@ pub struct Change {
     pub tries: u32,
     /// The process, 0 where there is none.
     pub pid: i32,
-    /// For EXITED: whether the exit code is among `exitcodes`.
+    /// Set for EXITED where the exit code is among `exitcodes`.
     pub expected: bool,
 }
 

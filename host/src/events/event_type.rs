@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// Names of Supervisor's event types. A type is also meant by the names of those above it: what precedes a `_` in its own name
-/// where that is in the list, and `EVENT`.
+/// Names of Supervisor's event types. A type is also meant by the names of those above it:
+/// the part before a `_` in its own name where that is in the list, and `EVENT`.
 const BUILT_IN: [&str; 27] = [
     "EVENT",
     "PROCESS_STATE",

@@ -1,7 +1,7 @@
 //! Descriptors kept back, so that a process can be spawned where clients or plugins have taken all others.
 //!
-//! The reserve is the first to go short: where the programs themselves need nearly all that may be open, what is left is
-//! for the server and the logs.
+//! The reserve is the first to go short: where the programs themselves need nearly all that may be open, what is left
+//! is for the server and the logs.
 
 use std::{
     fs::File,

@@ -69,7 +69,8 @@ impl Extensions {
     }
 }
 
-/// Result handler of a plugin by its name, which is looked up when it is needed: its pool may be older than the plugins.
+/// Result handler of a plugin by its name, which is looked up when it is needed: its pool may be older than the
+/// plugins.
 struct LateBound {
     extensions: Arc<Extensions>,
     spec: String,

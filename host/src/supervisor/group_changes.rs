@@ -33,7 +33,7 @@ pub enum NotRemoved {
     /// The group has no process of that name.
     #[error("the group has no such process")]
     NoProcess,
-    /// It has not stopped.
+    /// The process has not stopped.
     #[error("the process still runs")]
     Running,
 }
@@ -42,8 +42,8 @@ pub enum NotRemoved {
 pub type ActiveGroup = (Arc<config::Group>, Vec<ProcessConfig>);
 
 impl Supervisor {
-    /// List the active groups in the order in which they became so, with the configs that their processes have: not those
-    /// that were read last, if these are others.
+    /// List the active groups in the order in which they became so, with the configs that their processes have: not
+    /// those that were read last, if these are others.
     pub fn active_groups(&self) -> Vec<ActiveGroup> {
         let groups = self.0.groups.lock();
         let configs = |group: &Group| {

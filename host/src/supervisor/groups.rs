@@ -27,7 +27,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) config: Arc<config::Group>,
-    /// Its processes in the order in which they joined; first those of the config, in its order.
+    /// Processes in the order in which they joined; first those of the config, in its order.
     pub(super) processes: Vec<ProcessId>,
 }
 

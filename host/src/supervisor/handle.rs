@@ -250,8 +250,8 @@ impl Supervisor {
         changes
     }
 
-    /// Return the number of events that a pool of event listeners has discarded because its buffer was full, if there is
-    /// such a pool.
+    /// Return the number of events that a pool of event listeners has discarded because its buffer was full, if there
+    /// is such a pool.
     pub fn discarded_events(&self, pool: &str) -> Option<u64> {
         self.0.output.discarded_events(pool)
     }

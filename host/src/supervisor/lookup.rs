@@ -1,10 +1,11 @@
 //! Lookups of what a spawn needs, on threads of their own: the executable, and the socket that the processes of a group
 //! share.
 //!
-//! A lookup in a file system may take for ever: a network mount whose server is gone. The main thread waits for it for a
-//! moment, which is far more than a disk takes, and only while no other lookup is known to hang. After that the result
-//! comes as a request, whenever it comes, and all other programs are looked after meanwhile. A process is looked up once
-//! at a time, whoever wants to know: so one that lies on such a mount costs one thread, however often clients ask for it.
+//! A lookup in a file system may take for ever: a network mount whose server is gone. The main thread waits for it for
+//! a moment, which is far more than a disk takes, and only while no other lookup is known to hang. After that the
+//! result comes as a request, whenever it comes, and all other programs are looked after meanwhile. A process is looked
+//! up once at a time, whoever wants to know: so one that lies on such a mount costs one thread, however often clients
+//! ask for it.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -81,7 +82,7 @@ struct Pool {
     find_command: FindCommand,
     on_late: OnLate,
     logger: Logger,
-    /// Held while a late result is handed over, so that those come in order.
+    /// State of all lookups; locked also while a late result is handed over, so that those come in order.
     state: Mutex<State>,
     /// Notified of each job.
     work: Condvar,
@@ -227,8 +228,8 @@ impl Pool {
         }
     }
 
-    /// Hand over a result that comes late: after those that were wanted before it, if they come soon. On a busy machine all
-    /// of them may be late, and programs are started in the order of the config all the same.
+    /// Hand over a result that comes late: after those that were wanted before it, if they come soon. On a busy machine
+    /// all of them may be late, and programs are started in the order of the config all the same.
     fn hand_over(&self, state: &mut MutexGuard<'_, State>, id: ProcessId, result: LookupResult) {
         if let Some(&LateLookup { since, position, .. }) = state.late.get(&id) {
             let is_next =

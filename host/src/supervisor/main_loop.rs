@@ -53,8 +53,8 @@ impl Reactor {
 
 /// The main loop: it alone spawns, signals and reaps, and it waits for nothing but its own poll.
 ///
-/// Where it is dropped without having run, it removes the `AUTO` logs that were made: what does not begin leaves nothing
-/// behind.
+/// Where it is dropped without having run, it removes the `AUTO` logs that were made: what does not begin leaves
+/// nothing behind.
 pub struct MainLoop {
     pub(super) shared: Arc<Shared>,
     pub(super) reactor: Reactor,

@@ -1,10 +1,10 @@
 //! Supervisor: groups of processes, kept as their config says.
 //!
-//! [`MainLoop::run`] is the whole of the main thread. It alone spawns, signals and reaps, and it never waits for anything
-//! but its own poll: log lines and output go to the output threads through a queue, clients leave requests in another
-//! and are answered through channels, and the lock around the groups is held by anybody for one unit of work. For the
-//! executable of a program and the socket of its group, right before it is started, threads of their own look at the
-//! disk.
+//! [`MainLoop::run`] is the whole of the main thread. It alone spawns, signals and reaps, and it never waits for
+//! anything but its own poll: log lines and output go to the output threads through a queue, clients leave requests in
+//! another and are answered through channels, and the lock around the groups is held by anybody for one unit of work.
+//! For the executable of a program and the socket of its group, right before it is started, threads of their own look
+//! at the disk.
 //!
 //! All decisions use a monotonic clock; the wall clock is only reported.
 //!

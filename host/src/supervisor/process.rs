@@ -47,8 +47,8 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Make a process. May wait: makes the files of `AUTO` logs, which are added to `made`, and looks up the groups of the
-    /// user.
+    /// Make a process. May wait: makes the files of `AUTO` logs, which are added to `made`, and looks up the groups of
+    /// the user.
     pub(super) fn new(
         config: &Arc<config::Process>,
         group: &config::Group,

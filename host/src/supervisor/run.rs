@@ -27,9 +27,9 @@ const REAP_INTERVAL: Duration = Duration::from_secs(1);
 /// End of a supervisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is over.
+    /// The process is to end.
     Exit,
-    /// It is to be started anew.
+    /// The process is to be started anew.
     Restart,
 }
 
@@ -131,8 +131,8 @@ impl MainLoop {
         }
     }
 
-    /// Reap the children that have ended. Those that are none of ours are left to whoever started them, a plugin perhaps,
-    /// which waits for them; unless it is for us to reap what nobody waits for.
+    /// Reap the children that have ended. Those that are none of ours are left to whoever started them, a plugin
+    /// perhaps, which waits for them; unless it is for us to reap what nobody waits for.
     fn reap(&mut self, adopts: bool) {
         let result = if adopts { self.reap_all() } else { self.reap_ours() };
         if let Err(errno) = result {

@@ -28,14 +28,16 @@ use crate::{
 
 /// State of one supervisor. All else is the main loop's own.
 ///
-/// Locks, in the order in which they are taken: `groups`, then `config`. What logs, publishes or asks the output threads
-/// for something takes their locks, which come last; the queue of requests and the extensions hold theirs alone.
+/// Locks, in the order in which they are taken: `groups`, then `config`. What logs, publishes or asks the output
+/// threads for something takes their locks, which come last; the queue of requests and the extensions hold theirs
+/// alone.
 pub(super) struct Shared {
     /// Config as it was read last; groups that are active may still have an older one.
     pub(super) config: Mutex<Arc<Config>>,
     /// Options of the command line, which win over the config file, also when that is read again.
     pub(super) overrides: Overrides,
-    /// Directory in which supervisord was started, to which paths of the config are relative, also when it is read again.
+    /// Directory in which supervisord was started, to which paths of the config are relative, also when it is read
+    /// again.
     pub(super) started_in: PathBuf,
     /// Number of signals that asked for a restart which is still being checked.
     pub(super) restarts_asked: AtomicU32,
@@ -74,8 +76,8 @@ impl Shared {
         may_start(point, self.is_stopping(), self.groups.lock().processes.get(&id))
     }
 
-    /// Publish that a group has become active; if it is one of event listeners, its pool gets every event from now on. To
-    /// be called under the lock of the groups: before one of its processes starts, or the group is removed again.
+    /// Publish that a group has become active; if it is one of event listeners, its pool gets every event from now on.
+    /// To be called under the lock of the groups: before one of its processes starts, or the group is removed again.
     pub(super) fn announce_group(&self, group: &Group) {
         if let GroupKind::EventListener(pool) = &group.kind {
             let processes = group.processes.iter().map(|process| process.name.as_str());

@@ -29,8 +29,8 @@ pub(super) struct Shutdown {
 }
 
 impl MainLoop {
-    /// Take the next step down: stop the groups of the highest priority number that still have something to stop. Return
-    /// whether nothing is left.
+    /// Take the next step down: stop the groups of the highest priority number that still have something to stop.
+    /// Return whether nothing is left.
     pub(super) fn shut_down(&mut self, shutdown: &mut Shutdown) -> bool {
         if shutdown.next_report.is_none() {
             self.shared.output.bus().publish(Event::SupervisorStopping);
@@ -55,8 +55,8 @@ impl MainLoop {
         }
     }
 
-    /// Choose of processes that a shutdown stops together those that it stops now: listeners once the others are stopped
-    /// and their pools are not behind, or have had their time.
+    /// Choose of processes that a shutdown stops together those that it stops now: listeners once the others are
+    /// stopped and their pools are not behind, or have had their time.
     fn to_stop_now(&self, mut together: Vec<ProcessId>, shutdown: &mut Shutdown) -> Vec<ProcessId> {
         shutdown.next_look = None;
         let now = self.now();

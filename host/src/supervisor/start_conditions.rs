@@ -10,13 +10,13 @@ use crate::states::ProcessState;
 /// Point on the way to a start at which its conditions are checked.
 #[derive(Clone, Copy)]
 pub(super) enum StartPoint<'a> {
-    /// A client asks for it. Its command is looked for first, whatever the state of the process, as Supervisor does.
+    /// Request of a client. The command is looked for first, whatever the state of the process, as Supervisor does.
     Asked,
-    /// Its command was looked for, and a client waits.
+    /// End of the lookup, where a client waits for the start.
     Found(&'a LookupResult),
-    /// The state machine wants to start it, as `autostart`, `autorestart` and `startretries` say.
+    /// Deadline of the state machine, as `autostart`, `autorestart` and `startretries` say.
     Due,
-    /// It is STARTING, and is spawned now. What that takes and is not there makes the start fail, to be tried again.
+    /// Spawn of a process that is STARTING. What that takes and is not there makes the start fail, to be tried again.
     Spawn,
 }
 

@@ -1,4 +1,4 @@
-//! Names of processes, their status, and the reasons why a request is refused.
+//! Identity and status of processes, and the reasons why a request is refused.
 
 use tokio::sync::oneshot;
 

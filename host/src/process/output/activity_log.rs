@@ -18,7 +18,7 @@ use crate::{
 
 const STDOUT: &str = "/dev/stdout";
 
-/// Logs that each line goes to.
+/// Activity log: the logs that each line goes to.
 pub(super) struct ActivityLog {
     level: Level,
     formatter: Formatter,

@@ -1,4 +1,4 @@
-//! Answers to commands that several threads or logs have a part in.
+//! Completion of commands that several logs have a part in.
 
 use std::{io, sync::Arc};
 

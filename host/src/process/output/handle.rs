@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     config::{self, EventListenerPool},
-    events::{Audience, Bus},
+    events::{Bus, EventSink},
     logger::Logger,
     process::{
         event_pool::ResultHandler,
@@ -48,7 +48,7 @@ pub fn start(config: &config::Supervisord) -> io::Result<(OutputHandle, Logger)>
     let poll = Poll::new()?;
     let waker = Waker::new(poll.registry(), output_loop::WAKER)?;
     let queue = Arc::new(OutputQueue::new(waker, config.loglevel, &config.identifier));
-    let bus = Bus::with_audience(Arc::clone(&queue) as Arc<dyn Audience>);
+    let bus = Bus::with_sink(Arc::clone(&queue) as Arc<dyn EventSink>);
     // An event takes its turn behind what was written before: the end of a process comes after its last words.
     let relay = Arc::clone(&queue);
     let in_turn = bus.relayed(move |event| relay.push(Command::Publish(relay.pools.queued(event))));

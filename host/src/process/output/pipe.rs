@@ -22,8 +22,8 @@ const PIPE_SIZE: usize = 64 * 1024;
 /// Bytes that a pipe gets room for whose writer all but fills it: then the two threads need not take turns for every
 /// little piece.
 const BUSY_PIPE_SIZE: i32 = 256 * 1024;
-/// Number of pipes that are enlarged at the same time. What a user's pipes may hold together is limited, and whoever is past
-/// that gets pipes of one page; so 32 of 64 pages each are little beside the usual 16,384.
+/// Number of pipes that are enlarged at the same time. What a user's pipes may hold together is limited, and whoever is
+/// past that gets pipes of one page; so 32 of 64 pages each are little beside the usual 16,384.
 pub(super) const MAX_ENLARGED: usize = 32;
 
 /// Reading end of a pipe, with the way of what comes out of it.
@@ -45,11 +45,11 @@ pub(super) struct Pipe {
 /// State of a pipe after a read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reading {
-    /// There may be more.
+    /// Read again: more may be there.
     More,
-    /// There is nothing now.
+    /// Wait: nothing is there now.
     Empty,
-    /// Nobody can write any more.
+    /// Close it: nobody can write any more.
     End,
 }
 
@@ -73,7 +73,7 @@ impl Pipe {
                     }
                     if let Some(pools) = &self.pools {
                         self.sink.write(&buffer[..count], context);
-                        pools.change_pools(|pools| pools.heard(self.run, &buffer[..count]));
+                        pools.change_pools(|pools| pools.wrote(self.run, &buffer[..count]));
                     } else {
                         self.sink.write_piece(buffer, count, context);
                     }

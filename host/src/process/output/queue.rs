@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     config::Level,
-    events::{Audience, Event},
+    events::{Event, EventSink},
     logger::Line,
     process::{
         event_pool::{LogLines, Pools},
@@ -92,7 +92,7 @@ pub(super) struct Waiting {
     pub(super) dropped_lines: u64,
     /// Number of events that were dropped.
     pub(super) dropped_events: u64,
-    /// Runs whose stdins are in `commands`.
+    /// Numbers of the runs whose stdins are in `commands`.
     stdins: HashSet<u64>,
     /// Set while [`Command::Listeners`] is in `commands`.
     listeners: bool,
@@ -204,12 +204,12 @@ impl OutputQueue {
     }
 }
 
-impl Audience for OutputQueue {
-    fn hear(&self, event: &Arc<Event>) {
+impl EventSink for OutputQueue {
+    fn accept(&self, event: &Arc<Event>) {
         self.change_pools(|pools| pools.accept(event));
     }
 
-    fn is_there(&self) -> bool {
+    fn has_pools(&self) -> bool {
         self.pools.count.load(Ordering::Relaxed) > 0
     }
 

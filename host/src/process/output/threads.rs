@@ -1,8 +1,9 @@
 //! Output threads: the one that has the [loop](OutputLoop), one that stands by, and those that wait for a disk.
 //!
-//! Between two turns of the loop its thread writes the logs, and parks the loop meanwhile. Where a log keeps it waiting,
-//! the thread that stands by takes the loop and goes on with all else. So a disk that stalls holds up its own logs and
-//! no more; and as long as none does, what is read is written by the same thread right away, as fast as one thread can.
+//! Between two turns of the loop its thread writes the logs, and parks the loop meanwhile. Where a log keeps it
+//! waiting, the thread that stands by takes the loop and goes on with all else. So a disk that stalls holds up its own
+//! logs and no more; and as long as none does, what is read is written by the same thread right away, as fast as one
+//! thread can.
 
 use std::{
     io,
