@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    mem::ManuallyDrop,
     os::fd::OwnedFd,
     sync::Arc,
     time::{Duration, Instant},
@@ -63,7 +64,8 @@ pub struct MainLoop {
     pub(super) lookups: Lookups,
     /// Time for which a client waits for the file system on which a command lies.
     pub(super) start_timeout: Duration,
-    pub(super) spawner: Spawner,
+    /// Never dropped: a child that has not left our memory yet goes on to use what this keeps for it.
+    pub(super) spawner: ManuallyDrop<Spawner>,
     pub(super) fd_reserve: FdReserve,
     pub(super) spawn_queue: SpawnQueue,
     last_run: u64,
@@ -90,7 +92,7 @@ impl MainLoop {
             origin: Instant::now(),
             lookups,
             start_timeout,
-            spawner: Spawner::new(),
+            spawner: ManuallyDrop::new(Spawner::new()),
             fd_reserve: FdReserve::new(FdBudget::new().left() / 4),
             spawn_queue: SpawnQueue::default(),
             last_run: 0,

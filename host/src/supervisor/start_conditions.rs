@@ -36,3 +36,44 @@ pub(super) fn may_start(point: StartPoint<'_>, is_stopping: bool, process: Optio
     };
     if is_startable { Ok(()) } else { Err(Refused::NotStartable(state)) }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{path::Path, sync::Arc};
+
+    use super::*;
+    use crate::process::{
+        command::CommandError,
+        fixtures,
+        state::{Input, Time},
+    };
+
+    #[test]
+    fn each_point_has_its_conditions() {
+        let group = fixtures::group("g", 1, vec![fixtures::process("x")]);
+        let supervisord = fixtures::supervisord(Path::new("/tmp"));
+        let config = Arc::clone(&group.processes[0]);
+        let mut process = Process::new(&config, &group, &supervisord, &[], &mut Vec::new()).unwrap();
+        let command = CommandError::NotFound("x".to_owned());
+        let no_command = Err(LookupError::Command(command.clone()));
+        let no_socket = Err(LookupError::Socket(String::new()));
+        let points = [StartPoint::Asked, StartPoint::Found(&no_command), StartPoint::Due, StartPoint::Spawn];
+
+        for point in points {
+            assert_eq!(may_start(point, true, Some(&process)), Err(Refused::Stopping));
+            assert_eq!(may_start(point, false, None), Err(Refused::Gone));
+        }
+        let check = |point: StartPoint<'_>, process: &Process| may_start(point, false, Some(process));
+        assert_eq!(check(StartPoint::Asked, &process), Ok(()));
+        assert_eq!(check(StartPoint::Due, &process), Ok(()));
+        assert_eq!(check(StartPoint::Found(&no_command), &process), Err(Refused::NoCommand(command)));
+        assert_eq!(check(StartPoint::Found(&no_socket), &process), Ok(()), "it is started, and fails");
+        assert_eq!(check(StartPoint::Spawn, &process), Err(Refused::NotStartable(ProcessState::Stopped)));
+
+        process.machine.step(&config, Time::ZERO, Input::Start);
+        let starting = Err(Refused::NotStartable(ProcessState::Starting));
+        assert_eq!(check(StartPoint::Asked, &process), Ok(()), "its command is looked for all the same");
+        assert_eq!(check(StartPoint::Found(&no_socket), &process), starting);
+        assert_eq!(check(StartPoint::Spawn, &process), Ok(()));
+    }
+}
