@@ -108,9 +108,9 @@ impl MainLoop {
         process.announce();
         let status = process.watch.borrow().clone();
         if !process.machine.awaits_spawn()
-            && let Some(starter) = process.starter.take()
+            && let Some(start_answer) = process.start_answer.take()
         {
-            let _ = starter.send(Ok(status.clone()));
+            let _ = start_answer.send(Ok(status.clone()));
         }
         Some(status)
     }

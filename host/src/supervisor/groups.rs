@@ -26,6 +26,7 @@ use crate::{
 /// Group that is active.
 #[derive(Debug)]
 pub(super) struct Group {
+    /// Config that it was made from, with the changes since then.
     pub(super) config: Arc<config::Group>,
     /// Processes in the order in which they joined; first those of the config, in its order.
     pub(super) processes: Vec<ProcessId>,
@@ -37,7 +38,9 @@ pub(super) struct Group {
 pub(super) struct Groups {
     /// Groups in the order in which they became active; first those of the config, in its order.
     pub(super) in_order: Vec<Group>,
+    /// Processes of all groups.
     pub(super) processes: HashMap<ProcessId, Process>,
+    /// Processes that are alive, by their pids.
     pub(super) by_pid: HashMap<i32, ProcessId>,
     /// Pids of children whose group was removed: they could not be killed and counted as UNKNOWN.
     pub(super) strays: HashSet<i32>,
@@ -45,6 +48,7 @@ pub(super) struct Groups {
     deadlines: Deadlines,
     /// Number of descriptors that the processes take which are alive.
     pub(super) descriptors_taken: u64,
+    /// Number of the last name that was given.
     last_id: u64,
 }
 

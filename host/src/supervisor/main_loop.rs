@@ -57,18 +57,25 @@ impl Reactor {
 /// Where it is dropped without having run, it removes the `AUTO` logs that were made: what does not begin leaves
 /// nothing behind.
 pub struct MainLoop {
+    /// State that other threads see as well.
     pub(super) shared: Arc<Shared>,
+    /// Source of what it waits for.
     pub(super) reactor: Reactor,
     /// Origin of its monotonic time.
     origin: Instant,
+    /// Lookups of commands, on threads of their own.
     pub(super) lookups: Lookups,
     /// Time for which a client waits for the file system on which a command lies.
     pub(super) start_timeout: Duration,
     /// Never dropped: a child that has not left our memory yet goes on to use what this keeps for it.
     pub(super) spawner: ManuallyDrop<Spawner>,
+    /// Descriptors kept back for spawns.
     pub(super) fd_reserve: FdReserve,
+    /// Processes that wait to be spawned.
     pub(super) spawn_queue: SpawnQueue,
+    /// Number of the last run of a process.
     last_run: u64,
+    /// Set once it runs.
     pub(super) has_run: bool,
 }
 

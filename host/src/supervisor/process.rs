@@ -24,20 +24,26 @@ pub(super) struct Process {
     pub(super) group: String,
     /// Set where its group is a pool of event listeners.
     pub(super) is_listener: bool,
+    /// Config that it was made from.
     pub(super) config: Arc<config::Process>,
+    /// State machine.
     pub(super) machine: Machine,
+    /// Program as it is started.
     pub(super) launch: Arc<Launch>,
+    /// Destinations of its stdout.
     pub(super) stdout: OutputTarget,
+    /// Destinations of its stderr.
     pub(super) stderr: OutputTarget,
     /// Number of the present run, by which the output threads know it.
     pub(super) run: u64,
+    /// Writing end of its stdin, while it runs.
     pub(super) stdin: Option<Arc<Stdin>>,
     /// Socket that it shares with its group, if that is one of `[fcgi-program:x]`.
     pub(super) socket: Option<Arc<SharedSocket>>,
     /// The socket, kept open while it runs.
     pub(super) listening: Option<Arc<Listening>>,
     /// Answer to the client that asked for the start that goes on: for when it was spawned, or could not be.
-    pub(super) starter: Option<Answer>,
+    pub(super) start_answer: Option<Answer>,
     /// Time of the last start, for people only: decisions use the machine's monotonic time.
     pub(super) started: Option<SystemTime>,
     /// Time of the last end, for people only.
@@ -83,7 +89,7 @@ impl Process {
             stdin: None,
             socket: None,
             listening: None,
-            starter: None,
+            start_answer: None,
             started: None,
             stopped: None,
             watch: watch::Sender::new(status),

@@ -34,7 +34,7 @@ pub enum Outcome {
 }
 
 /// Return the time since 1970.
-fn wall() -> Duration {
+fn wall_clock() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
@@ -48,7 +48,7 @@ impl MainLoop {
         let adopts = adopts_orphans();
         let mut shutdown = Shutdown::default();
         let mut next_reap = Time::ZERO;
-        let mut ticks = Ticks::new(self.now(), wall());
+        let mut ticks = Ticks::new(self.now(), wall_clock());
         self.shared.output.bus().publish(Event::SupervisorRunning);
         loop {
             if next_reap <= self.now() {
@@ -57,7 +57,7 @@ impl MainLoop {
             }
             let busy = self.requests() | self.tick();
             self.spawn_all();
-            for tick in ticks.take(self.now(), wall()) {
+            for tick in ticks.take(self.now(), wall_clock()) {
                 self.shared.output.bus().publish(tick);
             }
             if self.shared.is_stopping() && self.shut_down(&mut shutdown) {

@@ -41,32 +41,42 @@ pub(super) struct Shared {
     pub(super) started_in: PathBuf,
     /// Number of signals that asked for a restart which is still being checked.
     pub(super) restarts_asked: AtomicU32,
+    /// Activity log.
     pub(super) logger: Logger,
+    /// Handle on the output threads.
     pub(super) output: OutputHandle,
+    /// Additions of plugins.
     pub(super) extensions: Arc<Extensions>,
     /// Number of the [`SupervisorState`].
     pub(super) state: AtomicI32,
+    /// Pid of supervisord.
     pub(super) pid: u32,
     /// Variables that programs inherit.
     pub(super) environment: Vec<(OsString, OsString)>,
+    /// Active groups.
     pub(super) groups: Mutex<Groups>,
+    /// Requests to the main thread.
     pub(super) requests: Arc<Requests>,
 }
 
 impl Shared {
+    /// Return the state of the supervisor.
     pub(super) fn state(&self) -> SupervisorState {
         SupervisorState::from_number(self.state.load(Ordering::Acquire)).unwrap_or(SupervisorState::Fatal)
     }
 
+    /// Return whether it is about to end.
     pub(super) fn is_stopping(&self) -> bool {
         matches!(self.state(), SupervisorState::Shutdown | SupervisorState::Restarting)
     }
 
+    /// Change the state, and wake the main thread.
     pub(super) fn set_state(&self, state: SupervisorState) {
         self.state.store(state as i32, Ordering::Release);
         self.requests.wake();
     }
 
+    /// Return the config as it was read last.
     pub(super) fn config(&self) -> Arc<Config> {
         Arc::clone(&self.config.lock())
     }

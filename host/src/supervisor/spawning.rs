@@ -97,7 +97,7 @@ impl MainLoop {
                 continue;
             }
             if let Some(process) = self.shared.groups.lock().processes.get_mut(&id) {
-                process.starter = Some(answer);
+                process.start_answer = Some(answer);
             }
             self.step(id, Input::Start);
             self.spawn_queue.remove(id);

@@ -19,10 +19,13 @@ use crate::{
 
 /// Destinations that all sinks share.
 pub(super) struct Context {
+    /// Activity log, which gets a copy of all output at its level of debug.
     pub(super) activity: ActivityLog,
+    /// Bus for the events of output.
     pub(super) bus: Bus,
     /// Syslog, for the output of all programs.
     pub(super) syslog: Arc<Log>,
+    /// Option of that name.
     strip_ansi: bool,
     /// Counter of pipes that were enlarged: each holds it.
     pub(super) enlarged: Arc<()>,
@@ -37,15 +40,21 @@ impl Context {
 
 /// Destinations of one output that is open, and the filters on the way there.
 pub(super) struct Sink {
+    /// Origin of the output.
     source: Source,
+    /// Filter, where `strip_ansi` is set.
     ansi: Option<AnsiStripper>,
-    /// Boxed, for few programs have one.
+    /// Parser of captured output. Boxed, for few programs have one.
     capture: Option<Box<Capture>>,
+    /// Log file.
     file: Option<Arc<Log>>,
-    /// Whole lines for syslog.
+    /// Buffer that makes whole lines for syslog.
     syslog: Option<LineBuffer>,
+    /// Set where it is published as events.
     events: bool,
+    /// Set for the conversation of an event listener.
     is_protocol: bool,
+    /// Set where it is copied to the activity log.
     to_activity: bool,
     /// Beginning of a character whose end has not come yet; only for the activity log.
     cut: Vec<u8>,
