@@ -14,7 +14,7 @@ use supervisor_host::{
     rpc::{self, Lifecycle},
     server::{Limits, Listeners, log_files},
     server_options::{self, Command, Format, HELP},
-    supervisor::{Outcome, Supervisor},
+    supervisor::{MainLoop, Outcome, Supervisor},
     text::stderr_line::stderr_line,
     version,
 };
@@ -122,17 +122,15 @@ fn supervise(
     output: &OutputHandle,
     logger: &Logger,
 ) -> Result<Outcome, String> {
-    let supervisor = Supervisor::new(config, overrides, logger.clone(), output.clone()).map_err(in_words)?;
-    let outcome = with_plugins(&supervisor, restart, birth, logger);
-    if outcome.is_err() {
-        supervisor.discard();
-    }
-    outcome
+    let (supervisor, main_loop) =
+        Supervisor::new(config, overrides, logger.clone(), output.clone()).map_err(in_words)?;
+    with_plugins(&supervisor, main_loop, restart, birth, logger)
 }
 
 /// Make the plugins, let them serve while programs are supervised, and wait for their end.
 fn with_plugins(
     supervisor: &Supervisor,
+    main_loop: MainLoop,
     restart: &Restart,
     birth: Option<ForkedDaemon>,
     logger: &Logger,
@@ -143,7 +141,7 @@ fn with_plugins(
     let plugins = if restart.restarted() { build() } else { daemon::run_interruptible(build).map_err(in_words)? };
     let plugins = plugins.map_err(in_words)?;
     let waiter = plugins.shutdown_waiter();
-    let outcome = serve(supervisor, plugins, birth, logger);
+    let outcome = serve(supervisor, main_loop, plugins, birth, logger);
     if outcome == Ok(Outcome::Restart)
         && let Err(errors) = supervisor.check_restart()
     {
@@ -159,6 +157,7 @@ fn with_plugins(
 /// Open the servers, become a daemon where it is to be one, and supervise until the end.
 fn serve(
     supervisor: &Supervisor,
+    main_loop: MainLoop,
     plugins: Lifecycle,
     birth: Option<ForkedDaemon>,
     logger: &Logger,
@@ -192,7 +191,7 @@ fn serve(
     }
 
     signals::listen();
-    let outcome = supervisor.run();
+    let outcome = main_loop.run();
     // What has happened is on its way to the plugins there.
     let _ = supervisor.output().flush(LOG_FLUSH_TIMEOUT);
     plugins.stop_plugins(PLUGIN_SHUTDOWN_TIMEOUT);

@@ -16,7 +16,6 @@ mod syslog;
 use std::{fmt, sync::Arc, time::SystemTime};
 
 pub use file::LogFile;
-pub(crate) use lost_output::LostOutput;
 pub use open::{inherited, is_of_the_system, keep_inherited, open_to_read};
 pub use plugin_api::Level;
 pub use record::{Formatter, Record};

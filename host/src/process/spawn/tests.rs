@@ -144,7 +144,7 @@ fn memory_and_descriptors_are_given_back() {
         settle(&mut spawner);
         assert!(spawner.slots.as_ref().is_none_or(Slots::are_free));
         assert!(spawner.next_settle().is_none());
-        assert!((1..=MOST_STACKS).contains(&spawner.stacks.len()), "{}", spawner.stacks.len());
+        assert!((1..=MAX_SPARE_STACKS).contains(&spawner.stacks.len()), "{}", spawner.stacks.len());
         for Spawned { pid, stdin, .. } in children.drain(..) {
             drop(stdin);
             assert_eq!(status(pid), WaitStatus::Exited(Pid::from_raw(pid), 0));

@@ -8,24 +8,14 @@ use std::{
 
 use abi_stable::std_types::RVec;
 use plugin_api::{MethodInfo, Value, find};
-use tokio::{
-    runtime::Handle,
-    sync::{
-        broadcast::{Receiver, error::RecvError},
-        mpsc::channel,
-        watch,
-    },
-};
+use tokio::{runtime::Handle, sync::watch};
 
 use super::missed_events::MissedEvents;
 use crate::{
-    events::{Bus, Event, EventType},
+    events::{Bus, Event, EventType, Subscription},
     rpc::registry::Registry,
     text::nearest::nearest,
 };
-
-/// Number of events that may wait for a plugin that is busy with one.
-const WAITING_EVENTS: usize = 1024;
 
 /// Make an event the value that plugins read.
 pub(crate) fn event_value(event: &Event) -> Value {
@@ -40,8 +30,7 @@ pub(crate) fn event_value(event: &Event) -> Value {
 pub(super) struct EventSubscription {
     /// Full name of the hook.
     hook: Arc<str>,
-    types: Vec<EventType>,
-    events: Receiver<Arc<Event>>,
+    events: Subscription,
 }
 
 impl EventSubscription {
@@ -53,8 +42,7 @@ impl EventSubscription {
             let of = |name: &str| EventType::built_in(name).or_else(|| EventType::of_a_plugin(name));
             let types: Vec<_> = wanted_types(info).filter_map(of).collect();
             if !types.is_empty() {
-                let events = bus.subscribe_to(types.iter().cloned());
-                all.push(Self { hook: hook.clone(), types, events });
+                all.push(Self { hook: hook.clone(), events: bus.subscribe_to(types) });
             }
         }
         all
@@ -63,44 +51,28 @@ impl EventSubscription {
     /// Tell a plugin of events, one at a time. One that does not keep up misses some, and that is logged; nobody else
     /// waits for it. Ends when `going_on` does and the plugin has been told of all that there is.
     async fn deliver(self, registry: Arc<Registry>, mut going_on: watch::Receiver<()>) {
-        let Self { hook, types, mut events } = self;
-        let (sender, mut wanted) = channel::<Arc<Event>>(WAITING_EVENTS);
+        let Self { hook, events } = self;
         let teller = async {
-            while let Some(event) = wanted.recv().await {
+            while let Some(event) = events.recv().await {
                 registry.call_hook(&hook, RVec::from(vec![event_value(&event)])).await;
             }
         };
-        // Events of other types must not push out those that it asks for while it is busy.
-        let sorter = async {
-            let sender = sender;
+        let reporter = async {
             let mut missed = MissedEvents::new(&hook);
             let warn = |line: Option<String>| line.into_iter().for_each(|line| registry.logger().warn(line));
             loop {
-                let event = tokio::select! {
+                tokio::select! {
                     biased;
-                    () = missed.due() => {
-                        warn(missed.sum(Instant::now()));
-                        continue;
+                    () = missed.due() => warn(missed.sum(Instant::now())),
+                    count = events.missed() => warn(missed.add(count, Instant::now())),
+                    _ = going_on.changed() => {
+                        events.close();
+                        break warn(missed.sum(Instant::now()));
                     }
-                    event = events.recv() => event,
-                    _ = going_on.changed() => break warn(missed.sum(Instant::now())),
-                };
-                let missed_now = match event {
-                    Ok(event) if types.iter().any(|it| it.includes(event.name())) => match sender.try_send(event) {
-                        Ok(()) => 0,
-                        Err(_) => 1,
-                    },
-                    Ok(_) => continue,
-                    // Some of them may have been for others; nobody knows.
-                    Err(RecvError::Lagged(missed)) => missed,
-                    Err(RecvError::Closed) => return,
-                };
-                if missed_now > 0 {
-                    warn(missed.add(missed_now, Instant::now()));
                 }
             }
         };
-        tokio::join!(teller, sorter);
+        tokio::join!(teller, reporter);
     }
 }
 

@@ -4,8 +4,8 @@ use std::fmt;
 
 use plugin_api::Event;
 
-/// All that Supervisor has. A type is also meant by the names of those above it: what precedes a `_` in its own name
-/// where that is in the list, and `EVENT`.
+/// Names of Supervisor's event types. A type is also meant by the names of those above it:
+/// the part before a `_` in its own name where that is in the list, and `EVENT`.
 const BUILT_IN: &[&str] = Event::SUPERVISOR_TYPES;
 
 /// A name that `events=` accepts, in capitals.
@@ -13,18 +13,18 @@ const BUILT_IN: &[&str] = Event::SUPERVISOR_TYPES;
 pub struct EventType(String);
 
 impl EventType {
-    /// The type of that name, whatever its case; `None` where Supervisor has none.
+    /// Return Supervisor's type of that name, whatever its case, if it has one.
     pub fn built_in(name: &str) -> Option<Self> {
         let name = name.to_uppercase();
         BUILT_IN.contains(&name.as_str()).then_some(Self(name))
     }
 
-    /// The names of all types that Supervisor has.
+    /// List the names of Supervisor's types.
     pub fn all_built_in<'a>() -> impl Iterator<Item = &'a str> {
         BUILT_IN.iter().copied()
     }
 
-    /// A type that a plugin may have: a name of that form that is none of Supervisor's, nor below one of them.
+    /// Return a type that a plugin may have: a name of the same form that is not Supervisor's, nor below one of those.
     pub fn of_a_plugin(name: &str) -> Option<Self> {
         let name = name.to_uppercase();
         let well_formed = name.starts_with(|letter: char| letter.is_ascii_uppercase())
@@ -33,12 +33,12 @@ impl EventType {
         (well_formed && !taken).then_some(Self(name))
     }
 
-    /// Whether it is one of Supervisor's own.
+    /// Return whether it is one of Supervisor's types.
     pub fn is_built_in(&self) -> bool {
         BUILT_IN.contains(&self.0.as_str())
     }
 
-    /// From the type of that name to `EVENT`, all under which events of it are sent.
+    /// List the types under which an event of that name is sent: from its own to `EVENT`.
     pub fn above(name: &str) -> Vec<String> {
         let shorter = |name: &str| name.rfind('_').map(|end| name[..end].to_owned());
         let mut types: Vec<String> = std::iter::successors(Some(name.to_owned()), |name| shorter(name)).collect();
@@ -49,7 +49,7 @@ impl EventType {
         types
     }
 
-    /// Whether whoever asks for this type gets events of the type `name`.
+    /// Return whether a subscriber to this type gets events of that name.
     pub fn includes(&self, name: &str) -> bool {
         self.0 == "EVENT"
             || name.strip_prefix(self.0.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))

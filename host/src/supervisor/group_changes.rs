@@ -1,14 +1,16 @@
-//! Processes that join and leave a group while it is active.
+//! Changes of active groups: processes that join and leave.
 
 use std::{io, sync::Arc};
 
 use super::{
-    ProcessConfig, Supervisor,
-    groups::{Group, NewGroup, State},
+    groups::{Group, Groups},
+    handle::Supervisor,
+    info::ProcessConfig,
+    new_group::NewGroup,
 };
 use crate::config;
 
-/// Why processes could not be added to a group.
+/// Reason why processes could not be added to a group.
 #[derive(Debug, thiserror::Error)]
 pub enum NotAdded {
     /// No active group has that name.
@@ -22,7 +24,7 @@ pub enum NotAdded {
     Io(#[from] io::Error),
 }
 
-/// Why a process could not be taken out of its group.
+/// Reason why a process could not be taken out of its group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotRemoved {
     /// No active group has that name.
@@ -31,22 +33,22 @@ pub enum NotRemoved {
     /// The group has no process of that name.
     #[error("the group has no such process")]
     NoProcess,
-    /// It has not stopped.
+    /// The process has not stopped.
     #[error("the process still runs")]
     Running,
 }
 
-/// An active group and what each of its processes was made from.
+/// Active group, and the configs of its processes.
 pub type ActiveGroup = (Arc<config::Group>, Vec<ProcessConfig>);
 
 impl Supervisor {
-    /// The active groups in the order in which they became so, with the config that their processes have: not the one
-    /// that was read last, if that is another.
+    /// List the active groups in the order in which they became so, with the configs that their processes have: not
+    /// those that were read last, if these are others.
     pub fn active_groups(&self) -> Vec<ActiveGroup> {
-        let state = self.0.groups.lock();
+        let groups = self.0.groups.lock();
         let configs = |group: &Group| {
             let of_process = |id| {
-                let process = &state.processes[id];
+                let process = &groups.processes[id];
                 ProcessConfig {
                     group: Arc::clone(&group.config),
                     process: Arc::clone(&process.config),
@@ -56,33 +58,33 @@ impl Supervisor {
             };
             group.processes.iter().map(of_process).collect()
         };
-        state.groups.iter().map(|group| (Arc::clone(&group.config), configs(group))).collect()
+        groups.in_order.iter().map(|group| (Arc::clone(&group.config), configs(group))).collect()
     }
 
-    /// Adds processes to an active group; they start if they say `autostart`. All of them, or none. It lasts until the
+    /// Add processes to an active group; they start if they say `autostart`. All of them, or none. It lasts until the
     /// group is removed. Blocks: it may make files and ask for the groups of a user.
     pub fn add_to_group(&self, group: &str, processes: Vec<Arc<config::Process>>) -> Result<(), NotAdded> {
         let added = config::Group { name: group.to_owned(), priority: 0, processes, kind: config::GroupKind::Programs };
         let mut new = NewGroup::new(&Arc::new(added), &self.config().supervisord, &self.0.environment)?;
-        let mut state = self.0.groups.lock();
-        let [old, now] = state.extend(&mut new)?;
-        self.take_for(&old, now);
-        drop(state);
+        let mut groups = self.0.groups.lock();
+        let [old, now] = groups.extend(&mut new)?;
+        self.replace_in_config(&old, now);
+        drop(groups);
         self.0.requests.wake();
         Ok(())
     }
 
-    /// Takes a process that has stopped out of its group.
+    /// Take a process that has stopped out of its group.
     pub fn remove_from_group(&self, group: &str, process: &str) -> Result<(), NotRemoved> {
-        let mut state = self.0.groups.lock();
-        let [old, now] = state.remove_process(group, process)?;
-        self.take_for(&old, now);
+        let mut groups = self.0.groups.lock();
+        let [old, now] = groups.remove_process(group, process)?;
+        self.replace_in_config(&old, now);
         Ok(())
     }
 
-    /// The group as it has become is that of the config too, unless the config was read again since it became active.
-    /// To be called under the lock of the groups: the changes of a group follow one another.
-    fn take_for(&self, old: &Arc<config::Group>, new: Arc<config::Group>) {
+    /// Put the group as it has become into the config, unless that was read again since the group became active. To be
+    /// called under the lock of the groups: the changes of a group follow one another.
+    fn replace_in_config(&self, old: &Arc<config::Group>, new: Arc<config::Group>) {
         let mut config = self.0.config.lock();
         if let Some(index) = config.groups.iter().position(|group| Arc::ptr_eq(group, old)) {
             Arc::make_mut(&mut config).groups[index] = new;
@@ -90,21 +92,21 @@ impl Supervisor {
     }
 }
 
-/// The config of a group before and after.
+/// Config of a group before and after.
 type Change = [Arc<config::Group>; 2];
 
-impl State {
-    /// Moves the processes of `new` to the active group of the same name.
+impl Groups {
+    /// Move the processes of `new` to the active group of the same name.
     fn extend(&mut self, new: &mut NewGroup) -> Result<Change, NotAdded> {
         let name = &new.config.name;
         let index = self.position(name).ok_or_else(|| NotAdded::NoGroup(name.clone()))?;
-        let old = Arc::clone(&self.groups[index].config);
+        let old = Arc::clone(&self.in_order[index].config);
         let taken = new.config.processes.iter().find(|it| old.processes.iter().any(|other| other.name == it.name));
         if let Some(taken) = taken {
             return Err(NotAdded::Taken(taken.name.clone()));
         }
         let ids = self.adopt(new);
-        let group = &mut self.groups[index];
+        let group = &mut self.in_order[index];
         group.processes.extend(ids);
         let processes = old.processes.iter().chain(&new.config.processes).cloned().collect();
         group.config = Arc::new(config::Group { processes, ..config::Group::clone(&old) });
@@ -113,14 +115,14 @@ impl State {
 
     fn remove_process(&mut self, group: &str, name: &str) -> Result<Change, NotRemoved> {
         let index = self.position(group).ok_or(NotRemoved::NoGroup)?;
-        let members = &self.groups[index].processes;
+        let members = &self.in_order[index].processes;
         let is_it = |id| self.processes.get(id).is_some_and(|process| process.config.name == name);
         let id = *members.iter().find(|id| is_it(id)).ok_or(NotRemoved::NoProcess)?;
         if !self.is_stopped(id) {
             return Err(NotRemoved::Running);
         }
         self.forget(id);
-        let group = &mut self.groups[index];
+        let group = &mut self.in_order[index];
         group.processes.retain(|member| *member != id);
         let old = Arc::clone(&group.config);
         let processes = old.processes.iter().filter(|process| process.name != name).cloned().collect();
@@ -129,7 +131,7 @@ impl State {
     }
 
     fn position(&self, name: &str) -> Option<usize> {
-        self.groups.iter().position(|group| group.config.name == name)
+        self.in_order.iter().position(|group| group.config.name == name)
     }
 }
 
@@ -151,28 +153,28 @@ mod tests {
         NewGroup::new(&group, &fixtures::supervisord(Path::new("/tmp")), &[]).unwrap()
     }
 
-    fn names(state: &State) -> Vec<String> {
-        state.by_name().into_iter().map(|id| state.processes[&id].config.name.clone()).collect()
+    fn names(groups: &Groups) -> Vec<String> {
+        groups.by_name().into_iter().map(|id| groups.processes[&id].config.name.clone()).collect()
     }
 
     #[test]
     fn a_group_grows_and_shrinks() {
-        let mut state = State::default();
-        assert!(state.add(&mut new("web", &["a"])));
-        let [old, now] = state.extend(&mut new("web", &["b", "c"])).unwrap();
+        let mut groups = Groups::default();
+        assert!(groups.add(&mut new("web", &["a"])));
+        let [old, now] = groups.extend(&mut new("web", &["b", "c"])).unwrap();
         assert_eq!((old.processes.len(), now.processes.len()), (1, 3));
-        assert_eq!(names(&state), ["a", "b", "c"]);
-        assert!(state.find("web:c").is_some());
+        assert_eq!(names(&groups), ["a", "b", "c"]);
+        assert!(groups.find("web:c").is_some());
 
-        assert!(matches!(state.extend(&mut new("web", &["d", "b"])), Err(NotAdded::Taken(name)) if name == "b"));
-        assert!(matches!(state.extend(&mut new("nope", &["d"])), Err(NotAdded::NoGroup(_))));
-        assert_eq!(names(&state), ["a", "b", "c"], "all or none");
+        assert!(matches!(groups.extend(&mut new("web", &["d", "b"])), Err(NotAdded::Taken(name)) if name == "b"));
+        assert!(matches!(groups.extend(&mut new("nope", &["d"])), Err(NotAdded::NoGroup(_))));
+        assert_eq!(names(&groups), ["a", "b", "c"], "all or none");
 
-        let [_, now] = state.remove_process("web", "b").unwrap();
+        let [_, now] = groups.remove_process("web", "b").unwrap();
         assert_eq!(now.processes.len(), 2);
-        assert_eq!(names(&state), ["a", "c"]);
-        assert_eq!(state.remove_process("web", "b").err(), Some(NotRemoved::NoProcess));
-        assert_eq!(state.remove_process("nope", "b").err(), Some(NotRemoved::NoGroup));
+        assert_eq!(names(&groups), ["a", "c"]);
+        assert_eq!(groups.remove_process("web", "b").err(), Some(NotRemoved::NoProcess));
+        assert_eq!(groups.remove_process("nope", "b").err(), Some(NotRemoved::NoGroup));
     }
 
     fn idle(name: impl Into<String>) -> Arc<config::Process> {

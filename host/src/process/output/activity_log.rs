@@ -1,4 +1,4 @@
-//! The activity log itself: a file, or syslog, and a copy on stdout in the foreground.
+//! The activity log: a file, or syslog, and a copy on stdout in the foreground.
 
 use std::{
     io,
@@ -8,8 +8,8 @@ use std::{
 };
 
 use super::{
-    log::{Destination, Job, Joined, Log},
-    threads::Threads,
+    completion::Completion,
+    log::{Backlog, Destination, Job, Log},
 };
 use crate::{
     config::{self, Logfile},
@@ -18,30 +18,31 @@ use crate::{
 
 const STDOUT: &str = "/dev/stdout";
 
-pub(super) struct Activity {
+/// Activity log: the logs that each line goes to.
+pub(super) struct ActivityLog {
     level: Level,
     formatter: Formatter,
     stdout: Option<Arc<Log>>,
     file: Option<Arc<Log>>,
     syslog: Option<Arc<Log>>,
     buffer: Vec<u8>,
-    /// Of the line above.
+    /// Time of the line that was written last.
     last: SystemTime,
 }
 
-/// What is opened before there are threads: a supervisord whose log cannot be opened does not start.
-pub(super) struct Opened {
+/// Files of the log, opened before there is any thread: a supervisord whose log cannot be opened does not start.
+pub(super) struct OpenedLogs {
     stdout: Option<LogFile>,
     file: Option<LogFile>,
 }
 
-/// By so much at most a line may be older than the one above it, for it comes from another thread and has waited in a
-/// queue. What is older still has another reason: the clock was set.
-const WAITED: Duration = Duration::from_secs(1);
+/// Longest time that a line may be older than the one above it for having come from elsewhere and waited in a queue.
+/// What is older still has another reason: the clock was set.
+const MAX_QUEUED: Duration = Duration::from_secs(1);
 
-impl Activity {
-    pub(super) fn new(config: &config::Supervisord, opened: Opened, threads: &Arc<Threads>) -> Self {
-        let log = |name: &Path, destination| Log::of_lines(name, destination, threads);
+impl ActivityLog {
+    pub(super) fn new(config: &config::Supervisord, opened: OpenedLogs, backlog: &Arc<Backlog>) -> Self {
+        let log = |name: &Path, destination| Log::of_lines(name, destination, backlog);
         let of_file = |file: LogFile| {
             let path = file.path().to_owned();
             log(&path, Destination::File(file))
@@ -58,7 +59,7 @@ impl Activity {
         }
     }
 
-    /// Its parts.
+    /// List its logs.
     pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Log>> {
         self.stdout.iter().chain(&self.file).chain(&self.syslog)
     }
@@ -67,7 +68,7 @@ impl Activity {
         level >= self.level
     }
 
-    /// Logs a line of the output thread's own.
+    /// Log a line of the output loop's own.
     pub(super) fn log(&mut self, level: Level, message: String) {
         if self.logs(level) {
             self.write(Record { level, time: SystemTime::now(), message });
@@ -76,7 +77,7 @@ impl Activity {
 
     pub(super) fn write(&mut self, mut line: Record) {
         // Whoever sorts lines by their time gets them in this order.
-        if self.last.duration_since(line.time).is_ok_and(|behind| behind < WAITED) {
+        if self.last.duration_since(line.time).is_ok_and(|behind| behind < MAX_QUEUED) {
             line.time = self.last;
         }
         self.last = line.time;
@@ -98,16 +99,16 @@ impl Activity {
         }
     }
 
-    pub(super) fn clear(&mut self, joined: &Arc<Joined>) {
+    pub(super) fn clear(&mut self, completion: &Arc<Completion>) {
         // Goes with the old file and is seen on stdout alone, as Supervisor has it.
         self.log(Level::Info, "reopening log file".to_owned());
         if let Some(file) = &self.file {
-            file.push(Job::Clear(Arc::clone(joined)));
+            file.push(Job::Clear(Arc::clone(completion)));
         }
     }
 }
 
-impl Opened {
+impl OpenedLogs {
     pub(super) fn open(config: &config::Supervisord) -> io::Result<Self> {
         let file = match &config.logfile {
             Logfile::Path(path) => Some(LogFile::open(path, config.logfile_maxbytes, config.logfile_backups)?),

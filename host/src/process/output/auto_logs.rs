@@ -14,7 +14,7 @@ use crate::events::Channel;
 const LETTERS: &[u8; 37] = b"abcdefghijklmnopqrstuvwxyz0123456789_";
 const RANDOM_LEN: usize = 8;
 
-/// Makes an empty file for one channel of a process, readable by its owner alone.
+/// Make an empty file for one channel of a process, readable by its owner alone.
 pub fn create(childlogdir: &Path, process: &str, channel: Channel, identifier: &str) -> io::Result<PathBuf> {
     loop {
         let random = random();
@@ -33,8 +33,8 @@ fn random() -> String {
     bits.iter().map(|&bits| char::from(LETTERS[usize::from(bits) % LETTERS.len()])).collect()
 }
 
-/// Removes the `AUTO` files that an earlier supervisord of this identifier left, and their backups, but for our own.
-/// Answers what to log.
+/// Remove the `AUTO` files that an earlier supervisord of this identifier left, and their backups, but for our own.
+/// Return warnings for the log.
 pub fn clean(childlogdir: &Path, identifier: &str, is_own: impl Fn(&Path) -> bool) -> Vec<String> {
     let Ok(entries) = fs::read_dir(childlogdir) else { return vec!["Could not clear childlog dir".to_owned()] };
     entries
@@ -48,7 +48,7 @@ pub fn clean(childlogdir: &Path, identifier: &str, is_own: impl Fn(&Path) -> boo
         .collect()
 }
 
-/// Whether a file name is one that [`create`] gave for this very identifier, or a backup of it.
+/// Return whether a file name is one that [`create`] gave for this very identifier, or a backup of it.
 fn is_auto(name: &str, identifier: &str) -> bool {
     let Some((front, rest)) = name.rsplit_once(&format!("---{identifier}-")) else { return false };
     let Some((random, backup)) = rest.split_once(".log") else { return false };

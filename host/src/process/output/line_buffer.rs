@@ -1,17 +1,17 @@
 //! Output as lines for syslog, whose records cannot be continued: a line that the pipe cuts is kept until its end
 //! comes.
 
-/// A line that is longer than this is sent in parts.
+/// Length from which on a line is sent in parts.
 const MOST: usize = 64 * 1024;
 
-/// Keeps the beginning of a line.
+/// Beginning of a line.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
+pub(super) struct LineBuffer {
     begun: Vec<u8>,
 }
 
-impl Lines {
-    /// Hands over whole lines.
+impl LineBuffer {
+    /// Hand over whole lines.
     pub(super) fn feed(&mut self, data: &[u8], mut each: impl FnMut(&[u8])) {
         let mut rest = data;
         if let Some(end) = data.iter().rposition(|&byte| byte == b'\n') {
@@ -32,7 +32,7 @@ impl Lines {
         }
     }
 
-    /// The stream ended, and so does the last line.
+    /// Hand over what is left when the stream has ended.
     pub(super) fn finish(&mut self, each: impl FnOnce(&[u8])) {
         let begun = std::mem::take(&mut self.begun);
         if !begun.is_empty() {
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     fn play(pieces: &[&[u8]]) -> Vec<String> {
-        let (mut lines, mut out) = (Lines::default(), Vec::new());
+        let (mut lines, mut out) = (LineBuffer::default(), Vec::new());
         let mut each = |data: &[u8]| out.push(String::from_utf8(data.to_vec()).unwrap());
         for piece in pieces {
             lines.feed(piece, &mut each);
