@@ -12,7 +12,7 @@ pub const API_VERSION: &str = "0.2";
 
 type Cache = BTreeMap<Box<str>, Cached>;
 
-/// How long a text may be, in bytes, to be copied with each fetch. One that is shared instead takes 64 bytes more.
+/// Length in bytes of a text up to which each fetch copies it. A longer one is shared and takes 64 bytes more.
 const SHORT: usize = 1024;
 
 /// A value that takes no more memory than it needs: most of what people cache is short.

@@ -252,7 +252,7 @@ mod tests {
             if times == Some(0) { Err(Fault::bad_name_with(what)) } else { Ok(()) }
         }
 
-        /// What was put there.
+        /// List what was put there.
         pub fn shelf_list(&self, filters: Vec<String>) -> Vec<String> {
             filters
         }
@@ -286,7 +286,7 @@ mod tests {
         }
     }
 
-    /// What a line prints, and the exit status.
+    /// Run a line; return its output and the exit status.
     fn run(line: &str) -> (String, i32) {
         let paper = Paper::default();
         let login = ServerLogin { url: "unix:///nonexistent/socket".into(), username: None, password: None };

@@ -45,7 +45,7 @@ pub(super) fn maker(
 /// A handler of a plugin.
 #[derive(Clone)]
 struct OfPlugin {
-    /// Its object, under the name that the config gives it.
+    /// Object that makes the judgements, under the name that the config gives it.
     object: Arc<PluginObject>,
     /// Told of faults.
     logger: Logger,

@@ -108,7 +108,7 @@ fn split<'a>(data: &'a [u8], token: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
 mod tests {
     use super::*;
 
-    /// What a process writes, piece by piece, as plain text, captured text and complete messages.
+    /// Take the output of a process, piece by piece, and return it as plain text, captured text and complete messages.
     fn play(maxbytes: u64, pieces: &[&[u8]]) -> (String, String, Vec<String>) {
         let mut capture = Capture::new(maxbytes);
         let (mut plain, mut captured, mut complete) = (Vec::new(), Vec::new(), Vec::new());

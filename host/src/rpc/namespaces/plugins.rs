@@ -24,7 +24,7 @@ pub(crate) struct Plugins {
 }
 
 impl Plugins {
-    /// Its object, which tells of these namespaces and of the registry's result handlers.
+    /// Make the object, which tells of these namespaces and of the registry's result handlers.
     pub(crate) fn namespace(registry: RegistryRef, loaded: Vec<(String, LibraryInfo)>) -> NamespaceObject {
         namespace(Arc::new(Self { registry, loaded }))
     }

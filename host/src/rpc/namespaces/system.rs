@@ -21,7 +21,7 @@ pub(crate) struct System {
 }
 
 impl System {
-    /// Its object, which describes the methods of the registry.
+    /// Make the object, which describes the methods of the registry.
     pub(crate) fn namespace(registry: RegistryRef) -> NamespaceObject {
         namespace(Arc::new(Self { registry }))
     }
