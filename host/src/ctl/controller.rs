@@ -111,7 +111,7 @@ impl Controller {
                 Err(error) => return self.fail(&Fault::new(TRANSPORT_ERROR, error.to_string())),
             }
         };
-        if !takes(&command.info, words.len()) {
+        if !command.info.takes(words.len()) {
             self.session.output(&help_of(&command.info));
             return;
         }
@@ -210,15 +210,6 @@ impl Controller {
             }
         }
     }
-}
-
-/// Tell whether a command takes so many words.
-fn takes(command: &MethodInfo, words: usize) -> bool {
-    let is =
-        |param: &plugin_api::Param, property: &str| find(&param.properties, property).is_some_and(Value::is_truthy);
-    let takes_rest = command.params.iter().any(|param| is(param, "rest"));
-    let least = command.params.iter().filter(|param| !is(param, "rest") && !is(param, "optional")).count();
-    words >= least && (takes_rest || words <= command.params.len())
 }
 
 /// Help of a command: its usage, then what it does; or the text alone where that is laid out with tabs by its

@@ -95,6 +95,7 @@ impl Shared {
             // Those that come during the restart are for the one that follows: no thread but the main one takes
             // any.
             signals::hold();
+            this.enter_start_directory();
             loop {
                 let asked = this.restarts_asked.load(SeqCst);
                 // The log says why not.
@@ -118,10 +119,7 @@ impl Shared {
         }
         thread::scope(|scope| {
             let there = || {
-                // A thread may have a directory of its own; where the kernel forbids that, we look from here.
-                if unshare(CloneFlags::CLONE_FS).is_ok() {
-                    let _ = env::set_current_dir(&self.started_in);
-                }
+                self.enter_start_directory();
                 work()
             };
             match thread::Builder::new().name("config".to_owned()).spawn_scoped(scope, there) {
@@ -129,5 +127,13 @@ impl Shared {
                 Err(_) => work(),
             }
         })
+    }
+
+    /// Let the calling thread, and no other, have the directory in which supervisord was started for its own. Where the
+    /// kernel forbids that, it stays where it is.
+    fn enter_start_directory(&self) {
+        if unshare(CloneFlags::CLONE_FS).is_ok() {
+            let _ = env::set_current_dir(&self.started_in);
+        }
     }
 }
