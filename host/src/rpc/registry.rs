@@ -224,11 +224,10 @@ impl Registry {
         }
     }
 
-    /// Return true where supervisord shuts down, for a method that is then refused. With a wrong number of parameters it
-    /// is called all the same: that fault comes first, and the plugin gives it.
+    /// Return true where supervisord shuts down, for a method that is then refused.
     #[inline]
     fn refuses(&self, method: &Method, params: &[Value]) -> bool {
-        method.refuse_in_shutdown && (self.state)() == SupervisorState::Shutdown && method.info.takes(params.len())
+        may_be_refused(method, params) && (self.state)() == SupervisorState::Shutdown
     }
 
     /// Call a method that does not run on the thread that calls it.
@@ -248,10 +247,12 @@ impl Registry {
         }
         timer.mark_pending();
         let (object, name) = (&self.objects[found.object], found.info.name.clone());
+        let state = may_be_refused(found, &params).then(|| self.state.clone());
+        let refusal = move || (state?() == SupervisorState::Shutdown).then(Fault::shutdown_state);
         if found.start == Start::AsyncThread {
-            object.call_async(full_name, name, params).await
+            object.call_async(full_name, name, params, refusal).await
         } else {
-            object.call_blocking(caller, full_name, name, params).await
+            object.call_blocking(caller, full_name, name, params, refusal).await
         }
     }
 
@@ -315,14 +316,28 @@ impl fmt::Debug for Registry {
     }
 }
 
+/// Return true for a call that is refused while supervisord shuts down. One with a wrong number of parameters is not:
+/// that fault comes first, and the plugin gives it.
+#[inline]
+fn may_be_refused(method: &Method, params: &[Value]) -> bool {
+    method.refuse_in_shutdown && method.info.takes(params.len())
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
+    use std::{
+        future::poll_fn,
+        sync::{
+            atomic::{AtomicI32, Ordering::Relaxed},
+            mpsc,
+        },
+        task::Poll,
+    };
 
     use plugin_api::{Methods, abi::Member, block_on, namespace, rpc_interface};
 
     use super::*;
-    use crate::logger::Level;
+    use crate::{logger::Level, rpc::fixtures::TestRuntime};
 
     /// A plugin that counts how often it is entered.
     struct Shelf(Arc<AtomicI32>);
@@ -341,9 +356,9 @@ mod tests {
     }
 
     /// Methods that want to be refused in a shutdown.
-    struct Refusing(Arc<Shelf>);
+    struct Refusing<T>(Arc<T>);
 
-    impl Methods for Refusing {
+    impl<T: Methods> Methods for Refusing<T> {
         fn methods(&self) -> Vec<MethodInfo> {
             let mut methods = self.0.methods();
             for method in &mut methods {
@@ -355,6 +370,50 @@ mod tests {
         fn call(self: Arc<Self>, method: &str, params: RVec<Value>) -> Reply {
             Methods::call(self.0.clone(), method, params)
         }
+    }
+
+    /// A plugin whose `async fn` keeps its thread until the test lets it go.
+    struct Door {
+        entered: mpsc::Sender<()>,
+        opens: Mutex<mpsc::Receiver<()>>,
+    }
+
+    #[rpc_interface]
+    impl Door {
+        pub async fn pass(&self) {
+            let _ = self.entered.send(());
+            let _ = self.opens.lock().recv();
+        }
+    }
+
+    #[test]
+    fn a_call_that_waits_while_a_shutdown_begins_is_refused() {
+        let state = Arc::new(AtomicI32::new(SupervisorState::Running as i32));
+        let now = state.clone();
+        let state_fn = Arc::new(move || SupervisorState::from_number(now.load(Relaxed)).unwrap());
+        let (runtime, (tell, entered), (open, opens)) = (TestRuntime::new(), mpsc::channel(), mpsc::channel());
+        let door = namespace(Arc::new(Refusing(Arc::new(Door { entered: tell, opens: Mutex::new(opens) }))));
+        let namespaces = vec![("door".to_owned(), door, Origin::Plugin)];
+        let registry =
+            Registry::new(&RegistryRef::default(), namespaces, state_fn, Logger::new(Level::Critical, |_| {}));
+        registry.run_on(runtime.handle());
+        let call = |registry: Arc<Registry>| async move { registry.call("door.pass", RVec::new()).await };
+        let first = runtime.spawn(call(registry.clone()));
+        let second = runtime.block_on(async {
+            while entered.try_recv().is_err() {
+                tokio::task::yield_now().await;
+            }
+            let mut second = Box::pin(call(registry.clone()));
+            // It waits for the thread that the first one keeps.
+            let poll = poll_fn(|cx| Poll::Ready(second.as_mut().poll(cx))).await;
+            assert!(poll.is_pending(), "{poll:?}");
+            state.store(SupervisorState::Shutdown as i32, Relaxed);
+            open.send(()).unwrap();
+            second.await
+        });
+        assert_eq!(second, Err(Fault::shutdown_state()));
+        assert_eq!(runtime.block_on(first).unwrap(), Ok(Value::Nil));
+        assert!(entered.try_recv().is_err(), "it was entered once");
     }
 
     #[test]

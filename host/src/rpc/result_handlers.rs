@@ -58,7 +58,8 @@ impl OfPlugin {
         let mut timer = object.usage().begin();
         timer.mark_pending();
         let name = Arc::from(object.name());
-        let judged = object.call_blocking(Caller::Host, &name, METHOD.into(), params.into_iter().collect()).await;
+        let judged =
+            object.call_blocking(Caller::Host, &name, METHOD.into(), params.into_iter().collect(), || None).await;
         drop(timer);
         match judged {
             Ok(Value::Bool(true)) => Verdict::Processed,

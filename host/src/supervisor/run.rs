@@ -85,8 +85,10 @@ impl MainLoop {
     /// Return the time until something is due.
     fn timeout(&self, ticks: &Ticks, shutdown: &Shutdown) -> Option<Duration> {
         let now = self.now();
+        // On a line of its own, so that the lock is given back before others are taken.
+        let next_of_groups = self.shared.groups.lock().next_deadline(self.shared.is_stopping());
         let due = [
-            self.shared.groups.lock().next_deadline(self.shared.is_stopping()),
+            next_of_groups,
             Some(ticks.next_deadline()),
             shutdown.next_report,
             shutdown.next_look,

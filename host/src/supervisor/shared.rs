@@ -28,9 +28,9 @@ use crate::{
 
 /// State of one supervisor. All else is the main loop's own.
 ///
-/// Locks, in the order in which they are taken: `groups`, then `config`. What logs, publishes or asks the output
-/// threads for something takes their locks, which come last; the queue of requests and the extensions hold theirs
-/// alone.
+/// Locks, in the order in which they are taken: `groups`, then `config`; the state of the lookups, then the queue of
+/// requests, and neither with those. What logs, publishes or asks the output threads for something takes locks that come
+/// last: the bus's, then that of each queue of events, and those of the output threads. The extensions hold theirs alone.
 pub(super) struct Shared {
     /// Config as it was read last; groups that are active may still have an older one.
     pub(super) config: Mutex<Arc<Config>>,

@@ -105,29 +105,37 @@ impl PluginObject {
     }
 
     /// Call a method that may block, on a thread where it may, and wait for its answer. `full_name` is the method's in
-    /// the log.
+    /// the log. `refusal` is asked just before, since a call may wait for its thread.
     pub(crate) async fn call_blocking(
         self: &Arc<Self>,
         caller: Caller,
         full_name: &Arc<str>,
         method: RString,
         params: RVec<Value>,
+        refusal: impl FnOnce() -> Option<Fault> + Send + 'static,
     ) -> Result<Value, Fault> {
         let object = Arc::clone(self);
-        let call = move || object.call(method.as_rstr(), params);
+        let call = move || refusal().map_or_else(|| object.call(method.as_rstr(), params), Reply::Failed);
         let reply = self.executor.run_blocking(caller, full_name.clone(), call).await?;
         self.answer(caller, full_name, reply).await
     }
 
-    /// Call an `async fn` of a plugin on the plugin's own thread, and wait for its answer.
+    /// Call an `async fn` of a plugin on the plugin's own thread, and wait for its answer. `refusal` is asked as by
+    /// [`call_blocking`](Self::call_blocking).
     pub(crate) async fn call_async(
         self: &Arc<Self>,
         full_name: &Arc<str>,
         method: RString,
         params: RVec<Value>,
+        refusal: impl FnOnce() -> Option<Fault> + Send + 'static,
     ) -> Result<Value, Fault> {
         let object = Arc::clone(self);
-        let answer = async move { limited(object.call(method.as_rstr(), params)).await };
+        let answer = async move {
+            match refusal() {
+                Some(fault) => Err(fault),
+                None => limited(object.call(method.as_rstr(), params)).await,
+            }
+        };
         self.executor.run_async(full_name.clone(), answer).await
     }
 
@@ -151,7 +159,7 @@ impl PluginObject {
     ///
     /// The boundary has no flag for that, and cannot get one: its types are frozen, and a plugin of 1.0.0 says it by the
     /// text alone. This is the one place that reads it. A fault that the method only passes on, of another one that
-    /// panicked, names that one.
+    /// panicked, names that one; of a method of the same name in another namespace it cannot be told.
     #[cold]
     pub(crate) fn count_fault<'a>(&self, method: &str, fault: &'a Fault) -> Option<&'a str> {
         let panic = fault.detail().strip_prefix(method).and_then(|rest| rest.strip_prefix(" panicked: "));
