@@ -5,6 +5,8 @@ extern crate self as plugin_api;
 
 pub mod abi;
 mod block_on;
+mod byte_size;
+mod chain;
 mod config;
 mod controller;
 mod describe;
@@ -14,6 +16,7 @@ pub mod fault;
 mod guard;
 mod host;
 mod interface;
+mod maybe_ready;
 mod params;
 mod powers;
 mod result_handler;
@@ -26,12 +29,15 @@ pub use supervisor_plugin_macros::{FromValue, IntoValue, ctl_plugin, rpc_interfa
 pub use crate::{
     abi::{Fault, Member, MethodInfo, NamespaceObject, Param, Reply, Value},
     block_on::block_on,
+    byte_size::ByteSize,
+    chain::Chain,
     config::Config,
     controller::{Controller, Progress, Proxy},
     event::Event,
     fault::Code,
     host::{Host, Level, SupervisorState},
     interface::{Methods, namespace},
+    maybe_ready::MaybeReady,
     params::{IntoParams, Params},
     powers::{Group, SupervisorInfo},
     result_handler::{ResultHandler, Verdict},
