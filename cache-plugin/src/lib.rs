@@ -13,8 +13,18 @@
 
 #![forbid(unsafe_code)]
 
+mod store;
+
+mod cache;
+mod options;
+
+pub mod further_methods;
+
 pub mod controllerplugin;
 pub mod rpcinterface;
+
+#[cfg(test)]
+mod suite;
 
 plugin_api::export!(
     rpcinterface: rpcinterface::make_cache_rpcinterface,

@@ -174,9 +174,9 @@ fn it_describes_itself() {
             "
             >>> s.cache.getAPIVersion()
             '0.2'
-            >>> [name for name in s.system.listMethods() if name.startswith('cache.')]  # doctest: +NORMALIZE_WHITESPACE
-            ['cache.clear', 'cache.delete', 'cache.fetch', 'cache.getAPIVersion', 'cache.getCount', 'cache.getKeys',
-             'cache.store']
+            >>> own = ['clear', 'delete', 'fetch', 'getAPIVersion', 'getCount', 'getKeys', 'store']
+            >>> [name for name in own if 'cache.' + name not in s.system.listMethods()]
+            []
             >>> for name in ['getAPIVersion', 'getKeys', 'getCount', 'store', 'fetch', 'delete', 'clear']:
             ...     print(name, s.system.methodSignature('cache.' + name))
             getAPIVersion ['string']

@@ -1,0 +1,28 @@
+//! Where the cache keeps what it is given: one trait, and the stores behind it.
+//!
+//! The modules are floors; each imports only from those above it in this list.
+
+mod clock;
+
+mod cached;
+
+mod operation;
+
+mod contract;
+
+mod evaluate;
+mod table;
+mod waiters;
+
+mod local;
+
+mod memory;
+
+mod open;
+
+pub(crate) use self::{
+    clock::Clock,
+    contract::{Info, Limits, Page, QUOTA_EXCEEDED, Store, TimeLeft},
+    open::{Kind, open},
+    operation::Operation,
+};
