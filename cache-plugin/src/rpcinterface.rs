@@ -132,7 +132,7 @@ pub type CacheMethods = Chain<CacheNamespaceRPCInterface, FurtherMethods>;
 #[allow(clippy::needless_pass_by_value, reason = "the form of a factory is given")]
 pub fn make_cache_rpcinterface(supervisord: Host, config: Config) -> Result<CacheMethods, Fault> {
     let options = Options::read(&config)?;
-    let store = open(options.store()?, options.limits(), Clock::default());
+    let store = open(options.store(&supervisord)?, options.limits(), Clock::default(), &supervisord)?;
     Ok(methods(supervisord, Cache::new(store, options.limits())))
 }
 

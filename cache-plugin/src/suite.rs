@@ -5,6 +5,8 @@
 mod histories;
 mod table;
 
+use std::sync::Arc;
+
 use plugin_api::{
     Fault, IntoParams, Value,
     testing::{FakeHost, Published},
@@ -16,6 +18,9 @@ use crate::{
     store::{Clock, Kind, Limits, open},
 };
 
+#[cfg(feature = "file")]
+use crate::store::SyncMode;
+
 /// A cache in one of the stores, and the time that its entries live by.
 struct Subject {
     name: &'static str,
@@ -23,8 +28,9 @@ struct Subject {
     host: FakeHost,
     clock: Clock,
     limits: Limits,
-    /// Where a file lies.
     kind: Kind,
+    /// Where a file lies.
+    _directory: Option<Arc<tempfile::TempDir>>,
 }
 
 impl Subject {
@@ -33,18 +39,27 @@ impl Subject {
     }
 
     fn open(&mut self) {
-        let store = open(self.kind, self.limits, self.clock.clone());
+        let store = open(self.kind.clone(), self.limits, self.clock.clone(), &self.host.host()).unwrap();
         self.cache = Some(Published::of(methods(self.host.host(), Cache::new(store, self.limits))));
     }
 }
 
-/// A cache in each store.
-fn subjects(limits: Limits) -> Vec<Subject> {
+/// A cache in each store, with a clock of its own.
+fn subjects(limits: Limits, clock: impl Fn() -> Clock) -> Vec<Subject> {
     let subject = |name, kind| {
-        let (host, clock) = (FakeHost::new(), Clock::default());
-        let mut subject = Subject { name, cache: None, host, clock, limits, kind };
+        let (host, clock) = (FakeHost::new(), clock());
+        let mut subject = Subject { name, cache: None, host, clock, limits, kind, _directory: None };
         subject.open();
         subject
     };
-    vec![subject("memory", Kind::Memory)]
+    let mut all = vec![subject("memory", Kind::Memory)];
+    #[cfg(feature = "file")]
+    for sync in [SyncMode::Always, SyncMode::EverySecond] {
+        // In memory where that can be: what a disk does is tested elsewhere.
+        let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+        let directory = Arc::new(directory.unwrap());
+        let kind = Kind::File { path: directory.path().join("cache"), sync };
+        all.push(Subject { _directory: Some(directory), ..subject("file", kind) });
+    }
+    all
 }

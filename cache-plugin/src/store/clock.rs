@@ -18,6 +18,9 @@ pub(crate) struct Clock {
     /// Milliseconds that a test has skipped.
     #[cfg(test)]
     skipped: std::sync::Arc<std::sync::atomic::AtomicU64>,
+    /// Set where no time goes by but what a test skips.
+    #[cfg(test)]
+    stands: bool,
 }
 
 impl Default for Clock {
@@ -28,6 +31,8 @@ impl Default for Clock {
             wall,
             #[cfg(test)]
             skipped: std::sync::Arc::default(),
+            #[cfg(test)]
+            stands: false,
         }
     }
 }
@@ -37,7 +42,7 @@ impl Clock {
     pub(crate) fn now(&self) -> u64 {
         let now = self.wall + millis(self.start.elapsed());
         #[cfg(test)]
-        let now = now + self.skipped.load(std::sync::atomic::Ordering::Relaxed);
+        let now = if self.stands { self.wall } else { now } + self.skipped.load(std::sync::atomic::Ordering::Relaxed);
         now
     }
 
@@ -49,6 +54,12 @@ impl Clock {
     /// The time until then; none if it has come.
     pub(crate) fn until(&self, deadline: Deadline) -> Duration {
         Duration::from_millis(deadline.get().saturating_sub(self.now()))
+    }
+
+    /// A clock that a test moves, and nothing else.
+    #[cfg(test)]
+    pub(crate) fn standing() -> Self {
+        Self { stands: true, ..Self::default() }
     }
 
     /// Lets time go by in a test.

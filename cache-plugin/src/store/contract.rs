@@ -97,5 +97,9 @@ impl Limits {
     }
 }
 
+/// Fault 241, of an operation that a store could not carry out.
+#[cfg(feature = "file")]
+pub(crate) const STORE_FAILED: i32 = 241;
+
 /// Fault 240, of an operation that a limit is in the way of.
 pub(crate) const QUOTA_EXCEEDED: i32 = 240;

@@ -16,6 +16,8 @@ mod waiters;
 
 mod local;
 
+#[cfg(feature = "file")]
+mod file;
 mod memory;
 
 mod open;
@@ -26,3 +28,6 @@ pub(crate) use self::{
     open::{Kind, open},
     operation::Operation,
 };
+
+#[cfg(feature = "file")]
+pub(crate) use self::file::SyncMode;

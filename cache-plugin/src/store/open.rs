@@ -1,7 +1,13 @@
 //! The store that the options name.
 
+#[cfg(feature = "file")]
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use plugin_api::{Fault, Host};
+
+#[cfg(feature = "file")]
+use super::file::{self, SyncMode};
 use super::{
     clock::Clock,
     contract::{Limits, Store},
@@ -10,15 +16,29 @@ use super::{
 };
 
 /// The stores that there are.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Kind {
     /// Gone when supervisord exits or starts anew.
     Memory,
+    /// Kept in a file.
+    #[cfg(feature = "file")]
+    File {
+        /// Where it lies.
+        path: PathBuf,
+        /// When what is written has to be on the disk.
+        sync: SyncMode,
+    },
 }
 
-/// Opens a store.
-pub(crate) fn open(kind: Kind, limits: Limits, clock: Clock) -> Arc<dyn Store> {
+/// Opens a store. What an operator has to know of it, `supervisord` is told.
+pub(crate) fn open(kind: Kind, limits: Limits, clock: Clock, supervisord: &Host) -> Result<Arc<dyn Store>, Fault> {
+    let shared = Shared::new(limits, clock);
     match kind {
-        Kind::Memory => Arc::new(memory::open(Shared::new(limits, clock))),
+        Kind::Memory => {
+            let _ = supervisord;
+            Ok(Arc::new(memory::open(shared)))
+        }
+        #[cfg(feature = "file")]
+        Kind::File { path, sync } => Ok(Arc::new(file::open(&path, sync, shared, supervisord)?)),
     }
 }

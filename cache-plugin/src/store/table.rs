@@ -21,7 +21,7 @@ use super::{
 pub(super) type Map = BTreeMap<Box<str>, Cached>;
 
 /// Most entries that are looked at before the lock is given back.
-pub(super) const PAGE: usize = 1024;
+pub(super) const PAGE: usize = 256;
 
 /// The entries, and what is known of all of them together.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use plugin_api::{Fault, Value, testing::FakeHost};
 
 use super::{Subject, subjects};
-use crate::store::Limits;
+use crate::store::{Clock, Limits};
 
 /// What a line of a table does: a call, or the passing of so many seconds.
 enum Line {
@@ -24,7 +24,7 @@ fn no(method: &'static str, params: impl Into<Vec<Value>>, fault: Fault) -> Line
 }
 
 fn run(limits: Limits, lines: impl Fn() -> Vec<Line>) {
-    for subject in subjects(limits) {
+    for subject in subjects(limits, Clock::standing) {
         for (number, line) in lines().into_iter().enumerate() {
             match line {
                 Line::Pass(seconds) => subject.clock.skip(Duration::from_secs(seconds)),
@@ -219,7 +219,7 @@ fn time_goes_by() {
         ]
     });
     for seconds in [Value::from(-1), (-0.5).into(), f64::NAN.into(), f64::INFINITY.into(), 1e11.into()] {
-        for subject in subjects(Limits::default()) {
+        for subject in subjects(Limits::default(), Clock::default) {
             for (method, params) in [
                 ("add", vec!["k".into(), "v".into(), seconds.clone()]),
                 ("storeFor", vec!["k".into(), "v".into(), seconds.clone()]),
@@ -235,7 +235,7 @@ fn time_goes_by() {
 
 #[test]
 fn the_time_that_is_left_is_told() {
-    for subject in subjects(Limits::default()) {
+    for subject in subjects(Limits::default(), Clock::default) {
         subject.call("storeFor", ("k", "v", 90)).unwrap();
         subject.clock.skip(Duration::from_secs(30));
         let Value::Double(left) = subject.call("getSecondsLeft", ("k",)).unwrap() else { panic!("no double") };
@@ -350,7 +350,7 @@ fn limits_of_one_value() {
 
 #[test]
 fn who_waits_hears_of_the_change() {
-    for subject in subjects(Limits::default()) {
+    for subject in subjects(Limits::default(), Clock::default) {
         let cache = subject.cache.as_ref().unwrap();
         let answer =
             |changed: bool, value: Value| Ok(Value::structure([("changed", changed.into()), ("value", value)]));
@@ -388,7 +388,7 @@ fn who_waits_hears_of_the_change() {
 
 #[test]
 fn who_waits_hears_of_what_expires() {
-    for subject in subjects(Limits::default()) {
+    for subject in subjects(Limits::default(), Clock::default) {
         subject.call("storeFor", ("k", "v", 0.2)).unwrap();
         let cache = subject.cache.as_ref().unwrap();
         let answer = Value::structure([("changed", true.into()), ("value", Value::Nil)]);
@@ -400,7 +400,7 @@ fn who_waits_hears_of_what_expires() {
 
 #[test]
 fn ten_thousand_wait() {
-    for subject in subjects(Limits::default()) {
+    for subject in subjects(Limits::default(), Clock::default) {
         let cache = subject.cache.as_ref().unwrap();
         let mut waits: Vec<_> = (0..10_000)
             .map(|number| cache.begin::<Value>("wait", (format!("k{}", number % 100), Value::Nil, 30)))
@@ -417,7 +417,7 @@ fn ten_thousand_wait() {
 
 #[test]
 fn it_tells_how_it_is() {
-    for subject in subjects(Limits { max_keys: 2, ..Limits::default() }) {
+    for subject in subjects(Limits { max_keys: 2, ..Limits::default() }, Clock::default) {
         let Subject { name, .. } = subject;
         subject.call("store", ("a", "four")).unwrap();
         subject.call("fetch", ("a",)).unwrap();
@@ -446,7 +446,7 @@ fn it_tells_how_it_is() {
 
 #[test]
 fn nobody_is_answered_while_supervisord_shuts_down() {
-    for subject in subjects(Limits::default()) {
+    for subject in subjects(Limits::default(), Clock::default) {
         subject.host.set_state(plugin_api::SupervisorState::Shutdown);
         for method in subject.cache.as_ref().unwrap().methods() {
             let params: Vec<Value> = method

@@ -1,0 +1,283 @@
+//! The thread that carries operations out, and the file store as the others see it.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+        mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use plugin_api::{Fault, Host, Level, MaybeReady, Value};
+use tokio::sync::oneshot;
+
+use super::{
+    frame, lock,
+    log::{Finding, Log, SyncMode, put},
+    overlay::Overlay,
+};
+use crate::store::{
+    contract::{STORE_FAILED, Store},
+    evaluate::evaluate,
+    local::{Local, Shared, Writer},
+    operation::{Changes, Operation},
+    table::PAGE,
+};
+
+/// Time within which all is on the disk with `everysec`, and after which a file that nobody writes to is marked.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Bytes from which on a frame takes in no more operations.
+const FULL: usize = 8 << 20;
+
+/// Opens the store in a file.
+///
+/// # Errors
+///
+/// `STORE_FAILED` that says why there can be none: another process has the file, or it cannot be read or written.
+pub(crate) fn open(path: &Path, sync: SyncMode, shared: Shared, host: &Host) -> Result<impl Store, Fault> {
+    let lock = lock::take(path).map_err(failed)?;
+    let shared = Arc::new(shared);
+    let (log, finding) = Log::open(path, &shared).map_err(|error| failed(cannot("open", path, &error)))?;
+    let shown = path.display();
+    match finding {
+        Some(Finding::Torn(bytes)) => host.log(
+            Level::Warn,
+            format_args!("cache: the last {bytes} bytes of {shown} had never been written whole; they are dropped"),
+        ),
+        Some(Finding::Damaged { what, aside }) => host.log(
+            Level::Critical,
+            format_args!(
+                "cache: {shown} is damaged: {what}; {} entries could be read and are there; the damaged file is kept \
+                 as {}",
+                shared.len(),
+                aside.display()
+            ),
+        ),
+        None => {}
+    }
+    let size = Arc::new(AtomicU64::new(log.len()));
+    let (queue, requests) = mpsc::channel();
+    let mut thread =
+        Thread { shared: Arc::clone(&shared), log, sync, size: Arc::clone(&size), host: host.clone(), fails: false };
+    let thread = thread::Builder::new()
+        .name("cache-file".to_owned())
+        .spawn(move || {
+            thread.run(&requests);
+            drop(lock);
+        })
+        .map_err(|error| failed(format!("cannot make a thread: {error}")))?;
+    let writer = FileWriter { path: path.to_owned(), sync, size, queue: Some(queue), thread: Some(thread) };
+    Ok(Local { shared, writer })
+}
+
+fn failed(what: impl std::fmt::Display) -> Fault {
+    Fault::new(STORE_FAILED, format!("STORE_FAILED: {what}"))
+}
+
+fn cannot(what: &str, path: &Path, error: &io::Error) -> String {
+    format!("cannot {what} {}: {error}", path.display())
+}
+
+/// Hands operations to the thread.
+#[derive(Debug)]
+struct FileWriter {
+    path: PathBuf,
+    sync: SyncMode,
+    /// Bytes of the file.
+    size: Arc<AtomicU64>,
+    /// There until the end.
+    queue: Option<Sender<Request>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// An operation, and who waits for its answer.
+#[derive(Debug)]
+struct Request {
+    operation: Operation,
+    answer: oneshot::Sender<Result<Value, Fault>>,
+}
+
+impl Writer for FileWriter {
+    fn write(&self, _shared: &Arc<Shared>, operation: Operation) -> MaybeReady<Value> {
+        let (answer, answered) = oneshot::channel();
+        if let Some(queue) = &self.queue {
+            // Where the thread is gone, so is the other end of the answer's channel.
+            let _ = queue.send(Request { operation, answer });
+        }
+        MaybeReady::later(async move { answered.await.unwrap_or_else(|_| Err(failed("the store has ended"))) })
+    }
+
+    fn info(&self) -> (&'static str, Vec<(&'static str, Value)>) {
+        let sync = match self.sync {
+            SyncMode::Always => "always",
+            SyncMode::EverySecond => "everysec",
+        };
+        let size = i64::try_from(self.size.load(Relaxed)).unwrap_or(i64::MAX);
+        let path = self.path.to_string_lossy().into_owned();
+        ("file", vec![("file", path.into()), ("file_bytes", size.into()), ("sync", sync.into())])
+    }
+}
+
+impl Drop for FileWriter {
+    fn drop(&mut self) {
+        // The thread ends with the queue, when all that was asked for is done.
+        drop(self.queue.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What the thread works with.
+struct Thread {
+    shared: Arc<Shared>,
+    log: Log,
+    sync: SyncMode,
+    size: Arc<AtomicU64>,
+    host: Host,
+    /// Set while the file cannot be written, so that the log says it once.
+    fails: bool,
+}
+
+impl Thread {
+    fn run(&mut self, requests: &Receiver<Request>) {
+        let mut due = None;
+        loop {
+            let pending = self.log.is_behind() || self.log.is_unmarked() || self.log.is_broken();
+            if due.is_none() && pending {
+                due = Some(Instant::now() + SECOND);
+            }
+            let until_due = due.map(|due| due.saturating_duration_since(Instant::now()));
+            let next = self.shared.read().next_deadline().map(|deadline| self.shared.clock.until(deadline));
+            let batch = match until_due.into_iter().chain(next).min() {
+                Some(time) => requests.recv_timeout(time),
+                None => requests.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            match batch {
+                Ok(first) => self.carry_out(first, requests),
+                Err(RecvTimeoutError::Timeout) => self.purge(),
+                Err(RecvTimeoutError::Disconnected) => return self.end(),
+            }
+            if due.is_some_and(|due| due <= Instant::now()) {
+                due = None;
+                self.settle();
+            }
+        }
+    }
+
+    /// Carries out an operation, and all that have come meanwhile.
+    fn carry_out(&mut self, first: Request, requests: &Receiver<Request>) {
+        let shared = Arc::clone(&self.shared);
+        let (mut frame, mut answers) = (Vec::new(), Vec::new());
+        frame::begin(&mut frame);
+        let changes = {
+            let table = shared.read();
+            let mut overlay = Overlay::new(&table, &shared.clock);
+            // What is still there though its time is over is not to be in the way of a limit.
+            let most = if shared.limits.any() { usize::MAX } else { PAGE };
+            let expired = table.expired(|| shared.clock.now(), most);
+            put(&mut frame, expired.as_slice());
+            expired.for_each(|change| overlay.make(change));
+            let mut next = Some(first);
+            while let Some(Request { operation, answer }) = next {
+                let result = evaluate(operation, &overlay, &shared.limits, &shared.clock).map(|(value, changes)| {
+                    put(&mut frame, changes.as_slice());
+                    changes.for_each(|change| overlay.make(change));
+                    value
+                });
+                answers.push((answer, result));
+                next = if frame.len() < FULL { requests.try_recv().ok() } else { None };
+            }
+            overlay.into_changes()
+        };
+        let written = self.write(&mut frame, changes);
+        for (answer, result) in answers {
+            // Who asked may have gone.
+            let _ = answer.send(match &written {
+                Ok(()) => result,
+                Err(fault) => result.and(Err(fault.clone())),
+            });
+        }
+        if written.is_ok() {
+            self.tidy();
+        }
+    }
+
+    /// Writes a frame, and makes its changes in memory.
+    fn write(&mut self, frame: &mut [u8], changes: Changes) -> Result<(), Fault> {
+        if frame.len() == frame::FRAME_HEADER {
+            return Ok(());
+        }
+        let written = self.log.write(frame, self.sync, &self.shared);
+        self.size.store(self.log.len(), Relaxed);
+        self.note(&written);
+        written.map_err(|error| failed(cannot("write", self.log.path(), &error)))?;
+        self.shared.apply(self.shared.lock(), changes);
+        Ok(())
+    }
+
+    /// Takes out what has expired.
+    fn purge(&mut self) {
+        loop {
+            let expired = self.shared.read().expired(|| self.shared.clock.now(), PAGE);
+            if expired.as_slice().is_empty() {
+                return;
+            }
+            let mut frame = Vec::new();
+            frame::begin(&mut frame);
+            put(&mut frame, expired.as_slice());
+            // The file has their deadlines: it need not be told in time, nor at all.
+            let _ = self.log.write(&mut frame, SyncMode::EverySecond, &self.shared);
+            self.size.store(self.log.len(), Relaxed);
+            self.shared.apply(self.shared.lock(), expired);
+        }
+    }
+
+    /// Sees to it that all is on the disk, and that the file says so.
+    fn settle(&mut self) {
+        if self.log.is_broken() {
+            let mended = self.log.mend(&self.shared);
+            self.note(&mended);
+        }
+        if self.log.is_behind() {
+            let synced = self.log.sync();
+            self.note(&synced);
+        }
+        if self.log.is_unmarked() {
+            let _ = self.log.mark();
+            self.size.store(self.log.len(), Relaxed);
+        }
+    }
+
+    fn tidy(&mut self) {
+        let tidied = self.log.tidy(&self.shared);
+        self.size.store(self.log.len(), Relaxed);
+        if let Err(error) = tidied {
+            self.host.log(Level::Warn, format_args!("cache: {}", cannot("tidy up", self.log.path(), &error)));
+        }
+    }
+
+    fn end(&mut self) {
+        self.settle();
+    }
+
+    /// Says in the log that writing has begun to fail, or works again.
+    fn note<T>(&mut self, outcome: &io::Result<T>) {
+        match outcome {
+            Err(error) if !self.fails => {
+                let what = cannot("write", self.log.path(), error);
+                self.host.log(Level::Error, format_args!("cache: {what}; what would be stored is refused"));
+            }
+            Ok(_) if self.fails => {
+                self.host.log(Level::Info, format_args!("cache: {} is written again", self.log.path().display()));
+            }
+            _ => {}
+        }
+        self.fails = outcome.is_err();
+    }
+}
