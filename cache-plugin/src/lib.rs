@@ -11,17 +11,24 @@
 //! [ctlplugin:cache]
 //! supervisor.ctl_factory = supervisor_cache.controllerplugin:make_cache_controllerplugin
 //! ```
+//!
+//! Further commands have a factory of their own, since nobody gets them who does not ask:
+//! `supervisor_cache.operations:make_cache_operations`.
+//!
+//! The modules are floors; each imports only from those above it in this list.
 
 #![forbid(unsafe_code)]
 
 mod store;
 
 mod cache;
+mod json_lines;
 mod options;
 
 pub mod further_methods;
 
 pub mod controllerplugin;
+pub mod operations;
 pub mod rpcinterface;
 
 #[cfg(test)]
@@ -30,4 +37,5 @@ mod suite;
 plugin_api::export!(
     rpcinterface: rpcinterface::make_cache_rpcinterface,
     ctl: controllerplugin::make_cache_controllerplugin,
+    ctl: operations::make_cache_operations,
 );
