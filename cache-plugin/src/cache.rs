@@ -34,7 +34,7 @@ impl Cache {
         Arc::clone(&self.usage)
     }
 
-    /// Carries an operation out.
+    /// Carry an operation out.
     pub(crate) fn write(&self, operation: Operation) -> MaybeReady<Value> {
         match self.store.write(operation) {
             MaybeReady::Ready(answer) => self.usage.note_refused(answer).into(),

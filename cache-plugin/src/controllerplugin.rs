@@ -2,7 +2,7 @@
 
 use plugin_api::{Config, Controller, Fault, Proxy, Value, ctl_plugin, pformat};
 
-/// As wide as Python prints.
+/// Width at which Python prints.
 const WIDTH: usize = 80;
 
 /// The cache's commands.
@@ -51,7 +51,7 @@ impl CacheControllerPlugin {
         self.cache.call("store", (key, value))
     }
 
-    /// What the tabulator key completes to.
+    /// Keys for the tabulator key.
     fn keys(&self, words: &[String]) -> Result<Vec<String>, Fault> {
         if words.is_empty() { self.cache.call("getKeys", ()) } else { Ok(Vec::new()) }
     }

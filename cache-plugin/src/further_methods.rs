@@ -1,5 +1,5 @@
-//! `cache.*`: the methods that the original does not have. They are the same for every store, and each is carried out in
-//! one step that no other client sees a part of.
+//! `cache.*`: the methods that the original does not have. They are the same for every store, and each is carried out
+//! in one step that no other client sees a part of.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -256,7 +256,7 @@ impl FurtherMethods {
         Self { supervisord, cache }
     }
 
-    /// Refuses to work while the supervisor shuts down.
+    /// Refuse to work while the supervisor shuts down.
     fn update(&self) -> Result<(), Fault> {
         match self.supervisord.state()? {
             SupervisorState::Shutdown => Err(Fault::shutdown_state()),

@@ -1,10 +1,10 @@
 //! Entries as lines of JSON that keep every type.
 //!
-//! A line is an object with `key`, `value` and, of an entry that expires, `seconds`. A string, a boolean, nil, a double,
-//! an array, and an integer are what JSON has for them; an integer of 64 bits is what 32 do not hold. What JSON does
-//! not have is an object with one member: `{"i8": 7}` for an integer of 64 bits that 32 would hold, `{"double": "inf"}`,
-//! `{"dateTime": "20240101T00:00:00"}`, `{"base64": "AP8="}`, and `{"struct": [["name", 1]]}`, which keeps the order of
-//! its members.
+//! A line is an object with `key`, `value` and, of an entry that expires, `seconds`. A string, a boolean, nil, a
+//! double, an array, and an integer are what JSON has for them; an integer of 64 bits is what 32 do not hold. What JSON
+//! does not have is an object with one member: `{"i8": 7}` for an integer of 64 bits that 32 would hold,
+//! `{"double": "inf"}`, `{"dateTime": "20240101T00:00:00"}`, `{"base64": "AP8="}`, and `{"struct": [["name", 1]]}`,
+//! which keeps the order of its members.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use plugin_api::{Value, abi::Member};

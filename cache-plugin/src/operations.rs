@@ -9,7 +9,7 @@ use plugin_api::{Config, Controller, Fault, Proxy, Value, ctl_plugin, pformat};
 
 use crate::json_lines::{self, Entry};
 
-/// As wide as Python prints.
+/// Width at which Python prints.
 const WIDTH: usize = 80;
 
 /// Keys that are asked for at once.
@@ -93,8 +93,9 @@ impl CacheOperations {
         self.cache.call("storeFor", (key, value, seconds))
     }
 
-    /// Wait until another value is cached at <key> than now, or than <known>, but no longer than <seconds>; show it. The
-    /// exit status is 1 if the time is over.
+    /// Wait until another value is cached at <key> than now, or than <known>, but no longer than <seconds>; show it.
+    ///
+    /// The exit status is 1 if the time is over.
     #[ctl(complete_with = "keys")]
     pub fn cache_wait(&self, key: String, seconds: f64, known: Option<String>) -> Result<(), Fault> {
         let known = if let Some(known) = known {
@@ -116,7 +117,7 @@ impl CacheOperations {
         if words.is_empty() { self.cache.call("listKeys", ("", KEYS)) } else { Ok(Vec::new()) }
     }
 
-    /// Hands each page of keys to `take`.
+    /// Hand each page of keys to `take`.
     fn each_page(&self, prefix: &str, mut take: impl FnMut(&[String]) -> Result<(), Fault>) -> Result<(), Fault> {
         let mut after = String::new();
         loop {
@@ -131,7 +132,7 @@ impl CacheOperations {
         }
     }
 
-    /// Hands the line of each entry to `take`.
+    /// Hand the line of each entry to `take`.
     fn dump(&self, mut take: impl FnMut(&str) -> Result<(), Fault>) -> Result<(), Fault> {
         let mut progress = self.ctl.progress("saving", self.cache.call("getCount", ())?);
         self.each_page("", |keys| {
@@ -157,7 +158,7 @@ impl CacheOperations {
         })
     }
 
-    /// Calls several methods of the cache at once.
+    /// Call several methods of the cache at once.
     fn all(&self, calls: Vec<(&str, Vec<Value>)>) -> Result<Vec<Result<Value, Fault>>, Fault> {
         if calls.is_empty() {
             return Ok(Vec::new());

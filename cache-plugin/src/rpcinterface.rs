@@ -116,7 +116,7 @@ impl CacheNamespaceRPCInterface {
         Ok(self.cache.write(Operation::Clear))
     }
 
-    /// Refuses to work while the supervisor shuts down.
+    /// Refuse to work while the supervisor shuts down.
     fn update(&self) -> Result<(), Fault> {
         match self.supervisord.state()? {
             SupervisorState::Shutdown => Err(Fault::shutdown_state()),

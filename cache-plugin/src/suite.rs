@@ -29,7 +29,7 @@ struct Subject {
     clock: Clock,
     limits: Limits,
     kind: Kind,
-    /// Where a file lies.
+    /// The directory that a file lies in.
     _directory: Option<Arc<tempfile::TempDir>>,
 }
 

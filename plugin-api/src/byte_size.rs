@@ -53,7 +53,7 @@ impl<'de> Deserialize<'de> for ByteSize {
     }
 }
 
-/// Reads a size from text, as INI has it, or from a number of TOML.
+/// Read a size from text, as INI has it, or from a number of TOML.
 struct Visitor;
 
 impl de::Visitor<'_> for Visitor {

@@ -62,7 +62,7 @@ impl Clock {
         Self { stands: true, ..Self::default() }
     }
 
-    /// Lets time go by in a test.
+    /// Let time go by in a test.
     #[cfg(test)]
     pub(crate) fn skip(&self, time: Duration) {
         self.skipped.fetch_add(millis(time), std::sync::atomic::Ordering::Relaxed);

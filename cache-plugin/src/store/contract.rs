@@ -6,7 +6,7 @@ use plugin_api::{Fault, MaybeReady, Value};
 
 use super::operation::Operation;
 
-/// Where the cache keeps what it is given.
+/// The place where the cache keeps what it is given.
 ///
 /// An answer that is in memory is there at once; one that a disk or another machine gives comes later. Keys are never
 /// empty. Entries whose time is over are there no more, for every method. Operations are carried out one after the
@@ -46,9 +46,9 @@ pub(crate) trait Store: Send + Sync + 'static {
 /// The time that an entry has left.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum TimeLeft {
-    /// It stays.
+    /// No end: the entry stays.
     Unlimited,
-    /// It expires after that time.
+    /// The entry expires after that time.
     For(Duration),
 }
 

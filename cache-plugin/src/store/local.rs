@@ -30,7 +30,7 @@ pub(super) struct Shared {
 
 /// The way in which operations are carried out.
 pub(super) trait Writer: Send + Sync + 'static {
-    /// Carries an operation out.
+    /// Carry an operation out.
     fn write(&self, shared: &Arc<Shared>, operation: Operation) -> MaybeReady<Value>;
 
     /// Name of the store, and what else `getInfo` shows of it.
@@ -59,7 +59,7 @@ impl Shared {
         self.table.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes these steps in a table that is locked, gives the lock back, and wakes who waited for them.
+    /// Make these steps in a table that is locked, give the lock back, and wake who waited for them.
     pub(super) fn apply(&self, mut table: RwLockWriteGuard<'_, Table>, changes: Changes) {
         let to_wake: Vec<Option<Box<str>>> = if self.waiters.any() {
             changes.as_slice().iter().map(|change| change.key().map(Box::from)).collect()
@@ -158,7 +158,7 @@ impl Drop for Begun<'_> {
     }
 }
 
-/// Where a page begins.
+/// The key from which a page begins.
 fn start(page: &Page) -> Bound<&str> {
     match &page.after {
         Some(after) if after.as_str() >= page.prefix.as_str() => Bound::Excluded(after),
@@ -181,7 +181,7 @@ fn scan(map: &Map, page: &Page, last: &mut Option<Box<str>>, moment: u64, keys: 
     scan_range(range(map, from), page, last, moment, keys)
 }
 
-/// Adds the keys of the next entries. Return true if there may be more.
+/// Add the keys of the next entries. Return true if there may be more.
 fn scan_range<'a>(
     entries: impl Iterator<Item = (&'a Box<str>, &'a Cached)>,
     page: &Page,

@@ -25,7 +25,7 @@ pub(super) fn open(shared: Shared) -> impl Store {
 /// Operations are carried out where they are asked for.
 #[derive(Debug, Default)]
 struct Memory {
-    /// Takes out what has expired; there from when the first entry that expires is stored.
+    /// The thread that takes out what has expired; there from when the first entry that expires is stored.
     reaper: OnceLock<Reaper>,
 }
 
@@ -57,7 +57,7 @@ impl Writer for Memory {
     }
 }
 
-/// Takes out the entries whose time is over, some at a time. Return when the next one expires.
+/// Take out the entries whose time is over, some at a time. Return when the next one expires.
 fn purge(shared: &Shared) -> Option<Deadline> {
     loop {
         let table = shared.lock();
@@ -75,14 +75,14 @@ fn purge(shared: &Shared) -> Option<Deadline> {
 #[derive(Debug, Default)]
 struct Reaper(Arc<Alarm>);
 
-/// What the thread sleeps on.
+/// The thread's alarm clock.
 #[derive(Debug, Default)]
 struct Alarm {
     state: Mutex<State>,
     changed: Condvar,
 }
 
-/// What the thread is to do.
+/// The thread's next task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
     /// Sleep until the next entry expires.

@@ -23,14 +23,14 @@ pub(crate) enum Kind {
     /// Kept in a file.
     #[cfg(feature = "file")]
     File {
-        /// Where it lies.
+        /// The path of the file.
         path: PathBuf,
         /// When what is written has to be on the disk.
         sync: SyncMode,
     },
 }
 
-/// Opens a store. What an operator has to know of it, `supervisord` is told.
+/// Open a store. What an operator has to know of it, `supervisord` is told.
 pub(crate) fn open(kind: Kind, limits: Limits, clock: Clock, supervisord: &Host) -> Result<Arc<dyn Store>, Fault> {
     let shared = Shared::new(limits, clock);
     match kind {

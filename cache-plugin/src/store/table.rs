@@ -49,7 +49,7 @@ struct Listing {
     frozen: Option<Arc<Map>>,
 }
 
-/// What a step took out of the table.
+/// Entries that a step took out of the table.
 #[derive(Debug)]
 pub(super) enum Removed {
     /// An entry.
@@ -99,7 +99,7 @@ impl Table {
         self.deadlines.iter().take_while(move |(deadline, _)| deadline.get() <= now)
     }
 
-    /// Makes these steps, one after the other, and hands what they took out to `freed`.
+    /// Make these steps, one after the other, and hand what they took out to `freed`.
     pub(super) fn apply(&mut self, changes: Changes, freed: &mut Vec<Removed>) {
         changes.for_each(|change| freed.extend(self.step(change)));
     }
@@ -162,7 +162,7 @@ impl Table {
         }
     }
 
-    /// Notes for the lists that are being made whether a key that is about to come or go was there.
+    /// Note for the lists that are being made whether a key that is about to come or go was there.
     fn note(&mut self, key: &str) {
         let there = self.map.get(key);
         for listing in self.listings.iter_mut().filter(|listing| listing.frozen.is_none()) {
@@ -173,7 +173,7 @@ impl Table {
         }
     }
 
-    /// Begins a list of keys as of this moment.
+    /// Begin a list of keys as of this moment.
     pub(super) fn begin_listing(&mut self, moment: u64) -> u64 {
         let number = self.next_listing;
         self.next_listing += 1;
@@ -191,7 +191,7 @@ impl Table {
         self.listings.iter().find(|listing| listing.number == number)?.frozen.clone()
     }
 
-    /// Ends a list.
+    /// End a list.
     pub(super) fn end_listing(&mut self, number: u64) {
         self.listings.retain(|listing| listing.number != number);
     }

@@ -26,7 +26,7 @@ struct Waiting {
 }
 
 impl Waiters {
-    /// Begins to look at a key.
+    /// Begin to look at a key.
     pub(super) fn watch(self: &Arc<Self>, key: Box<str>) -> Watch {
         self.number.fetch_add(1, Relaxed);
         let mut keys = self.keys();
@@ -41,7 +41,7 @@ impl Waiters {
         self.number.load(Relaxed) > 0
     }
 
-    /// Wakes those who wait for a key, or for any.
+    /// Wake those who wait for a key, or for any.
     pub(super) fn wake(&self, key: Option<&str>) {
         let keys = self.keys();
         match key {

@@ -7,7 +7,7 @@ use plugin_api::{Fault, Value, testing::FakeHost};
 use super::{Subject, subjects};
 use crate::store::{Clock, Limits};
 
-/// What a line of a table does: a call, or the passing of so many seconds.
+/// A line of a table: a call, or the passing of so many seconds.
 enum Line {
     Call(&'static str, Vec<Value>, Result<Value, Fault>),
     Pass(u64),

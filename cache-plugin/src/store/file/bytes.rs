@@ -4,7 +4,7 @@ use plugin_api::{Value, abi::Member};
 
 use crate::store::{cached::Cached, clock::Deadline};
 
-/// How many arrays and structs may stand inside each other. More than any client or plugin can store.
+/// Most arrays and structs that may stand inside each other: more than any client or plugin can store.
 const DEPTH: u32 = 200;
 
 /// Type of a string.
@@ -96,7 +96,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Appends a text.
+/// Append a text.
 pub(super) fn put_text(out: &mut Vec<u8>, text: &str) {
     put_bytes(out, text.as_bytes());
 }
@@ -112,7 +112,7 @@ fn put_len(out: &mut Vec<u8>, len: usize) {
     out.extend_from_slice(&len.to_le_bytes());
 }
 
-/// Appends a value: a byte for its type, and what it takes.
+/// Append a value: a byte for its type, and what it takes.
 pub(super) fn put_value(out: &mut Vec<u8>, value: &Value) {
     let mut text = |tag, text: &str| {
         out.push(tag);

@@ -50,7 +50,7 @@ pub(super) fn file_number(header: &[u8; FILE_HEADER]) -> io::Result<Result<u32, 
     })
 }
 
-/// What a frame says of itself.
+/// The numbers in a frame's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     /// Its number; one more than that of the frame before.
@@ -59,13 +59,13 @@ pub(super) struct Header {
     pub(super) synced: u64,
 }
 
-/// Begins a frame: its payload is to be appended.
+/// Begin a frame: its payload is to be appended.
 pub(super) fn begin(out: &mut Vec<u8>) {
     out.clear();
     out.resize(FRAME_HEADER, 0);
 }
 
-/// Fills in the header of a frame whose payload has been appended.
+/// Fill in the header of a frame whose payload has been appended.
 pub(super) fn finish(out: &mut [u8], file_number: u32, header: Header) {
     let len = u32::try_from(out.len() - FRAME_HEADER).expect("a frame is far shorter than 4 GiB");
     out[..4].copy_from_slice(&file_number.to_le_bytes());
@@ -106,7 +106,7 @@ pub(super) fn read(
     Ok((hasher.finalize() == checksum).then_some(Header { number, synced }))
 }
 
-/// Finds the next whole frame in these bytes: where it begins.
+/// Find the next whole frame in these bytes: where it begins.
 pub(super) fn find(bytes: &[u8], file_number: u32) -> Option<usize> {
     let mark = file_number.to_le_bytes();
     let mut from = 0;

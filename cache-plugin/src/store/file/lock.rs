@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(super) struct Lock(#[allow(dead_code, reason = "the lock is as long as the file is open")] File);
 
-/// Takes the lock. The error says who has it, or why it cannot be taken.
+/// Take the lock. The error says who has it, or why it cannot be taken.
 pub(super) fn take(path: &Path) -> Result<Lock, String> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");

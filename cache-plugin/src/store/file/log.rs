@@ -34,16 +34,16 @@ const SMALL: u64 = 4 << 20;
 /// Bytes of a frame when a file is made anew.
 const CHUNK: usize = 1 << 20;
 
-/// What was found in a file beside whole frames.
+/// Flaw that was found in a file beside whole frames.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Finding {
-    /// Its end was never written whole: so many bytes.
+    /// End that was never written whole: so many bytes.
     Torn(u64),
-    /// It was whole once, and is no more.
+    /// Damage: the file was whole once, and is no more.
     Damaged {
-        /// What is wrong.
+        /// Words for what is wrong.
         what: String,
-        /// Where it is kept.
+        /// Name under which the damaged file is kept.
         aside: PathBuf,
     },
 }
@@ -68,7 +68,7 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// Opens a file and reads its entries into memory; makes one where there is none. What was found beside them is
+    /// Open a file and read its entries into memory; make one where there is none. What was found beside them is
     /// told, and the file is as it should be then.
     pub(super) fn open(path: &Path, shared: &Shared) -> io::Result<(Self, Option<Finding>)> {
         let beside = beside(path, "new");
@@ -105,7 +105,7 @@ impl Log {
         Ok((log, torn))
     }
 
-    /// Makes a file of all entries, in the place of the one that may be there.
+    /// Make a file of all entries, in the place of the one that may be there.
     fn create(path: &Path, shared: &Shared) -> io::Result<Self> {
         let (number, beside) = (random(), beside(path, "new"));
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
@@ -140,7 +140,7 @@ impl Log {
         self.len
     }
 
-    /// Writes a frame, which [`frame::begin`] has begun. If it fails, the file is as it was.
+    /// Write a frame, which [`frame::begin`] has begun. If it fails, the file is as it was.
     pub(super) fn write(&mut self, frame: &mut [u8], sync: SyncMode, shared: &Shared) -> io::Result<()> {
         self.mend(shared)?;
         frame::finish(frame, self.number, Header { number: self.next, synced: self.synced });
@@ -165,7 +165,7 @@ impl Log {
         self.synced + 1 < self.next && !self.broken && !self.marked
     }
 
-    /// Makes the file anew if it cannot be relied on.
+    /// Make the file anew if it cannot be relied on.
     pub(super) fn mend(&mut self, shared: &Shared) -> io::Result<()> {
         if self.broken {
             *self = Self::create(&self.path, shared)?;
@@ -178,7 +178,7 @@ impl Log {
         self.broken
     }
 
-    /// Sees to it that all is on the disk.
+    /// See to it that all is on the disk.
     pub(super) fn sync(&mut self) -> io::Result<()> {
         match self.file.sync_data() {
             Ok(()) => {
@@ -198,7 +198,7 @@ impl Log {
         !self.marked && !self.broken && self.synced + 1 == self.next && self.next > 1
     }
 
-    /// Writes an empty frame, which tells that all before it are on the disk: damage is known as such from then on. It
+    /// Write an empty frame, which tells that all before it are on the disk: damage is known as such from then on. It
     /// need not be on the disk itself.
     pub(super) fn mark(&mut self) -> io::Result<()> {
         let mut mark = Vec::new();
@@ -212,7 +212,7 @@ impl Log {
         Ok(())
     }
 
-    /// Makes the file anew if more than half of it is of no use.
+    /// Make the file anew if more than half of it is of no use.
     pub(super) fn tidy(&mut self, shared: &Shared) -> io::Result<()> {
         let useful = shared.read().bytes();
         if self.len > SMALL && self.len / 2 > useful {
@@ -222,7 +222,7 @@ impl Log {
     }
 }
 
-/// What has been read of a file.
+/// A file as far as it has been read.
 struct Reading<'a> {
     shared: &'a Shared,
     /// Bytes up to the end of the last whole frame.
@@ -234,7 +234,7 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// Reads all frames, and gives the file's number. The inner error is what is damaged; the entries of whole frames
+    /// Read all frames, and give the file's number. The inner error is what is damaged; the entries of whole frames
     /// are read all the same.
     fn all(&mut self, file: &File, size: u64) -> io::Result<Result<u32, String>> {
         let mut header = [0; FILE_HEADER];
@@ -282,7 +282,7 @@ impl Reading<'_> {
         Ok(damage.map_or(Ok(number), Err))
     }
 
-    /// Reads all whole frames among these bytes.
+    /// Read all whole frames among these bytes.
     fn scan(&mut self, bytes: &[u8], number: u32) {
         let (mut rest, mut payload) = (bytes, Vec::new());
         while let Some(at) = frame::find(rest, number) {
@@ -294,7 +294,7 @@ impl Reading<'_> {
         }
     }
 
-    /// Takes a whole frame in.
+    /// Take a whole frame in.
     fn take(&mut self, header: Header, payload: &[u8], damage: &mut Option<String>) {
         self.len += (frame::FRAME_HEADER + payload.len()) as u64;
         self.next = header.number + 1;
@@ -311,7 +311,7 @@ impl Reading<'_> {
     }
 }
 
-/// Writes all entries behind the header, some at a time. Return the size of the file, and the number of the next frame.
+/// Write all entries behind the header, some at a time. Return the size of the file, and the number of the next frame.
 fn write_entries(file: &File, number: u32, shared: &Shared) -> io::Result<(u64, u64)> {
     let (mut len, mut next) = (FILE_HEADER as u64, 1);
     let mut last: Option<Box<str>> = None;
@@ -348,7 +348,7 @@ fn write_entries(file: &File, number: u32, shared: &Shared) -> io::Result<(u64, 
     }
 }
 
-/// Gives a damaged file a second name, under which it stays.
+/// Give a damaged file a second name, under which it stays.
 fn keep_aside(path: &Path) -> io::Result<PathBuf> {
     let aside = aside(path);
     fs::hard_link(path, &aside).or_else(|_| fs::copy(path, &aside).map(drop))?;
@@ -384,7 +384,7 @@ fn random() -> u32 {
     u32::from_le_bytes([a, b, c, d])
 }
 
-/// Appends the steps to a frame.
+/// Append the steps to a frame.
 pub(super) fn put(frame: &mut Vec<u8>, changes: &[Change]) {
     for change in changes {
         record::put(frame, change);

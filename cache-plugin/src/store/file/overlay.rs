@@ -10,7 +10,7 @@ use crate::store::{
     table::Table,
 };
 
-/// What has changed on top of a table.
+/// Changes on top of a table.
 #[derive(Debug)]
 pub(super) struct Overlay<'a> {
     table: &'a Table,
@@ -38,7 +38,7 @@ impl<'a> Overlay<'a> {
         }
     }
 
-    /// Makes a step.
+    /// Make a step.
     pub(super) fn make(&mut self, change: Change) {
         let (key, cached) = match change {
             Change::Put { key, cached } => (key, Some(cached)),

@@ -8,7 +8,7 @@ const EXPIRE: u8 = 2;
 const REMOVE: u8 = 3;
 const CLEAR: u8 = 4;
 
-/// Appends a step. A deadline is written in milliseconds since 1970, and none as 0.
+/// Append a step. A deadline is written in milliseconds since 1970, and none as 0.
 pub(super) fn put(out: &mut Vec<u8>, change: &Change) {
     match change {
         Change::Put { key, cached } => put_entry(out, key, cached),
@@ -25,7 +25,7 @@ pub(super) fn put(out: &mut Vec<u8>, change: &Change) {
     }
 }
 
-/// Appends the step that brings an entry.
+/// Append the step that brings an entry.
 pub(super) fn put_entry(out: &mut Vec<u8>, key: &str, cached: &Cached) {
     out.push(PUT);
     put_deadline(out, cached.deadline());

@@ -59,7 +59,7 @@ impl Fixture {
         open_at(&self.path(), &self.host.host()).unwrap()
     }
 
-    /// What a store of these bytes has, and what the log says of them.
+    /// The entries of a store of these bytes, and the log's lines about them.
     fn read(&self, bytes: &[u8]) -> (BTreeMap<String, Value>, Vec<String>) {
         fs::write(self.path(), bytes).unwrap();
         let host = FakeHost::new();

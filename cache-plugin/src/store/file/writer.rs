@@ -34,7 +34,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Bytes from which on a frame takes in no more operations.
 const FULL: usize = 8 << 20;
 
-/// Opens the store in a file.
+/// Open the store in a file.
 ///
 /// # Errors
 ///
@@ -83,7 +83,7 @@ fn cannot(what: &str, path: &Path, error: &io::Error) -> String {
     format!("cannot {what} {}: {error}", path.display())
 }
 
-/// Hands operations to the thread.
+/// Hand operations to the thread.
 #[derive(Debug)]
 struct FileWriter {
     path: PathBuf,
@@ -133,7 +133,7 @@ impl Drop for FileWriter {
     }
 }
 
-/// What the thread works with.
+/// The thread's own things.
 struct Thread {
     shared: Arc<Shared>,
     log: Log,
@@ -170,7 +170,7 @@ impl Thread {
         }
     }
 
-    /// Carries out an operation, and all that have come meanwhile.
+    /// Carry out an operation, and all that have come meanwhile.
     fn carry_out(&mut self, first: Request, requests: &Receiver<Request>) {
         let shared = Arc::clone(&self.shared);
         let (mut frame, mut answers) = (Vec::new(), Vec::new());
@@ -208,7 +208,7 @@ impl Thread {
         }
     }
 
-    /// Writes a frame, and makes its changes in memory.
+    /// Write a frame, and make its changes in memory.
     fn write(&mut self, frame: &mut [u8], changes: Changes) -> Result<(), Fault> {
         if frame.len() == frame::FRAME_HEADER {
             return Ok(());
@@ -221,7 +221,7 @@ impl Thread {
         Ok(())
     }
 
-    /// Takes out what has expired.
+    /// Take out what has expired.
     fn purge(&mut self) {
         loop {
             let expired = self.shared.read().expired(|| self.shared.clock.now(), PAGE);
@@ -238,7 +238,7 @@ impl Thread {
         }
     }
 
-    /// Sees to it that all is on the disk, and that the file says so.
+    /// See to it that all is on the disk, and that the file says so.
     fn settle(&mut self) {
         if self.log.is_broken() {
             let mended = self.log.mend(&self.shared);
@@ -266,7 +266,7 @@ impl Thread {
         self.settle();
     }
 
-    /// Says in the log that writing has begun to fail, or works again.
+    /// Say in the log that writing has begun to fail, or works again.
     fn note<T>(&mut self, outcome: &io::Result<T>) {
         match outcome {
             Err(error) if !self.fails => {
