@@ -21,7 +21,7 @@ impl CacheControllerPlugin {
     /// Say how many items are cached.
     pub fn cache_count(&self) -> Result<(), Fault> {
         let count: usize = self.cache.call("getCount", ())?;
-        self.ctl.output(&count.to_string());
+        self.ctl.output(count);
         Ok(())
     }
 
@@ -57,7 +57,7 @@ impl CacheControllerPlugin {
     }
 
     fn pprint(&self, what: &Value) {
-        self.ctl.output(&pformat(what, WIDTH));
+        self.ctl.output(pformat(what, WIDTH));
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use plugin_api::{Fault, Host, MaybeReady, SupervisorState, Value, rpc_interface};
+use plugin_api::{Fault, Host, MaybeReady, Value, rpc_interface};
 
 use crate::{
     cache::{Cache, validate_key},
@@ -23,7 +23,7 @@ pub struct FurtherMethods {
     cache: Arc<Cache>,
 }
 
-#[rpc_interface]
+#[rpc_interface(refuse_in_shutdown)]
 impl FurtherMethods {
     /// Cache a value under a key, unless something is cached there.
     ///
@@ -40,7 +40,6 @@ impl FurtherMethods {
         /// the time after which it is forgotten; 0 for never
         seconds: Option<f64>,
     ) -> Result<MaybeReady<Value>, Fault> {
-        self.update()?;
         let (key, lifetime) = (validate_key(&key)?.into(), lifetime(seconds.unwrap_or(0.0))?);
         Ok(self.cache.write(Operation::Add { key, value: data, lifetime }))
     }
@@ -60,7 +59,6 @@ impl FurtherMethods {
         /// the time after which it is forgotten; 0 for never
         seconds: f64,
     ) -> Result<MaybeReady<Value>, Fault> {
-        self.update()?;
         let (key, lifetime) = (validate_key(&key)?.into(), lifetime(seconds)?);
         Ok(self.cache.write(Operation::Store { key, value: data, lifetime }))
     }
@@ -80,7 +78,6 @@ impl FurtherMethods {
         /// any value
         data: Value,
     ) -> Result<MaybeReady<Value>, Fault> {
-        self.update()?;
         let key = validate_key(&key)?.into();
         Ok(self.cache.write(Operation::ReplaceIf { key, expected, value: data }))
     }
@@ -98,7 +95,6 @@ impl FurtherMethods {
         /// the value that has to be there, of the same type
         expected: Value,
     ) -> Result<MaybeReady<Value>, Fault> {
-        self.update()?;
         let key = validate_key(&key)?.into();
         Ok(self.cache.write(Operation::DeleteIf { key, expected }))
     }
@@ -116,7 +112,6 @@ impl FurtherMethods {
         /// how much to add; 1 if it is left out
         by: Option<i64>,
     ) -> Result<MaybeReady<Value>, Fault> {
-        self.update()?;
         let key = validate_key(&key)?.into();
         Ok(self.cache.write(Operation::Increment { key, by: by.unwrap_or(1) }))
     }
@@ -134,7 +129,6 @@ impl FurtherMethods {
         /// the time from now; 0 for never
         seconds: f64,
     ) -> Result<MaybeReady<Value>, Fault> {
-        self.update()?;
         let (key, lifetime) = (validate_key(&key)?.into(), lifetime(seconds)?);
         Ok(self.cache.write(Operation::Expire { key, lifetime }))
     }
@@ -150,7 +144,6 @@ impl FurtherMethods {
         #[rpc(kind = "string")]
         key: Value,
     ) -> Result<MaybeReady<f64>, Fault> {
-        self.update()?;
         let left = self.cache.store.time_left(validate_key(&key)?);
         Ok(left.and_then(|left| match left {
             Some(TimeLeft::For(left)) => Ok(left.as_secs_f64()),
@@ -169,7 +162,6 @@ impl FurtherMethods {
         /// the keys
         keys: Vec<Value>,
     ) -> Result<MaybeReady<Value>, Fault> {
-        self.update()?;
         let keys =
             keys.iter().map(|key| validate_key(key).map(Box::from)).collect::<Result<BTreeSet<Box<str>>, _>>()?;
         let (asked, usage) = (keys.len(), self.cache.usage());
@@ -189,7 +181,6 @@ impl FurtherMethods {
         /// the values, each under its key
         entries: BTreeMap<String, Value>,
     ) -> Result<MaybeReady<Value>, Fault> {
-        self.update()?;
         if entries.contains_key("") {
             return Err(validate_key(&"".into()).expect_err("an empty key is none"));
         }
@@ -210,7 +201,6 @@ impl FurtherMethods {
         /// the key after which the page begins: the last one of the page before
         after: Option<String>,
     ) -> Result<MaybeReady<Vec<String>>, Fault> {
-        self.update()?;
         Ok(self.cache.store.list(Page { prefix, limit: limit.unwrap_or(0), after }))
     }
 
@@ -229,7 +219,6 @@ impl FurtherMethods {
         /// the longest time to wait
         seconds: f64,
     ) -> Result<Value, Fault> {
-        self.update()?;
         let key = validate_key(&key)?;
         let limit = lifetime(seconds)?.unwrap_or_default();
         let change = self.cache.store.wait(key.into(), known.clone());
@@ -246,7 +235,6 @@ impl FurtherMethods {
     /// a struct: `store`, `keys`, `bytes`, `limits`, `hits`, `misses`, `refused`, `connection`, and more of some stores
     #[rpc(nonblocking, returns = "struct")]
     pub fn get_info(&self) -> Result<MaybeReady<Value>, Fault> {
-        self.update()?;
         Ok(self.cache.info())
     }
 }
@@ -254,14 +242,6 @@ impl FurtherMethods {
 impl FurtherMethods {
     pub(crate) fn new(supervisord: Host, cache: Arc<Cache>) -> Self {
         Self { supervisord, cache }
-    }
-
-    /// Refuse to work while the supervisor shuts down.
-    fn update(&self) -> Result<(), Fault> {
-        match self.supervisord.state()? {
-            SupervisorState::Shutdown => Err(Fault::shutdown_state()),
-            _ => Ok(()),
-        }
     }
 }
 

@@ -54,14 +54,14 @@ impl CacheOperations {
     /// Show how large the cache is, what its limits are, and how it has been used.
     pub fn cache_info(&self) -> Result<(), Fault> {
         let info: Value = self.cache.call("getInfo", ())?;
-        self.ctl.output(&pformat(&info, WIDTH));
+        self.ctl.output(pformat(&info, WIDTH));
         Ok(())
     }
 
     /// List the keys that begin with <prefix>, or all, one on a line.
     pub fn cache_list(&self, prefix: Option<String>) -> Result<(), Fault> {
         self.each_page(&prefix.unwrap_or_default(), |keys| {
-            self.ctl.output(&keys.join("\n"));
+            self.ctl.output(keys.join("\n"));
             Ok(())
         })
     }
@@ -105,7 +105,7 @@ impl CacheOperations {
             there.get(&key).cloned().unwrap_or_default()
         };
         let answer: Value = self.cache.call("wait", (key, known, seconds))?;
-        self.ctl.output(&pformat(answer.get("value").unwrap_or(&Value::Nil), WIDTH));
+        self.ctl.output(pformat(answer.get("value").unwrap_or(&Value::Nil), WIDTH));
         if answer.get("changed") != Some(&true.into()) {
             self.ctl.set_exit_status(1);
         }
@@ -173,7 +173,7 @@ impl CacheOperations {
 
 /// An answer among several, where a fault is a struct.
 fn answer(answer: Value) -> Result<Value, Fault> {
-    match (answer.get("faultCode").and_then(Value::as_int), answer.get("faultString").and_then(Value::as_str)) {
+    match (answer.get("faultCode").and_then(Value::as_i64), answer.get("faultString").and_then(Value::as_str)) {
         (Some(code), Some(text)) => Err(Fault::new(i32::try_from(code).unwrap_or(-1), text)),
         _ => Ok(answer),
     }

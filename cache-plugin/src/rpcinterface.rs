@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use plugin_api::{Chain, Config, Fault, Host, MaybeReady, SupervisorState, Value, rpc_interface};
+use plugin_api::{Chain, Config, Fault, Host, MaybeReady, Value, rpc_interface};
 
 use crate::{
     cache::{Cache, validate_key},
@@ -16,11 +16,10 @@ pub const API_VERSION: &str = "0.2";
 
 /// An RPC interface for keeping arbitrary data in the supervisor.
 pub struct CacheNamespaceRPCInterface {
-    supervisord: Host,
     cache: Arc<Cache>,
 }
 
-#[rpc_interface]
+#[rpc_interface(refuse_in_shutdown)]
 impl CacheNamespaceRPCInterface {
     /// Tell which version of the cache's methods this is.
     ///
@@ -28,7 +27,6 @@ impl CacheNamespaceRPCInterface {
     /// the version
     #[rpc(name = "getAPIVersion", nonblocking)]
     pub fn get_api_version(&self) -> Result<&'static str, Fault> {
-        self.update()?;
         Ok(API_VERSION)
     }
 
@@ -38,7 +36,6 @@ impl CacheNamespaceRPCInterface {
     /// the keys, sorted
     // Not `nonblocking`, as `clear` is not: a million keys take their time, and other clients need not wait for that.
     pub fn get_keys(&self) -> Result<MaybeReady<Vec<String>>, Fault> {
-        self.update()?;
         Ok(self.cache.store.list(Page::default()))
     }
 
@@ -48,7 +45,6 @@ impl CacheNamespaceRPCInterface {
     /// the number of keys
     #[rpc(nonblocking, returns = "integer")]
     pub fn get_count(&self) -> Result<MaybeReady<usize>, Fault> {
-        self.update()?;
         Ok(self.cache.store.count())
     }
 
@@ -66,7 +62,6 @@ impl CacheNamespaceRPCInterface {
         #[rpc(kind = "string")]
         data: Value,
     ) -> Result<MaybeReady<Value>, Fault> {
-        self.update()?;
         let key = validate_key(&key)?.into();
         Ok(self.cache.write(Operation::Store { key, value: data, lifetime: None }))
     }
@@ -82,7 +77,6 @@ impl CacheNamespaceRPCInterface {
         #[rpc(kind = "string")]
         key: Value,
     ) -> Result<MaybeReady<Value>, Fault> {
-        self.update()?;
         let (value, usage) = (self.cache.store.fetch(validate_key(&key)?), self.cache.usage());
         Ok(value.and_then(move |value| {
             usage.note_fetch(value.is_some());
@@ -101,7 +95,6 @@ impl CacheNamespaceRPCInterface {
         #[rpc(kind = "string")]
         key: Value,
     ) -> Result<MaybeReady<Value>, Fault> {
-        self.update()?;
         let key = validate_key(&key)?.into();
         Ok(self.cache.write(Operation::Delete { key }))
     }
@@ -112,16 +105,7 @@ impl CacheNamespaceRPCInterface {
     /// true
     #[rpc(returns = "boolean")]
     pub fn clear(&self) -> Result<MaybeReady<Value>, Fault> {
-        self.update()?;
         Ok(self.cache.write(Operation::Clear))
-    }
-
-    /// Refuse to work while the supervisor shuts down.
-    fn update(&self) -> Result<(), Fault> {
-        match self.supervisord.state()? {
-            SupervisorState::Shutdown => Err(Fault::shutdown_state()),
-            _ => Ok(()),
-        }
     }
 }
 
@@ -139,6 +123,6 @@ pub fn make_cache_rpcinterface(supervisord: Host, config: Config) -> Result<Cach
 /// The methods of this cache.
 pub(crate) fn methods(supervisord: Host, cache: Cache) -> CacheMethods {
     let cache = Arc::new(cache);
-    let original = CacheNamespaceRPCInterface { supervisord: supervisord.clone(), cache: Arc::clone(&cache) };
+    let original = CacheNamespaceRPCInterface { cache: Arc::clone(&cache) };
     Chain::new(original, FurtherMethods::new(supervisord, cache))
 }

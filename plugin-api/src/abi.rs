@@ -29,7 +29,7 @@ use abi_stable::{
 };
 use async_ffi::FfiFuture;
 
-/// One XML-RPC value, the only type of value between clients, host and plugins.
+/// An XML-RPC value, the only type of value between clients, host and plugins.
 ///
 /// A closed enum: it never gains a variant. 40 bytes.
 #[repr(u8)]
@@ -60,13 +60,13 @@ pub enum Value {
     Struct(RVec<Member>),
 }
 
-/// One member of a [`Value::Struct`]; also one entry of every list of properties.
+/// A member of a [`Value::Struct`], and an entry of every list of properties.
 #[repr(C)]
 #[derive(StableAbi, Clone, Debug, PartialEq)]
 pub struct Member {
-    /// Any text; not necessarily the only one of that name.
+    /// Any text. Several members may have the same; the last counts then.
     pub name: RString,
-    /// Its value.
+    /// The member's value.
     pub value: Value,
 }
 
@@ -74,50 +74,51 @@ pub struct Member {
 #[repr(C)]
 #[derive(StableAbi, Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Supervisor's number for it, [`crate::fault::Code`] names them; or the plugin's own.
+    /// Supervisor's number for it, [`Code`](crate::Code) names them; or the plugin's own.
     pub code: i32,
     /// `NAME` or `NAME: what was wrong`.
     pub text: RString,
 }
 
-/// What a call gives back.
+/// Outcome of a call: an answer or a fault, now or later.
 #[repr(u8)]
 #[derive(StableAbi)]
 pub enum Reply {
-    /// The answer.
+    /// The answer is there.
     Done(Value),
-    /// The refusal.
+    /// The call was refused or failed.
     Failed(Fault),
     /// The answer comes later. Dropping the future cancels the call.
     Later(FfiFuture<RResult<Value, Fault>>),
 }
 
-/// One parameter of a published method or command.
+/// A parameter of a published method or command.
 #[repr(C)]
 #[derive(StableAbi, Clone, Debug)]
 pub struct Param {
-    /// As the author wrote it.
+    /// The name that the author gave it.
     pub name: RString,
-    /// Its XML-RPC type as `system.methodSignature` names it: `string`, `int`, `boolean`, …
+    /// The XML-RPC type as `system.methodSignature` names it: `string`, `int`, `boolean`, …
     pub kind: RString,
-    /// All else that is known of it: `help`, `optional`, `rest` (takes all further words), …
+    /// Further facts by name: `help`, `optional`, `rest` (takes all further words), …
     pub properties: RVec<Member>,
 }
 
-/// One published method of an RPC interface, or one command of a ctl plugin.
+/// Description of a published method of an RPC interface, or of a command of a ctl plugin.
 #[repr(C)]
 #[derive(StableAbi, Clone, Debug)]
 pub struct MethodInfo {
-    /// As clients call it: `getKeys`, `cache_keys`.
+    /// The name by which clients call it: `getKeys`, `cache_keys`.
     pub name: RString,
-    /// Its doc comment. Of an RPC method, as `system.methodHelp` gives it, with `@param` and `@return` lines.
+    /// The doc comment. Of an RPC method, as `system.methodHelp` gives it, with `@param` and `@return` lines.
     pub help: RString,
-    /// In order. Those that may be left out come last.
+    /// Parameters in their order. Those that may be left out come last.
     pub params: RVec<Param>,
-    /// The XML-RPC type of what it returns.
+    /// The XML-RPC type of the result.
     pub returns: RString,
-    /// All else: `nonblocking` (a bool), `returns` (what comes back, in words); of a command `usage` (what stands
-    /// before its help text) and `complete` (`processes`, `groups`, `actions`). What is not known is ignored.
+    /// Further facts by name: `nonblocking` and `refuse_in_shutdown` (bools), `returns` (the meaning of the result, in
+    /// words); of a command `usage` (the line before its help text) and `complete` (`processes`, `groups`, `actions`).
+    /// A host ignores what it does not know.
     pub properties: RVec<Member>,
 }
 
@@ -127,10 +128,10 @@ pub struct MethodInfo {
 /// reachable from outside.
 #[sabi_trait]
 pub trait Namespace: Send + Sync + 'static {
-    /// What is published here.
+    /// Describe the methods that are published here.
     fn methods(&self) -> RVec<MethodInfo>;
 
-    /// Calls `method`. Never panics: a panic of the callee comes back as [`Reply::Failed`].
+    /// Call `method`. Never panics: a panic of the callee comes back as [`Reply::Failed`].
     ///
     /// The last of the methods that every library has. Those that are added below it have a default body.
     #[sabi(last_prefix_field)]
@@ -140,18 +141,18 @@ pub trait Namespace: Send + Sync + 'static {
 /// A [`Namespace`] of whatever library made it.
 pub type NamespaceObject = Namespace_TO<RArc<()>>;
 
-/// One entry of a plugin's list of factories.
+/// A factory, as a plugin lists it.
 #[repr(C)]
 #[derive(StableAbi, Clone)]
 pub struct Factory {
-    /// What stands after the colon of a factory spec: `make_cache_rpcinterface`.
+    /// The name after the colon of a factory spec: `make_cache_rpcinterface`.
     pub name: RString,
-    /// `rpcinterface`, `ctl`, or a later kind.
+    /// `rpcinterface`, `ctl`, `result_handler`, or a later kind.
     pub kind: RString,
-    /// Makes the namespace from the host and the keys of the config section, which come as strings or, from TOML,
-    /// typed.
+    /// The function that makes the namespace from the host and the keys of the config section, which come as strings
+    /// or, from TOML, typed.
     pub make: extern "C" fn(host: NamespaceObject, config: RVec<Member>) -> RResult<NamespaceObject, Fault>,
-    /// All else that is known of it. What is not known is ignored.
+    /// Further facts by name: `events` (the types of events that it may publish). A host ignores what it does not know.
     pub properties: RVec<Member>,
 }
 
@@ -167,9 +168,9 @@ pub struct Plugin {
     pub name: RStr<'static>,
     /// The plugin's own version.
     pub version: RStr<'static>,
-    /// Whether panics unwind in the plugin; the host refuses one whose panics abort.
+    /// True if panics unwind in the plugin; the host refuses one whose panics abort.
     pub unwinds: bool,
-    /// What the plugin offers.
+    /// The function that lists the plugin's factories.
     #[sabi(last_prefix_field)]
     pub factories: extern "C" fn() -> RVec<Factory>,
 }

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Wakes the thread that waits.
+/// Waker of the thread that waits.
 struct Unpark(Thread);
 
 impl Wake for Unpark {
@@ -22,14 +22,14 @@ impl Wake for Unpark {
     }
 }
 
-/// Runs `future` to its end on this thread, which sleeps while there is nothing to do.
+/// Run `future` to its end on this thread, which sleeps while there is nothing to do.
 ///
 /// For threads of your own: on one of supervisord's it holds up what else that thread has to do.
 pub fn block_on<F: Future>(future: F) -> F::Output {
     block_on_until(future, None).expect("without an end there is an answer")
 }
 
-/// Runs `future` to its end, or until `end`.
+/// Run `future` to its end, or until `end`: then the answer is `None`.
 pub(crate) fn block_on_until<F: Future>(future: F, end: Option<Instant>) -> Option<F::Output> {
     let mut future = pin!(future);
     let waker = Waker::from(Arc::new(Unpark(thread::current())));

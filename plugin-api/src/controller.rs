@@ -1,28 +1,29 @@
-//! What a ctl plugin may ask of the supervisorctl that it lives in.
+//! The supervisorctl that a ctl plugin lives in.
 
-use std::fmt;
+use std::fmt::{self, Display};
 
 use crate::{
     abi::{Fault, NamespaceObject},
-    host::{Line, answer},
     params::IntoParams,
-    value::convert::FromValue,
+    remote::{RemoteNamespace, answer},
+    value::FromValue,
 };
 
 /// The supervisorctl that a ctl plugin lives in. Cloning it is cheap; keep one in the plugin.
 #[derive(Clone)]
-pub struct Controller(Line);
+pub struct Controller(RemoteNamespace);
 
 impl Controller {
-    /// The plugin's end of the line to supervisorctl. That makes one, and a test may.
+    /// A controller that is called through `namespace`. Supervisorctl and the testing controller make it.
+    #[doc(hidden)]
     pub fn new(namespace: NamespaceObject) -> Self {
-        Self(Line::new(namespace))
+        Self(RemoteNamespace::new(namespace))
     }
 
-    /// Prints `text` and ends the line.
-    pub fn output(&self, text: &str) {
+    /// Print `text` and end the line.
+    pub fn output(&self, text: impl Display) {
         // Whoever closed the output does not want it.
-        let _ = self.0.call::<()>("output", (text,));
+        let _ = self.0.call::<()>("output", (text.to_string(),));
     }
 
     /// The server's methods of one namespace: `controller.proxy("cache")`.
@@ -30,7 +31,7 @@ impl Controller {
         Proxy { controller: self.clone(), namespace: namespace.to_owned() }
     }
 
-    /// Calls a method of the server by its full name, `supervisor.startProcess`, and waits for the answer.
+    /// Call a method of the server by its full name, `supervisor.startProcess`, and wait for the answer.
     ///
     /// # Errors
     ///
@@ -41,22 +42,22 @@ impl Controller {
         answer(method, self.0.ask("call", (method, params.into_params())).wait())
     }
 
-    /// Sets the status with which supervisorctl exits, unless it is used as a shell: a byte, 0 for success.
+    /// Set the status with which supervisorctl exits, unless it is used as a shell: a byte, 0 for success.
     pub fn set_exit_status(&self, status: i32) {
         let _ = self.0.call::<()>("setExitStatus", (status,));
     }
 
-    /// Whether a person sits at a prompt: supervisorctl was started as a shell, or with `-i`.
+    /// Return true if a person sits at a prompt: supervisorctl was started as a shell, or with `-i`.
     pub fn is_interactive(&self) -> bool {
         self.0.call("isInteractive", ()).unwrap_or(false)
     }
 
-    /// Whether the server is there and of the right version; if not, that has been printed and the exit status set.
+    /// Check that the server is there and of the right version. If not, that has been printed and the exit status set.
     pub fn upcheck(&self) -> bool {
         self.0.call("upcheck", ()).unwrap_or(false)
     }
 
-    /// Begins work that takes a while, `what` of `total` parts: `ctl.progress("copying", 200)`. On a terminal a bar is
+    /// Begin work that takes a while, `what` of `total` parts: `ctl.progress("copying", 200)`. On a terminal a bar is
     /// shown until the answer is dropped; elsewhere nothing is printed, so that scripts need not know of it. A total of
     /// 0 means that nobody knows it.
     pub fn progress(&self, what: &str, total: u64) -> Progress {
@@ -65,7 +66,7 @@ impl Controller {
         progress
     }
 
-    /// Asks a question, `"Really? y/N? "`, that is answered with `y` or anything else. Without a person at the prompt
+    /// Ask a question, `"Really? y/N? "`, that is answered with `y` or anything else. Without a person at the prompt
     /// it is a yes.
     pub fn confirm(&self, prompt: &str) -> bool {
         self.0.call("confirm", (prompt,)).unwrap_or(false)
@@ -74,6 +75,7 @@ impl Controller {
 
 /// The bar of long work, made by [`Controller::progress`]. It goes away when this is dropped.
 #[derive(Debug)]
+#[must_use = "the bar goes away when this is dropped"]
 pub struct Progress {
     controller: Controller,
     what: String,
@@ -82,14 +84,14 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Says that so much of the total is done.
+    /// Set how much of the total is done.
     pub fn set(&mut self, done: u64) {
         self.done = done;
-        // A supervisorctl that is older than bars has none.
+        // A bar that cannot be shown is no reason to stop the work.
         let _ = self.controller.0.call::<()>("progress", (self.what.as_str(), whole(done), whole(self.total)));
     }
 
-    /// Says that so much more is done.
+    /// Add to how much of the total is done.
     pub fn advance(&mut self, by: u64) {
         self.set(self.done.saturating_add(by));
     }
@@ -119,7 +121,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Calls a method of this namespace, `startProcess`, and waits for the answer. Read into `()`, it is done and
+    /// Call a method of this namespace, `startProcess`, and wait for the answer. Read into `()`, it is done and
     /// forgotten.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! What happens in a supervisord, as a plugin hears of it.
+//! Events of a supervisord, as a plugin hears of them.
 
 use serde::{Deserialize, Serialize};
 
@@ -19,45 +19,55 @@ use crate::{FromValue, IntoValue};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromValue, IntoValue)]
 pub struct Event {
     name: String,
-    /// What it is, from its own type to `EVENT`.
+    /// Names of its types, from its own to `EVENT`.
     types: Vec<String>,
     payload: String,
 }
 
 impl Event {
-    /// An event of one of Supervisor's own types, for tests. What stands before an underscore in its name is taken for
-    /// a type that it belongs to.
-    pub fn new(name: &str, payload: &str) -> Self {
-        let types = std::iter::successors(Some(name), |name| Some(name.rsplit_once('_')?.0));
-        let mut types: Vec<_> = types.map(str::to_owned).collect();
+    /// Types of events that Supervisor has, as `events=` of an event listener lists them.
+    ///
+    /// `EVENT`, the first, is above all others. Any other is below those of the list that its name goes on from with an
+    /// underscore: `TICK_5` is below `TICK`.
+    pub const SUPERVISOR_TYPES: &'static [&'static str] = &supervisor_plugin_macros::list_event_types!();
+
+    /// An event for tests, of one of Supervisor's types or of a plugin's. It is also of the types above that, as in
+    /// supervisord.
+    pub fn new(name: impl Into<String>, payload: impl Into<String>) -> Self {
+        let (name, payload) = (name.into(), payload.into());
+        let types = std::iter::successors(Some(&*name), |name| Some(name.rsplit_once('_')?.0));
+        let of_supervisor = |name: &str| Self::SUPERVISOR_TYPES.contains(&name);
+        // Supervisor's types are listed; of a plugin's, every name before an underscore is one above.
+        let is_type = |above: &&str| !of_supervisor(&name) || of_supervisor(above);
+        let mut types: Vec<_> = types.filter(is_type).map(str::to_owned).collect();
         if name != "EVENT" {
             types.push("EVENT".to_owned());
         }
-        Self { name: name.to_owned(), types, payload: payload.to_owned() }
+        Self { name, types, payload }
     }
 
-    /// Its type: `PROCESS_STATE_EXITED`.
+    /// The name of its type: `PROCESS_STATE_EXITED`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Whether it is of that type, or of one below it: a `PROCESS_STATE_EXITED` is a `PROCESS_STATE` and an `EVENT`.
+    /// Return true if it is of that type or of one below: a `PROCESS_STATE_EXITED` is a `PROCESS_STATE` and an `EVENT`.
     pub fn is_a(&self, name: &str) -> bool {
         self.types.iter().any(|own| own == name)
     }
 
-    /// All that it says, as an event listener reads it.
+    /// The whole text, as an event listener reads it.
     pub fn payload(&self) -> &str {
         &self.payload
     }
 
-    /// What stands behind `name:` in the first line.
+    /// The word behind `name:` in the first line.
     pub fn get(&self, name: &str) -> Option<&str> {
         let line = self.payload.lines().next()?;
         line.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix(':'))
     }
 
-    /// What follows the first line: what a process wrote, or a client sent.
+    /// The text after the first line: what a process wrote, or a client sent.
     pub fn data(&self) -> &str {
         self.payload.split_once('\n').map_or("", |(_, data)| data)
     }
@@ -67,5 +77,19 @@ impl Event {
     pub fn namespec(&self) -> Option<String> {
         let (group, process) = (self.get("groupname")?, self.get("processname")?);
         Some(if group == process { process.to_owned() } else { format!("{group}:{process}") })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_above_are_supervisors_or_a_plugins() {
+        let event = Event::new("SUPERVISOR_STATE_CHANGE_RUNNING", "");
+        assert_eq!(event.types, ["SUPERVISOR_STATE_CHANGE_RUNNING", "SUPERVISOR_STATE_CHANGE", "EVENT"]);
+        assert_eq!(Event::new("BOARD_FULL", "").types, ["BOARD_FULL", "BOARD", "EVENT"]);
+        assert_eq!(Event::new("EVENT", "").types, ["EVENT"]);
+        assert_eq!((Event::SUPERVISOR_TYPES.len(), Event::SUPERVISOR_TYPES[0]), (27, "EVENT"));
     }
 }

@@ -5,7 +5,8 @@ use crate::abi::Fault;
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $text:literal, $plain:ident, $with:ident;)*) => {
         /// The numbers of Supervisor's faults. A plugin may use others: [`Fault::new`].
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
         #[repr(i32)]
         pub enum Code { $($(#[$doc])* $name = $code,)* }
 
@@ -77,13 +78,14 @@ impl Fault {
         Self { code, text: text.into().into() }
     }
 
-    /// One of Supervisor's faults with more to say: `BAD_NAME: extra`.
+    /// A fault of Supervisor's with more to say: `BAD_NAME: extra`.
     pub fn of(code: Code, extra: impl std::fmt::Display) -> Self {
         Self::new(code as i32, format!("{}: {extra}", code.name()))
     }
 
-    /// What [`Host::emit`](crate::Host::emit) answers for a type of events that is not among those of the plugin's
+    /// The fault of [`Host::emit`](crate::Host::emit) for a type of events that is not among those of the plugin's
     /// factory.
+    #[doc(hidden)]
     pub fn unlisted_event<S: AsRef<str>>(name: &str, listed: &[S]) -> Self {
         let listed: Vec<&str> = listed.iter().map(AsRef::as_ref).collect();
         let known = if listed.is_empty() { "it lists none".to_owned() } else { listed.join(", ") };
@@ -100,7 +102,7 @@ impl Fault {
         }
     }
 
-    /// Whether this is that fault of Supervisor's.
+    /// Return true if this is that fault of Supervisor's.
     pub fn is(&self, code: Code) -> bool {
         self.code == code as i32
     }

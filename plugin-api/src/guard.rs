@@ -24,13 +24,13 @@ use abi_stable::std_types::RResult;
 use crate::abi::{Fault, Value};
 
 thread_local! {
-    /// How many guards this thread is inside of.
+    /// Number of guards that this thread is inside of.
     static DEPTH: Cell<u32> = const { Cell::new(0) };
-    /// What the hook noted of the last panic under guard.
+    /// Message and place of the last panic under guard, as the hook noted them.
     static NOTE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Runs `work`; a panic in it comes back as the fault `FAILED: what panicked: …`.
+/// Run `work`; a panic in it comes back as the fault `FAILED: what panicked: …`.
 pub(crate) fn guarded<R>(what: impl AsRef<str>, work: impl FnOnce() -> R) -> Result<R, Fault> {
     let _ = DEPTH.try_with(|depth| depth.set(depth.get() + 1));
     let outcome = catch_unwind(AssertUnwindSafe(work));
@@ -38,7 +38,7 @@ pub(crate) fn guarded<R>(what: impl AsRef<str>, work: impl FnOnce() -> R) -> Res
     outcome.map_err(|payload| fault(what.as_ref(), payload))
 }
 
-/// Drops `value`. Answers with the note of a panic in that: `drop panicked: boom (src/lib.rs:13:12)`.
+/// Drop `value`, and return the note of a panic in that: `drop panicked: boom (src/lib.rs:13:12)`.
 pub(crate) fn drop_guarded<T>(value: T) -> Option<String> {
     guarded("drop", move || drop(value)).err().map(|fault| fault.detail().to_owned())
 }
@@ -56,7 +56,7 @@ fn fault(what: &str, payload: Box<dyn Any + Send>) -> Fault {
     Fault::failed_with(format_args!("{what} panicked: {note}"))
 }
 
-/// What `panic!` was given, if it was text.
+/// Text that `panic!` was given, if it was text.
 fn message(payload: &dyn Any) -> &str {
     payload
         .downcast_ref::<&str>()
@@ -65,7 +65,7 @@ fn message(payload: &dyn Any) -> &str {
         .unwrap_or("without a message")
 }
 
-/// Makes message and place of a panic known to [`guarded`].
+/// Install the hook that makes message and place of a panic known to [`guarded`]. Once for each library.
 pub(crate) fn install_hook() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
@@ -81,7 +81,7 @@ pub(crate) fn install_hook() {
     });
 }
 
-/// Keeps what is known of this panic if a guard waits for it.
+/// Keep message and place of this panic if a guard waits for it; false if none does.
 fn note(info: &PanicHookInfo<'_>) -> bool {
     if !DEPTH.try_with(|depth| depth.get() > 0).unwrap_or(false) {
         return false;
@@ -96,9 +96,9 @@ fn note(info: &PanicHookInfo<'_>) -> bool {
 
 /// A future whose panics become its answer.
 pub(crate) struct GuardedFuture<F: Future> {
-    /// Named in the fault.
+    /// Name of the method, for the fault.
     method: String,
-    /// Boxed, so that it can be dropped under guard as soon as it is done. `None` after that.
+    /// The method's future, boxed so that it can be dropped under guard as soon as it is done. `None` after that.
     future: Option<Pin<Box<F>>>,
 }
 

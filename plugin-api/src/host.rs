@@ -1,132 +1,35 @@
-//! What a plugin may ask of the supervisord that it lives in.
+//! The supervisord that a plugin lives in.
 
 use std::{
     fmt::{self, Display},
     future::{Future, poll_fn},
+    path::PathBuf,
     pin::pin,
-    sync::Arc,
     task::Poll,
     time::Duration,
 };
 
 use crate::{
-    abi::{Fault, MethodInfo, NamespaceObject, Reply, Value},
-    fault::Code,
+    abi::{Fault, NamespaceObject, Value},
+    level::Level,
     params::IntoParams,
-    value::convert::FromValue,
+    remote::{RemoteNamespace, answer},
+    supervisor::{Group, SupervisorInfo, SupervisorState},
+    value::{FromValue, IntoValue},
 };
-
-/// What a supervisord is doing, by Supervisor's numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(i32)]
-pub enum SupervisorState {
-    /// It is going down, and answers no more calls.
-    Shutdown = -1,
-    /// It is about to start anew.
-    Restarting = 0,
-    /// All is well.
-    Running = 1,
-    /// It cannot go on.
-    Fatal = 2,
-}
-
-impl SupervisorState {
-    /// The state of that number.
-    pub fn from_number(number: i32) -> Option<Self> {
-        [Self::Shutdown, Self::Restarting, Self::Running, Self::Fatal].into_iter().find(|state| *state as i32 == number)
-    }
-
-    /// As `supervisor.getState` spells it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Shutdown => "SHUTDOWN",
-            Self::Restarting => "RESTARTING",
-            Self::Running => "RUNNING",
-            Self::Fatal => "FATAL",
-        }
-    }
-}
-
-/// Levels of the activity log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// `BLAT`: everything.
-    Blather,
-    /// `TRAC`.
-    Trace,
-    /// `DEBG`.
-    Debug,
-    /// `INFO`: what an operator wants to know.
-    Info,
-    /// `WARN`: what an operator should look at.
-    Warn,
-    /// `ERRO`.
-    Error,
-    /// `CRIT`.
-    Critical,
-}
-
-impl Level {
-    /// All of them, the least first.
-    pub const ALL: [Self; 7] =
-        [Self::Blather, Self::Trace, Self::Debug, Self::Info, Self::Warn, Self::Error, Self::Critical];
-
-    /// Label of that level in lines of the log, which is Supervisor's word for it: `INFO`.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Blather => "BLAT",
-            Self::Trace => "TRAC",
-            Self::Debug => "DEBG",
-            Self::Info => "INFO",
-            Self::Warn => "WARN",
-            Self::Error => "ERRO",
-            Self::Critical => "CRIT",
-        }
-    }
-
-    /// Supervisor's number for it: 20 for `INFO`.
-    pub fn number(self) -> i32 {
-        match self {
-            Self::Blather => 3,
-            Self::Trace => 5,
-            Self::Debug => 10,
-            Self::Info => 20,
-            Self::Warn => 30,
-            Self::Error => 40,
-            Self::Critical => 50,
-        }
-    }
-
-    /// The level of that [`name`](Self::name).
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|level| level.name() == name)
-    }
-
-    /// As the config and the boundary spell it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Blather => "blather",
-            Self::Trace => "trace",
-            Self::Debug => "debug",
-            Self::Info => "info",
-            Self::Warn => "warn",
-            Self::Error => "error",
-            Self::Critical => "critical",
-        }
-    }
-}
 
 /// The supervisord that a plugin lives in. Cloning it is cheap; keep one in the plugin.
 #[derive(Clone)]
-pub struct Host(Line);
+pub struct Host(RemoteNamespace);
 
 impl Host {
-    /// The plugin's end of the line to the host. The host makes one, and a test may.
+    /// A host that is called through `namespace`. Supervisord and the testing host make it.
+    #[doc(hidden)]
     pub fn new(namespace: NamespaceObject) -> Self {
-        Self(Line::new(namespace))
+        Self(RemoteNamespace::new(namespace))
     }
 
-    /// What the supervisord is doing. It never waits.
+    /// The state that the supervisord is in. Never waits.
     ///
     /// # Errors
     ///
@@ -138,7 +41,7 @@ impl Host {
         })
     }
 
-    /// Calls a published method, `supervisor.getState` or one of another plugin, and waits for its answer.
+    /// Call a published method, `supervisor.getState` or one of another plugin, and wait for its answer.
     ///
     /// It waits on this very thread, so it is not for an `async fn`, which has [`call_async`](Self::call_async). A
     /// `nonblocking` method cannot wait: it may call what answers at once, such as `supervisor.getState`.
@@ -152,7 +55,7 @@ impl Host {
         answer(method, self.0.ask("call", (method, params.into_params())).wait())
     }
 
-    /// Calls a published method from an `async fn`. Dropping the future cancels a call that has not been answered.
+    /// Call a published method from an `async fn`. Dropping the future cancels a call that has not been answered.
     ///
     /// # Errors
     ///
@@ -162,19 +65,19 @@ impl Host {
         answer(method, reply.answer().await)
     }
 
-    /// Writes a line to the activity log, if its level is at least the `loglevel` of `[supervisord]`. It never waits.
+    /// Write a line to the activity log, if its level is at least the `loglevel` of `[supervisord]`. Never waits.
     pub fn log(&self, level: Level, message: impl Display) {
         // A host that cannot log has nobody to tell either.
         let _ = self.0.call::<()>("log", (level.name(), message.to_string()));
     }
 
-    /// Tells of a panic that no caller hears of.
+    /// Tell of a panic that no caller hears of.
     pub(crate) fn panicked(&self, what: &str) {
-        // An older host does not know this, and a panic is no reason for another.
+        // A host that cannot be told is no reason for another panic.
         let _ = self.0.call::<()>("panicked", (what,));
     }
 
-    /// Waits in an `async fn`, or under [`block_on`](crate::block_on) in a thread of the plugin's own. Timers of an
+    /// Wait in an `async fn`, or under [`block_on`](crate::block_on) in a thread of the plugin's own. Timers of an
     /// async runtime do not work in a plugin; this does.
     ///
     /// # Errors
@@ -184,7 +87,7 @@ impl Host {
         self.0.ask("sleep", (duration.as_secs_f64(),)).answer().await.map(drop)
     }
 
-    /// Waits for `future`, but no longer than `limit`: then the answer is `None`, and `future` is dropped where it
+    /// Wait for `future`, but no longer than `limit`: then the answer is `None`, and `future` is dropped where it
     /// waits.
     ///
     /// ```
@@ -210,12 +113,78 @@ impl Host {
         })
         .await
     }
-}
 
-impl Host {
-    /// A power that never needs to wait for another thread.
-    pub(crate) fn ask<T: FromValue>(&self, power: &str, params: impl IntoParams) -> Result<T, Fault> {
-        self.0.call(power, params)
+    /// Identity of the supervisord, and the name under which this plugin is published. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// None of this supervisord.
+    pub fn info(&self) -> Result<SupervisorInfo, Fault> {
+        self.0.call("info", ())
+    }
+
+    /// The groups that are active, in the order in which they became so, with the config of their processes. Never
+    /// waits.
+    ///
+    /// # Errors
+    ///
+    /// None of this supervisord.
+    pub fn groups(&self) -> Result<Vec<Group>, Fault> {
+        self.0.call("groups", ())
+    }
+
+    /// Add a program to an active group. `options` are the keys of what would be `[program:NAME]` in the config:
+    /// strings as in INI, or typed as in TOML. Answers with the names of its processes, of which `numprocs` says how
+    /// many there are; they start at once unless `autostart` is false. They are gone when the group is removed or
+    /// supervisord ends, and when `supervisorctl update` makes the group again as the config has it.
+    ///
+    /// It may wait for a disk, so it is not for `nonblocking` methods. In a factory it works too.
+    ///
+    /// # Errors
+    ///
+    /// `BAD_NAME` if no group of that name is active, or it has a process of such a name; `INCORRECT_PARAMETERS` with
+    /// what is wrong with the options; `SHUTDOWN_STATE`.
+    pub fn add_program<N: AsRef<str>, V: IntoValue>(
+        &self,
+        group: &str,
+        program: &str,
+        options: impl IntoIterator<Item = (N, V)>,
+    ) -> Result<Vec<String>, Fault> {
+        let options = options.into_iter().map(|(name, value)| (name.as_ref().to_owned(), value.into_value()));
+        self.0.call("addProgram", (group, program, Value::structure(options)))
+    }
+
+    /// Take a process out of its group. It must have stopped.
+    ///
+    /// # Errors
+    ///
+    /// `BAD_NAME` if there is no such group or process; `STILL_RUNNING`; `SHUTDOWN_STATE`.
+    pub fn remove_process(&self, group: &str, process: &str) -> Result<(), Fault> {
+        self.0.call("removeProcess", (group, process))
+    }
+
+    /// Publish an event of a type of the plugin's own, for event listeners and other plugins. Never waits.
+    ///
+    /// `payload` is what they read; by custom it begins with a line of words such as `name:value`.
+    ///
+    /// # Errors
+    ///
+    /// `BAD_ARGUMENTS` unless the type is listed with the factory: `export!(rpcinterface: make_it { events:
+    /// ["SHELF_FULL"] })`.
+    pub fn emit(&self, name: &str, payload: impl Display) -> Result<(), Fault> {
+        self.0.call("emit", (name, payload.to_string()))
+    }
+
+    /// A directory for what has to survive a restart. It is this plugin's alone, and made with the mode 0700 when it is
+    /// first asked for: `NAMESPACE` below `plugin_data_dir` of `[supervisord]`. Where the config does not say, that is
+    /// `/var/lib/supervisor/IDENTIFIER` for root, and `supervisor/IDENTIFIER` in `$XDG_STATE_HOME` or `~/.local/state`
+    /// for others.
+    ///
+    /// # Errors
+    ///
+    /// `FAILED`, and why, if it is not there and cannot be made, or is not the user's own.
+    pub fn data_dir(&self) -> Result<PathBuf, Fault> {
+        self.0.call::<String>("dataDir", ()).map(PathBuf::from)
     }
 }
 
@@ -225,48 +194,10 @@ impl fmt::Debug for Host {
     }
 }
 
-/// A namespace of the other side, and how it is called.
-#[derive(Clone)]
-pub(crate) struct Line(Arc<NamespaceObject>);
-
-impl Line {
-    pub(crate) fn new(namespace: NamespaceObject) -> Self {
-        Self(Arc::new(namespace))
-    }
-
-    /// What is published there.
-    pub(crate) fn methods(&self) -> Vec<MethodInfo> {
-        self.0.methods().into()
-    }
-
-    /// The reply as it comes.
-    pub(crate) fn ask(&self, method: &str, params: impl IntoParams) -> Reply {
-        self.0.call(method.into(), params.into_params())
-    }
-
-    /// The answer, read into what the caller wants.
-    pub(crate) fn call<T: FromValue>(&self, method: &str, params: impl IntoParams) -> Result<T, Fault> {
-        read(method, self.ask(method, params).wait()?)
-    }
-}
-
-/// The answer of a method that a plugin called by its name. Who reads of a method that is not there reads which one.
-pub(crate) fn answer<T: FromValue>(method: &str, answer: Result<Value, Fault>) -> Result<T, Fault> {
-    match answer {
-        Ok(value) => read(method, value),
-        Err(fault) if fault == Fault::unknown_method() => Err(Fault::unknown_method_with(method)),
-        Err(fault) => Err(fault),
-    }
-}
-
-/// An answer that does not fit is the failure of `method`, not a fault of who calls the plugin.
-pub(crate) fn read<T: FromValue>(method: &str, answer: Value) -> Result<T, Fault> {
-    T::from_value(answer)
-        .map_err(|fault| Fault::of(Code::Failed, format_args!("answer of {method}: {}", fault.detail())))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::{RVec, namespace, rpc_interface};
 

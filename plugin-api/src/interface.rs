@@ -1,6 +1,6 @@
-//! From an author's type to the object that crosses the boundary.
+//! The object that crosses the boundary, made from an author's type.
 
-use std::{future::Future, mem::ManuallyDrop, sync::Arc};
+use std::{fmt, future::Future, mem::ManuallyDrop, sync::Arc};
 
 use abi_stable::{
     sabi_trait::TD_Opaque,
@@ -21,10 +21,10 @@ use crate::{
     note = "write `#[rpc_interface]` or `#[ctl_plugin]` before its `impl` block"
 )]
 pub trait Methods: Send + Sync + 'static {
-    /// What is published.
+    /// Describe the methods that are published.
     fn methods(&self) -> Vec<MethodInfo>;
 
-    /// Calls `method` by its published name. One that is not among [`methods`](Self::methods) is `UNKNOWN_METHOD`.
+    /// Call `method` by its published name. One that is not among [`methods`](Self::methods) is `UNKNOWN_METHOD`.
     fn call(self: Arc<Self>, method: &str, params: RVec<Value>) -> Reply;
 }
 
@@ -33,14 +33,14 @@ pub fn namespace<T: Methods>(implementation: Arc<T>) -> NamespaceObject {
     guarded_namespace(implementation, None)
 }
 
-/// The same; `host` is told if the object panics when it is dropped.
+/// The object for the other side of the boundary, of which `host` is told if it panics when it is dropped.
 pub(crate) fn guarded_namespace<T: Methods>(implementation: Arc<T>, host: Option<Host>) -> NamespaceObject {
     guard::install_hook();
     let object = Guarded { implementation: ManuallyDrop::new(implementation), host };
     Namespace_TO::from_ptr(RArc::new(object), TD_Opaque)
 }
 
-/// Keeps the author's panics on this side.
+/// The author's type, whose panics stay on this side.
 struct Guarded<T> {
     implementation: ManuallyDrop<Arc<T>>,
     host: Option<Host>,
@@ -91,6 +91,16 @@ impl Reply {
             Self::Done(value) => Ok(value),
             Self::Failed(fault) => Err(fault),
             Self::Later(future) => crate::block_on(future).into(),
+        }
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done(value) => f.debug_tuple("Done").field(value).finish(),
+            Self::Failed(fault) => f.debug_tuple("Failed").field(fault).finish(),
+            Self::Later(_) => f.write_str("Later(..)"),
         }
     }
 }
@@ -252,9 +262,9 @@ mod tests {
 
     #[test]
     fn the_object_is_dropped_under_guard_and_the_host_hears_of_a_panic() {
-        struct Ear(mpsc::Sender<String>);
+        struct PanicListener(mpsc::Sender<String>);
         #[rpc_interface]
-        impl Ear {
+        impl PanicListener {
             pub fn panicked(&self, what: String) {
                 self.0.send(what).unwrap();
             }
@@ -269,9 +279,9 @@ mod tests {
             }
         }
         drop(namespace(Arc::new(Bomb)));
-        let (ear, heard) = mpsc::channel();
-        drop(guarded_namespace(Arc::new(Bomb), Some(Host::new(namespace(Arc::new(Ear(ear)))))));
-        let what = heard.recv().unwrap();
+        let (sender, receiver) = mpsc::channel();
+        drop(guarded_namespace(Arc::new(Bomb), Some(Host::new(namespace(Arc::new(PanicListener(sender)))))));
+        let what = receiver.recv().unwrap();
         assert!(what.starts_with("drop panicked: dropped (plugin-api/src/interface.rs:"), "{what}");
     }
 }

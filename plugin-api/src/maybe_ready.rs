@@ -5,7 +5,7 @@ use std::{fmt, future::Future, pin::Pin};
 use crate::{
     abi::{Fault, Reply, Value},
     block_on::block_on,
-    value::convert::{IntoAnswer, IntoValue},
+    value::{IntoAnswer, IntoValue},
 };
 
 /// A result that is there, or a future that it will come from.

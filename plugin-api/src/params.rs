@@ -1,18 +1,20 @@
 //! The parameters of a call: taken apart on the side that is called, put together on the side that calls.
 
+use std::fmt;
+
 use abi_stable::std_types::RVec;
 
 use crate::{
     abi::{Fault, Value},
-    value::convert::{FromValue, IntoValue, within},
+    value::{FromValue, IntoValue, within},
 };
 
-/// Takes the parameters of a call one after the other. The macros write the code that uses it; by hand it is needed
-/// only for a [`Methods`](crate::Methods) by hand.
+/// The parameters of a call, to be taken one after the other. The macros write the code that uses it; by hand it is
+/// needed only for a [`Methods`](crate::Methods) by hand.
 pub struct Params(<RVec<Value> as IntoIterator>::IntoIter);
 
 impl Params {
-    /// Refuses fewer than `least` and more than `most` as Supervisor does: with a plain `INCORRECT_PARAMETERS`.
+    /// Refuse fewer than `least` and more than `most` as Supervisor does: with a plain `INCORRECT_PARAMETERS`.
     pub fn new(params: RVec<Value>, least: usize, most: usize) -> Result<Self, Fault> {
         if params.len() < least || params.len() > most {
             return Err(Fault::incorrect_parameters());
@@ -20,7 +22,7 @@ impl Params {
         Ok(Self(params.into_iter()))
     }
 
-    /// The next one, which is called `name` in a fault.
+    /// Take the next one, which is called `name` in a fault.
     pub fn take<T: FromValue>(&mut self, name: &str) -> Result<T, Fault> {
         match self.0.next() {
             Some(value) => T::from_value(value).map_err(|fault| within(&fault, name)),
@@ -28,20 +30,26 @@ impl Params {
         }
     }
 
-    /// All that are left.
+    /// Take all that are left, each of which is called `name` in a fault.
     pub fn rest<T: FromValue>(&mut self, name: &str) -> Result<Vec<T>, Fault> {
         self.0.by_ref().map(|value| T::from_value(value).map_err(|fault| within(&fault, name))).collect()
     }
 }
 
-/// What a call can be given as its parameters: `()`, `("cat",)`, `("cat", true)`, or a list of [`Value`]s.
+impl fmt::Debug for Params {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Params").finish_non_exhaustive()
+    }
+}
+
+/// A type that can be the parameters of a call: `()`, `("cat",)`, `("cat", true)`, or a list of [`Value`]s.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the parameters of a call",
     label = "not a tuple of values",
     note = "write `()` for none, `(a,)` with a comma for one, `(a, b)` for two"
 )]
 pub trait IntoParams {
-    /// As they travel.
+    /// The list of values that crosses the boundary.
     fn into_params(self) -> RVec<Value>;
 }
 

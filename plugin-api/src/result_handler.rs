@@ -1,4 +1,4 @@
-//! What becomes of an event that an event listener has answered.
+//! Result handlers, which judge what event listeners answer.
 
 use std::sync::Arc;
 
@@ -8,15 +8,15 @@ use crate::{
     host::Host,
     interface::namespace,
     rpc_interface,
-    value::convert::{FromValue, IntoValue},
+    value::{FromValue, IntoValue},
 };
 
-/// What a result handler makes of an event listener's answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Judgement of a result handler on an event listener's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
-    /// The event was processed.
+    /// The event was processed, and is done with.
     Accept,
-    /// It was not, and is to be sent again.
+    /// The event was not processed, and is to be sent again.
     Reject,
 }
 

@@ -79,7 +79,7 @@ impl Cached {
     pub(crate) fn as_int(&self) -> Option<i64> {
         match self {
             Self::Short(_) => None,
-            Self::Other(kept) => kept.value.as_int(),
+            Self::Other(kept) => kept.value.as_i64(),
         }
     }
 

@@ -78,7 +78,7 @@ impl Model {
         self.entries.retain(|_, (_, deadline)| deadline.is_none_or(|deadline| deadline > now));
         let key = || params[0].as_str().unwrap().to_owned();
         let deadline =
-            |seconds: &Value| seconds.as_int().filter(|seconds| *seconds > 0).map(|s| now + s.unsigned_abs());
+            |seconds: &Value| seconds.as_i64().filter(|seconds| *seconds > 0).map(|s| now + s.unsigned_abs());
         let found = match params.first() {
             Some(key) => key.as_str().and_then(|key| self.entries.get(key)).cloned(),
             None => None,
@@ -89,7 +89,7 @@ impl Model {
             ("listKeys", _) => {
                 let (prefix, after) = (key(), params[2].as_str().unwrap());
                 let keys = self.entries.keys().filter(|key| key.starts_with(&prefix) && key.as_str() > after);
-                let limit = usize::try_from(params[1].as_int().unwrap()).unwrap();
+                let limit = usize::try_from(params[1].as_i64().unwrap()).unwrap();
                 let limit = if limit == 0 { usize::MAX } else { limit };
                 Ok(Value::array(keys.take(limit).map(|key| key.as_str().into())))
             }
@@ -128,8 +128,8 @@ impl Model {
             ("replaceIf" | "deleteIf", _) => Ok(false.into()),
             ("increment", found) => {
                 let (old, deadline) = found.unwrap_or((0.into(), None));
-                let Some(number) = old.as_int() else { return Err(Fault::bad_arguments()) };
-                let Some(sum) = number.checked_add(params[1].as_int().unwrap()) else {
+                let Some(number) = old.as_i64() else { return Err(Fault::bad_arguments()) };
+                let Some(sum) = number.checked_add(params[1].as_i64().unwrap()) else {
                     return Err(Fault::bad_arguments());
                 };
                 self.set([(key(), sum.into(), deadline)], sum)

@@ -15,7 +15,7 @@ impl Hello {
     }
 }
 
-/// What `supervisor.rpcinterface_factory` names.
+/// The factory that `supervisor.rpcinterface_factory` names.
 pub fn make_hello_rpcinterface(_supervisord: Host, _config: Config) -> Result<Hello, Fault> {
     Ok(Hello)
 }

@@ -2,10 +2,10 @@
 
 use plugin_api::{Event, Fault, Host, Value, Verdict};
 
-/// What begins an answer that is to be passed on.
+/// Beginning of an answer that is to be passed on.
 const STDIN: &[u8] = b"STDIN:";
 
-/// Writes what follows `STDIN:` in a listener's answer to the stdin of the process that the event was about.
+/// Write what follows `STDIN:` in a listener's answer to the stdin of the process that the event was about.
 ///
 /// A process that is not there or does not read is no fault of the listener: the event counts as processed all the
 /// same.

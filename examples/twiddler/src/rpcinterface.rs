@@ -1,6 +1,6 @@
 //! `twiddler.*`.
 
-use plugin_api::{Config, Fault, Host, Level, Member, RVec, SupervisorState, Value, rpc_interface};
+use plugin_api::{Config, Fault, Host, Level, Member, RVec, Value, rpc_interface};
 use serde::Deserialize;
 
 /// The version of this interface, not of the library.
@@ -22,7 +22,7 @@ pub struct TwiddlerNamespaceRPCInterface {
     whitelist: Vec<String>,
 }
 
-#[rpc_interface]
+#[rpc_interface(refuse_in_shutdown)]
 impl TwiddlerNamespaceRPCInterface {
     /// Tell which version of the twiddler's methods this is.
     ///
@@ -30,7 +30,7 @@ impl TwiddlerNamespaceRPCInterface {
     /// the version
     #[rpc(name = "getAPIVersion", nonblocking)]
     pub fn get_api_version(&self) -> Result<&'static str, Fault> {
-        self.update("getAPIVersion")?;
+        self.check_whitelist("getAPIVersion")?;
         Ok(API_VERSION)
     }
 
@@ -40,7 +40,7 @@ impl TwiddlerNamespaceRPCInterface {
     /// their names
     #[rpc(nonblocking)]
     pub fn get_group_names(&self) -> Result<Vec<String>, Fault> {
-        self.update("getGroupNames")?;
+        self.check_whitelist("getGroupNames")?;
         Ok(self.supervisord.groups()?.into_iter().map(|group| group.name).collect())
     }
 
@@ -57,7 +57,7 @@ impl TwiddlerNamespaceRPCInterface {
         #[rpc(kind = "string|int")]
         level: Option<Value>,
     ) -> Result<bool, Fault> {
-        self.update("log")?;
+        self.check_whitelist("log")?;
         self.supervisord.log(level_of(level.as_ref())?, message);
         Ok(true)
     }
@@ -76,7 +76,7 @@ impl TwiddlerNamespaceRPCInterface {
         #[rpc(kind = "struct")]
         program_options: Value,
     ) -> Result<bool, Fault> {
-        self.update("addProgramToGroup")?;
+        self.check_whitelist("addProgramToGroup")?;
         let options = match program_options {
             Value::Struct(options) => options,
             // What some clients make of a struct without members.
@@ -99,16 +99,13 @@ impl TwiddlerNamespaceRPCInterface {
         /// the process, which is one of those of its program
         process_name: String,
     ) -> Result<bool, Fault> {
-        self.update("removeProcessFromGroup")?;
+        self.check_whitelist("removeProcessFromGroup")?;
         self.supervisord.remove_process(&group_name, &process_name)?;
         Ok(true)
     }
 
-    /// Every method begins with this.
-    fn update(&self, method: &str) -> Result<(), Fault> {
-        if self.supervisord.state()? == SupervisorState::Shutdown {
-            return Err(Fault::shutdown_state());
-        }
+    /// Refuse a method that `whitelist` does not have. Every method begins with it.
+    fn check_whitelist(&self, method: &str) -> Result<(), Fault> {
         if !self.whitelist.is_empty() && !self.whitelist.iter().any(|allowed| allowed == method) {
             return Err(Fault::new(NOT_IN_WHITELIST, format!("NOT_IN_WHITELIST: {method}")));
         }
@@ -121,12 +118,12 @@ fn level_of(level: Option<&Value>) -> Result<Level, Fault> {
     let Some(level) = level else { return Ok(Level::Info) };
     let is_it = |known: &Level| match level.as_str() {
         Some(name) => name.eq_ignore_ascii_case(known.label()),
-        None => level.as_int() == Some(known.number().into()),
+        None => level.as_i64() == Some(known.number().into()),
     };
     Level::ALL.into_iter().find(is_it).ok_or_else(Fault::incorrect_parameters)
 }
 
-/// Makes the interface for `[rpcinterface:twiddler]`.
+/// Make the interface for `[rpcinterface:twiddler]`.
 ///
 /// # Errors
 ///

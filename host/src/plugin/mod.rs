@@ -18,5 +18,5 @@ pub fn load(spec: &FactorySpec, kind: &str, search: &SearchPath) -> Result<Facto
 
 /// Whether the library that the config names is there and may be loaded, without loading it.
 pub fn look(spec: &FactorySpec, search: &SearchPath) -> Result<(), PluginError> {
-    plugin_loader::look(&search.find(spec)?)
+    plugin_loader::check(&search.find(spec)?)
 }

@@ -101,6 +101,7 @@ impl Registry {
             namespaces.push((SUPERVISOR.to_owned(), own, Origin::Private));
         }
         let registry = Self::referred(&registry_ref, namespaces, logger.clone());
+        registry.refuse_in_shutdown_of(supervisor);
         let workers = registry.handler_workers();
         let maker = result_handlers::maker(supervisor, search, registry_ref, logger, handlers, workers);
         registry.check_event_types(&event_types);

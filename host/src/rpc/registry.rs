@@ -30,6 +30,8 @@ use super::{
 use crate::{
     events::Bus,
     logger::{Level, Logger},
+    states::SupervisorState,
+    supervisor::Supervisor,
 };
 
 /// Whose code a namespace is.
@@ -65,6 +67,8 @@ pub struct Registry {
     methods: HashMap<String, Method>,
     namespaces: Vec<Namespace>,
     pool: Arc<OnceLock<Handle>>,
+    /// The supervisor whose shutdown calls are refused in, once it is known.
+    supervisor: OnceLock<Supervisor>,
     /// Told of panics.
     logger: Logger,
     /// Tells of the end of each plugin, once the registry is gone.
@@ -97,6 +101,8 @@ struct Method {
     number: usize,
     /// Index into [`Registry::namespaces`].
     namespace: usize,
+    /// Set where the host answers for the plugin while it shuts down.
+    refuse_in_shutdown: bool,
     /// How a call of it starts.
     start: Start,
     audience: Audience,
@@ -152,6 +158,7 @@ impl Registry {
             methods: HashMap::new(),
             namespaces: Vec::new(),
             pool: Arc::default(),
+            supervisor: OnceLock::new(),
             logger,
             farewell: Mutex::default(),
             ears: Mutex::default(),
@@ -189,7 +196,8 @@ impl Registry {
                 Origin::Host | Origin::Plugin => Audience::Clients,
             };
             let number = self.methods.len();
-            let method = Method { number, namespace: index, start, audience, info };
+            let refuse_in_shutdown = flag(&info.properties, "refuse_in_shutdown");
+            let method = Method { number, namespace: index, refuse_in_shutdown, start, audience, info };
             self.methods.insert(format!("{name}.{}", method.info.name), method);
         }
         let (object, gone) = Guest::new(object, origin);
@@ -241,6 +249,15 @@ impl Registry {
 
     pub(super) fn take_hearing(&self) -> Option<Hearing> {
         self.hearing.lock().take()
+    }
+
+    /// From now on calls of interfaces that say so are refused while `supervisor` shuts down.
+    pub(super) fn refuse_in_shutdown_of(&self, supervisor: &Supervisor) {
+        let _ = self.supervisor.set(supervisor.clone());
+    }
+
+    fn is_shutting_down(&self) -> bool {
+        self.supervisor.get().is_some_and(|supervisor| supervisor.state() == SupervisorState::Shutdown)
     }
 
     /// The host's own lines to plugins, by their full names.
@@ -297,12 +314,15 @@ impl Registry {
         let Some(found) = self.methods.get(method) else {
             return Err(Fault::unknown_method());
         };
-        let Method { info, number, namespace, start, audience } = found;
+        let Method { info, number, namespace, refuse_in_shutdown, start, audience } = found;
         if !audience.admits(caller) {
             return Err(Fault::unknown_method());
         }
         let Namespace { object, origin, tally, .. } = &self.namespaces[*namespace];
         let call = tally.begin();
+        if *refuse_in_shutdown && self.is_shutting_down() {
+            return Err(if info.takes(params.len()) { Fault::shutdown_state() } else { Fault::incorrect_parameters() });
+        }
         // All that takes longer is boxed: what it needs would have to be moved about with each call.
         if *start != Start::Here {
             return Box::pin(self.dispatch_away(caller, method, found, params, call)).await;

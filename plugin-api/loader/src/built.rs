@@ -17,7 +17,7 @@ use crate::{Library, LibraryInfo};
 #[derive(Debug)]
 pub struct Built(Library);
 
-/// Builds the library of the package whose tests run, and opens it as supervisord does. For tests in `tests/`, with
+/// Build the library of the package whose tests run, and open it as supervisord does. For tests in `tests/`, with
 /// this crate among `[dev-dependencies]`:
 ///
 /// ```no_run
@@ -48,7 +48,7 @@ pub fn built() -> Built {
     }
 }
 
-/// Has Cargo build the package, and answers which file its `cdylib` is.
+/// Have Cargo build the package, and return the file of its `cdylib`.
 #[track_caller]
 fn build() -> PathBuf {
     let variable =
@@ -78,12 +78,12 @@ fn build() -> PathBuf {
 }
 
 impl Built {
-    /// What supervisord knows of the library.
+    /// Name, version and file of the library, as supervisord knows them.
     pub fn info(&self) -> &LibraryInfo {
         self.0.info()
     }
 
-    /// Makes an RPC interface, with these further keys of its section, as [`FakeHost::make`] does. It may publish the
+    /// Make an RPC interface, with these further keys of its section, as [`FakeHost::make`] does. It may publish the
     /// events that are listed with its factory.
     ///
     /// The fault is what supervisord would refuse to start with: that of the factory, its panic, options that it never
@@ -98,7 +98,7 @@ impl Built {
         host.with_events(factory.events()).make_object(|host, options| factory.make(host, options), options)
     }
 
-    /// Makes a ctl plugin, with these further keys of its section, as [`FakeController::make`] does. The fault is what
+    /// Make a ctl plugin, with these further keys of its section, as [`FakeController::make`] does. The fault is what
     /// supervisorctl would complain of.
     pub fn ctl<'a>(
         &self,
@@ -110,7 +110,7 @@ impl Built {
         controller.make_object(|controller, options| factory.make(controller, options), options)
     }
 
-    /// Has a result handler judge what an event listener answered after `RESULT`, as supervisord does.
+    /// Have a result handler judge what an event listener answered after `RESULT`, as supervisord does.
     ///
     /// The fault is what supervisord would log: that of the handler, its panic, or that there is no such handler.
     pub fn result_handler(

@@ -1,9 +1,10 @@
-//! Why a plugin cannot be had.
+//! Reasons for which a plugin cannot be had.
 
 use std::path::PathBuf;
 
-/// Why a plugin cannot be had: what was tried, on which file, and what would be right. One or two lines.
+/// Reason for which a plugin cannot be had: what was tried, on which file, and what would be right. One or two lines.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PluginError {
     /// No directory has it.
     #[error(
@@ -15,11 +16,11 @@ pub enum PluginError {
     Missing {
         /// The factory spec.
         spec: String,
-        /// What was looked for.
+        /// The file name that was looked for.
         file: String,
         /// The name of a library that is there and that was probably meant.
         near: Option<String>,
-        /// Where.
+        /// The directories that were searched.
         searched: Vec<PathBuf>,
     },
     /// The file that the config names is not there, or cannot be reached.
@@ -27,7 +28,7 @@ pub enum PluginError {
     Unreachable {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// Error text of the system.
         reason: String,
     },
     /// Somebody else could put code into this process.
@@ -37,9 +38,9 @@ pub enum PluginError {
         path: PathBuf,
         /// "the file" or "its directory".
         what: &'static str,
-        /// That file or directory.
+        /// The path of that file or directory.
         subject: PathBuf,
-        /// By whom.
+        /// The user or group that can write it.
         who: String,
     },
     /// The dynamic linker refuses it.
@@ -47,7 +48,7 @@ pub enum PluginError {
     NotALibrary {
         /// The file.
         path: PathBuf,
-        /// What the dynamic linker said.
+        /// Error text of the dynamic linker.
         reason: String,
     },
     /// A library, but for another purpose.
@@ -55,17 +56,17 @@ pub enum PluginError {
     NotAPlugin {
         /// The file.
         path: PathBuf,
-        /// What is missing.
+        /// The part that is missing or wrong.
         reason: String,
     },
-    /// It was built against a boundary that does not fit this one.
+    /// The plugin was built against a boundary that does not fit this one.
     #[error("the plugin {} was built for plugin API {plugin}, which does not fit this host's {host}: {difference}\nbuild it again with supervisor-plugin-api {host}", path.display())]
     OtherApi {
         /// The file.
         path: PathBuf,
         /// The version of the plugin API that it was built against.
         plugin: String,
-        /// Ours.
+        /// The version of this host's plugin API.
         host: String,
         /// The type, and in what it differs.
         difference: String,
@@ -76,36 +77,36 @@ pub enum PluginError {
         /// The file.
         path: PathBuf,
     },
-    /// It could not say what it has.
+    /// The plugin could not say what it has.
     #[error("the plugin {} fails while it is loaded: {reason}", path.display())]
     Broken {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// Error text, on one line.
         reason: String,
     },
-    /// It has no such factory.
+    /// The plugin has no such factory.
     #[error("the plugin {} has no factory '{factory}' for {}; {}", path.display(), purpose(kind), known(kind, factories))]
     NoFactory {
         /// The file.
         path: PathBuf,
-        /// What the config asks for.
+        /// The factory that the config asks for.
         factory: String,
         /// The kind that is needed there.
         kind: String,
-        /// Those of that kind that it has.
+        /// The plugin's factories of that kind.
         factories: Vec<String>,
     },
-    /// It has that factory, for something else.
+    /// The plugin has that factory, for something else.
     #[error("the factory '{factory}' of the plugin {} is for {}, not for {}", path.display(), purpose(actual), purpose(kind))]
     WrongKind {
         /// The file.
         path: PathBuf,
-        /// What the config asks for.
+        /// The factory that the config asks for.
         factory: String,
         /// The kind that is needed there.
         kind: String,
-        /// The kind that it is.
+        /// The kind that the factory is of.
         actual: String,
     },
     /// The spec names what is part of the host.

@@ -1,4 +1,5 @@
-//! Whether host and plugin mean the same by the types that cross between them, and if not, why not, in one line.
+//! Comparison of host and plugin: do they mean the same by the types that cross between them, and if not, why not, in
+//! one line.
 
 use abi_stable::{
     abi_stability::abi_checking::{
@@ -8,7 +9,7 @@ use abi_stable::{
     type_layout::{TLFieldOrFunction, TypeLayout},
 };
 
-/// Compares the two sides' idea of the root module and of everything that can be reached from it.
+/// Compare the two sides' idea of the root module and of everything that can be reached from it.
 ///
 /// `abi_stable` lets the second side have more than the first, because it has programs in mind that load newer
 /// libraries. Here either side may be the newer one. What is missing on one side has a default on the other.
@@ -24,14 +25,14 @@ pub(crate) fn check(host: &'static TypeLayout, plugin: &'static TypeLayout) -> R
     Err(forward.swap_remove(index))
 }
 
-/// Which side of a comparison is the host's.
+/// Side of a comparison that is the host's.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Host {
     First,
     Second,
 }
 
-/// What differs, and where; the likeliest cause first. Never empty.
+/// Texts of what differs, and where; the likeliest cause first. Never empty.
 fn differences(errors: &AbiInstabilityErrors, host: Host) -> Vec<String> {
     // A type that has changed makes those that contain it larger; the change itself is what a person wants to know.
     let mut sorted: Vec<&AbiInstabilityError> = errors.errors.iter().collect();

@@ -1,4 +1,4 @@
-//! From a file to a factory.
+//! Libraries and their factories, from a file.
 
 #![allow(unsafe_code)] // Loading a library runs its code, and reading its entry point trusts its name.
 
@@ -24,18 +24,18 @@ use plugin_api::{
     find,
 };
 
-use crate::{PluginError, layout, whole::check_whole, writers::check_writers};
+use crate::{PluginError, elf::check_elf, layout, permissions::check_permissions};
 
 /// A plugin library, as it says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LibraryInfo {
-    /// Its file, without symbolic links.
+    /// File of the library, without symbolic links.
     pub path: PathBuf,
-    /// The name of its crate.
+    /// Name of its crate.
     pub name: String,
-    /// The version of its crate.
+    /// Version of its crate.
     pub version: String,
-    /// The version of the plugin API that it was built against.
+    /// Version of the plugin API that it was built against.
     pub api_version: String,
 }
 
@@ -53,17 +53,17 @@ impl fmt::Debug for Factory {
 }
 
 impl Factory {
-    /// Makes a namespace. `options` are the section's further keys.
+    /// Make a namespace. `options` are the section's further keys.
     pub fn make(&self, host: NamespaceObject, options: RVec<Member>) -> Result<NamespaceObject, Fault> {
         (self.entry.make)(host, options).into()
     }
 
-    /// Its name, as the config gives it.
+    /// The name, as the config gives it.
     pub fn name(&self) -> &str {
         &self.entry.name
     }
 
-    /// What is said of it besides, if that is said.
+    /// Value of that property, if the factory has it: `events`.
     pub fn property(&self, name: &str) -> Option<&Value> {
         find(&self.entry.properties, name)
     }
@@ -85,7 +85,7 @@ impl Factory {
 pub struct Library(Arc<Module>);
 
 impl Library {
-    /// Opens the library at this absolute path, without symbolic links. Once, however often it is asked for.
+    /// Open the library at this absolute path, without symbolic links. Once, however often it is asked for.
     pub fn open(path: &Path) -> Result<Self, PluginError> {
         static LIBRARIES: LazyLock<Mutex<HashMap<PathBuf, Library>>> = LazyLock::new(Mutex::default);
         // Held while the library is opened, so that two who ask at the same time get the same one.
@@ -98,12 +98,12 @@ impl Library {
         Ok(library)
     }
 
-    /// What it says of itself.
+    /// Name, version and file, as the library says.
     pub fn info(&self) -> &LibraryInfo {
         &self.0.info
     }
 
-    /// Its factory of that name and kind.
+    /// The factory of that name and kind.
     pub fn factory(&self, name: &str, kind: &str) -> Result<Factory, PluginError> {
         let of_that_name = || self.0.factories.iter().filter(|factory| factory.name == name);
         if let Some(entry) = of_that_name().find(|factory| factory.kind == kind) {
@@ -125,20 +125,20 @@ impl fmt::Debug for Library {
     }
 }
 
-/// Whether the library at this path is whole and may be loaded, without loading it.
-pub fn look(path: &Path) -> Result<(), PluginError> {
-    check_writers(path)?;
-    check_whole(path)
+/// Check that the library at this path is whole and may be loaded, without loading it.
+pub fn check(path: &Path) -> Result<(), PluginError> {
+    check_permissions(path)?;
+    check_elf(path)
 }
 
-/// What is kept of a loaded library. The library itself is never given back.
+/// A loaded library: what it said of itself. The library itself is never given back.
 struct Module {
     info: Arc<LibraryInfo>,
     factories: RVec<abi::Factory>,
 }
 
 fn open(path: &Path) -> Result<Module, PluginError> {
-    look(path)?;
+    check(path)?;
     let header = header(path)?;
     let consts = header.root_mod_consts();
     if consts.base_name().as_str() != PluginRef::BASE_NAME {
@@ -161,7 +161,7 @@ fn open(path: &Path) -> Result<Module, PluginError> {
     Ok(Module { info: Arc::new(info), factories: plugin.factories()() })
 }
 
-/// Opens the library, and finds the entry point that `export!` wrote.
+/// Open the library, and find the entry point that `export!` wrote.
 fn header(path: &Path) -> Result<&'static LibHeader, PluginError> {
     let not_a_plugin = |reason: String| PluginError::NotAPlugin { path: path.to_owned(), reason };
     // Everything is resolved now, so that nothing can be missing later; and its symbols are nobody else's.
@@ -207,7 +207,7 @@ fn check_layout(path: &Path, header: &LibHeader) -> Result<(), PluginError> {
     })
 }
 
-/// What the dynamic linker said, without the path that it puts before it.
+/// Text of the dynamic linker's error, without the path that it puts before it.
 fn reason(error: &libloading::Error, path: &Path) -> String {
     let said = error.source().map_or_else(|| error.to_string(), ToString::to_string);
     let said = one_line(&said);

@@ -1,44 +1,83 @@
-//! `#[rpc(…)]` and `#[ctl(…)]` on methods and parameters.
+//! The options of an `impl` block, and `#[rpc(…)]` and `#[ctl(…)]` on its methods and parameters.
 
-use proc_macro2::Span;
-use syn::{Attribute, Error, Ident, LitStr, Result, Token, meta::ParseNestedMeta, spanned::Spanned};
+use proc_macro2::{Span, TokenStream};
+use syn::{Attribute, Error, Ident, LitStr, Result, Token, meta::ParseNestedMeta, parse::Parser, spanned::Spanned};
 
-use crate::interface::Kind;
+use crate::kind::Kind;
 
-/// What stands in the attributes of a method.
+/// Options of a whole block, which stand in the attribute before it: `#[rpc_interface(refuse_in_shutdown)]`.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct BlockOptions {
+    /// Set where the host is to answer calls with `SHUTDOWN_STATE` itself while it shuts down.
+    pub(crate) refuse_in_shutdown: bool,
+}
+
+impl BlockOptions {
+    /// Read the arguments of the macro.
+    pub(crate) fn parse(kind: Kind, arguments: &TokenStream) -> Result<Self> {
+        let mut options = Self::default();
+        if kind == Kind::Ctl && !arguments.is_empty() {
+            let message = "`#[ctl_plugin]` takes no options; `#[ctl(…)]` on a method does";
+            return Err(Error::new_spanned(arguments, message));
+        }
+        let read = syn::meta::parser(|meta| {
+            match known(&meta).as_str() {
+            "refuse_in_shutdown" => {
+                options.refuse_in_shutdown = true;
+                flag(&meta)
+            }
+            _ => Err(meta.error(
+                "unknown option; `#[rpc_interface]` takes `refuse_in_shutdown`, and `#[rpc(…)]` on a method takes others",
+            )),
+        }
+        });
+        read.parse2(arguments.clone()).map(|()| options)
+    }
+}
+
+/// Options of a method, which stand in its attributes.
 #[derive(Default)]
 pub(crate) struct MethodOptions {
+    /// Published name, instead of the function's own.
     pub(crate) name: Option<LitStr>,
+    /// Second published name.
     pub(crate) alias: Option<LitStr>,
+    /// Set where the method promises never to wait.
     pub(crate) nonblocking: bool,
+    /// XML-RPC type of the result, instead of the type's own.
     pub(crate) returns: Option<LitStr>,
+    /// Line before a command's help text, instead of the one that its parameters make.
     pub(crate) usage: Option<LitStr>,
+    /// Kind of words that supervisorctl completes for a command.
     pub(crate) complete: Option<LitStr>,
+    /// Name of the function that completes a command's words.
     pub(crate) complete_with: Option<LitStr>,
+    /// Occasion on which the host calls it, and the place where that is written, for errors.
     pub(crate) hook: Option<(Hook, Span)>,
 }
 
-/// When the host calls a method of its own accord.
+/// Occasion on which the host calls a method of its own accord.
 pub(crate) enum Hook {
-    /// When everything may be called.
+    /// Start: everything may be called.
     Start,
-    /// When an event of one of these types happens.
+    /// An event of one of these types.
     Event(LitStr),
-    /// Before the end.
+    /// Shutdown, before the plugin is dropped.
     Shutdown,
 }
 
-/// What stands in the attributes of a parameter.
+/// Options of a parameter, which stand in its attributes.
 #[derive(Default)]
 pub(crate) struct ParamOptions {
+    /// XML-RPC type, instead of the type's own.
     pub(crate) kind: Option<LitStr>,
 }
 
-/// What supervisorctl can complete.
+/// Kinds of words that supervisorctl can complete.
 const COMPLETIONS: [&str; 3] = ["processes", "groups", "actions"];
 
 impl Hook {
-    /// Its name on the line between host and plugin. There may be several functions for events.
+    /// The name by which the host calls `function`. There may be several functions for events.
     pub(crate) fn name(&self, function: &str) -> String {
         match self {
             Self::Start => "_start".to_owned(),
@@ -49,7 +88,7 @@ impl Hook {
 }
 
 impl MethodOptions {
-    /// Reads and removes the options among `attributes`.
+    /// Read and remove the options among `attributes`.
     pub(crate) fn take(kind: Kind, attributes: &mut Vec<Attribute>) -> Result<Self> {
         let mut options = Self::default();
         each(kind, attributes, |meta| match (kind, known(&meta).as_str()) {
@@ -94,6 +133,9 @@ impl MethodOptions {
                     _ => Ok(()),
                 }
             }
+            (Kind::Rpc, "refuse_in_shutdown") => Err(meta.error(
+                "that is said of the whole interface: write `#[rpc_interface(refuse_in_shutdown)]` before the `impl`",
+            )),
             (Kind::Rpc, _) => {
                 let known = "`name = \"…\"`, `alias = \"…\"`, `nonblocking` and `returns = \"…\"`";
                 let hooks = "what the host calls has `on_start`, `on_event = \"…\"` or `on_shutdown`";
@@ -114,7 +156,7 @@ impl MethodOptions {
 }
 
 impl ParamOptions {
-    /// Reads and removes the options among `attributes`.
+    /// Read and remove the options among `attributes`.
     pub(crate) fn take(kind: Kind, attributes: &mut Vec<Attribute>) -> Result<Self> {
         let mut options = Self::default();
         each(kind, attributes, |meta| match known(&meta).as_str() {
@@ -126,7 +168,7 @@ impl ParamOptions {
     }
 }
 
-/// Hands each option of the macro's attributes to `read`, and removes those attributes.
+/// Hand each option of the macro's attributes to `read`, and remove those attributes.
 fn each(
     kind: Kind,
     attributes: &mut Vec<Attribute>,
@@ -143,7 +185,7 @@ fn known(meta: &ParseNestedMeta<'_>) -> String {
     meta.path.get_ident().map(ToString::to_string).unwrap_or_default()
 }
 
-/// An option that is there or not.
+/// Read an option that is there or not.
 fn flag(meta: &ParseNestedMeta<'_>) -> Result<()> {
     if meta.input.peek(Token![=]) {
         let name = known(meta);
@@ -152,7 +194,7 @@ fn flag(meta: &ParseNestedMeta<'_>) -> Result<()> {
     Ok(())
 }
 
-/// An option that is a text.
+/// Read an option that is a text.
 fn text(meta: &ParseNestedMeta<'_>, into: &mut Option<LitStr>) -> Result<()> {
     let name = known(meta);
     let text = meta.value().and_then(syn::parse::ParseBuffer::parse);

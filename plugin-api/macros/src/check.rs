@@ -1,4 +1,4 @@
-//! The mistakes an author can make that the macro sees. Each has a test of its message in `plugin-api/tests/ui`.
+//! Mistakes of an author that the macro sees. Each has a test of its message in `plugin-api/tests/ui`.
 
 use proc_macro2::Span;
 use syn::{Error, FnArg, LitStr, ReceiverKind, Result, Safety, Signature, Type, spanned::Spanned};
@@ -6,14 +6,15 @@ use syn::{Error, FnArg, LitStr, ReceiverKind, Result, Safety, Signature, Type, s
 use crate::{
     attributes::{Hook, MethodOptions},
     event_types,
-    interface::{Arity, Kind, Param},
+    kind::Kind,
+    method::{Arity, Param},
     names,
 };
 
 const GENERIC: &str = "a published method cannot be generic, since clients send values and not types: \
                        name the type, or take a `plugin_api::Value` for any";
 
-/// An `async fn` never waits on the thread that calls it, so there is nothing to promise.
+/// Refuse `nonblocking` of an `async fn`, which never waits on the thread that calls it.
 pub(crate) fn waiting(nonblocking: bool, signature: &Signature) -> Result<()> {
     match &signature.asyncness {
         Some(keyword) if nonblocking => Err(Error::new(
@@ -24,7 +25,7 @@ pub(crate) fn waiting(nonblocking: bool, signature: &Signature) -> Result<()> {
     }
 }
 
-/// A published function has `&self`, no type parameters, and is neither `unsafe` nor `extern`.
+/// Check that a published function has `&self`, no type parameters, and is neither `unsafe` nor `extern`.
 pub(crate) fn signature(signature: &Signature) -> Result<()> {
     if let Some(parameter) = signature.generics.params.first() {
         return Err(Error::new(parameter.span(), GENERIC));
@@ -58,7 +59,7 @@ fn is_shared_reference(receiver: &syn::Receiver) -> bool {
     }
 }
 
-/// `Option`s come last, and after them at most one list of further words.
+/// Check that `Option`s come last, and after them at most one list of further words.
 pub(crate) fn order(params: &[(Param, Span)]) -> Result<()> {
     for pair in params.windows(2) {
         let ((first, span), (second, _)) = (&pair[0], &pair[1]);
@@ -74,7 +75,7 @@ pub(crate) fn order(params: &[(Param, Span)]) -> Result<()> {
     Ok(())
 }
 
-/// A parameter owns its value.
+/// Check that a parameter owns its value.
 pub(crate) fn parameter(ty: &Type) -> Result<()> {
     match ty {
         Type::Reference(_) => Err(Error::new(
@@ -86,7 +87,7 @@ pub(crate) fn parameter(ty: &Type) -> Result<()> {
     }
 }
 
-/// A result has a type that can be named.
+/// Check that a result has a type that can be named.
 pub(crate) fn result(ty: &Type) -> Result<()> {
     match ty {
         Type::ImplTrait(_) => Err(Error::new(
@@ -97,7 +98,7 @@ pub(crate) fn result(ty: &Type) -> Result<()> {
     }
 }
 
-/// A name that a client can call, or that supervisorctl finds at the beginning of a line.
+/// Check a name, which a client has to call, or supervisorctl to find at the beginning of a line.
 pub(crate) fn name(kind: Kind, name: &str, place: Span) -> Result<()> {
     let message = match kind {
         Kind::Rpc if name.is_empty() || name.contains(|letter: char| letter == '.' || letter.is_whitespace()) => {
@@ -118,7 +119,7 @@ pub(crate) fn name(kind: Kind, name: &str, place: Span) -> Result<()> {
     Err(Error::new(place, message))
 }
 
-/// What the host calls of its own accord is not published, and takes an event or nothing.
+/// Check a function that the host calls of its own accord: it is not published, and takes an event or nothing.
 pub(crate) fn hook(hook: &Hook, place: Span, is_public: bool, options: &MethodOptions, params: usize) -> Result<()> {
     if let (Hook::Event(types), false) = (hook, is_public) {
         event_types(types)?;
@@ -135,8 +136,8 @@ pub(crate) fn hook(hook: &Hook, place: Span, is_public: bool, options: &MethodOp
     Err(Error::new(place, message))
 }
 
-/// Types of a plugin's own are among them, so that no list can be complete; but none of those is below one of
-/// Supervisor's.
+/// Check the types of events of a function. A plugin's own are among them, so that no list can be complete; but none of
+/// those is below one of Supervisor's.
 fn event_types(types: &LitStr) -> Result<()> {
     let value = types.value();
     for name in value.split(',').map(str::trim) {
@@ -145,7 +146,7 @@ fn event_types(types: &LitStr) -> Result<()> {
                 "write the types of events as `events=` of an event listener does: `\"PROCESS_STATE, TICK_60\"`";
             return Err(Error::new(types.span(), message));
         }
-        if let Some(own) = event_types::nobody_s_below(name) {
+        if let Some(own) = event_types::taken_by(name) {
             let below = event_types::below(own).join("`, `");
             let known = if below.is_empty() { "there is nothing".to_owned() } else { format!("there are `{below}`") };
             let message = format!("nobody publishes events of the type `{name}`: below Supervisor's `{own}` {known}");

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{Data, DeriveInput, Error, Fields, Generics};
 
-/// Implements `FromValue` with serde's `Deserialize`.
+/// Implement `FromValue` with serde's `Deserialize`.
 pub(crate) fn from_value(input: &DeriveInput) -> TokenStream {
     if let Some(lifetime) = input.generics.lifetimes().next() {
         let message = "what is read from a value is owned: hold `String` instead of `&str`, `Vec<T>` instead of `&[T]`";
@@ -28,7 +28,7 @@ pub(crate) fn from_value(input: &DeriveInput) -> TokenStream {
     }
 }
 
-/// Implements `IntoValue` with serde's `Serialize`.
+/// Implement `IntoValue` with serde's `Serialize`.
 pub(crate) fn into_value(input: &DeriveInput) -> TokenStream {
     let (name, kind) = (&input.ident, kind(&input.data));
     let generics = requiring(&input.generics, || syn::parse_quote!(Self: ::plugin_api::__macro::Serialize));
@@ -46,7 +46,8 @@ pub(crate) fn into_value(input: &DeriveInput) -> TokenStream {
     }
 }
 
-/// What a generic type needs besides; of any other the compiler says at once whether it has it.
+/// Generics with `condition` added, if the type has type parameters; of any other the compiler says at once that it
+/// lacks the trait.
 fn requiring(generics: &Generics, condition: impl FnOnce() -> syn::WherePredicate) -> Generics {
     let mut generics = generics.clone();
     if generics.type_params().next().is_some() {

@@ -2,10 +2,10 @@
 
 use syn::{Attribute, Expr, ExprLit, Lit, Meta};
 
-/// What a doc comment says.
+/// Parts of a doc comment.
 #[derive(Default)]
 pub(crate) struct Docs {
-    /// All but the section `# Returns`.
+    /// The text but for the section `# Returns`.
     pub(crate) text: String,
     /// The section `# Returns`, on one line.
     pub(crate) returns: String,

@@ -1,7 +1,11 @@
-//! The types of events that Supervisor has, and what a plugin may call its own beside them.
+//! The types of events that Supervisor has, and names for a plugin's own beside them.
+//!
+//! The list stands here because a crate of macros can give nothing but macros to others: `list_event_types!` is how
+//! `plugin_api::Event::SUPERVISOR_TYPES`, and through it the host, have it.
 
-/// All but `EVENT`, which is above all others.
-const SUPERVISORS: [&str; 26] = [
+/// Types of events that Supervisor has. `EVENT`, the first, is above all others.
+pub(crate) const EVENT_TYPES: [&str; 27] = [
+    "EVENT",
     "PROCESS_STATE",
     "PROCESS_STATE_STOPPED",
     "PROCESS_STATE_EXITED",
@@ -30,23 +34,24 @@ const SUPERVISORS: [&str; 26] = [
     "PROCESS_GROUP_REMOVED",
 ];
 
-/// Whether an event can have a type of that form.
+/// True for a name that a type of events can have.
 pub(crate) fn is_well_formed(name: &str) -> bool {
     name.starts_with(|letter: char| letter.is_ascii_uppercase())
         && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
-/// The type of Supervisor's below which this would be, where it has none of that name. A plugin cannot have it either.
-pub(crate) fn nobody_s_below(name: &str) -> Option<&'static str> {
-    if SUPERVISORS.contains(&name) {
+/// The type of Supervisor's below which `name` would be, where it is none of Supervisor's own. A plugin cannot have
+/// such a type either.
+pub(crate) fn taken_by(name: &str) -> Option<&'static str> {
+    if EVENT_TYPES.contains(&name) {
         return None;
     }
-    SUPERVISORS.into_iter().rev().find(|own| is_below(name, own))
+    EVENT_TYPES[1..].iter().rev().copied().find(|own| is_below(name, own))
 }
 
-/// The types below one of Supervisor's.
+/// Types of Supervisor's that are below `own`.
 pub(crate) fn below(own: &str) -> Vec<&'static str> {
-    SUPERVISORS.into_iter().filter(|name| is_below(name, own)).collect()
+    EVENT_TYPES.into_iter().filter(|name| is_below(name, own)).collect()
 }
 
 fn is_below(name: &str, own: &str) -> bool {

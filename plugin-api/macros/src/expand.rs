@@ -5,14 +5,16 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Error, Ident, Item, ItemImpl, spanned::Spanned};
 
 use crate::{
-    attributes::Hook,
-    interface::{self, Arity, Kind, Method},
+    attributes::{BlockOptions, Hook},
+    interface,
+    kind::Kind,
+    method::{Arity, Method, Param},
 };
 
 /// The author's block, and its `Methods` implementation.
 pub(crate) fn publish(kind: Kind, arguments: &TokenStream, item: Item) -> TokenStream {
-    let mut block = match inherent_impl(kind, arguments, item) {
-        Ok(block) => block,
+    let (options, mut block) = match inherent_impl(kind, arguments, item) {
+        Ok(found) => found,
         Err((error, item)) => {
             let error = error.into_compile_error();
             return quote! { #error #item };
@@ -23,23 +25,23 @@ pub(crate) fn publish(kind: Kind, arguments: &TokenStream, item: Item) -> TokenS
         // The rest is still implemented, so that nothing is reported but the mistake.
         Some(errors) => {
             let errors = errors.into_compile_error();
-            let implementation = implement(kind, &block, &methods);
+            let implementation = implement(kind, options, &block, &methods);
             quote! { #errors #implementation }
         }
-        None => implement(kind, &block, &methods),
+        None => implement(kind, options, &block, &methods),
     };
     quote! { #block #implementation }
 }
 
 #[allow(clippy::result_large_err, reason = "the item is given back so that it is still compiled")]
-fn inherent_impl(kind: Kind, arguments: &TokenStream, item: Item) -> Result<ItemImpl, (Error, Item)> {
+fn inherent_impl(kind: Kind, arguments: &TokenStream, item: Item) -> Result<(BlockOptions, ItemImpl), (Error, Item)> {
     let name = kind.name();
-    if !arguments.is_empty() {
-        let message = format!("`#[{name}]` takes no options; `#[{}(…)]` on a method does", kind.attribute());
-        return Err((Error::new_spanned(arguments, message), item));
-    }
+    let options = match BlockOptions::parse(kind, arguments) {
+        Ok(options) => options,
+        Err(error) => return Err((error, item)),
+    };
     match item {
-        Item::Impl(block) if block.trait_.is_none() => Ok(block),
+        Item::Impl(block) if block.trait_.is_none() => Ok((options, block)),
         Item::Impl(block) => {
             let message =
                 format!("`#[{name}]` stands before an `impl` block of the type's own methods, not of a trait");
@@ -52,10 +54,11 @@ fn inherent_impl(kind: Kind, arguments: &TokenStream, item: Item) -> Result<Item
     }
 }
 
-fn implement(kind: Kind, block: &ItemImpl, methods: &[Method]) -> TokenStream {
+fn implement(kind: Kind, options: BlockOptions, block: &ItemImpl, methods: &[Method]) -> TokenStream {
     let ty = &block.self_ty;
     let (generics, _, conditions) = block.generics.split_for_impl();
-    let descriptions = methods.iter().flat_map(|method| method.names().map(move |name| describe(kind, method, name)));
+    let descriptions =
+        methods.iter().flat_map(|method| method.names().map(move |name| describe(kind, options, method, name)));
     let arms = methods.iter().map(call);
     let completions: Vec<_> = methods.iter().filter_map(completion).collect();
     let complete = (!completions.is_empty()).then(|| {
@@ -92,7 +95,7 @@ fn implement(kind: Kind, block: &ItemImpl, methods: &[Method]) -> TokenStream {
 }
 
 /// The entry of a method in the table, under one of its names.
-fn describe(kind: Kind, method: &Method, name: &str) -> TokenStream {
+fn describe(kind: Kind, block: BlockOptions, method: &Method, name: &str) -> TokenStream {
     let Method { docs, options, returns, conditions, .. } = method;
     let text = &docs.text;
     let params = method.params.iter().map(|param| {
@@ -111,6 +114,9 @@ fn describe(kind: Kind, method: &Method, name: &str) -> TokenStream {
     let nonblocking = options.nonblocking.then(|| quote! { .property("nonblocking", true) });
     // Calling it only makes a future, so that the host needs no thread that may block for the call itself.
     let later = method.is_async.then(|| quote! { .property("async", true) });
+    // The host's own calls come also while it shuts down, as `on_shutdown` does.
+    let refuse =
+        (block.refuse_in_shutdown && options.hook.is_none()).then(|| quote! { .property("refuse_in_shutdown", true) });
     let events = match &options.hook {
         Some((Hook::Event(types), _)) => Some(quote! { .property("events", #types) }),
         _ => None,
@@ -129,7 +135,7 @@ fn describe(kind: Kind, method: &Method, name: &str) -> TokenStream {
     };
     quote! {
         #(#conditions)*
-        ::plugin_api::__macro::Describe::new(#name, #text) #(#params)* #returns #nonblocking #later #events #complete #usage #finish
+        ::plugin_api::__macro::Describe::new(#name, #text) #(#params)* #returns #nonblocking #later #refuse #events #complete #usage #finish
     }
 }
 
@@ -142,7 +148,7 @@ fn completion(method: &Method) -> Option<TokenStream> {
     Some(quote! { #(#conditions)* #name => #convert(Self::#function(&self, words)), })
 }
 
-/// What stands before the help text of a command: `cache_store <key> <value>`.
+/// The line before the help text of a command: `cache_store <key> <value>`.
 fn usage(method: &Method) -> String {
     let words = method.params.iter().map(|param| match param.arity {
         Arity::One => format!(" <{}>", param.name),
@@ -153,7 +159,7 @@ fn usage(method: &Method) -> String {
 }
 
 /// The type that is converted from a value: of a list of further words, the type of one.
-fn item_type(param: &interface::Param) -> TokenStream {
+fn item_type(param: &Param) -> TokenStream {
     let ty = &param.ty;
     match param.arity {
         Arity::Rest => quote_spanned! { ty.span()=> <#ty as ::plugin_api::__macro::List>::Item },

@@ -1,91 +1,17 @@
 //! An `impl` block, read into what is published of it.
 
-use syn::{Attribute, Error, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, Pat, Result, ReturnType, Type, Visibility};
+use syn::{Attribute, Error, FnArg, ImplItem, ImplItemFn, ItemImpl, Pat, Result, ReturnType, Type, Visibility};
 
 use crate::{
     attributes::{MethodOptions, ParamOptions},
     check,
     docs::{self, Docs},
+    kind::Kind,
+    method::{Arity, Method, Param},
     names,
 };
 
-/// Which macro it is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Rpc,
-    Ctl,
-}
-
-impl Kind {
-    /// The name of the attribute for options.
-    pub(crate) fn attribute(self) -> &'static str {
-        match self {
-            Self::Rpc => "rpc",
-            Self::Ctl => "ctl",
-        }
-    }
-
-    /// The one that this is not.
-    fn other(self) -> Self {
-        match self {
-            Self::Rpc => Self::Ctl,
-            Self::Ctl => Self::Rpc,
-        }
-    }
-
-    /// The name of the macro.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Rpc => "rpc_interface",
-            Self::Ctl => "ctl_plugin",
-        }
-    }
-}
-
-/// A published function.
-pub(crate) struct Method {
-    /// As the author calls it.
-    pub(crate) ident: Ident,
-    /// As clients call it.
-    pub(crate) name: String,
-    /// As they call it too.
-    pub(crate) alias: Option<String>,
-    pub(crate) docs: Docs,
-    pub(crate) options: MethodOptions,
-    pub(crate) params: Vec<Param>,
-    pub(crate) returns: Type,
-    pub(crate) is_async: bool,
-    /// `#[cfg(…)]`, which holds for the published side too.
-    pub(crate) conditions: Vec<Attribute>,
-}
-
-impl Method {
-    /// All names by which clients call it.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &String> {
-        std::iter::once(&self.name).chain(&self.alias)
-    }
-}
-
-/// One of its parameters.
-pub(crate) struct Param {
-    pub(crate) name: String,
-    pub(crate) ty: Type,
-    pub(crate) kind: Option<String>,
-    pub(crate) help: String,
-    pub(crate) arity: Arity,
-}
-
-/// How many words or values a parameter takes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Arity {
-    One,
-    /// An `Option`: one or none.
-    Optional,
-    /// A `Vec` of a command: all that are left.
-    Rest,
-}
-
-/// Reads the published methods of `block` and takes this macro's attributes out of it. All mistakes are reported at
+/// Read the published methods of `block` and take this macro's attributes out of it. All mistakes are reported at
 /// once.
 pub(crate) fn read(kind: Kind, block: &mut ItemImpl) -> (Vec<Method>, Option<Error>) {
     let mut methods: Vec<Method> = Vec::new();
@@ -204,7 +130,7 @@ fn read_method(kind: Kind, function: &mut ImplItemFn) -> Result<Option<Method>> 
     }))
 }
 
-/// Refuses, and takes out, an option for the other macro.
+/// Refuse, and take out, an option for the other macro.
 fn reject_the_other(kind: Kind, attributes: &mut Vec<Attribute>) -> Result<()> {
     let other = kind.other();
     let Some(index) = attributes.iter().position(|attribute| attribute.path().is_ident(other.attribute())) else {
@@ -216,7 +142,7 @@ fn reject_the_other(kind: Kind, attributes: &mut Vec<Attribute>) -> Result<()> {
     Err(Error::new_spanned(attribute, message))
 }
 
-/// Reads the parameters, and takes their doc comments and options away: rustc accepts neither there.
+/// Read the parameters, and take their doc comments and options away: rustc accepts neither there.
 fn take_params(kind: Kind, function: &mut ImplItemFn, is_called: bool) -> Result<Vec<(Param, proc_macro2::Span)>> {
     let mut params = Vec::new();
     let mut outcome = Ok(());

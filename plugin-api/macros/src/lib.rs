@@ -3,20 +3,31 @@
 //! `rpc_interface` and `ctl_plugin` turn an inherent `impl` block into a `Methods` implementation: the block stays as
 //! it is, and beside it comes a table of what is published and one `match` from names to calls. The derives make types
 //! of the author's own parameters and results.
+//!
+//! The modules are floors; each imports only from those above it in this list.
 
-mod attributes;
-mod check;
 mod derive;
 mod docs;
 mod event_types;
-mod expand;
-mod interface;
+mod kind;
 mod names;
+
+mod attributes;
+
+mod method;
+
+mod check;
+
+mod interface;
+
+mod expand;
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};
 
-/// Publishes the `pub fn`s of an `impl` block as the methods of an RPC interface.
+use crate::kind::Kind;
+
+/// Publish the `pub fn`s of an `impl` block as the methods of an RPC interface.
 ///
 /// * `get_keys` is published as `getKeys`; `#[rpc(name = "getAPIVersion")]` gives another name,
 ///   and `#[rpc(alias = "getVersion")]` one more.
@@ -32,16 +43,18 @@ use syn::{DeriveInput, parse_macro_input};
 /// * Functions that are not `pub` are yours alone, but for those that the host is to call of its own accord:
 ///   `#[rpc(on_start)] fn` once when everything may be called, `#[rpc(on_event = "PROCESS_STATE, TICK_60")] fn` with
 ///   each event of these types, `#[rpc(on_shutdown)] fn` before the end. They may be `async`.
+/// * `#[rpc_interface(refuse_in_shutdown)]` has supervisord answer `SHUTDOWN_STATE` to every call of these methods
+///   while it shuts down, and not enter the plugin for it. Without it they are called until the end.
 ///
 /// A type has one such block. Further methods of its own may stand in other `impl` blocks, without the attribute; they
 /// are not published. A second block with it is the error `conflicting implementations of trait Methods`.
 #[proc_macro_attribute]
 pub fn rpc_interface(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let block = parse_macro_input!(item as syn::Item);
-    expand::publish(interface::Kind::Rpc, &arguments.into(), block).into()
+    expand::publish(Kind::Rpc, &arguments.into(), block).into()
 }
 
-/// Publishes the `pub fn`s of an `impl` block as commands of supervisorctl.
+/// Publish the `pub fn`s of an `impl` block as commands of supervisorctl.
 ///
 /// * A command has the function's own name; `#[ctl(name = "…")]` gives another. Its letters are those of Supervisor's
 ///   shell: a to z in both cases, digits, and underscores.
@@ -57,10 +70,10 @@ pub fn rpc_interface(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn ctl_plugin(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let block = parse_macro_input!(item as syn::Item);
-    expand::publish(interface::Kind::Ctl, &arguments.into(), block).into()
+    expand::publish(Kind::Ctl, &arguments.into(), block).into()
 }
 
-/// Makes a type with serde's `Deserialize` a parameter of published methods, and what the answer of a call can be read
+/// Make a type with serde's `Deserialize` a parameter of published methods, and what the answer of a call can be read
 /// into.
 ///
 /// A struct is read from an XML-RPC struct, an enum of plain variants from a string. The fields are read as leniently
@@ -71,7 +84,16 @@ pub fn from_value(item: TokenStream) -> TokenStream {
     derive::from_value(&parse_macro_input!(item as DeriveInput)).into()
 }
 
-/// Makes a type with serde's `Serialize` a result of published methods, and a parameter of calls.
+/// Expand to the list of Supervisor's types of events. Used by `plugin_api::Event::SUPERVISOR_TYPES`, which is the list
+/// for everybody else.
+#[doc(hidden)]
+#[proc_macro]
+pub fn list_event_types(_: TokenStream) -> TokenStream {
+    let types = event_types::EVENT_TYPES;
+    quote::quote! { [#(#types),*] }.into()
+}
+
+/// Make a type with serde's `Serialize` a result of published methods, and a parameter of calls.
 ///
 /// A struct becomes an XML-RPC struct, an enum of plain variants a string, `None` nil.
 ///

@@ -1,6 +1,6 @@
 //! Names as clients see them.
 
-/// `get_process_info` is `getProcessInfo` to a client.
+/// Convert a function's name to a client's: `get_process_info` to `getProcessInfo`.
 pub(crate) fn camel_case(name: &str) -> String {
     let mut words = name.split('_');
     let mut camel = words.next().unwrap_or_default().to_owned();
@@ -18,7 +18,7 @@ pub(crate) fn of_ident(ident: &syn::Ident) -> String {
     name.strip_prefix("r#").map_or(name.clone(), str::to_owned)
 }
 
-/// The same name in letters that supervisorctl takes for part of a command.
+/// Replace letters that supervisorctl does not take for part of a command with underscores.
 pub(crate) fn of_command(name: &str) -> String {
     name.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_")
 }

@@ -10,26 +10,26 @@ use serde::{
 
 use crate::{
     abi::{Member, Value},
-    value::{de::Error, pformat::repr},
+    value::{Error, repr},
 };
 
-/// Reads `options` into `T`.
+/// Read `options` into `T`.
 pub(super) fn read<'de, T: Deserialize<'de>>(options: &'de [Member]) -> Result<T, Error> {
-    T::deserialize(Options { members: options, place: "" })
+    T::deserialize(OptionsDeserializer { members: options, place: "" })
 }
 
 /// A section, or a table within one.
-struct Options<'de> {
+struct OptionsDeserializer<'de> {
     members: &'de [Member],
     /// The key of the table, for errors.
     place: &'de str,
 }
 
-impl<'de> Deserializer<'de> for Options<'de> {
+impl<'de> Deserializer<'de> for OptionsDeserializer<'de> {
     type Error = Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_map(Members { members: self.members.iter(), value: None })
+        visitor.visit_map(OptionAccess { members: self.members.iter(), value: None })
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -63,7 +63,7 @@ impl<'de> Deserializer<'de> for Options<'de> {
     }
 
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        self.deserialize_struct("", &[], Ignore(visitor))
+        self.deserialize_struct("", &[], EmptyVisitor(visitor))
     }
 
     forward_to_deserialize_any! {
@@ -72,10 +72,10 @@ impl<'de> Deserializer<'de> for Options<'de> {
     }
 }
 
-/// Turns an empty map into a unit.
-struct Ignore<V>(V);
+/// A visitor that takes an empty map for a unit.
+struct EmptyVisitor<V>(V);
 
-impl<'de, V: Visitor<'de>> Visitor<'de> for Ignore<V> {
+impl<'de, V: Visitor<'de>> Visitor<'de> for EmptyVisitor<V> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -88,13 +88,13 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Ignore<V> {
 }
 
 /// The keys and values of a section.
-struct Members<'de> {
+struct OptionAccess<'de> {
     members: std::slice::Iter<'de, Member>,
     /// The member whose value comes next.
     value: Option<&'de Member>,
 }
 
-impl<'de> MapAccess<'de> for Members<'de> {
+impl<'de> MapAccess<'de> for OptionAccess<'de> {
     type Error = Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
@@ -104,21 +104,21 @@ impl<'de> MapAccess<'de> for Members<'de> {
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {
         let member = self.value.take().ok_or_else(|| Error("a value without its key".to_owned()))?;
-        seed.deserialize(One::Value(&member.value, &member.name))
+        seed.deserialize(OptionDeserializer::Value(&member.value, &member.name))
             .map_err(|error| Error(format!("{}: {error}", member.name)))
     }
 }
 
-/// One value.
+/// A value of the config to be read.
 #[derive(Clone, Copy)]
-enum One<'de> {
-    /// As it stands in the config, and the key of its section for errors.
+enum OptionDeserializer<'de> {
+    /// The value as it stands in the config, and the key of its section for errors.
     Value(&'de Value, &'de str),
-    /// One item of a list that was given as text.
+    /// An item of a list that was given as text.
     Item(&'de str),
 }
 
-impl<'de> One<'de> {
+impl<'de> OptionDeserializer<'de> {
     fn text(self) -> Option<&'de str> {
         match self {
             Self::Value(value, _) => value.as_str().map(str::trim),
@@ -135,7 +135,7 @@ impl<'de> One<'de> {
     }
 }
 
-impl<'de> IntoDeserializer<'de, Error> for One<'de> {
+impl<'de> IntoDeserializer<'de, Error> for OptionDeserializer<'de> {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {
@@ -143,7 +143,7 @@ impl<'de> IntoDeserializer<'de, Error> for One<'de> {
     }
 }
 
-/// Reads a whole number from text.
+/// Write the methods that read a whole number from text.
 macro_rules! whole_numbers {
     ($($method:ident: $type:ty => $visit:ident;)*) => { $(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -162,7 +162,7 @@ macro_rules! whole_numbers {
     )* };
 }
 
-impl<'de> Deserializer<'de> for One<'de> {
+impl<'de> Deserializer<'de> for OptionDeserializer<'de> {
     type Error = Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -179,10 +179,9 @@ impl<'de> Deserializer<'de> for One<'de> {
             Value::String(text) | Value::DateTime(text) => visitor.visit_borrowed_str(text),
             Value::Shared(text) => visitor.visit_borrowed_str(text),
             Value::Base64(bytes) => visitor.visit_borrowed_bytes(bytes),
-            Value::Array(items) => {
-                visitor.visit_seq(SeqDeserializer::new(items.iter().map(|value| One::Value(value, place))))
-            }
-            Value::Struct(members) => Options { members, place }.deserialize_any(visitor),
+            Value::Array(items) => visitor
+                .visit_seq(SeqDeserializer::new(items.iter().map(|value| OptionDeserializer::Value(value, place)))),
+            Value::Struct(members) => OptionsDeserializer { members, place }.deserialize_any(visitor),
         }
     }
 
@@ -230,7 +229,7 @@ impl<'de> Deserializer<'de> for One<'de> {
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         let Some(text) = self.text() else { return self.deserialize_any(visitor) };
         let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-        visitor.visit_seq(SeqDeserializer::new(items.map(One::Item)))
+        visitor.visit_seq(SeqDeserializer::new(items.map(OptionDeserializer::Item)))
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, _length: usize, visitor: V) -> Result<V::Value, Error> {
@@ -254,7 +253,7 @@ impl<'de> Deserializer<'de> for One<'de> {
     ) -> Result<V::Value, Error> {
         match self {
             Self::Value(Value::Struct(members), place) => {
-                Options { members, place }.deserialize_struct(name, fields, visitor)
+                OptionsDeserializer { members, place }.deserialize_struct(name, fields, visitor)
             }
             _ => self.deserialize_any(visitor),
         }
@@ -273,7 +272,7 @@ impl<'de> Deserializer<'de> for One<'de> {
         match (self.text(), self) {
             (Some(text), _) => visitor.visit_enum(text.into_deserializer()),
             (None, Self::Value(Value::Struct(members), _)) if members.len() == 1 => {
-                let members = Members { members: members.iter(), value: None };
+                let members = OptionAccess { members: members.iter(), value: None };
                 visitor.visit_enum(de::value::MapAccessDeserializer::new(members))
             }
             _ => Err(self.unlike("the name of one of its variants")),

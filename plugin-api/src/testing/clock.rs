@@ -28,19 +28,19 @@ struct Sleeper {
 }
 
 impl Clock {
-    /// What has passed since the clock was made.
+    /// Time that has passed since the clock was made.
     pub(super) fn now(&self) -> Duration {
         self.time().now
     }
 
-    /// When each of those who sleep wakes up, soonest first.
+    /// Times at which those who sleep wake up, soonest first.
     pub(super) fn alarms(&self) -> Vec<Duration> {
         let mut alarms: Vec<_> = self.time().sleepers.iter().map(|sleeper| sleeper.until).collect();
         alarms.sort_unstable();
         alarms
     }
 
-    /// Moves the clock, and wakes whoever it wakes.
+    /// Move the clock, and wake those whose time has come.
     pub(super) fn advance(&self, by: Duration) {
         let mut time = self.time();
         time.now += by;
@@ -55,7 +55,7 @@ impl Clock {
         }
     }
 
-    /// Waits until the clock has moved by `duration` from where it stands when this is first polled.
+    /// Wait until the clock has moved by `duration` from where it stands when this is first polled.
     pub(super) fn sleep(self: &Arc<Self>, duration: Duration) -> Sleep {
         Sleep { clock: self.clone(), duration, began: None }
     }
@@ -65,7 +65,7 @@ impl Clock {
     }
 }
 
-/// Somebody who sleeps.
+/// A sleep of [`Clock::sleep`].
 pub(super) struct Sleep {
     clock: Arc<Clock>,
     duration: Duration,

@@ -6,16 +6,16 @@ use std::sync::{
 };
 
 use super::{
-    members,
     published::Published,
     script::{Script, lock, scripted},
+    state::State,
 };
 use crate::{
     RVec,
     abi::{Fault, Member, NamespaceObject, Value},
     config::Config,
     controller::Controller,
-    export,
+    factory,
     interface::{Methods, namespace},
     rpc_interface,
 };
@@ -23,10 +23,10 @@ use crate::{
 /// The number of a fault that says that no server was reached.
 const TRANSPORT_ERROR: i32 = -32300;
 
-/// What supervisorctl says then.
+/// Text of the fault that says so.
 const REFUSED: &str = "http://localhost:9001 refused connection";
 
-/// What its exit status is then.
+/// Exit status of supervisorctl that could not reach the server.
 const UNREACHABLE: i32 = 4;
 
 /// A supervisorctl that a test tells what to do, and that remembers what a ctl plugin did. Clones are the same one.
@@ -46,7 +46,7 @@ const UNREACHABLE: i32 = 4;
 ///     /// Say how many items are cached.
 ///     pub fn cache_count(&self) -> Result<(), Fault> {
 ///         let count: usize = self.cache.call("getCount", ())?;
-///         self.ctl.output(&format!("{count} items"));
+///         self.ctl.output(format_args!("{count} items"));
 ///         Ok(())
 ///     }
 /// }
@@ -63,26 +63,32 @@ const UNREACHABLE: i32 = 4;
 /// # Ok::<(), Fault>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct FakeController(Arc<Inner>);
+pub struct FakeController(Arc<ControllerInner>);
 
 #[derive(Debug)]
-struct Inner {
+struct ControllerInner {
     script: Script,
+    /// Texts that the plugin printed.
     output: Mutex<Vec<String>>,
+    /// Questions that the plugin asked the person at the prompt.
     prompts: Mutex<Vec<String>>,
+    /// Steps of the plugin's progress.
     progress: Mutex<Vec<String>>,
     exit_status: AtomicI32,
+    /// True while a person sits at the prompt.
     interactive: AtomicBool,
+    /// That person's answer to every question.
     consent: AtomicBool,
+    /// False once the test has taken the server away.
     server_is_there: AtomicBool,
 }
 
 scripted! { FakeController }
 
 impl FakeController {
-    /// A new one.
+    /// A supervisorctl that has not been used.
     pub fn new() -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(ControllerInner {
             script: Script::default(),
             output: Mutex::default(),
             prompts: Mutex::default(),
@@ -100,20 +106,22 @@ impl FakeController {
     }
 
     fn object(&self) -> NamespaceObject {
-        namespace(Arc::new(Line(self.0.clone())))
+        namespace(Arc::new(ControllerNamespace(self.0.clone())))
     }
 
-    /// Makes a ctl plugin from the other side of the boundary, where a factory takes the controller's namespace and the
+    /// Make a ctl plugin from the other side of the boundary, where a factory takes the controller's namespace and the
     /// options as they cross it. `plugin_loader` does so with the factories of a library.
+    #[doc(hidden)]
     pub fn make_object<'a>(
         &self,
         factory: impl FnOnce(NamespaceObject, RVec<Member>) -> Result<NamespaceObject, Fault>,
         options: impl IntoIterator<Item = (&'a str, Value)>,
     ) -> Result<Published, Fault> {
-        factory(self.object(), members(options)).map(Published::new)
+        factory(self.object(), options.into_iter().map(|(name, value)| Member::new(name, value)).collect())
+            .map(|object| Published::new(object, State::default()))
     }
 
-    /// Makes a ctl plugin as supervisorctl does, with these further keys of its section.
+    /// Make a ctl plugin as supervisorctl does, with these further keys of its section.
     ///
     /// The fault is what supervisorctl would complain of: that of the factory, its panic, options that it never read.
     pub fn make<'a, T: Methods>(
@@ -122,31 +130,32 @@ impl FakeController {
         options: impl IntoIterator<Item = (&'a str, Value)>,
     ) -> Result<Published, Fault> {
         let path = std::any::type_name_of_val(&factory);
-        export::make(path, &Config::new(options), None, |config| factory(self.controller(), config)).map(Published::new)
+        factory::make(path, &Config::new(options), None, |config| factory(self.controller(), config))
+            .map(|object| Published::new(object, State::default()))
     }
 
-    /// From now on a person sits at a prompt, and answers every question with yes or no.
-    pub fn set_interactive(&self, consent: bool) {
+    /// Put a person at the prompt, who answers every [`Controller::confirm`] with yes, or with no.
+    pub fn confirms(&self, yes: bool) {
         self.0.interactive.store(true, SeqCst);
-        self.0.consent.store(consent, SeqCst);
+        self.0.consent.store(yes, SeqCst);
     }
 
-    /// From now on no server is there: every call fails as it does then, with a fault of the number -32300.
+    /// Take the server away: every call fails as it does then, with a fault of the number -32300.
     pub fn stop_server(&self) {
         self.0.server_is_there.store(false, SeqCst);
     }
 
-    /// What the plugin printed so far, one entry for each [`Controller::output`].
+    /// Texts that the plugin printed so far, one for each [`Controller::output`].
     pub fn output(&self) -> Vec<String> {
         lock(&self.0.output).clone()
     }
 
-    /// What the plugin asked the person at the prompt so far.
+    /// Questions that the plugin asked the person at the prompt so far.
     pub fn prompts(&self) -> Vec<String> {
         lock(&self.0.prompts).clone()
     }
 
-    /// What the plugin said of its progress so far: `copying 3/10`, and `end` where the bar went away.
+    /// Steps of the plugin's progress so far: `copying 3/10`, and `end` where the bar went away.
     pub fn progress(&self) -> Vec<String> {
         lock(&self.0.progress).clone()
     }
@@ -157,11 +166,11 @@ impl FakeController {
     }
 }
 
-/// Supervisorctl's side of the line.
-struct Line(Arc<Inner>);
+/// Supervisorctl as ctl plugins call it.
+struct ControllerNamespace(Arc<ControllerInner>);
 
 #[rpc_interface]
-impl Line {
+impl ControllerNamespace {
     pub fn output(&self, text: String) {
         lock(&self.0.output).push(text);
     }
@@ -248,7 +257,7 @@ mod tests {
     #[test]
     fn a_person_may_say_no() {
         let ctl = FakeController::new();
-        ctl.set_interactive(false);
+        ctl.confirms(false);
         assert_eq!(sweep(&ctl), Ok(()));
         assert_eq!(ctl.prompts(), ["Sure? y/N? "]);
         assert!(ctl.calls().is_empty());

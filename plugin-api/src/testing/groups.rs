@@ -1,4 +1,4 @@
-//! What a fake supervisord runs, as far as a plugin can see and change it.
+//! Groups and data directory of a fake supervisord, as far as a plugin can see and change them.
 
 use std::{
     env, fs,
@@ -62,7 +62,7 @@ impl Groups {
 }
 
 fn of_name(name: &str, mut options: RVec<Member>) -> Value {
-    options.insert(0, Member { name: "name".into(), value: name.into() });
+    options.insert(0, Member::new("name", name));
     Value::Struct(options)
 }
 

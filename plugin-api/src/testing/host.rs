@@ -3,29 +3,30 @@
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicI32, Ordering::SeqCst},
+        atomic::{AtomicBool, Ordering::SeqCst},
     },
     thread,
     time::{Duration, Instant},
 };
 
 use super::{
-    PATIENCE,
     clock::Clock,
     groups::{DataDir, Groups},
-    members,
-    published::Published,
+    published::{ANSWER_TIMEOUT, Published},
     script::{Script, lock, scripted},
+    state::State,
 };
 use crate::{
     RVec,
     abi::{Fault, Member, NamespaceObject, Value},
     config::Config,
-    export,
-    host::{Host, Level, SupervisorState},
+    factory,
+    host::Host,
     interface::{Methods, namespace},
+    level::Level,
     rpc_interface,
-    value::convert::IntoValue,
+    supervisor::SupervisorState,
+    value::IntoValue,
 };
 
 /// A supervisord that a test tells what to do, and that remembers what a plugin did. Clones are the same one.
@@ -33,18 +34,20 @@ use crate::{
 /// It is in the state `RUNNING`, its log is empty, its clock stands at zero, and none of its methods has an answer.
 #[derive(Clone, Debug)]
 pub struct FakeHost(
-    Arc<Inner>,
+    Arc<HostInner>,
     /// The types of events that a plugin may publish which is made through this clone; any where that is not known.
     Option<Arc<[String]>>,
 );
 
 #[derive(Debug)]
-struct Inner {
-    state: AtomicI32,
-    /// While a factory runs there are no methods to call yet, as in the real one.
+struct HostInner {
+    state: State,
+    /// True while a factory runs: there are no methods to call yet, as in the real supervisord.
     starting: AtomicBool,
     script: Script,
+    /// Lines that plugins logged.
     logs: Mutex<Vec<String>>,
+    /// Events that plugins published: type and payload.
     events: Mutex<Vec<String>>,
     clock: Arc<Clock>,
     groups: Groups,
@@ -54,11 +57,11 @@ struct Inner {
 scripted! { FakeHost }
 
 impl FakeHost {
-    /// A new one.
+    /// A supervisord that has not been used.
     pub fn new() -> Self {
         Self(
-            Arc::new(Inner {
-                state: AtomicI32::new(SupervisorState::Running as i32),
+            Arc::new(HostInner {
+                state: State::default(),
                 starting: AtomicBool::new(false),
                 script: Script::default(),
                 logs: Mutex::default(),
@@ -71,9 +74,9 @@ impl FakeHost {
         )
     }
 
-    /// The same supervisord, as a plugin sees it that lists these types of events with its factory:
-    /// `host.with_events(["BOARD_FULL"]).make(make_board, [])`. Of another type it cannot [`emit`](Host::emit) one then,
-    /// as in the real supervisord.
+    /// A clone for a plugin that lists these types of events with its factory:
+    /// `host.with_events(["BOARD_FULL"]).make(make_board, [])`. Of another type it cannot [`emit`](Host::emit) one
+    /// then, as in the real supervisord.
     ///
     /// `plugin_loader::built()` does so with what the library lists.
     #[must_use]
@@ -87,29 +90,30 @@ impl FakeHost {
     }
 
     fn object(&self) -> NamespaceObject {
-        namespace(Arc::new(Line(self.0.clone(), self.1.clone())))
+        namespace(Arc::new(HostNamespace(self.0.clone(), self.1.clone())))
     }
 
-    /// Makes a plugin from the other side of the boundary, where a factory takes the host's namespace and the options
+    /// Make a plugin from the other side of the boundary, where a factory takes the host's namespace and the options
     /// as they cross it. `plugin_loader` does so with the factories of a library.
+    #[doc(hidden)]
     pub fn make_object<'a>(
         &self,
         factory: impl FnOnce(NamespaceObject, RVec<Member>) -> Result<NamespaceObject, Fault>,
         options: impl IntoIterator<Item = (&'a str, Value)>,
     ) -> Result<Published, Fault> {
         self.0.starting.store(true, SeqCst);
-        let made = factory(self.object(), members(options));
+        let made = factory(self.object(), options.into_iter().map(|(name, value)| Member::new(name, value)).collect());
         self.0.starting.store(false, SeqCst);
-        made.map(Published::new)
+        made.map(|object| Published::new(object, self.0.state.clone()))
     }
 
-    /// Makes a plugin as supervisord does, with these further keys of its section.
+    /// Make a plugin as supervisord does, with these further keys of its section.
     ///
     /// What stands in an INI file comes as strings. The fault is what supervisord would refuse to start with: that of
     /// the factory, its panic, options that it never read. Methods cannot be called while the factory runs.
     ///
-    /// What [`export!`](crate::export!) lists with the factory is not known here, so the plugin may publish events of any
-    /// type, unless [`with_events`](Self::with_events) says which.
+    /// What [`export!`](crate::export!) lists with the factory is not known here, so the plugin may publish events of
+    /// any type, unless [`with_events`](Self::with_events) says which.
     pub fn make<'a, T: Methods>(
         &self,
         factory: impl FnOnce(Host, Config) -> Result<T, Fault>,
@@ -117,17 +121,17 @@ impl FakeHost {
     ) -> Result<Published, Fault> {
         let path = std::any::type_name_of_val(&factory);
         self.0.starting.store(true, SeqCst);
-        let made = export::make(path, &Config::new(options), None, |config| factory(self.host(), config));
+        let made = factory::make(path, &Config::new(options), None, |config| factory(self.host(), config));
         self.0.starting.store(false, SeqCst);
-        made.map(Published::new)
+        made.map(|object| Published::new(object, self.0.state.clone()))
     }
 
-    /// From now on the supervisord is in this state.
+    /// Put the supervisord into this state.
     pub fn set_state(&self, state: SupervisorState) {
-        self.0.state.store(state as i32, SeqCst);
+        self.0.state.set(state);
     }
 
-    /// What the plugin logged so far: `info: cat is on the board`.
+    /// Lines that the plugin logged so far: `info: cat is on the board`.
     pub fn logs(&self) -> Vec<String> {
         lock(&self.0.logs).clone()
     }
@@ -137,7 +141,7 @@ impl FakeHost {
         lock(&self.0.events).clone()
     }
 
-    /// From now on this group is active, with processes of these names. There is none before.
+    /// Add an active group with processes of these names. A new supervisord has none.
     ///
     /// [`Host::add_program`] and [`Host::remove_process`] change it, and are among the [`calls`](Self::calls) as
     /// `addProgram(…)` and `removeProcess(…)`; a program becomes one process, of its own name. A test that wants
@@ -146,12 +150,12 @@ impl FakeHost {
         self.0.groups.add(name, processes);
     }
 
-    /// How far the clock was moved.
+    /// Time by which the clock was moved.
     pub fn now(&self) -> Duration {
         self.0.clock.now()
     }
 
-    /// Moves the clock, and wakes those in [`Host::sleep`] whose time has come. It moves in one step: who sleeps again
+    /// Move the clock, and wake those in [`Host::sleep`] whose time has come. It moves in one step: who sleeps again
     /// after that, sleeps from where the clock stands then.
     ///
     /// What an `async fn` does after its sleep, it does in [`Answer::is_ready`](super::Answer::is_ready) or
@@ -160,34 +164,34 @@ impl FakeHost {
         self.0.clock.advance(by);
     }
 
-    /// How many sleep now.
+    /// Number of those in [`Host::sleep`] now.
     pub fn sleepers(&self) -> usize {
         self.0.clock.alarms().len()
     }
 
-    /// Waits until `condition` holds, for plugins with threads of their own: that one sleeps, say, before the clock is
+    /// Wait until `condition` holds, for plugins with threads of their own: that one sleeps, say, before the clock is
     /// moved.
     ///
     /// # Panics
     ///
     /// If that is still not so after ten seconds of real time.
     pub fn wait_until(&self, mut condition: impl FnMut(&Self) -> bool) {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + ANSWER_TIMEOUT;
         while !condition(self) {
-            assert!(Instant::now() < end, "what the test waits for has not come after {PATIENCE:?}: {self:?}");
+            assert!(Instant::now() < end, "what the test waits for has not come after {ANSWER_TIMEOUT:?}: {self:?}");
             thread::sleep(Duration::from_millis(1));
         }
     }
 }
 
-/// The host's side of the line, and the types of events that may be published over it.
-struct Line(Arc<Inner>, Option<Arc<[String]>>);
+/// The host as plugins call it, and the types of events that may be published through it.
+struct HostNamespace(Arc<HostInner>, Option<Arc<[String]>>);
 
 #[rpc_interface]
-impl Line {
+impl HostNamespace {
     #[rpc(nonblocking)]
     pub fn state(&self) -> i32 {
-        self.0.state.load(SeqCst)
+        self.0.state.number()
     }
 
     #[rpc(nonblocking)]
@@ -475,6 +479,39 @@ mod tests {
         assert_eq!(witness.shut_down(), Ok(()));
         assert_eq!(host.logs(), ["info: begun", r#"warn: PROCESS_STATE_FATAL Some("pets:cat")"#, "info: ended"]);
         assert!(witness.methods().is_empty(), "nothing of it is published");
+    }
+
+    #[test]
+    fn an_interface_refuses_calls_in_shutdown_but_not_the_hosts_own() {
+        struct Shelf(Host);
+        #[rpc_interface(refuse_in_shutdown)]
+        impl Shelf {
+            pub fn clear(&self) -> bool {
+                true
+            }
+            #[rpc(alias = "waitFor")]
+            pub async fn wait(&self) -> bool {
+                true
+            }
+            #[rpc(on_shutdown)]
+            fn end(&self) {
+                self.0.log(Level::Info, "ended");
+            }
+        }
+        let host = FakeHost::new();
+        let shelf = host.make(|host, _| Ok(Shelf(host)), []).unwrap();
+        for state in [SupervisorState::Running, SupervisorState::Restarting] {
+            host.set_state(state);
+            assert_eq!(shelf.call("clear", ()), Ok(true));
+        }
+        host.set_state(SupervisorState::Shutdown);
+        for method in ["clear", "wait", "waitFor"] {
+            assert_eq!(shelf.call::<bool>(method, ()), Err(Fault::shutdown_state()), "{method}");
+        }
+        assert_eq!(shelf.call::<bool>("clear", ("all",)), Err(Fault::incorrect_parameters()));
+        assert_eq!(shelf.call::<bool>("nope", ()), Err(Fault::unknown_method()));
+        assert_eq!(shelf.shut_down(), Ok(()));
+        assert_eq!(host.logs(), ["info: ended"]);
     }
 
     #[test]

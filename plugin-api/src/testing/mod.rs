@@ -44,25 +44,21 @@
 //!
 //! It is always there, and not behind a feature: it needs no other crate, an author need not know of it before the
 //! first test, and the linker leaves it out of a library that does not use it.
+//!
+//! The modules are floors; each imports only from those above it in this list.
 
 mod clock;
-mod controller;
-mod groups;
-mod host;
-mod published;
 mod script;
+mod state;
+
+mod groups;
+mod published;
+
+mod controller;
+mod host;
 
 pub use self::{
     controller::FakeController,
     host::FakeHost,
     published::{Answer, Published},
 };
-
-/// How long the kit waits, in real time, for something that another thread of the test has to do. Whoever waits longer
-/// waits for ever.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
-
-/// Options as they cross the boundary.
-fn members<'a>(options: impl IntoIterator<Item = (&'a str, crate::Value)>) -> crate::RVec<crate::Member> {
-    options.into_iter().map(|(name, value)| crate::Member { name: name.into(), value }).collect()
-}

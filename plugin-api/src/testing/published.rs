@@ -6,40 +6,46 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use abi_stable::std_types::RResult;
 use async_ffi::FfiFuture;
 
-use super::PATIENCE;
+use super::state::State;
 use crate::{
     Event, Reply,
     abi::{Fault, MethodInfo, NamespaceObject, Value},
     block_on::block_on_until,
-    find,
-    host::{Line, read},
     interface::{Methods, namespace},
     params::IntoParams,
-    value::convert::{FromValue, IntoValue},
+    remote::{RemoteNamespace, read},
+    value::{FromValue, IntoValue},
 };
+
+/// Real time that a test waits for what another of its threads has to do. Whoever waits longer waits for ever.
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A plugin as clients and supervisorctl see it: methods by their published names, which take and give values.
 ///
 /// The plugin is dropped with it, unless an answer is still to come.
-pub struct Published(Line);
+pub struct Published {
+    plugin: RemoteNamespace,
+    /// State of the supervisord that it lives in.
+    state: State,
+}
 
 impl Published {
-    /// Publishes what `#[rpc_interface]` or `#[ctl_plugin]` made, without a factory.
+    /// Publish what `#[rpc_interface]` or `#[ctl_plugin]` made, without a factory.
     pub fn of<T: Methods>(plugin: T) -> Self {
-        Self::new(namespace(Arc::new(plugin)))
+        Self::new(namespace(Arc::new(plugin)), State::default())
     }
 
-    pub(super) fn new(object: NamespaceObject) -> Self {
-        Self(Line::new(object))
+    pub(super) fn new(object: NamespaceObject, state: State) -> Self {
+        Self { plugin: RemoteNamespace::new(object), state }
     }
 
-    /// Calls a method or a command, and reads its answer. The words of a command are strings.
+    /// Call a method or a command, and read its answer. The words of a command are strings.
     ///
     /// The fault is what a client would get: `INCORRECT_PARAMETERS`, `FAILED: … panicked: …`, or the plugin's own.
     ///
@@ -51,12 +57,17 @@ impl Published {
         self.begin(method, params).wait()
     }
 
-    /// Calls a method, and lets the test do something else before the answer is there.
+    /// Call a method, and let the test do something else before the answer is there.
     ///
     /// An `async fn` runs while [`Answer::is_ready`] or [`Answer::wait`] is called, and not in between; any other has
     /// run to its end when this returns.
     pub fn begin<T: FromValue>(&self, method: &str, params: impl IntoParams) -> Answer<T> {
-        let progress = match self.0.ask(method, params) {
+        let params = params.into_params();
+        let reply = match self.refused(method, params.len()) {
+            Some(fault) => Reply::Failed(fault),
+            None => self.plugin.ask(method, params),
+        };
+        let progress = match reply {
             Reply::Done(value) => Progress::Done(read(method, value)),
             Reply::Failed(fault) => Progress::Done(Err(fault)),
             Reply::Later(future) => Progress::Later(future),
@@ -64,36 +75,47 @@ impl Published {
         Answer { method: method.to_owned(), progress }
     }
 
-    /// Tells the plugin that everything may be called, as supervisord does: calls its `on_start` function, if it has
+    /// The fault of a call that supervisord answers itself: it shuts down, and the interface has `refuse_in_shutdown`.
+    fn refused(&self, method: &str, params: usize) -> Option<Fault> {
+        if !self.state.is_shutdown() {
+            return None;
+        }
+        let info = self.plugin.methods().into_iter().find(|info| info.name == method)?;
+        let refuses = info.property("refuse_in_shutdown") == Some(&Value::Bool(true));
+        let fault = if info.takes(params) { Fault::shutdown_state() } else { Fault::incorrect_parameters() };
+        refuses.then_some(fault)
+    }
+
+    /// Tell the plugin that everything may be called, as supervisord does: call its `on_start` function, if it has
     /// one.
     pub fn start(&self) -> Answer<()> {
         self.hook("_start")
     }
 
-    /// Tells the plugin of an event, as supervisord does: calls those of its `on_event` functions that listen to such a
-    /// type, and answers how many they are.
+    /// Tell the plugin of an event, as supervisord does: call those of its `on_event` functions that listen to such a
+    /// type, and answer how many they are.
     ///
     /// The fault is what supervisord would log: the first, where several fail.
     ///
     /// # Panics
     ///
-    /// If an `async fn` among them has not returned after ten seconds of real time: probably it sleeps, and nobody moves
-    /// the clock of the fake host. [`begin_event`](Self::begin_event) is for those.
+    /// If an `async fn` among them has not returned after ten seconds of real time: probably it sleeps, and nobody
+    /// moves the clock of the fake host. [`begin_event`](Self::begin_event) is for those.
     pub fn event(&self, event: &Event) -> Result<usize, Fault> {
         self.begin_event(event).wait()
     }
 
-    /// Tells the plugin of an event, and lets the test do something else before all have heard of it.
+    /// Tell the plugin of an event, and let the test do something else before all have heard of it.
     ///
     /// An `async fn` runs while [`Answer::is_ready`] or [`Answer::wait`] is called; any other has run to its end when
     /// this returns.
     pub fn begin_event(&self, event: &Event) -> Answer<usize> {
         let (mut count, mut waiting, mut fault) = (0_usize, Vec::new(), None);
-        for hook in self.0.methods() {
-            let types = find(&hook.properties, "events").and_then(Value::as_str).unwrap_or_default();
+        for hook in self.plugin.methods() {
+            let types = hook.property("events").and_then(Value::as_str).unwrap_or_default();
             if types.split(',').any(|name| event.is_a(name.trim())) {
                 count += 1;
-                match self.0.ask(&hook.name, (event.clone(),)) {
+                match self.plugin.ask(&hook.name, (event.clone(),)) {
                     Reply::Done(_) => {}
                     Reply::Failed(its) => fault = fault.or(Some(its)),
                     Reply::Later(future) => waiting.push(future),
@@ -116,7 +138,7 @@ impl Published {
         Answer { method: event.name().to_owned(), progress: Progress::Later(FfiFuture::new(all)) }
     }
 
-    /// Tells the plugin that the end has come, as supervisord does: calls its `on_shutdown` function, if it has one.
+    /// Tell the plugin that the end has come, as supervisord does: call its `on_shutdown` function, if it has one.
     ///
     /// The fault is what supervisord would log.
     pub fn shut_down(&self) -> Result<(), Fault> {
@@ -124,14 +146,14 @@ impl Published {
     }
 
     fn hook(&self, name: &str) -> Answer<()> {
-        if self.0.methods().iter().any(|method| method.name == name) {
+        if self.plugin.methods().iter().any(|method| method.name == name) {
             self.begin(name, ())
         } else {
             Answer { method: name.to_owned(), progress: Progress::Done(Ok(())) }
         }
     }
 
-    /// What the plugin completes the next word of a command with, after these.
+    /// Words that the plugin completes the next word of a command with, after these.
     ///
     /// The fault is `UNKNOWN_METHOD` where the command has no `complete_with`.
     pub fn complete(&self, command: &str, words: &[&str]) -> Result<Vec<String>, Fault> {
@@ -139,14 +161,14 @@ impl Published {
         self.call("_complete", (command, words))
     }
 
-    /// What is published, with help texts, signatures and usages, as `system.methodHelp` and `help` are made from it.
+    /// Descriptions of what is published, from which `system.methodHelp`, signatures and usages are made.
     pub fn methods(&self) -> Vec<MethodInfo> {
-        let mut methods = self.0.methods();
+        let mut methods = self.plugin.methods();
         methods.retain(|method| !method.name.starts_with('_'));
         methods
     }
 
-    /// One of the methods.
+    /// The description of that method or command.
     pub fn method(&self, name: &str) -> Option<MethodInfo> {
         self.methods().into_iter().find(|method| method.name == name)
     }
@@ -172,7 +194,7 @@ enum Progress<T> {
 }
 
 impl<T: FromValue> Answer<T> {
-    /// Lets the method go on as far as it can, and says whether the answer is there.
+    /// Let the method go on as far as it can; true if the answer is there.
     pub fn is_ready(&mut self) -> bool {
         let Progress::Later(future) = &mut self.progress else { return true };
         match Pin::new(future).poll(&mut Context::from_waker(Waker::noop())) {
@@ -184,7 +206,7 @@ impl<T: FromValue> Answer<T> {
         }
     }
 
-    /// Waits for the answer.
+    /// Wait for the answer.
     ///
     /// # Panics
     ///
@@ -193,10 +215,10 @@ impl<T: FromValue> Answer<T> {
         let Self { method, progress } = self;
         match progress {
             Progress::Done(answer) => answer,
-            Progress::Later(future) => match block_on_until(future, Some(Instant::now() + PATIENCE)) {
+            Progress::Later(future) => match block_on_until(future, Some(Instant::now() + ANSWER_TIMEOUT)) {
                 Some(answer) => answer.into_result().and_then(|value| read(&method, value)),
                 None => panic!(
-                    "{method} has not answered for {PATIENCE:?}; if it sleeps, call it with `begin` and move the clock \
+                    "{method} has not answered for {ANSWER_TIMEOUT:?}; if it sleeps, call it with `begin` and move the clock \
                      with `advance`"
                 ),
             },

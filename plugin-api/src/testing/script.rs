@@ -1,4 +1,4 @@
-//! What a test says the supervisor's methods answer, and what was called.
+//! Answers that a test gives for the supervisor's methods, and the calls that came.
 
 use std::{
     collections::HashMap,
@@ -11,8 +11,8 @@ use crate::{
     repr,
 };
 
-/// What answers calls of one method. It has a lock of its own, since it is code of the test, which may look at the
-/// rest.
+/// Function that answers the calls of one method. It has a lock of its own, since it is code of the test, which may
+/// look at the rest.
 type Rule = Arc<Mutex<dyn FnMut(&[Value]) -> Result<Value, Fault> + Send>>;
 
 /// The answers of a test, and the calls that came.
@@ -39,7 +39,7 @@ impl Script {
         })
     }
 
-    /// Notes the call, and gives the test's answer to it if there is one.
+    /// Note the call, and return the test's answer to it if there is one.
     pub(super) fn find(&self, method: &str, params: &[Value]) -> Option<Result<Value, Fault>> {
         let shown: Vec<_> = params.iter().map(repr).collect();
         lock(&self.calls).push(format!("{method}({})", shown.join(", ")));
@@ -59,7 +59,7 @@ impl fmt::Debug for Script {
     }
 }
 
-/// What a test that failed with the lock held left behind is whole.
+/// Lock `mutex`. A test that failed with the lock held has left whole what is in it.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -68,7 +68,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 macro_rules! scripted {
     ($fake:ident) => {
         impl $fake {
-            /// From now on `method` answers this: any value, or a `Result<value, Fault>`.
+            /// Have `method` answer this from now on: any value, or a `Result<value, Fault>`.
             ///
             /// A method that was given no answer is an `UNKNOWN_METHOD` that says so.
             pub fn answers(&self, method: &str, answer: impl $crate::IntoAnswer) {
@@ -76,12 +76,12 @@ macro_rules! scripted {
                 self.0.script.answer_with(method, move |_| answer.clone());
             }
 
-            /// From now on `method` answers with this fault.
+            /// Have `method` answer with this fault from now on.
             pub fn fails(&self, method: &str, fault: $crate::Fault) {
                 self.0.script.answer_with(method, move |_| Err(fault.clone()));
             }
 
-            /// From now on `method` answers what `answer` makes of its parameters. Calls wait for each other.
+            /// Have `method` answer what `answer` makes of its parameters from now on. Calls wait for each other.
             pub fn answers_with<A: $crate::IntoAnswer>(
                 &self,
                 method: &str,
@@ -90,7 +90,7 @@ macro_rules! scripted {
                 self.0.script.answer_with(method, move |params| answer(params).into_answer());
             }
 
-            /// What the plugin called so far, as Python would write it: `supervisor.startProcess('cat', True)`.
+            /// Calls of the plugin so far, as Python would write them: `supervisor.startProcess('cat', True)`.
             pub fn calls(&self) -> Vec<String> {
                 self.0.script.calls()
             }

@@ -1,4 +1,4 @@
-//! Which Rust types a published method may take and give.
+//! The Rust types that a published method may take and give.
 //!
 //! Reading is as lenient as Supervisor's own methods, which Python's dynamic typing made so: any true value is a
 //! `bool`, `"4"` and `1.9` are integers, base64 that is UTF-8 is a string.
@@ -37,10 +37,10 @@ pub trait FromValue: Sized {
     /// The XML-RPC type as `system.methodSignature` names it.
     const KIND: &'static str;
 
-    /// Reads `value`; where it does not fit, a fault `INCORRECT_PARAMETERS: expected a string, not an array`.
+    /// Read `value`; where it does not fit, a fault `INCORRECT_PARAMETERS: expected a string, not an array`.
     fn from_value(value: Value) -> Result<Self, Fault>;
 
-    /// What it is when the caller left it out. Only an `Option` may be left out.
+    /// The value for a parameter that the caller left out. Only an `Option` may be left out.
     fn missing() -> Option<Self> {
         None
     }
@@ -67,11 +67,11 @@ pub trait IntoValue {
     /// The XML-RPC type as `system.methodSignature` names it.
     const KIND: &'static str;
 
-    /// This as a value.
+    /// Convert it to a value.
     fn into_value(self) -> Value;
 }
 
-/// What a published method may return: a value, or `Result<value, Fault>`.
+/// A type that a published method may return: a value, or `Result<value, Fault>`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the result of a published method",
     label = "neither a value nor `Result<value, Fault>`",
@@ -280,10 +280,8 @@ macro_rules! integers {
         impl IntoValue for $type {
             const KIND: &'static str = "int";
 
-            /// The smallest XML-RPC type that holds it; a double where even 64 bits do not.
-            #[allow(clippy::cast_precision_loss, clippy::cast_lossless, reason = "only where nothing better exists")]
             fn into_value(self) -> Value {
-                i64::try_from(self).map_or(Value::Double(self as f64), Value::from)
+                self.into()
             }
         }
     )* };
@@ -435,7 +433,7 @@ impl<T: IntoValue> IntoValue for BTreeMap<String, T> {
     }
 }
 
-/// Its members are sorted by name, so that one map always gives one answer.
+/// The members are sorted by name, so that one map always gives one answer.
 impl<T: IntoValue, S> IntoValue for HashMap<String, T, S> {
     const KIND: &'static str = "struct";
 

@@ -3,25 +3,23 @@
 //! What a field takes is what a parameter of its type takes, so that a struct is read as leniently as everything else.
 //! Members that the struct does not have are skipped: answers of the supervisor gain members over time.
 
-use std::{
-    collections::HashSet,
-    fmt::{self, Display},
-};
+use std::collections::HashSet;
 
 use abi_stable::std_types::RString;
 use serde::{
     Deserializer, de,
-    de::{DeserializeOwned, DeserializeSeed, Expected, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor},
-    forward_to_deserialize_any, ser,
+    de::{DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor},
+    forward_to_deserialize_any,
 };
 
 use super::{
     convert::{FromValue, expected},
-    plain::{self, DateTime},
+    error::Error,
+    roundtrip::{self, DateTimeAccess},
 };
 use crate::abi::{Fault, Member, Value};
 
-/// Reads `value` into a type that has serde's `Deserialize`, where deriving [`FromValue`](derive@crate::FromValue) is
+/// Read `value` into a type that has serde's `Deserialize`, where deriving [`FromValue`](derive@crate::FromValue) is
 /// not possible because the type is another crate's.
 ///
 /// The fault is `INCORRECT_PARAMETERS: size: expected an int, not 'big'`, with the path of the member in front.
@@ -35,59 +33,13 @@ use crate::abi::{Fault, Member, Value};
 /// # Ok::<(), plugin_api::Fault>(())
 /// ```
 pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Fault> {
-    T::deserialize(One(value)).map_err(Fault::incorrect_parameters_with)
+    T::deserialize(ValueDeserializer(value)).map_err(Fault::incorrect_parameters_with)
 }
 
-/// What serde could not read or write, on one line.
-#[derive(Debug)]
-pub(crate) struct Error(pub(crate) String);
+/// A value to be read.
+struct ValueDeserializer(Value);
 
-impl Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Error {}
-
-impl de::Error for Error {
-    fn custom<T: Display>(message: T) -> Self {
-        Self(message.to_string())
-    }
-
-    fn missing_field(field: &'static str) -> Self {
-        Self(format!("'{field}' is missing"))
-    }
-
-    fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        match unexpected {
-            Unexpected::Signed(number) => Self(format!("{number} is out of range")),
-            Unexpected::Unsigned(number) => Self(format!("{number} is out of range")),
-            other => Self(format!("expected {expected}, not {other}")),
-        }
-    }
-}
-
-impl ser::Error for Error {
-    fn custom<T: Display>(message: T) -> Self {
-        Self(message.to_string())
-    }
-}
-
-impl Error {
-    fn of(fault: &Fault) -> Self {
-        Self(fault.detail().to_owned())
-    }
-
-    fn within(self, place: impl Display) -> Self {
-        Self(format!("{place}: {self}"))
-    }
-}
-
-/// One value.
-struct One(Value);
-
-impl One {
+impl ValueDeserializer {
     /// The value as a parameter of that type would take it.
     fn take<T: FromValue>(self) -> Result<T, Error> {
         T::from_value(self.0).map_err(|fault| Error::of(&fault))
@@ -117,7 +69,7 @@ macro_rules! texts {
     )* };
 }
 
-impl<'de> Deserializer<'de> for One {
+impl<'de> Deserializer<'de> for ValueDeserializer {
     type Error = Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -130,8 +82,8 @@ impl<'de> Deserializer<'de> for One {
             Value::String(text) | Value::DateTime(text) => visitor.visit_string(text.into()),
             Value::Shared(text) => visitor.visit_str(&text),
             Value::Base64(bytes) => visitor.visit_byte_buf(bytes.into()),
-            Value::Array(items) => visitor.visit_seq(Items { items: items.into_vec().into_iter(), next: 0 }),
-            Value::Struct(members) => visitor.visit_map(Members::new(members.into())),
+            Value::Array(items) => visitor.visit_seq(ItemAccess { items: items.into_vec().into_iter(), next: 0 }),
+            Value::Struct(members) => visitor.visit_map(MemberAccess::new(members.into())),
         }
     }
 
@@ -163,7 +115,7 @@ impl<'de> Deserializer<'de> for One {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Error> {
         match self.0 {
-            Value::DateTime(text) if name == plain::NAME => visitor.visit_enum(DateTime(text)),
+            Value::DateTime(text) if name == roundtrip::NAME => visitor.visit_enum(DateTimeAccess(text)),
             _ => visitor.visit_newtype_struct(self),
         }
     }
@@ -216,7 +168,7 @@ impl<'de> Deserializer<'de> for One {
                 visitor.visit_enum(self.take::<String>()?.into_deserializer())
             }
             Value::Struct(members) if members.len() == 1 => {
-                visitor.visit_enum(de::value::MapAccessDeserializer::new(Members::new(members.into())))
+                visitor.visit_enum(de::value::MapAccessDeserializer::new(MemberAccess::new(members.into())))
             }
             _ => Err(self.unlike(&format!("one of {}", variants.join(", ")))),
         }
@@ -226,19 +178,19 @@ impl<'de> Deserializer<'de> for One {
 }
 
 /// The items of an array.
-struct Items {
+struct ItemAccess {
     items: std::vec::IntoIter<Value>,
     next: usize,
 }
 
-impl<'de> SeqAccess<'de> for Items {
+impl<'de> SeqAccess<'de> for ItemAccess {
     type Error = Error;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
         let Some(item) = self.items.next() else { return Ok(None) };
         let index = self.next;
         self.next += 1;
-        seed.deserialize(One(item)).map(Some).map_err(|error| error.within(format_args!("item {index}")))
+        seed.deserialize(ValueDeserializer(item)).map(Some).map_err(|error| error.within(format_args!("item {index}")))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -247,14 +199,14 @@ impl<'de> SeqAccess<'de> for Items {
 }
 
 /// The members of a struct.
-struct Members {
+struct MemberAccess {
     members: std::vec::IntoIter<Member>,
     /// The member whose value comes next.
     value: Option<Member>,
 }
 
-impl Members {
-    /// Of members of one name the last counts, as everywhere.
+impl MemberAccess {
+    /// Keep the last of the members of one name, which counts everywhere.
     fn new(mut members: Vec<Member>) -> Self {
         let mut seen = HashSet::new();
         let counts: Vec<bool> = members.iter().rev().map(|member| seen.insert(member.name.as_str())).collect();
@@ -264,18 +216,18 @@ impl Members {
     }
 }
 
-impl<'de> MapAccess<'de> for Members {
+impl<'de> MapAccess<'de> for MemberAccess {
     type Error = Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
         self.value = self.members.next();
         let Some(member) = &self.value else { return Ok(None) };
-        seed.deserialize(One(Value::String(member.name.clone()))).map(Some)
+        seed.deserialize(ValueDeserializer(Value::String(member.name.clone()))).map(Some)
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {
         let Member { name, value } = self.value.take().ok_or_else(|| Error("a value without its key".to_owned()))?;
-        seed.deserialize(One(value)).map_err(|error| error.within(&name))
+        seed.deserialize(ValueDeserializer(value)).map_err(|error| error.within(&name))
     }
 
     fn size_hint(&self) -> Option<usize> {

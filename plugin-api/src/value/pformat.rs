@@ -192,7 +192,7 @@ fn repr_bytes(bytes: &[u8]) -> String {
     out
 }
 
-/// How many columns Python counts: one for each character.
+/// Number of columns that Python counts: one for each character.
 fn columns(text: &str) -> isize {
     text.chars().count().try_into().unwrap_or(isize::MAX)
 }

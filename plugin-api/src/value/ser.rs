@@ -8,11 +8,11 @@ use serde::{
     },
 };
 
-use super::{convert::IntoValue, de::Error, plain};
+use super::{convert::IntoValue, error::Error, roundtrip};
 use crate::abi::{Fault, Value};
 
-/// Makes a value of what has serde's `Serialize`, where deriving [`IntoValue`](derive@crate::IntoValue) is not possible
-/// because the type is another crate's.
+/// Make a value of a type that has serde's `Serialize`, where deriving [`IntoValue`](derive@crate::IntoValue) is not
+/// possible because the type is another crate's.
 ///
 /// An enum's variant is its name, or a struct of one member if it holds something. A map's keys become strings. The
 /// fault is `FAILED`: a map has keys that are no strings, numbers or names, or the type's own `Serialize` refused.
@@ -25,19 +25,19 @@ use crate::abi::{Fault, Value};
 /// # Ok::<(), plugin_api::Fault>(())
 /// ```
 pub fn to_value<T: Serialize + ?Sized>(what: &T) -> Result<Value, Fault> {
-    what.serialize(ToValue).map_err(Fault::failed_with)
+    what.serialize(ValueSerializer).map_err(Fault::failed_with)
 }
 
-/// Makes one value.
-struct ToValue;
+/// The serializer that makes a value.
+struct ValueSerializer;
 
 /// An array or a struct in the making, and the variant that it belongs to.
-struct Making<T> {
+struct Compound<T> {
     parts: Vec<T>,
     variant: Option<&'static str>,
 }
 
-impl<T> Making<T> {
+impl<T> Compound<T> {
     fn new(length: Option<usize>, variant: Option<&'static str>) -> Self {
         // A length may come from anywhere; reserving is no more than a kindness.
         Self { parts: Vec::with_capacity(length.unwrap_or(0).min(1024)), variant }
@@ -52,8 +52,8 @@ impl<T> Making<T> {
     }
 }
 
-type Items = Making<Value>;
-type Members = Making<(String, Value)>;
+type ArraySerializer = Compound<Value>;
+type StructSerializer = Compound<(String, Value)>;
 
 macro_rules! plainly {
     ($($method:ident: $type:ty;)*) => { $(
@@ -63,16 +63,16 @@ macro_rules! plainly {
     )* };
 }
 
-impl Serializer for ToValue {
+impl Serializer for ValueSerializer {
     type Ok = Value;
     type Error = Error;
-    type SerializeSeq = Items;
-    type SerializeTuple = Items;
-    type SerializeTupleStruct = Items;
-    type SerializeTupleVariant = Items;
-    type SerializeMap = Members;
-    type SerializeStruct = Members;
-    type SerializeStructVariant = Members;
+    type SerializeSeq = ArraySerializer;
+    type SerializeTuple = ArraySerializer;
+    type SerializeTupleStruct = ArraySerializer;
+    type SerializeTupleVariant = ArraySerializer;
+    type SerializeMap = StructSerializer;
+    type SerializeStruct = StructSerializer;
+    type SerializeStructVariant = StructSerializer;
 
     plainly! {
         serialize_bool: bool;
@@ -122,7 +122,7 @@ impl Serializer for ToValue {
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, inner: &T) -> Result<Value, Error> {
         match (inner.serialize(self)?, name) {
-            (Value::String(text), plain::NAME) => Ok(Value::DateTime(text)),
+            (Value::String(text), roundtrip::NAME) => Ok(Value::DateTime(text)),
             (value, _) => Ok(value),
         }
     }
@@ -137,16 +137,16 @@ impl Serializer for ToValue {
         Ok(Value::structure([(variant, inner.serialize(self)?)]))
     }
 
-    fn serialize_seq(self, length: Option<usize>) -> Result<Items, Error> {
-        Ok(Items::new(length, None))
+    fn serialize_seq(self, length: Option<usize>) -> Result<ArraySerializer, Error> {
+        Ok(ArraySerializer::new(length, None))
     }
 
-    fn serialize_tuple(self, length: usize) -> Result<Items, Error> {
-        Ok(Items::new(Some(length), None))
+    fn serialize_tuple(self, length: usize) -> Result<ArraySerializer, Error> {
+        Ok(ArraySerializer::new(Some(length), None))
     }
 
-    fn serialize_tuple_struct(self, _name: &'static str, length: usize) -> Result<Items, Error> {
-        Ok(Items::new(Some(length), None))
+    fn serialize_tuple_struct(self, _name: &'static str, length: usize) -> Result<ArraySerializer, Error> {
+        Ok(ArraySerializer::new(Some(length), None))
     }
 
     fn serialize_tuple_variant(
@@ -155,16 +155,16 @@ impl Serializer for ToValue {
         _index: u32,
         variant: &'static str,
         length: usize,
-    ) -> Result<Items, Error> {
-        Ok(Items::new(Some(length), Some(variant)))
+    ) -> Result<ArraySerializer, Error> {
+        Ok(ArraySerializer::new(Some(length), Some(variant)))
     }
 
-    fn serialize_map(self, length: Option<usize>) -> Result<Members, Error> {
-        Ok(Members::new(length, None))
+    fn serialize_map(self, length: Option<usize>) -> Result<StructSerializer, Error> {
+        Ok(StructSerializer::new(length, None))
     }
 
-    fn serialize_struct(self, _name: &'static str, length: usize) -> Result<Members, Error> {
-        Ok(Members::new(Some(length), None))
+    fn serialize_struct(self, _name: &'static str, length: usize) -> Result<StructSerializer, Error> {
+        Ok(StructSerializer::new(Some(length), None))
     }
 
     fn serialize_struct_variant(
@@ -173,19 +173,19 @@ impl Serializer for ToValue {
         _index: u32,
         variant: &'static str,
         length: usize,
-    ) -> Result<Members, Error> {
-        Ok(Members::new(Some(length), Some(variant)))
+    ) -> Result<StructSerializer, Error> {
+        Ok(StructSerializer::new(Some(length), Some(variant)))
     }
 }
 
 macro_rules! sequences {
     ($($trait:ident::$method:ident)*) => { $(
-        impl $trait for Items {
+        impl $trait for ArraySerializer {
             type Ok = Value;
             type Error = Error;
 
             fn $method<T: Serialize + ?Sized>(&mut self, item: &T) -> Result<(), Error> {
-                self.parts.push(item.serialize(ToValue)?);
+                self.parts.push(item.serialize(ValueSerializer)?);
                 Ok(())
             }
 
@@ -205,12 +205,12 @@ sequences! {
 
 macro_rules! structs {
     ($($trait:ident)*) => { $(
-        impl $trait for Members {
+        impl $trait for StructSerializer {
             type Ok = Value;
             type Error = Error;
 
             fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Error> {
-                self.parts.push((name.to_owned(), value.serialize(ToValue)?));
+                self.parts.push((name.to_owned(), value.serialize(ValueSerializer)?));
                 Ok(())
             }
 
@@ -223,12 +223,12 @@ macro_rules! structs {
 
 structs! { SerializeStruct SerializeStructVariant }
 
-impl SerializeMap for Members {
+impl SerializeMap for StructSerializer {
     type Ok = Value;
     type Error = Error;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Error> {
-        let key = match key.serialize(ToValue)? {
+        let key = match key.serialize(ValueSerializer)? {
             Value::String(text) => text.into(),
             Value::Int(number) => number.to_string(),
             Value::Int64(number) => number.to_string(),
@@ -243,7 +243,7 @@ impl SerializeMap for Members {
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
         let (_, place) = self.parts.last_mut().ok_or_else(|| Error("a value without its key".to_owned()))?;
-        *place = value.serialize(ToValue)?;
+        *place = value.serialize(ValueSerializer)?;
         Ok(())
     }
 

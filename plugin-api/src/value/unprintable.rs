@@ -1,10 +1,10 @@
-//! Which characters Python prints as they are.
+//! The characters that Python does not print as they are.
 //!
 //! The table is that of Unicode 14.0.0, which Python 3.11 knows: all ranges in which `str.isprintable` is false,
 //! written by a loop over `chr(0x80)` and above. A later Unicode would print more, and so differ from what scripts
 //! compare with.
 
-/// Whether Python's `repr` leaves `letter` as it is.
+/// Return true if Python's `repr` leaves `letter` as it is.
 pub(super) fn is_printable(letter: char) -> bool {
     let code = u32::from(letter);
     if code < 0x7f {

@@ -22,6 +22,9 @@ impl Shelf {
     pub fn count(&self) {}
 
     pub fn put(&self, #[rpc(optional)] key: String) {}
+
+    #[rpc(refuse_in_shutdown)]
+    pub fn clear(&self) {}
 }
 
 struct Commands;

@@ -15,4 +15,10 @@ impl Default for Shelf {
 #[rpc_interface(nonblocking)]
 impl Shelf {}
 
+#[rpc_interface(refuse_in_shutdown = true)]
+impl Shelf {}
+
+#[ctl_plugin(refuse_in_shutdown)]
+impl Shelf {}
+
 fn main() {}

@@ -1,4 +1,4 @@
-//! Builds `elder` in other ways than this test was built.
+//! Builds of `elder` in other ways than this test was built.
 
 use std::{
     fs,
@@ -11,14 +11,14 @@ use std::{
 /// A compiler that is there.
 pub(crate) struct Toolchain {
     pub(crate) name: String,
-    /// What it says of itself.
+    /// Text that it gives for its version.
     pub(crate) version: String,
-    /// How Cargo is called with it.
+    /// Words that call Cargo with it.
     cargo: Vec<String>,
     rustc: Option<PathBuf>,
 }
 
-/// How something is built.
+/// Settings of a build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Settings {
     Debug,
@@ -28,7 +28,7 @@ pub(crate) enum Settings {
 }
 
 impl Settings {
-    /// As changes of the one profile that all builds use: so what only runs while something is built, which is most of
+    /// Changes of the one profile that all builds use: so what only runs while something is built, which is most of
     /// the work, is built once for all of them.
     fn profile(self) -> &'static [(&'static str, &'static str)] {
         const RELEASE: &[(&str, &str)] = &[
@@ -99,10 +99,10 @@ fn version(command: &mut Command) -> Option<String> {
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// All builds of one toolchain share what they depend on, and write to one place.
+/// Lock for a build: all of one toolchain share what they depend on, and write to one place.
 static BUILDING: Mutex<()> = Mutex::new(());
 
-/// Where a toolchain builds. Our own has built most of it already, where this test was built.
+/// Directory in which a toolchain builds. Our own has built most of it already, where this test was built.
 fn target(toolchain: &Toolchain) -> PathBuf {
     let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
     if toolchain.name == "own" {
@@ -210,7 +210,7 @@ impl Workshop {
         api
     }
 
-    /// One that was changed where nothing may ever change.
+    /// The plugin API, changed where nothing may ever change.
     pub(crate) fn unfit_api(&self) -> PathBuf {
         self.api("1.0.0", |abi| {
             let code = "    pub code: i32,\n";
@@ -236,7 +236,7 @@ impl Workshop {
         later.join("plugin-api")
     }
 
-    /// Loads a library into a host that has the later API, and gives what it says.
+    /// Load a library into a host that has the later API, and return what it says.
     pub(crate) fn run_later_host(&self, api: &Path, library: &Path) -> String {
         let later = api.parent().unwrap();
         write(&later.join("plugin-api/loader/src/bin/elders_host.rs"), LATER_HOST);
@@ -287,7 +287,7 @@ fn replaced(text: &str, old: &str, new: &str) -> String {
     text.replace(old, new)
 }
 
-/// Writes only what has changed, so that Cargo builds only what has.
+/// Write only what has changed, so that Cargo builds only what has.
 fn write(path: &Path, text: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     if fs::read_to_string(path).ok().as_deref() != Some(text) {

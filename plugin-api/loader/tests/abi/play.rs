@@ -1,4 +1,4 @@
-//! Plays the plugin `elder` through: everything that it does has to work, whatever it was built with.
+//! A play of the plugin `elder`: everything that it does has to work, whatever it was built with.
 
 use std::{path::Path, time::Duration};
 

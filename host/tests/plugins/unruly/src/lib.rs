@@ -110,13 +110,13 @@ impl Unruly {
         nested(levels)
     }
 
-    /// The same, at once.
+    /// Answer so many arrays inside each other, at once.
     #[rpc(nonblocking)]
     pub fn nested_here(&self, levels: usize) -> Value {
         nested(levels)
     }
 
-    /// The same, later.
+    /// Answer so many arrays inside each other, later.
     pub async fn nested_later(&self, levels: usize) -> Result<Value, Fault> {
         self.host.sleep(Duration::from_millis(10)).await?;
         Ok(nested(levels))
@@ -148,7 +148,7 @@ impl Unruly {
         Ok(vec![call("supervisor.getIdentification")?, call("cache.getCount")?, call("unruly.panicInThread")?])
     }
 
-    /// Clients send events that it cannot bear: it panics, or never comes back.
+    /// Panic at events that clients send, or never come back.
     #[rpc(on_event = "REMOTE_COMMUNICATION")]
     fn on_event(&self, event: Event) {
         match event.get("type") {
@@ -194,31 +194,31 @@ fn make_unruly_rpcinterface(host: Host, _config: Config) -> Result<Unruly, Fault
     Ok(Unruly { host })
 }
 
-/// Panics.
+/// A factory that panics.
 fn make_panicking_rpcinterface(_host: Host, _config: Config) -> Result<Unruly, Fault> {
     panic!("no interface today")
 }
 
-/// Refuses.
+/// A factory that refuses.
 fn make_refusing_rpcinterface(_host: Host, _config: Config) -> Result<Unruly, Fault> {
     Err(Fault::failed_with("the moon is not full"))
 }
 
-/// Comes to no end.
+/// A factory that comes to no end.
 fn make_hanging_rpcinterface(host: Host, _config: Config) -> Result<Unruly, Fault> {
     host.log(Level::Info, "unruly: the constructor has begun");
     sleep_for_ever();
     Ok(Unruly { host })
 }
 
-/// Has options of its own.
+/// A factory with options of its own.
 fn make_choosy_rpcinterface(host: Host, config: Config) -> Result<Unruly, Fault> {
     let Options { times, loudly } = config.read()?;
     host.log(Level::Info, format!("unruly: times {times}, loudly {loudly}"));
     Ok(Unruly { host })
 }
 
-/// Does not go without a word.
+/// An interface that does not go without a word.
 pub struct Leaver {
     host: Host,
     how: String,
@@ -226,7 +226,7 @@ pub struct Leaver {
 
 #[rpc_interface]
 impl Leaver {
-    /// How it will leave.
+    /// Tell how it will leave.
     pub fn how(&self) -> String {
         self.how.clone()
     }
@@ -249,13 +249,13 @@ struct Leaving {
     how: String,
 }
 
-/// Leaves as its option says: `slowly`, `never`, or it `panics`.
+/// A factory of what leaves as its option says: `slowly`, `never`, or it `panics`.
 fn make_leaving_rpcinterface(host: Host, config: Config) -> Result<Leaver, Fault> {
     let Leaving { how } = config.read()?;
     Ok(Leaver { host, how })
 }
 
-/// Does not want to hear of the end.
+/// An interface that does not want to hear of the end.
 pub struct Clinging {
     panics: bool,
 }
@@ -268,7 +268,7 @@ impl Clinging {
         sleep_for_ever();
     }
 
-    /// Waits for what never happens.
+    /// Wait for what never happens.
     #[rpc(on_event = "PROCES_STATE")]
     fn hear(&self, _event: Event) {}
 }

@@ -8,7 +8,7 @@ use std::fs;
 
 use plugin_api::{Config, Event, Fault, Host, Level, Value, rpc_interface};
 
-/// It keeps nothing but its host.
+/// An interface that keeps nothing but its host.
 pub struct Witness(Host);
 
 #[rpc_interface]

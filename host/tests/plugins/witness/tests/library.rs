@@ -1,4 +1,4 @@
-//! What a library lists with its factories, the fake host knows as the real one does.
+//! The fake host knows what a library lists with its factories, as the real one does.
 
 use plugin_api::testing::FakeHost;
 

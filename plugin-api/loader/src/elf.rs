@@ -1,13 +1,13 @@
-//! Whether a library is all there, and for this machine. The dynamic loader maps what the file's headers promise, and
-//! the process dies of SIGBUS where a file that was cut short in copying does not keep it; so the sizes are compared
-//! first. Of a library for another processor it says only that there is no such file.
+//! Check that a library is all there, and for this machine. The dynamic loader maps what the file's headers promise,
+//! and the process dies of SIGBUS where a file that was cut short in copying does not keep it; so the sizes are
+//! compared first. Of a library for another processor it says only that there is no such file.
 
 use std::{fs::File, io, os::unix::fs::FileExt as _, path::Path};
 
 use crate::PluginError;
 
-/// Refuses what is no regular file, and an ELF file that is shorter than its headers say or for another processor.
-pub(crate) fn check_whole(path: &Path) -> Result<(), PluginError> {
+/// Refuse what is no regular file, and an ELF file that is shorter than its headers say or for another processor.
+pub(crate) fn check_elf(path: &Path) -> Result<(), PluginError> {
     let unreachable = |error: io::Error| PluginError::Unreachable { path: path.to_owned(), reason: error.to_string() };
     let refused = |reason: String| PluginError::NotALibrary { path: path.to_owned(), reason };
     // Looked at before it is opened: to open a FIFO is to wait for ever.
@@ -35,7 +35,8 @@ pub(crate) fn check_whole(path: &Path) -> Result<(), PluginError> {
     Ok(())
 }
 
-/// How long the headers say that the file is; 0 for what is not ELF of 64 bits, which is left to the loader to refuse.
+/// Length of the file in bytes, as its headers say; 0 for what is not ELF of 64 bits, which is left to the loader to
+/// refuse.
 fn promised_length(file: &File) -> io::Result<u64> {
     const HEADER: usize = 64;
     const PROGRAM_HEADER: u64 = 56;
@@ -70,7 +71,7 @@ fn word(bytes: &[u8], at: usize) -> u64 {
     u64::from_ne_bytes(word)
 }
 
-/// Two bytes of the same.
+/// Two bytes as this machine writes them.
 fn half(bytes: &[u8], at: usize) -> u64 {
     u64::from(u16::from_ne_bytes([bytes[at], bytes[at + 1]]))
 }
@@ -89,11 +90,11 @@ mod tests {
         let path = directory.path().join("libshelf.so");
         // Any ELF file will do.
         fs::copy(std::env::current_exe().unwrap(), &path).unwrap();
-        assert!(check_whole(&path).is_ok());
+        assert!(check_elf(&path).is_ok());
         let whole = path.metadata().unwrap().len();
         for length in [whole - 1, whole / 2, 1000, 100] {
             File::options().write(true).open(&path).unwrap().set_len(length).unwrap();
-            let error = check_whole(&path).unwrap_err().to_string();
+            let error = check_elf(&path).unwrap_err().to_string();
             assert!(error.contains(&format!(": it has {length} bytes and should have at least ")), "{error}");
         }
     }
@@ -105,7 +106,7 @@ mod tests {
         fs::copy(std::env::current_exe().unwrap(), &path).unwrap();
         let file = File::options().write(true).open(&path).unwrap();
         file.write_all_at(&0x0f0f_u16.to_ne_bytes(), 18).unwrap();
-        let error = check_whole(&path).unwrap_err().to_string();
+        let error = check_elf(&path).unwrap_err().to_string();
         assert!(error.ends_with(": it was built for another kind of processor"), "{error}");
     }
 
@@ -115,12 +116,12 @@ mod tests {
         for (name, text) in [("short.so", "x"), ("long.so", &*"x".repeat(100))] {
             let path = directory.path().join(name);
             fs::write(&path, text).unwrap();
-            assert!(check_whole(&path).is_ok());
+            assert!(check_elf(&path).is_ok());
         }
         let fifo = directory.path().join("libfifo.so");
         mkfifo(&fifo, Mode::S_IRWXU).unwrap();
         for path in [fifo.as_path(), directory.path()] {
-            let error = check_whole(path).unwrap_err().to_string();
+            let error = check_elf(path).unwrap_err().to_string();
             assert!(error.ends_with(": it is not a regular file"), "{error}");
         }
     }

@@ -1,4 +1,4 @@
-//! Who may have written a library.
+//! Check of those who may have written a library.
 
 use std::{fs::Metadata, os::unix::fs::MetadataExt, path::Path};
 
@@ -6,9 +6,9 @@ use nix::unistd::{Gid, Group, Uid, User};
 
 use crate::PluginError;
 
-/// Refuses a library that somebody other than root and the running user can write, or put another in the place of.
+/// Refuse a library that somebody other than root and the running user can write, or put another in the place of.
 /// `path` has no symbolic links.
-pub(crate) fn check_writers(path: &Path) -> Result<(), PluginError> {
+pub(crate) fn check_permissions(path: &Path) -> Result<(), PluginError> {
     let directory = path.parent().unwrap_or(path);
     for (what, subject) in [("the file", path), ("its directory", directory)] {
         let unreachable =
@@ -26,7 +26,7 @@ const STICKY: u32 = 0o1000;
 const GROUP_WRITES: u32 = 0o020;
 const OTHERS_WRITE: u32 = 0o002;
 
-/// Who else can write this file, or change what this directory has; as far as its mode tells.
+/// Name of somebody else who can write this file, or change what this directory has; as far as its mode tells.
 fn other_writer(metadata: &Metadata) -> Option<String> {
     let (mode, owner) = (metadata.mode(), Uid::from_raw(metadata.uid()));
     if !owner.is_root() && owner != Uid::effective() {
@@ -48,8 +48,8 @@ fn other_writer(metadata: &Metadata) -> Option<String> {
     None
 }
 
-/// Whether `group` has nobody in it but `owner` and root. Where every user has a group of that kind, as on Debian and
-/// Fedora, files are made writable by the group, and that is nobody else.
+/// Return true if `group` has nobody in it but `owner` and root. Where every user has a group of that kind, as on
+/// Debian and Fedora, files are made writable by the group, and that is nobody else.
 fn is_private(group: Gid, owner: Uid) -> bool {
     let (Ok(Some(group)), Ok(Some(owner))) = (Group::from_gid(group), User::from_uid(owner)) else { return false };
     group.gid == owner.gid
@@ -72,10 +72,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().canonicalize().unwrap().join("libshelf.so");
         fs::write(&path, "").unwrap();
-        let error = || check_writers(&path).unwrap_err().to_string();
+        let error = || check_permissions(&path).unwrap_err().to_string();
 
         set_mode(&path, 0o755);
-        assert!(check_writers(&path).is_ok());
+        assert!(check_permissions(&path).is_ok());
         set_mode(&path, 0o757);
         assert_eq!(
             error(),
@@ -89,6 +89,6 @@ mod tests {
         set_mode(directory.path(), 0o777);
         assert!(error().contains(": its directory /"), "{}", error());
         set_mode(directory.path(), 0o1777);
-        assert!(check_writers(&path).is_ok());
+        assert!(check_permissions(&path).is_ok());
     }
 }

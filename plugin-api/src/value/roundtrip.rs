@@ -14,28 +14,28 @@ use serde::{
     },
 };
 
-use super::{convert::IntoValue, de::Error};
+use super::{convert::IntoValue, error::Error};
 use crate::abi::{Member, Value};
 
 /// The name under which a value travels through our own side of serde.
 pub(super) const NAME: &str = "$plugin_api::Value";
 
 /// A date on its way to a [`Value`]: as an enum, since nothing that comes from outside is offered as one unasked.
-pub(super) struct DateTime(pub(super) RString);
+pub(super) struct DateTimeAccess(pub(super) RString);
 
-impl<'de> EnumAccess<'de> for DateTime {
+impl<'de> EnumAccess<'de> for DateTimeAccess {
     type Error = Error;
-    type Variant = DateTimeText;
+    type Variant = DateTimeVariant;
 
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, DateTimeText), Error> {
-        Ok((seed.deserialize(().into_deserializer())?, DateTimeText(String::from(self.0).into_deserializer())))
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, DateTimeVariant), Error> {
+        Ok((seed.deserialize(().into_deserializer())?, DateTimeVariant(String::from(self.0).into_deserializer())))
     }
 }
 
-/// Its text.
-pub(super) struct DateTimeText(StringDeserializer<Error>);
+/// The text of a date, as the content of the enum's variant.
+pub(super) struct DateTimeVariant(StringDeserializer<Error>);
 
-impl<'de> VariantAccess<'de> for DateTimeText {
+impl<'de> VariantAccess<'de> for DateTimeVariant {
     type Error = Error;
 
     fn unit_variant(self) -> Result<(), Error> {
@@ -77,11 +77,11 @@ impl Serialize for Value {
 
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_newtype_struct(NAME, AnyValue)
+        deserializer.deserialize_newtype_struct(NAME, ValueVisitor)
     }
 }
 
-struct AnyValue;
+struct ValueVisitor;
 
 macro_rules! visits {
     ($($method:ident: $type:ty => |$it:ident| $value:expr;)*) => { $(
@@ -91,7 +91,7 @@ macro_rules! visits {
     )* };
 }
 
-impl<'de> Visitor<'de> for AnyValue {
+impl<'de> Visitor<'de> for ValueVisitor {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

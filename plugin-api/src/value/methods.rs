@@ -1,19 +1,15 @@
-//! [`Value`] made comfortable: what it is equal to, how it is built and looked into.
+//! [`Value`] made comfortable: how it is built, looked into and compared, and what becomes one with `into()`.
 //!
-//! The type itself stands in [`crate::abi`], because it crosses the boundary. How Rust's types become values and back
-//! is in [`convert`], structs through serde in `de` and `ser`; how Python would print one is in
-//! [`pformat`](mod@pformat).
-
-pub mod convert;
-pub(crate) mod de;
-pub mod pformat;
-mod plain;
-pub(crate) mod ser;
-mod unprintable;
+//! The type itself stands in [`crate::abi`], because it crosses the boundary.
 
 use abi_stable::std_types::{RArc, RString, RVec};
 
 use crate::abi::{Member, Value};
+
+/// The value of that name among `members`, as [`Value::get`] finds it: also for lists of properties.
+pub fn find<'a>(members: &'a [Member], name: &str) -> Option<&'a Value> {
+    members.iter().rev().find(|member| member.name == name).map(|member| &member.value)
+}
 
 impl Value {
     /// A struct of these members, in this order.
@@ -25,7 +21,7 @@ impl Value {
     /// assert_eq!(info.get("pid"), Some(&Value::Int(4711)));
     /// ```
     pub fn structure<N: Into<RString>>(members: impl IntoIterator<Item = (N, Self)>) -> Self {
-        Self::Struct(members.into_iter().map(|(name, value)| Member { name: name.into(), value }).collect())
+        Self::Struct(members.into_iter().map(|(name, value)| Member::new(name, value)).collect())
     }
 
     /// An array of these values.
@@ -38,7 +34,7 @@ impl Value {
         Self::Shared(RArc::new(text.into()))
     }
 
-    /// This value in a form that is cheap to clone: a string becomes [`Value::Shared`], all else stays as it is.
+    /// Convert to a form that is cheap to clone: a string becomes [`Value::Shared`], all else stays as it is.
     #[must_use]
     pub fn into_shared(self) -> Self {
         match self {
@@ -57,7 +53,7 @@ impl Value {
     }
 
     /// The number, if it is an integer of either size.
-    pub fn as_int(&self) -> Option<i64> {
+    pub fn as_i64(&self) -> Option<i64> {
         match self {
             Self::Int(number) => Some(i64::from(*number)),
             Self::Int64(number) => Some(*number),
@@ -65,7 +61,7 @@ impl Value {
         }
     }
 
-    /// Its items, if it is an array.
+    /// The items, if it is an array.
     pub fn as_array(&self) -> Option<&[Self]> {
         match self {
             Self::Array(items) => Some(items),
@@ -81,7 +77,7 @@ impl Value {
         }
     }
 
-    /// What Python would call true: anything but nil, false, zero, and what is empty.
+    /// Return true for what Python would call true: anything but nil, false, zero, and what is empty.
     pub fn is_truthy(&self) -> bool {
         match self {
             Self::Nil => false,
@@ -98,7 +94,7 @@ impl Value {
         }
     }
 
-    /// The name of its XML-RPC type, as signatures name it: `string`, `int`, `array`, …
+    /// The name of the XML-RPC type, as signatures name it: `string`, `int`, `array`, …
     pub fn kind_name(&self) -> &'static str {
         match self {
             Self::Nil => "nil",
@@ -114,9 +110,11 @@ impl Value {
     }
 }
 
-/// The value of that name among `members`, as [`Value::get`] finds it: also for lists of properties.
-pub fn find<'a>(members: &'a [Member], name: &str) -> Option<&'a Value> {
-    members.iter().rev().find(|member| member.name == name).map(|member| &member.value)
+impl Member {
+    /// A member, or a property, of that name.
+    pub fn new(name: impl Into<RString>, value: impl Into<Value>) -> Self {
+        Self { name: name.into(), value: value.into() }
+    }
 }
 
 /// Values are equal when a client could not tell them apart; whether a string is shared does not count.
@@ -175,18 +173,24 @@ impl From<bool> for Value {
     }
 }
 
-impl From<i32> for Value {
-    fn from(number: i32) -> Self {
-        Self::Int(number)
-    }
+macro_rules! integers {
+    ($($type:ty)*) => { $(
+        /// An `<int>` where it fits in 32 bits, which every client reads, else an `<i8>`; a double where even 64 bits
+        /// do not hold it.
+        #[allow(clippy::cast_precision_loss, clippy::cast_lossless, reason = "only where nothing better exists")]
+        impl From<$type> for Value {
+            fn from(number: $type) -> Self {
+                match (i32::try_from(number), i64::try_from(number)) {
+                    (Ok(number), _) => Self::Int(number),
+                    (_, Ok(number)) => Self::Int64(number),
+                    _ => Self::Double(number as f64),
+                }
+            }
+        }
+    )* };
 }
 
-/// An `<int>` where it fits in 32 bits, which every client reads, else an `<i8>`.
-impl From<i64> for Value {
-    fn from(number: i64) -> Self {
-        i32::try_from(number).map_or(Self::Int64(number), Self::Int)
-    }
-}
+integers! { i8 i16 i32 i64 isize u8 u16 u32 u64 usize }
 
 impl From<f64> for Value {
     fn from(number: f64) -> Self {

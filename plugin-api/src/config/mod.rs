@@ -31,20 +31,20 @@ use crate::{
 /// # let config = Config::new([("whitelist", "cat, dog".into())]);
 /// # assert_eq!(read(&config).unwrap().whitelist, ["cat", "dog"]);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Config {
     options: Arc<[Member]>,
-    /// Whether anyone looked. Options that nobody looks at are mistakes in the config file.
+    /// Set when somebody looked at the options. Those that nobody looks at are mistakes in the config file.
     read: Arc<AtomicBool>,
 }
 
 impl Config {
     /// The keys as the host gives them; for tests.
     pub fn new<'a>(options: impl IntoIterator<Item = (&'a str, Value)>) -> Self {
-        options.into_iter().map(|(name, value)| Member { name: name.into(), value }).collect()
+        options.into_iter().map(|(name, value)| Member::new(name, value)).collect()
     }
 
-    /// Reads the keys into a struct of the plugin's.
+    /// Read the keys into a struct of the plugin's.
     ///
     /// What stands in an INI file is text, and becomes what the field is: a number, a bool in Supervisor's words
     /// (`true`, `yes`, `on`, `1`), a list separated by commas, the name of an enum's variant. TOML brings its own
@@ -60,14 +60,14 @@ impl Config {
         de::read(&self.options).map_err(Fault::bad_arguments_with)
     }
 
-    /// One key as it came, for what serde cannot say: a string from an INI file. It counts as having looked at the
-    /// keys.
+    /// The value of a key as it came, for what serde cannot say: a string from an INI file. It counts as having looked
+    /// at the keys.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.read.store(true, Ordering::Relaxed);
         find(&self.options, key)
     }
 
-    /// Whether the section has no further keys.
+    /// Return true if the section has no further keys.
     pub fn is_empty(&self) -> bool {
         self.options.is_empty()
     }
