@@ -40,7 +40,8 @@ impl Subject {
 
     fn open(&mut self) {
         let store = open(self.kind.clone(), self.limits, self.clock.clone(), &self.host.host()).unwrap();
-        self.cache = Some(Published::of(methods(self.host.host(), Cache::new(store, self.limits))));
+        let cache = Cache::new(store, self.limits);
+        self.cache = Some(self.host.make(|supervisord, _| Ok(methods(supervisord, cache)), []).unwrap());
     }
 }
 
