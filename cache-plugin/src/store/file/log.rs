@@ -5,6 +5,7 @@ use std::{
     io::{self, BufReader, Read as _, Seek as _, SeekFrom},
     os::unix::fs::{FileExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
+    sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -52,7 +53,7 @@ pub(super) enum Finding {
 #[derive(Debug)]
 pub(super) struct Log {
     path: PathBuf,
-    file: File,
+    file: Arc<File>,
     /// The file's own number.
     number: u32,
     /// Bytes that are written.
@@ -98,7 +99,7 @@ impl Log {
         }
         file.sync_data()?;
         let synced = next - 1;
-        let path = path.to_owned();
+        let (path, file) = (path.to_owned(), Arc::new(file));
         let mut log = Self { path, file, number, len, next, synced, marked: false, broken: false };
         // A file that is larger than it has to be works, too.
         let _ = log.tidy(shared);
@@ -120,7 +121,7 @@ impl Log {
         })();
         match made {
             Ok((len, next)) => {
-                let (path, synced) = (path.to_owned(), next - 1);
+                let (path, file, synced) = (path.to_owned(), Arc::new(file), next - 1);
                 Ok(Self { path, file, number, len, next, synced, marked: false, broken: false })
             }
             Err(error) => {
@@ -178,6 +179,22 @@ impl Log {
         self.broken
     }
 
+    /// Frames that are to be on the disk, for another thread to see to it.
+    pub(super) fn behind(&self) -> Behind {
+        Behind { file: Arc::clone(&self.file), number: self.number, last: self.next - 1 }
+    }
+
+    /// Note what another thread has seen to.
+    pub(super) fn note_synced(&mut self, behind: &Behind, outcome: &io::Result<()>) {
+        // A file that has been made anew meanwhile is on the disk anyway.
+        if behind.number == self.number {
+            match outcome {
+                Ok(()) => self.synced = self.synced.max(behind.last),
+                Err(_) => self.broken = true,
+            }
+        }
+    }
+
     /// See to it that all is on the disk.
     pub(super) fn sync(&mut self) -> io::Result<()> {
         match self.file.sync_data() {
@@ -219,6 +236,23 @@ impl Log {
             *self = Self::create(&self.path, shared)?;
         }
         Ok(())
+    }
+}
+
+/// Frames that are to be on the disk.
+#[derive(Debug)]
+pub(super) struct Behind {
+    file: Arc<File>,
+    /// The file's own number.
+    number: u32,
+    /// Number of the last frame.
+    last: u64,
+}
+
+impl Behind {
+    /// See to it that they are on the disk.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
     }
 }
 

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 use super::{
     frame, lock,
-    log::{Finding, Log, SyncMode, put},
+    log::{Behind, Finding, Log, SyncMode, put},
     overlay::Overlay,
 };
 use crate::store::{
@@ -62,21 +62,30 @@ pub(crate) fn open(path: &Path, sync: SyncMode, shared: Shared, host: &Host) -> 
     }
     let size = Arc::new(AtomicU64::new(log.len()));
     let (queue, requests) = mpsc::channel();
-    let mut thread =
-        Thread { shared: Arc::clone(&shared), log, sync, size: Arc::clone(&size), host: host.clone(), fails: false };
+    let syncer = match sync {
+        SyncMode::Always => None,
+        SyncMode::EverySecond => Some(Syncer::start().map_err(no_thread)?),
+    };
+    let (its_shared, its_size, host) = (Arc::clone(&shared), Arc::clone(&size), host.clone());
+    let mut thread = Thread { shared: its_shared, log, sync, syncer, size: its_size, host, fails: false };
     let thread = thread::Builder::new()
         .name("cache-file".to_owned())
         .spawn(move || {
             thread.run(&requests);
             drop(lock);
         })
-        .map_err(|error| failed(format!("cannot make a thread: {error}")))?;
+        .map_err(no_thread)?;
     let writer = FileWriter { path: path.to_owned(), sync, size, queue: Some(queue), thread: Some(thread) };
     Ok(Local { shared, writer })
 }
 
 fn failed(what: impl std::fmt::Display) -> Fault {
     Fault::new(STORE_FAILED, format!("STORE_FAILED: {what}"))
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "the form that `map_err` takes")]
+fn no_thread(error: io::Error) -> Fault {
+    failed(format_args!("cannot make a thread: {error}"))
 }
 
 fn cannot(what: &str, path: &Path, error: &io::Error) -> String {
@@ -133,11 +142,51 @@ impl Drop for FileWriter {
     }
 }
 
+/// A thread that syncs the file while the other one goes on writing: a disk may take its time for that.
+#[derive(Debug)]
+struct Syncer {
+    jobs: Sender<Behind>,
+    outcomes: Receiver<(Behind, io::Result<()>)>,
+    /// Set while it has something to do.
+    busy: bool,
+}
+
+impl Syncer {
+    fn start() -> io::Result<Self> {
+        let ((jobs, work), (done, outcomes)) = (mpsc::channel::<Behind>(), mpsc::channel());
+        thread::Builder::new().name("cache-sync".to_owned()).spawn(move || {
+            for behind in work {
+                let outcome = behind.sync();
+                if done.send((behind, outcome)).is_err() {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self { jobs, outcomes, busy: false })
+    }
+
+    /// Begin, unless it has not come to an end with what it had before.
+    fn sync(&mut self, behind: Behind) {
+        if !self.busy {
+            self.busy = self.jobs.send(behind).is_ok();
+        }
+    }
+
+    /// The outcome of what it had to do, once.
+    fn done(&mut self) -> Option<(Behind, io::Result<()>)> {
+        let done = self.outcomes.try_recv().ok()?;
+        self.busy = false;
+        Some(done)
+    }
+}
+
 /// The thread's own things.
 struct Thread {
     shared: Arc<Shared>,
     log: Log,
     sync: SyncMode,
+    /// There with `everysec`.
+    syncer: Option<Syncer>,
     size: Arc<AtomicU64>,
     host: Host,
     /// Set while the file cannot be written, so that the log says it once.
@@ -148,6 +197,7 @@ impl Thread {
     fn run(&mut self, requests: &Receiver<Request>) {
         let mut due = None;
         loop {
+            self.note_synced();
             let pending = self.log.is_behind() || self.log.is_unmarked() || self.log.is_broken();
             if due.is_none() && pending {
                 due = Some(Instant::now() + SECOND);
@@ -238,16 +288,35 @@ impl Thread {
         }
     }
 
-    /// See to it that all is on the disk, and that the file says so.
+    /// See to what is due each second: that all is on the disk, and that the file says so.
     fn settle(&mut self) {
         if self.log.is_broken() {
             let mended = self.log.mend(&self.shared);
             self.note(&mended);
         }
-        if self.log.is_behind() {
-            let synced = self.log.sync();
-            self.note(&synced);
+        match &mut self.syncer {
+            Some(syncer) if self.log.is_behind() => syncer.sync(self.log.behind()),
+            None if self.log.is_behind() => self.sync(),
+            _ => {}
         }
+        self.mark();
+    }
+
+    /// See to it that all is on the disk, and wait for that.
+    fn sync(&mut self) {
+        let synced = self.log.sync();
+        self.note_failure(&synced);
+    }
+
+    /// Take note of what the other thread has seen to.
+    fn note_synced(&mut self) {
+        let Some((behind, outcome)) = self.syncer.as_mut().and_then(Syncer::done) else { return };
+        self.log.note_synced(&behind, &outcome);
+        self.note_failure(&outcome);
+    }
+
+    /// Have the file say that all is on the disk, if it is.
+    fn mark(&mut self) {
         if self.log.is_unmarked() {
             let _ = self.log.mark();
             self.size.store(self.log.len(), Relaxed);
@@ -262,8 +331,19 @@ impl Thread {
         }
     }
 
+    /// See to it that all is on the disk, and that the file says so, before the store ends.
     fn end(&mut self) {
-        self.settle();
+        if self.log.is_behind() {
+            self.sync();
+        }
+        self.mark();
+    }
+
+    /// Say in the log that writing has begun to fail. That a sync works says nothing of the next write.
+    fn note_failure(&mut self, outcome: &io::Result<()>) {
+        if outcome.is_err() {
+            self.note(outcome);
+        }
     }
 
     /// Say in the log that writing has begun to fail, or works again.
