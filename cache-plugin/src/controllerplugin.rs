@@ -51,7 +51,7 @@ impl CacheControllerPlugin {
         self.cache.call("store", (key, value))
     }
 
-    /// Keys for the tabulator key.
+    /// Complete keys, for the tabulator key.
     fn keys(&self, words: &[String]) -> Result<Vec<String>, Fault> {
         if words.is_empty() { self.cache.call("getKeys", ()) } else { Ok(Vec::new()) }
     }

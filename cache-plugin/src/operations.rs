@@ -112,7 +112,7 @@ impl CacheOperations {
         Ok(())
     }
 
-    /// Keys for the tabulator key.
+    /// Complete keys, for the tabulator key.
     fn keys(&self, words: &[String]) -> Result<Vec<String>, Fault> {
         if words.is_empty() { self.cache.call("listKeys", ("", KEYS)) } else { Ok(Vec::new()) }
     }

@@ -16,21 +16,21 @@ use crate::{
     server_options::{Format, find},
 };
 
-/// What a check found, ready to be printed.
+/// Outcome of a check, ready to be printed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// For stdout.
+    /// Text for stdout.
     pub stdout: String,
-    /// For stderr: warnings, and errors for people.
+    /// Text for stderr: warnings, and errors for people.
     pub stderr: String,
-    /// Whether the config can be run.
+    /// True where the config can be run.
     pub is_good: bool,
 }
 
-/// Checks the config file that the command line names, or that is found where Supervisor looks.
+/// Check the config file that the command line names, or that is found where Supervisor looks.
 pub fn check(configuration: Option<PathBuf>, overrides: &Overrides, format: Format) -> Report {
     let mut checked = match find(configuration) {
-        Ok(file) => look_at(&file, overrides),
+        Ok(file) => check_file(&file, overrides),
         Err(error) => Checked { errors: vec![ConfigError::new(error)], ..Checked::default() },
     };
     let config = checked.config.take().filter(|_| checked.errors.is_empty());
@@ -40,7 +40,7 @@ pub fn check(configuration: Option<PathBuf>, overrides: &Overrides, format: Form
     }
 }
 
-fn look_at(file: &Path, overrides: &Overrides) -> Checked {
+fn check_file(file: &Path, overrides: &Overrides) -> Checked {
     let mut checked = Checked::load(file, overrides);
     let mut errors = Vec::new();
     if let Some(config) = &checked.config {
@@ -126,7 +126,7 @@ fn in_text(config: Option<&Config>, checked: &Checked) -> Report {
     Report { stdout, stderr: lines.join("\n"), is_good: config.is_some() }
 }
 
-/// In the shape of a config file, so that people know what they look at.
+/// Format a config in the shape of its file, so that people know what they look at.
 fn sections(all: &Value) -> String {
     let mut text = format!("; resolved from {}\n\n", all["file"].as_str().unwrap_or_default());
     text += &section("supervisord", &all["supervisord"]);
@@ -139,7 +139,7 @@ fn sections(all: &Value) -> String {
     text
 }
 
-/// `[KIND name]` for each object; a program is named with its group.
+/// Format a section `[KIND name]` for each object; a program is named with its group.
 fn list(kind: &str, objects: Option<&Value>) -> String {
     let mut text = String::new();
     for object in objects.and_then(Value::as_array).into_iter().flatten() {

@@ -48,8 +48,8 @@ use crate::{
     text::repr::repr,
 };
 
-/// Holds our pid where we have been executed anew by ourselves. A pid, so that it means nothing to a program that
-/// happens to inherit it.
+/// Environment variable that holds our pid where we have been executed anew by ourselves. A pid, so that it means
+/// nothing to a program that happens to inherit it.
 const RESTARTED: &str = "SUPERVISORD_RESTARTED";
 
 /// Locales that are as C is, but for their characters; the first that the system has is taken.
@@ -77,7 +77,7 @@ pub fn coerce_c_locale() {
     set_locale(c"C");
 }
 
-/// Has libc use a locale for characters; an empty name is that of the environment. Answers how libc names it, if there
+/// Have libc use a locale for characters; an empty name is that of the environment. Returns libc's name of it, if there
 /// is such a locale.
 fn set_locale(name: &CStr) -> Option<CString> {
     // SAFETY: the name ends with NUL, and so does what is returned, which is copied before anybody changes it again:
@@ -88,17 +88,21 @@ fn set_locale(name: &CStr) -> Option<CString> {
     }
 }
 
-/// How this process was started, to be started the same way again.
+/// Start of this process, to be started the same way again.
 #[derive(Debug)]
 pub struct Restart {
     executable: PathBuf,
+    /// Arguments of the command line, the first of which is the name of the program.
     arguments: Vec<OsString>,
+    /// Working directory, which relative paths in the arguments start from.
     directory: PathBuf,
-    /// This is not the first time.
+    /// True where we have executed ourselves anew.
     restarted: bool,
 }
 
 impl Restart {
+    /// Note how this process was started.
+    ///
     /// To be called first of all, before any other thread exists.
     pub fn of_this_process() -> io::Result<Self> {
         let pid = process::id().to_string();
@@ -115,12 +119,12 @@ impl Restart {
         })
     }
 
-    /// Whether we have executed ourselves anew.
+    /// Tell whether we have executed ourselves anew.
     pub fn restarted(&self) -> bool {
         self.restarted
     }
 
-    /// Executes the binary that stands where ours stood, under this pid. Returns only with an error.
+    /// Execute the binary that stands where ours stood, under this pid. Returns only with an error.
     ///
     /// Signals that come before the new one listens are kept for it if they are [held](crate::process::signals::hold).
     pub fn execute(&self) -> io::Error {
@@ -139,7 +143,7 @@ impl Restart {
                 text(variable)
             })
             .collect();
-        seal();
+        close_others_on_exec();
         match unistd::execve(&text(self.executable.clone().into_os_string()), &arguments, &environment) {
             Ok(never) => match never {},
             Err(errno) => errno.into(),
@@ -161,20 +165,21 @@ pub fn keep_inherited_files() {
     logger::keep_inherited(kept);
 }
 
-/// Marks all files to be closed on exec but the standard ones and those that were left to us: also those that a plugin
+/// Mark all files to be closed on exec but the standard ones and those that were left to us: also those that a plugin
 /// or a library has opened without saying so, which would otherwise become more with every restart.
-fn seal() {
-    close_on_exec();
+fn close_others_on_exec() {
+    close_all_on_exec();
     for file in logger::inherited() {
         // It is open, so this cannot fail.
         let _ = fcntl(file, FcntlArg::F_SETFD(FdFlag::empty()));
     }
 }
 
-fn close_on_exec() {
+/// Mark all files but the standard ones to be closed on exec.
+fn close_all_on_exec() {
     // SAFETY: a system call that changes a flag of files.
-    let sealed = unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
-    if sealed == 0 {
+    let marked = unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    if marked == 0 {
         return;
     }
     // An older kernel. What is open is listed there; what cannot be marked is closed already.
@@ -187,24 +192,24 @@ fn close_on_exec() {
     }
 }
 
-/// Does work that may hang while [signals are held](crate::process::signals::hold), since it is a plugin's: until it is
+/// Do work that may hang while [signals are held](crate::process::signals::hold), since it is a plugin's: until it is
 /// done, a signal that asks for the end is the end. It is not for the work's thread to hear it, nor for the threads
 /// that it makes.
-pub fn mortal<R>(work: impl FnOnce() -> R) -> io::Result<R> {
-    /// Nobody else sends it to a single thread.
+pub fn run_interruptible<R>(work: impl FnOnce() -> R) -> io::Result<R> {
+    /// Signal that ends the listener; nobody else sends it to a single thread.
     const DONE: Signal = Signal::SIGUSR1;
-    let over = Arc::new(AtomicBool::new(false));
+    let is_done = Arc::new(AtomicBool::new(false));
     let mask = SigSet::from_iter([DONE]).thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
     let listener = {
-        let over = over.clone();
+        let is_done = is_done.clone();
         std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
             let heard = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, DONE]);
             let mut late = Vec::new();
             loop {
                 match heard.wait() {
-                    Ok(DONE) if over.load(SeqCst) => return late,
+                    Ok(DONE) if is_done.load(SeqCst) => return late,
                     Ok(DONE) => {}
-                    Ok(signal) if over.load(SeqCst) => late.push(signal),
+                    Ok(signal) if is_done.load(SeqCst) => late.push(signal),
                     Ok(signal) => die_of(signal),
                     Err(_) => return late,
                 }
@@ -214,7 +219,7 @@ pub fn mortal<R>(work: impl FnOnce() -> R) -> io::Result<R> {
     mask.thread_set_mask()?;
     let listener = listener?;
     let done = work();
-    over.store(true, SeqCst);
+    is_done.store(true, SeqCst);
     // SAFETY: the thread has not been joined, so its name is valid.
     unsafe { libc::pthread_kill(listener.as_pthread_t(), DONE as i32) };
     for signal in listener.join().unwrap_or_default() {
@@ -224,6 +229,7 @@ pub fn mortal<R>(work: impl FnOnce() -> R) -> io::Result<R> {
     Ok(done)
 }
 
+/// End this process as the signal ends one that does nothing about it.
 fn die_of(signal: Signal) {
     // SAFETY: the default action is not code of ours.
     let _ = unsafe { nix::sys::signal::signal(signal, SigHandler::SigDfl) };
@@ -231,18 +237,19 @@ fn die_of(signal: Signal) {
     let _ = nix::sys::signal::raise(signal);
 }
 
-/// A daemon in the making: the child of a process that waits to hear how it went.
+/// Daemon in the making: the child of a process that waits to hear how it went.
 #[derive(Debug)]
-pub struct Birth {
+pub struct ForkedDaemon {
+    /// Pipe to the parent, which ends well when it reads from it.
     ready: OwnedFd,
 }
 
-/// Forks. The child goes on; the parent waits until the child is ready or has ended, and ends with its status.
-pub fn fork() -> io::Result<Birth> {
+/// Fork a daemon. The child goes on; the parent waits until the child is ready or has ended, and ends with its status.
+pub fn fork() -> io::Result<ForkedDaemon> {
     let (waiting, ready) = unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
     // SAFETY: no other thread exists yet, so that all of the child's memory is in order.
     match unsafe { unistd::fork() }? {
-        ForkResult::Child => Ok(Birth { ready }),
+        ForkResult::Child => Ok(ForkedDaemon { ready }),
         ForkResult::Parent { child } => {
             drop(ready);
             let status = match unistd::read(&waiting, &mut [0]) {
@@ -256,6 +263,7 @@ pub fn fork() -> io::Result<Birth> {
     }
 }
 
+/// Wait for the end of the child, and return its exit status.
 fn status_of(child: Pid) -> i32 {
     match waitpid(child, None) {
         Ok(WaitStatus::Exited(_, status)) => status,
@@ -263,8 +271,8 @@ fn status_of(child: Pid) -> i32 {
     }
 }
 
-impl Birth {
-    /// Leaves the terminal, the session and the working directory.
+impl ForkedDaemon {
+    /// Leave the terminal, the session and the working directory.
     pub fn detach(&self, supervisord: &Supervisord, logger: &Logger) -> io::Result<()> {
         logger.info("daemonizing the supervisord process");
         change_directory(supervisord, logger);
@@ -277,14 +285,14 @@ impl Birth {
         Ok(())
     }
 
-    /// Lets the parent go.
-    pub fn announce(self) {
+    /// Let the parent go.
+    pub fn announce_ready(self) {
         // A parent that is gone already needs not be told.
         let _ = unistd::write(&self.ready, b"\n");
     }
 }
 
-/// Goes where `directory=` says. A daemon stays where it is if that fails.
+/// Change to the directory that `directory=` names. A daemon stays where it is if that fails.
 pub fn change_directory(supervisord: &Supervisord, logger: &Logger) {
     let Some(directory) = &supervisord.directory else { return };
     let shown = repr(&directory.to_string_lossy());
@@ -294,7 +302,7 @@ pub fn change_directory(supervisord: &Supervisord, logger: &Logger) {
     }
 }
 
-/// Becomes the user of the config. Answers what to log; the error is Supervisor's text.
+/// Become the user of the config. Returns the message to log; the error is Supervisor's text.
 pub fn become_user(user: Option<&User>) -> Result<Option<Message>, String> {
     let Some(user) = user else {
         return Ok(unistd::getuid().is_root().then(|| Message {
@@ -320,8 +328,8 @@ pub fn become_user(user: Option<&User>) -> Result<Option<Message>, String> {
     Ok(Some(Message { level: Level::Info, text: format!("Set uid to user {uid} succeeded") }))
 }
 
-/// Sees to it that as many files and processes as `minfds` and `minprocs` say may be had. Answers what to log; the
-/// error is Supervisor's text.
+/// See to it that as many files and processes as `minfds` and `minprocs` say may be had. Returns the messages to log;
+/// the error is Supervisor's text.
 pub fn raise_limits(supervisord: &Supervisord) -> Result<Vec<Message>, String> {
     let limits = [
         (Resource::RLIMIT_NOFILE, "RLIMIT_NOFILE", supervisord.minfds),
@@ -342,6 +350,7 @@ pub fn raise_limits(supervisord: &Supervisord) -> Result<Vec<Message>, String> {
     Ok(messages)
 }
 
+/// Supervisor's text for a limit that cannot be raised.
 fn too_low(resource: Resource, least: u64, hard: u64) -> String {
     let (what, subject, option, things, start) = match resource {
         Resource::RLIMIT_NOFILE => ("file descriptors required", "process", "minfds", "file descriptors", "process"),
@@ -355,12 +364,12 @@ fn too_low(resource: Resource, least: u64, hard: u64) -> String {
     )
 }
 
-/// The file that says which pid we have. Removed when dropped.
+/// File that holds our pid. Removed when dropped; `None` where it could not be written.
 #[derive(Debug)]
 pub struct Pidfile(Option<PathBuf>);
 
 impl Pidfile {
-    /// Writes it. To go without is not fatal, but is said.
+    /// Write the pidfile. To go without is not fatal, but is logged.
     pub fn write(path: &Path, logger: &Logger) -> Self {
         let pid = process::id();
         let written = fs::File::create(path).and_then(|mut file| writeln!(file, "{pid}"));
@@ -396,7 +405,7 @@ mod tests {
         let flags = |flags: i32| unsafe { libc::fcntl(one.as_raw_fd(), flags, 0) };
         assert_eq!(flags(libc::F_SETFD), 0);
         assert_eq!(flags(libc::F_GETFD), 0);
-        seal();
+        close_others_on_exec();
         assert_eq!(flags(libc::F_GETFD), libc::FD_CLOEXEC);
     }
 }

@@ -1,4 +1,4 @@
-//! Whether somebody listens on a unix socket: then its file is not ours to take.
+//! Probe for a listener on a unix socket: where there is one, the file is not ours to take.
 
 use std::{os::fd::AsRawFd as _, path::Path};
 
@@ -7,8 +7,8 @@ use nix::{
     sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket},
 };
 
-/// Whether somebody listens there. Only a refused connection proves that nobody does; one that is not permitted, or
-/// that finds a full queue, does not. Waits for nobody.
+/// Return whether somebody listens there. Only a refused connection proves that nobody does; one that is not permitted,
+/// or that finds a full queue, does not. Waits for nobody.
 pub(crate) fn somebody_listens(file: &Path) -> bool {
     // What cannot be the address of a socket is none.
     let Ok(address) = UnixAddr::new(file) else { return false };

@@ -1,5 +1,5 @@
-//! Stands in for a daemon that supervisord cannot supervise because it forks away: runs the command that starts it,
-//! stays as long as that command does, and hands on signals to the pid in the daemon's pidfile.
+//! Stand-in for a daemon that supervisord cannot supervise because it forks away: it runs the command that starts the
+//! daemon, stays as long as that command does, and hands on signals to the pid in the daemon's pidfile.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -19,13 +19,15 @@ use signal_hook::{
     iterator::Signals,
 };
 
-use crate::text::complain::complain;
+use crate::text::stderr_line::stderr_line;
 
-/// Signals that are handed on; after the first three there is nothing left to do.
+/// Signals that are handed on.
 const HANDED_ON: [i32; 6] = [SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2];
+
+/// Signals after which there is nothing left to do.
 const LAST: [i32; 3] = [SIGTERM, SIGINT, SIGQUIT];
 
-/// How to call it.
+/// Usage, to be printed where the arguments are wrong.
 pub fn usage(program: &str) -> String {
     format!(
         "pidproxy: run a command and hand on signals to the pid in a pidfile.\n\n\
@@ -33,8 +35,8 @@ pub fn usage(program: &str) -> String {
     )
 }
 
-/// Runs the command until it ends or a signal asks for the end. Answers the exit status; fails where the command cannot
-/// be run.
+/// Run the command until it ends or a signal asks for the end, and return the exit status. Fails where the command
+/// cannot be run.
 ///
 /// The command is a path, not looked for in `PATH`. How it ends does not matter: only that it does.
 pub fn run(pidfile: &Path, command: &OsStr, arguments: impl Iterator<Item = OsString>) -> io::Result<u8> {
@@ -54,7 +56,7 @@ pub fn run(pidfile: &Path, command: &OsStr, arguments: impl Iterator<Item = OsSt
             continue;
         };
         if let Err(errno) = kill(pid, Signal::try_from(signal)?) {
-            complain(format_args!("pidproxy: cannot signal pid {pid}: {}", errno.desc()));
+            stderr_line(format_args!("pidproxy: cannot signal pid {pid}: {}", errno.desc()));
             return Ok(1);
         }
         if LAST.contains(&signal) {
@@ -64,7 +66,7 @@ pub fn run(pidfile: &Path, command: &OsStr, arguments: impl Iterator<Item = OsSt
     Ok(0)
 }
 
-/// Never 0 or less: that would be more than one process.
+/// Read the pid in a pidfile. Never 0 or less: that would be more than one process.
 fn pid_in(pidfile: &Path) -> Option<Pid> {
     let pid = fs::read_to_string(pidfile).ok()?.trim().parse().ok()?;
     (pid > 0).then(|| Pid::from_raw(pid))

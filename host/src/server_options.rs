@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use crate::{
     config::{Config, Overrides, SEARCHING_AS_ROOT},
     text::{
-        complain::complain,
         getopt::{Known, conflict, getopt},
         repr::repr,
+        stderr_line::stderr_line,
     },
 };
 
-/// What `-h` prints, after the name of the program has been put in.
+/// Text of `-h`; `PROG` stands for the name of the program.
 pub const HELP: &str = "\
 supervisord: start programs and keep them running.
 
@@ -44,7 +44,7 @@ An option stands above the key of [supervisord] that is named behind it.
 
 ";
 
-/// What the command line asks for.
+/// Command that the command line gives.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Command {
     /// `-h`: print [`HELP`].
@@ -53,33 +53,33 @@ pub enum Command {
     Version,
     /// `--check-config`: look at the config and start nothing.
     Check {
-        /// `-c`.
+        /// File named by `-c`.
         configuration: Option<PathBuf>,
-        /// All that stands above the config.
+        /// Options that stand above the config.
         overrides: Box<Overrides>,
-        /// How to print it.
+        /// Form of the output.
         format: Format,
     },
     /// Supervise.
     Run {
-        /// `-c`.
+        /// File named by `-c`.
         configuration: Option<PathBuf>,
-        /// All that stands above the config.
+        /// Options that stand above the config.
         overrides: Box<Overrides>,
     },
 }
 
-/// How the outcome of `--check-config` is printed.
+/// Form of the output of `--check-config`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// For people.
+    /// Text for people.
     Text,
-    /// For programs.
+    /// JSON for programs.
     Json,
 }
 
 impl Format {
-    /// The format of that name. The error is in the words of a command line.
+    /// Find the format of that name. The error is in the words of a command line.
     pub fn from_name(spelling: &str, name: &str) -> Result<Self, String> {
         match name {
             "text" => Ok(Self::Text),
@@ -89,7 +89,7 @@ impl Format {
     }
 }
 
-/// Where the options that are only the command line's stand among the known ones; those of [`Overrides`] follow.
+/// Options that are only the command line's, first among the known ones; those of [`Overrides`] follow.
 const OWN: [Known; 5] = [
     Known { short: Some('h'), long: Some("help"), takes_value: false },
     Known { short: Some('?'), long: None, takes_value: false },
@@ -99,14 +99,10 @@ const OWN: [Known; 5] = [
 ];
 
 impl Command {
-    /// Reads what follows the name of the program. The error is Supervisor's text.
+    /// Read what follows the name of the program. The error is Supervisor's text.
     pub fn parse(args: &[String]) -> Result<Self, String> {
         let mut known = OWN.to_vec();
-        known.extend(Overrides::OPTIONS.iter().map(|option| Known {
-            short: option.short,
-            long: Some(option.long),
-            takes_value: option.takes_value,
-        }));
+        known.extend(Overrides::OPTIONS);
         let (given, positional) = getopt(args, &known)?;
         if !positional.is_empty() {
             let list: Vec<_> = positional.iter().map(|word| repr(word)).collect();
@@ -116,18 +112,15 @@ impl Command {
         let mut check = None;
         let mut overrides = Box::<Overrides>::default();
         for option in given {
-            match option.index {
-                0 | 1 => return Ok(Self::Help),
-                2 if configuration.is_some() => {
-                    return Err(conflict(&option.spelling));
-                }
-                2 => configuration = Some(option.value.into()),
-                3 => return Ok(Self::Version),
-                4 => check = Some(Format::from_name(&option.spelling, &option.value)?),
-                index => {
-                    let value = known[index].takes_value.then_some(option.value.as_str());
-                    overrides.set(&option.spelling, value)?;
-                }
+            let Known { long, takes_value, .. } = known[option.index];
+            match long {
+                // `-?` has no long name.
+                Some("help") | None => return Ok(Self::Help),
+                Some("configuration") if configuration.is_some() => return Err(conflict(&option.spelling)),
+                Some("configuration") => configuration = Some(option.value.into()),
+                Some("version") => return Ok(Self::Version),
+                Some("check-config") => check = Some(Format::from_name(&option.spelling, &option.value)?),
+                Some(_) => overrides.set(&option.spelling, takes_value.then_some(option.value.as_str()))?,
             }
         }
         Ok(match check {
@@ -137,20 +130,20 @@ impl Command {
     }
 }
 
-/// Loads the config that the command line names, or that is found where Supervisor looks. The error names all mistakes
+/// Load the config that the command line names, or that is found where Supervisor looks. The error names all mistakes
 /// and their places.
 pub fn load(configuration: Option<PathBuf>, overrides: &Overrides) -> Result<Config, String> {
     let file = find(configuration)?;
     Config::load(&file, overrides).map_err(|errors| errors.report().trim_end().to_owned())
 }
 
-/// The config file that the command line names, or that is found where Supervisor looks.
+/// Choose the config file that the command line names, or that is found where Supervisor looks.
 pub(crate) fn find(configuration: Option<PathBuf>) -> Result<PathBuf, String> {
     if let Some(file) = configuration {
         return Ok(file);
     }
     if nix::unistd::getuid().is_root() {
-        complain(format_args!("UserWarning: {SEARCHING_AS_ROOT}"));
+        stderr_line(format_args!("UserWarning: {SEARCHING_AS_ROOT}"));
     }
     Config::find().map_err(|error| error.to_string())
 }
@@ -202,7 +195,7 @@ mod tests {
 
     #[test]
     fn the_help_names_every_option() {
-        for option in OWN.iter().filter_map(|option| option.long).chain(Overrides::OPTIONS.map(|option| option.long)) {
+        for option in OWN.iter().chain(&Overrides::OPTIONS).filter_map(|option| option.long) {
             assert!(HELP.contains(&format!("--{option}")), "{option}");
         }
     }

@@ -14,7 +14,7 @@ use plugin_api::{Fault, RVec, namespace};
 use setup::{Core, PATIENCE, group, program, shell, wait_until};
 use supervisor_host::{
     config::{self, Group, Process},
-    rpc::supervisor::SupervisorInterface,
+    rpc::SupervisorInterface,
     states::{ProcessState, SupervisorState},
     supervisor::Outcome,
 };
@@ -30,15 +30,14 @@ fn groups_stop_in_reverse_order_of_priority_and_a_stubborn_one_is_killed() {
         Arc::new(Group { priority, ..Group::clone(&group) })
     };
     let stubborn = "trap '' TERM; echo up; while :; do read x; done";
-    let core = Core::new(vec![
+    let (core, main_loop) = Core::new(vec![
         with_priority(1, program("database", "/bin/cat")),
         with_priority(2, Process { stopwaitsecs: 1, ..shell("stubborn", stubborn) }),
         with_priority(3, program("web", "/bin/cat")),
         with_priority(3, Process { startretries: 100, ..program("broken", "/nonexistent/x") }),
     ]);
-    let mut events = core.supervisor.bus().subscribe();
-    let supervisor = core.supervisor.clone();
-    let main = std::thread::spawn(move || supervisor.run());
+    let events = core.supervisor.bus().subscribe();
+    let main = std::thread::spawn(move || main_loop.run());
 
     let state_of = |name: &str| {
         let all = core.supervisor.by_name();
@@ -73,7 +72,7 @@ fn groups_stop_in_reverse_order_of_priority_and_a_stubborn_one_is_killed() {
     assert_eq!(state_of("broken").0, ProcessState::Fatal);
 
     let mut names = Vec::new();
-    while let Ok(event) = events.try_recv() {
+    while let Some(event) = events.try_recv() {
         names.push(event.name().to_owned());
     }
     assert_eq!(names[0], "SUPERVISOR_STATE_CHANGE_RUNNING");

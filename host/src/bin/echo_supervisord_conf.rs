@@ -5,13 +5,13 @@ use std::{
     process::ExitCode,
 };
 
-use supervisor_host::{config::SAMPLE, text::complain::complain};
+use supervisor_host::{config, text::stderr_line::stderr_line};
 
 fn main() -> ExitCode {
-    match std::io::stdout().write_all(SAMPLE.as_bytes()) {
+    match std::io::stdout().write_all(config::sample().as_bytes()) {
         // A reader that has gone has read enough.
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            complain(format_args!("echo_supervisord_conf: {error}"));
+            stderr_line(format_args!("echo_supervisord_conf: {error}"));
             ExitCode::FAILURE
         }
         _ => ExitCode::SUCCESS,

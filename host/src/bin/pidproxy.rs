@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use supervisor_host::{daemon::coerce_c_locale, pidproxy, text::complain::complain};
+use supervisor_host::{daemon::coerce_c_locale, pidproxy, text::stderr_line::stderr_line};
 
 fn main() -> ExitCode {
     coerce_c_locale();
@@ -19,7 +19,7 @@ fn main() -> ExitCode {
     match pidproxy::run(pidfile.as_ref(), &command, args) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
-            complain(format_args!("pidproxy: {}: {error}", command.display()));
+            stderr_line(format_args!("pidproxy: {}: {error}", command.display()));
             // As a shell has it.
             ExitCode::from(127)
         }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use supervisor_host::{ctl::cli, daemon::coerce_c_locale, text::complain::complain};
+use supervisor_host::{ctl::cli, daemon::coerce_c_locale, text::stderr_line::stderr_line};
 
 fn main() -> ExitCode {
     coerce_c_locale();
@@ -11,7 +11,7 @@ fn main() -> ExitCode {
         match argument.into_string() {
             Ok(argument) => args.push(argument),
             Err(argument) => {
-                complain(format_args!("Error: the argument {} is not UTF-8", argument.display()));
+                stderr_line(format_args!("Error: the argument {} is not UTF-8", argument.display()));
                 return ExitCode::from(2);
             }
         }

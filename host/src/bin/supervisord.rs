@@ -1,32 +1,32 @@
 //! `supervisord`: starts programs and keeps them running.
 
-use std::{io::Write as _, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{io::Write as _, path::PathBuf, process::ExitCode, time::Duration};
 
 use supervisor_host::{
     check_config,
     config::{Config, Logfile, Overrides, Supervisord},
-    daemon::{self, Birth, Pidfile, Restart},
+    daemon::{self, ForkedDaemon, Pidfile, Restart},
     logger::Logger,
     process::{
         output::{self, OutputHandle},
         signals,
     },
-    rpc::Registry,
+    rpc::{self, Lifecycle},
     server::{Limits, Listeners, log_files},
     server_options::{self, Command, Format, HELP},
-    supervisor::{Outcome, Supervisor},
-    text::complain::complain,
+    supervisor::{MainLoop, Outcome, Supervisor},
+    text::stderr_line::stderr_line,
     version,
 };
 
-/// How long the end may wait for what was logged to reach the disk.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+/// Time that the end may wait for what was logged to reach the disk.
+const LOG_FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long plugins that want to hear of the end may hold it up, all of them together.
-const PLUGINS_FAREWELL: Duration = Duration::from_secs(5);
+/// Time that plugins which want to hear of the end may hold it up, all of them together.
+const PLUGIN_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long the end may wait for plugins to put down what they hold. The programs have stopped by then.
-const LAST_DEEDS: Duration = Duration::from_secs(2);
+/// Time that the end may wait for plugins to put down what they hold. The programs have stopped by then.
+const PLUGIN_DROP_TIMEOUT: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     daemon::coerce_c_locale();
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(format_args!("Error: {error}\nFor help, use {program} -h"));
+            stderr_line(format_args!("Error: {error}\nFor help, use {program} -h"));
             ExitCode::from(2)
         }
     }
@@ -60,7 +60,7 @@ fn check(configuration: Option<PathBuf>, overrides: &Overrides, format: Format) 
     let report = check_config::check(configuration, overrides, format);
     print(&report.stdout);
     if !report.stderr.is_empty() {
-        complain(report.stderr);
+        stderr_line(report.stderr);
     }
     if report.is_good { ExitCode::SUCCESS } else { ExitCode::from(2) }
 }
@@ -70,7 +70,7 @@ fn print(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
-/// The life of a supervisord. The error is what it could not start for.
+/// Run supervisord. The error is the reason why it could not start.
 fn run(config: Config, overrides: Overrides) -> Result<(), String> {
     daemon::keep_inherited_files();
     let restart = Restart::of_this_process().map_err(in_words)?;
@@ -96,54 +96,52 @@ fn run(config: Config, overrides: Overrides) -> Result<(), String> {
     let outcome = supervise(config, overrides, &restart, birth, &output, &logger);
     let error = match outcome {
         Ok(Outcome::Exit) => {
-            output.stop(LAST_WORDS);
+            output.stop(LOG_FLUSH_TIMEOUT);
             // At once: what a plugin has left running is not waited for.
             std::process::exit(0)
         }
         Ok(Outcome::Restart) => {
             // The log stays open for what may still have to be said.
-            let _ = output.flush(LAST_WORDS);
+            let _ = output.flush(LOG_FLUSH_TIMEOUT);
             format!("could not start anew: {}", restart.execute())
         }
         Err(error) => error,
     };
     // Nobody may be looking at the terminal, and a daemon that started anew has none.
     logger.critical(&error);
-    output.stop(LAST_WORDS);
+    output.stop(LOG_FLUSH_TIMEOUT);
     Err(error)
 }
 
-/// Makes the supervisor and lets it live; what does not begin leaves nothing behind.
+/// Make the supervisor and let it run; one that does not begin leaves nothing behind.
 fn supervise(
     config: Config,
     overrides: Overrides,
     restart: &Restart,
-    birth: Option<Birth>,
+    birth: Option<ForkedDaemon>,
     output: &OutputHandle,
     logger: &Logger,
 ) -> Result<Outcome, String> {
-    let supervisor = Supervisor::new(config, overrides, logger.clone(), output.clone()).map_err(in_words)?;
-    let outcome = with_plugins(&supervisor, restart, birth, logger);
-    if outcome.is_err() {
-        supervisor.discard();
-    }
-    outcome
+    let (supervisor, main_loop) =
+        Supervisor::new(config, overrides, logger.clone(), output.clone()).map_err(in_words)?;
+    with_plugins(&supervisor, main_loop, restart, birth, logger)
 }
 
-/// Makes the plugins, lets them serve while programs are supervised, and sees them off.
+/// Make the plugins, let them serve while programs are supervised, and wait for their end.
 fn with_plugins(
     supervisor: &Supervisor,
+    main_loop: MainLoop,
     restart: &Restart,
-    birth: Option<Birth>,
+    birth: Option<ForkedDaemon>,
     logger: &Logger,
 ) -> Result<Outcome, String> {
     let config = supervisor.config();
-    let build = || Registry::build(&config, supervisor, logger);
+    let build = || rpc::build(&config, supervisor, logger);
     // Signals that were kept over a restart are heard later, all of them; at the first start nobody has sent any yet.
-    let registry = if restart.restarted() { build() } else { daemon::mortal(build).map_err(in_words)? };
-    let registry = registry.map_err(in_words)?;
-    let farewell = registry.farewell();
-    let outcome = serve(supervisor, registry, birth, logger);
+    let plugins = if restart.restarted() { build() } else { daemon::run_interruptible(build).map_err(in_words)? };
+    let plugins = plugins.map_err(in_words)?;
+    let waiter = plugins.shutdown_waiter();
+    let outcome = serve(supervisor, main_loop, plugins, birth, logger);
     if outcome == Ok(Outcome::Restart)
         && let Err(errors) = supervisor.check_restart()
     {
@@ -152,15 +150,16 @@ fn with_plugins(
             logger.critical(error);
         }
     }
-    farewell.wait(LAST_DEEDS, logger);
+    waiter.wait(PLUGIN_DROP_TIMEOUT, logger);
     outcome
 }
 
-/// Opens the servers, becomes a daemon where it is to be one, and supervises until the end.
+/// Open the servers, become a daemon where it is to be one, and supervise until the end.
 fn serve(
     supervisor: &Supervisor,
-    registry: Arc<Registry>,
-    birth: Option<Birth>,
+    main_loop: MainLoop,
+    plugins: Lifecycle,
+    birth: Option<ForkedDaemon>,
     logger: &Logger,
 ) -> Result<Outcome, String> {
     let config = supervisor.config();
@@ -180,20 +179,25 @@ fn serve(
     }
     let pidfile = Pidfile::write(&supervisord.pidfile, logger);
     let servers = listeners
-        .serve(registry.clone(), log_files(supervisor), logger.clone(), Limits::of_this_process(config.servers.len()))
+        .serve(
+            plugins.registry().clone(),
+            log_files(supervisor),
+            logger.clone(),
+            Limits::of_this_process(config.servers.len()),
+        )
         .map_err(in_words)?;
     if let Some(birth) = birth {
-        birth.announce();
+        birth.announce_ready();
     }
 
     signals::listen();
-    let outcome = supervisor.run();
+    let outcome = main_loop.run();
     // What has happened is on its way to the plugins there.
-    let _ = supervisor.output().flush(LAST_WORDS);
-    registry.stop_plugins(PLUGINS_FAREWELL);
+    let _ = supervisor.output().flush(LOG_FLUSH_TIMEOUT);
+    plugins.stop_plugins(PLUGIN_SHUTDOWN_TIMEOUT);
     servers.stop();
     // Plugins end when nobody holds them any more.
-    drop(registry);
+    drop(plugins);
     drop(pidfile);
     Ok(outcome)
 }

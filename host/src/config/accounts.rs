@@ -2,34 +2,38 @@
 
 use nix::unistd::{Gid, Group, Uid, User as Account};
 
-use super::User;
+use super::types::User;
 use crate::text::python::int;
 
-/// A user by name or number. It must exist.
+/// Look up a user by name or number.
 pub(super) fn user(value: &str) -> Result<User, String> {
-    let account = match int(value) {
-        Ok(uid) => u32::try_from(uid)
-            .ok()
-            .and_then(|uid| Account::from_uid(Uid::from_raw(uid)).ok().flatten())
-            .ok_or_else(|| format!("Invalid user id {value}"))?,
-        Err(_) => Account::from_name(value).ok().flatten().ok_or_else(|| format!("Invalid user name {value}"))?,
-    };
+    let by_number = |uid| Account::from_uid(Uid::from_raw(uid));
+    let account = look_up(value, "user", by_number, Account::from_name)?;
     Ok(User { name: value.to_owned(), uid: account.uid.as_raw(), gid: account.gid.as_raw() })
 }
 
-/// A group by name or number. It must exist.
+/// Look up a group by name or number.
 pub(super) fn gid(value: &str) -> Result<u32, String> {
-    let group = match int(value) {
-        Ok(gid) => u32::try_from(gid)
-            .ok()
-            .and_then(|gid| Group::from_gid(Gid::from_raw(gid)).ok().flatten())
-            .ok_or_else(|| format!("Invalid group id {value}"))?,
-        Err(_) => Group::from_name(value).ok().flatten().ok_or_else(|| format!("Invalid group name {value}"))?,
-    };
+    let group = look_up(value, "group", |gid| Group::from_gid(Gid::from_raw(gid)), Group::from_name)?;
     Ok(group.gid.as_raw())
 }
 
-/// `user` or `user:group`.
+fn look_up<T>(
+    value: &str,
+    kind: &str,
+    by_number: impl Fn(u32) -> nix::Result<Option<T>>,
+    by_name: impl Fn(&str) -> nix::Result<Option<T>>,
+) -> Result<T, String> {
+    match int(value) {
+        Ok(number) => u32::try_from(number)
+            .ok()
+            .and_then(|number| by_number(number).ok().flatten())
+            .ok_or_else(|| format!("Invalid {kind} id {value}")),
+        Err(_) => by_name(value).ok().flatten().ok_or_else(|| format!("Invalid {kind} name {value}")),
+    }
+}
+
+/// Look up `user` or `user:group`.
 pub(super) fn colon_separated_user_group(value: &str) -> Result<(u32, Option<u32>), String> {
     let (user_name, group_name) = value.split_once(':').map_or((value, None), |(user, group)| (user, Some(group)));
     let found = user(user_name).and_then(|user| Ok((user.uid, group_name.map(gid).transpose()?)));

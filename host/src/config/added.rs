@@ -5,17 +5,19 @@ use std::{cell::RefCell, sync::Arc};
 use plugin_api::{Member, Value, repr};
 
 use super::{
-    Config, ConfigError, ConfigErrors, Level, Message, Process,
-    error::{Collector, Place},
+    error::{Collector, ConfigError, ConfigErrors, Place},
+    model::Config,
+    options::Process,
     programs::Programs,
     resolve::Surroundings,
     sections::{Entry, Raw, Sections},
+    types::{Level, Message},
     unknown,
 };
 
 impl Config {
-    /// The processes of a program that is added to `group` while supervisord runs: `options` are the keys of what would
-    /// be its `[program:name]`, and mean what they mean there. Also what is to be logged.
+    /// Make the processes of a program that is added to `group` while supervisord runs: `options` are the keys of what
+    /// would be its `[program:name]`, and mean what they mean there. Also what is to be logged.
     pub fn added_program(
         &self,
         group: &str,
@@ -74,7 +76,7 @@ impl Config {
     }
 }
 
-/// A value as if it stood in a TOML file.
+/// Take a value as if it stood in a TOML file.
 fn raw(value: &Value) -> Option<Raw> {
     Some(match value {
         Value::Bool(_) | Value::Int(_) | Value::Int64(_) | Value::Double(_) => {

@@ -1,25 +1,34 @@
-//! A config that is looked at and not run: all that can be said of it, right or wrong.
+//! The check of a config that is not run: all that can be said of it, right or wrong.
 
 use std::path::Path;
 
-use super::{ClientConfig, Config, ConfigError, Message, Overrides, client, include, resolve, unknown};
+use super::{
+    client,
+    error::ConfigError,
+    include,
+    model::{ClientConfig, Config},
+    overrides::Overrides,
+    resolve,
+    types::Message,
+    unknown,
+};
 
-/// What a config file says, with everything that is wrong in it.
+/// Content of a config file, with everything that is wrong in it.
 #[derive(Debug, Default)]
 pub struct Checked {
-    /// What supervisord takes from it, as far as it could be resolved; `None` where the file could not be read at all.
+    /// Config of supervisord as far as it could be resolved; `None` where the file could not be read at all.
     pub config: Option<Config>,
-    /// What supervisorctl takes from it, as far as it could be resolved; `None` where the file has no
+    /// Config of supervisorctl as far as it could be resolved; `None` where the file has no
     /// `[supervisorctl]`, which supervisord can do without.
     pub client: Option<ClientConfig>,
-    /// What is wrong, in the order in which supervisord would have met it.
+    /// Errors in the order in which supervisord would have met them.
     pub errors: Vec<ConfigError>,
-    /// What is worth saying all the same, each once.
+    /// Warnings and notes, each once.
     pub messages: Vec<Message>,
 }
 
 impl Checked {
-    /// Reads the config file at `path` and its includes for supervisord, with its command line, and for supervisorctl.
+    /// Read the config file at `path` and its includes for supervisord, with its command line, and for supervisorctl.
     pub fn load(path: &Path, overrides: &Overrides) -> Self {
         let mut checked = Self::default();
         match resolve::resolve(path, overrides, resolve::Surroundings::of_this_process()) {

@@ -1,23 +1,24 @@
-//! What supervisorctl takes from the config file: `[supervisorctl]` and `[ctlplugin:x]`.
+//! The config of supervisorctl: `[supervisorctl]` and `[ctlplugin:x]`.
 
 use std::path::{Path, PathBuf};
 
 use super::{
-    ClientConfig, Level, Message,
     datatypes::url,
     error::{Collector, ConfigErrors},
     expand::Names,
     include,
+    model::{ClientConfig, PluginSection},
     options::supervisorctl as options,
     paths::{absolute, dirname, normalize_path},
     plugins::{self, CTLPLUGIN},
     reader::Reader,
     resolve::{Surroundings, missing},
     sections::Sections,
-    supervisord::plugin_path,
+    supervisord::beside,
+    types::{Level, Message},
     unknown,
 };
-use crate::{text::repr::repr, xmlrpc::credentials_in};
+use crate::text::{repr::repr, url::credentials_in};
 
 /// Values from supervisorctl's command line; each that is there wins over the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,7 +34,7 @@ pub struct ClientOverrides {
 }
 
 impl ClientOverrides {
-    /// Takes a URL as it was given with `spelling` (`-s` or `--serverurl`). The error is the text that Supervisor
+    /// Take a URL as it was given with `spelling` (`-s` or `--serverurl`). The error is the text that Supervisor
     /// prints after `Error: `.
     pub fn check_url(spelling: &str, value: &str) -> Result<String, String> {
         url(value).map_err(|error| format!("invalid value for {spelling} {}: {error}", repr(value)))
@@ -41,7 +42,7 @@ impl ClientOverrides {
 }
 
 impl ClientConfig {
-    /// Loads the config file at `path`, or goes by the defaults where there is none.
+    /// Load the config file at `path`, or go by the defaults where there is none.
     ///
     /// Supervisor reads no included files here; ours takes `[ctlplugin:x]` from them too. Whatever is wrong with such a
     /// file is a warning, and one that is not for the eyes of the user who runs supervisorctl is passed over.
@@ -50,7 +51,7 @@ impl ClientConfig {
     }
 }
 
-/// [`ClientConfig::load`] with surroundings that a test can choose.
+/// Load as [`ClientConfig::load`] does, with surroundings that a test can choose.
 pub(super) fn load(
     path: Option<&Path>,
     overrides: &ClientOverrides,
@@ -86,7 +87,7 @@ pub(super) fn load(
     Ok(config)
 }
 
-/// What stands in the file as far as it is right, and what is wrong with the rest; or why it cannot be read at all.
+/// Read the file: its config as far as it is right, beside the errors in the rest; or why it cannot be read at all.
 pub(super) fn from_file(
     given: &str,
     surroundings: &Surroundings,
@@ -106,7 +107,9 @@ pub(super) fn from_file(
     let username = reader.find(&options::username);
     let password = reader.find(&options::password);
     let history_file = with_here.find(&options::history_file);
-    let plugin_path = plugin_path(&with_here, &with_here.get_list(&options::plugin_path));
+    let plugin_path = with_here.get(&options::plugin_path);
+    let plugin_path =
+        plugin_path.iter().map(|directory| beside(&with_here, options::plugin_path.key, directory)).collect();
 
     let mut messages: Vec<Message> = unknown::in_section(section).into_iter().map(warning).collect();
     let mut ctlplugins = plugins::plugins(CTLPLUGIN, &sections, &knowing_here, &errors);
@@ -128,13 +131,13 @@ pub(super) fn from_file(
     Ok((config, errors.finish(())))
 }
 
-/// `[ctlplugin:x]` of included files, where the main file has none of that name.
+/// Read each `[ctlplugin:x]` of included files, where the main file has none of that name.
 fn included_plugins(
     given: &str,
     main: &Sections,
     surroundings: &Surroundings,
     messages: &mut Vec<Message>,
-) -> Vec<super::PluginSection> {
+) -> Vec<PluginSection> {
     let absolute = absolute(given);
     let here = dirname(&absolute);
     let knowing_here: Names = surroundings.names.at(here, &surroundings.host_node_name).with([("here", here.into())]);

@@ -1,10 +1,13 @@
 //! From the text of a value to its type, by Supervisor's rules and with its error texts.
 
+#![expect(clippy::unnecessary_wraps, reason = "all conversions have one signature")]
+
 use std::path::{Path, PathBuf};
 
 use super::{
-    AutoRestart, Level, Logfile, Variables,
     paths::{dirname, expanduser},
+    types::{AutoRestart, Level, Logfile},
+    variables::Variables,
 };
 use crate::text::{
     python::{int, int_with_base, strip},
@@ -13,17 +16,17 @@ use crate::text::{
 };
 
 /// Words for true, in any case.
-pub const TRUTHY: [&str; 4] = ["yes", "true", "on", "1"];
+pub(super) const TRUTHY: [&str; 4] = ["yes", "true", "on", "1"];
 /// Words for false, in any case.
-pub const FALSY: [&str; 4] = ["no", "false", "off", "0"];
+pub(super) const FALSY: [&str; 4] = ["no", "false", "off", "0"];
 
 /// Any text.
-pub fn text(value: &str) -> Result<String, String> {
+pub(super) fn text(value: &str) -> Result<String, String> {
     Ok(value.to_owned())
 }
 
 /// `yes`, `true`, `on`, `1`, or `no`, `false`, `off`, `0`.
-pub fn boolean(value: &str) -> Result<bool, String> {
+pub(super) fn boolean(value: &str) -> Result<bool, String> {
     let word = value.to_lowercase();
     match (TRUTHY.contains(&&*word), FALSY.contains(&&*word)) {
         (true, _) => Ok(true),
@@ -33,27 +36,27 @@ pub fn boolean(value: &str) -> Result<bool, String> {
 }
 
 /// An integer that may be negative.
-pub fn integer(value: &str) -> Result<i64, String> {
+pub(super) fn integer(value: &str) -> Result<i64, String> {
     int(value)
 }
 
 /// A number of things; a negative one means none, as it does to Supervisor.
-pub fn count(value: &str) -> Result<u32, String> {
+pub(super) fn count(value: &str) -> Result<u32, String> {
     int(value).map(|number| u32::try_from(number.max(0)).unwrap_or(u32::MAX))
 }
 
 /// A limit of the operating system; a negative one is always met.
-pub fn limit(value: &str) -> Result<u64, String> {
+pub(super) fn limit(value: &str) -> Result<u64, String> {
     int(value).map(|number| u64::try_from(number).unwrap_or(0))
 }
 
 /// A priority, held within 32 bits.
-pub fn priority(value: &str) -> Result<i32, String> {
+pub(super) fn priority(value: &str) -> Result<i32, String> {
     int(value).map(|number| i32::try_from(number).unwrap_or(if number < 0 { i32::MIN } else { i32::MAX }))
 }
 
 /// Bytes: a number, or one with `KB`, `MB` or `GB` in any case. `1M` is none of these and is refused.
-pub fn byte_size(value: &str) -> Result<u64, String> {
+pub(super) fn byte_size(value: &str) -> Result<u64, String> {
     let value = value.to_lowercase();
     let (number, unit) = [("kb", 1 << 10), ("mb", 1 << 20), ("gb", 1 << 30)]
         .into_iter()
@@ -63,7 +66,7 @@ pub fn byte_size(value: &str) -> Result<u64, String> {
 }
 
 /// An octal number, such as a umask or the mode of a socket.
-pub fn octal(value: &str) -> Result<u32, String> {
+pub(super) fn octal(value: &str) -> Result<u32, String> {
     int_with_base(value, 8)
         .ok()
         .and_then(|number| u32::try_from(number).ok())
@@ -73,7 +76,7 @@ pub fn octal(value: &str) -> Result<u32, String> {
 /// A signal by name, with or without `SIG` and in any case, or by number.
 ///
 /// Supervisor also takes 0 and the names of constants such as `SIG_IGN`, which would send something else than a signal.
-pub fn signal_number(value: &str) -> Result<i32, String> {
+pub(super) fn signal_number(value: &str) -> Result<i32, String> {
     let what = if int(value).is_ok() { "number" } else { "name" };
     signals::number(value)
         .filter(|&number| number != 0)
@@ -81,7 +84,7 @@ pub fn signal_number(value: &str) -> Result<i32, String> {
 }
 
 /// Words separated by commas; an empty value has none.
-pub fn list_of_strings(value: &str) -> Result<Vec<String>, String> {
+pub(super) fn list_of_strings(value: &str) -> Result<Vec<String>, String> {
     if value.is_empty() {
         return Ok(Vec::new());
     }
@@ -89,7 +92,7 @@ pub fn list_of_strings(value: &str) -> Result<Vec<String>, String> {
 }
 
 /// Names of hosts in small letters, separated by commas.
-pub fn list_of_hosts(value: &str) -> Result<Vec<String>, String> {
+pub(super) fn list_of_hosts(value: &str) -> Result<Vec<String>, String> {
     let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
     let names = value.split(',').map(strip).filter(|name| !name.is_empty());
     names
@@ -101,7 +104,7 @@ pub fn list_of_hosts(value: &str) -> Result<Vec<String>, String> {
 }
 
 /// Exit codes from 0 to 255, separated by commas.
-pub fn list_of_exitcodes(value: &str) -> Result<Vec<i32>, String> {
+pub(super) fn list_of_exitcodes(value: &str) -> Result<Vec<i32>, String> {
     if value.is_empty() {
         return Ok(Vec::new());
     }
@@ -114,7 +117,7 @@ pub fn list_of_exitcodes(value: &str) -> Result<Vec<i32>, String> {
 }
 
 /// The name of a program, process or group: without characters that mean something in protocols and URLs.
-pub fn process_or_group_name(value: &str) -> Result<String, String> {
+pub(super) fn process_or_group_name(value: &str) -> Result<String, String> {
     let name = strip(value);
     for character in [" ", ":", "/"] {
         if name.contains(character) {
@@ -129,7 +132,7 @@ pub fn process_or_group_name(value: &str) -> Result<String, String> {
 /// Supervisor reads it with Python's `shlex` in the older mode and takes every fourth word to be a comma without
 /// looking, so that `A=1;B=2` works and the `c` of `A=b c` vanishes; and it takes quotes of both kinds off both ends of
 /// a value.
-pub fn environment(value: &str) -> Result<Variables, String> {
+pub(super) fn environment(value: &str) -> Result<Variables, String> {
     let words = shlex::words(value, "/.+-():").map_err(|error| error.to_string())?;
     let mut variables = Variables::default();
     for pair in words.chunks(4) {
@@ -143,14 +146,29 @@ pub fn environment(value: &str) -> Result<Variables, String> {
     Ok(variables)
 }
 
+/// `serverurl=` of a program: `None` for AUTO in any case.
+pub(super) fn server_url(value: &str) -> Result<Option<String>, String> {
+    Ok(Some(value).filter(|url| !url.trim().eq_ignore_ascii_case("auto")).map(str::to_owned))
+}
+
+/// Any path: that it can be used is seen when it is used.
+pub(super) fn path(value: &str) -> Result<PathBuf, String> {
+    Ok(PathBuf::from(value))
+}
+
+/// Paths between colons or commas; empty ones do not count.
+pub(super) fn list_of_paths(value: &str) -> Result<Vec<PathBuf>, String> {
+    Ok(value.split([':', ',']).map(str::trim).filter(|path| !path.is_empty()).map(PathBuf::from).collect())
+}
+
 /// A directory that exists.
-pub fn existing_directory(value: &str) -> Result<PathBuf, String> {
+pub(super) fn existing_directory(value: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(expanduser(value));
     if path.is_dir() { Ok(path) } else { Err(format!("{value} is not an existing directory")) }
 }
 
 /// A path whose directory exists.
-pub fn existing_dirpath(value: &str) -> Result<PathBuf, String> {
+pub(super) fn existing_dirpath(value: &str) -> Result<PathBuf, String> {
     let path = expanduser(value);
     let directory = dirname(&path);
     if directory.is_empty() || Path::new(directory).is_dir() {
@@ -161,7 +179,7 @@ pub fn existing_dirpath(value: &str) -> Result<PathBuf, String> {
 }
 
 /// A program's log: `NONE` or `off`, `AUTO`, `syslog`, or a path whose directory exists.
-pub fn logfile_name(value: &str) -> Result<Logfile, String> {
+pub(super) fn logfile_name(value: &str) -> Result<Logfile, String> {
     match value.to_lowercase().as_str() {
         // An empty name is no log, too: nothing is ever opened for it.
         "none" | "off" | "" => Ok(Logfile::None),
@@ -172,17 +190,17 @@ pub fn logfile_name(value: &str) -> Result<Logfile, String> {
 }
 
 /// The activity log: `syslog`, or a path whose directory exists. `NONE` has no meaning here: it is a file name.
-pub fn activity_log(value: &str) -> Result<Logfile, String> {
+pub(super) fn activity_log(value: &str) -> Result<Logfile, String> {
     if value == "syslog" { Ok(Logfile::Syslog) } else { existing_dirpath(value).map(Logfile::Path) }
 }
 
 /// A level of the activity log, in any case.
-pub fn logging_level(value: &str) -> Result<Level, String> {
+pub(super) fn logging_level(value: &str) -> Result<Level, String> {
     Level::from_name(&value.to_lowercase()).ok_or_else(|| format!("bad logging level name {}", repr(value)))
 }
 
 /// `autorestart=`: a boolean or `unexpected`.
-pub fn auto_restart(value: &str) -> Result<AutoRestart, String> {
+pub(super) fn auto_restart(value: &str) -> Result<AutoRestart, String> {
     let word = value.to_lowercase();
     match boolean(&word) {
         Ok(true) => Ok(AutoRestart::Always),
@@ -193,7 +211,7 @@ pub fn auto_restart(value: &str) -> Result<AutoRestart, String> {
 }
 
 /// A TCP port.
-pub fn port_number(value: &str) -> Result<u16, String> {
+pub(super) fn port_number(value: &str) -> Result<u16, String> {
     match int(value)? {
         number if number < 1 => Err(format!("{number} is below lower bound (1)")),
         number => u16::try_from(number).map_err(|_| format!("{number} is above upper bound (65535)")),
@@ -201,7 +219,7 @@ pub fn port_number(value: &str) -> Result<u16, String> {
 }
 
 /// `port=`: a port, `host:port`, or `:port` and `*:port` for all interfaces, whose host is empty.
-pub fn inet_address(value: &str) -> Result<(String, u16), String> {
+pub(super) fn inet_address(value: &str) -> Result<(String, u16), String> {
     let Some((host, port)) = value.rsplit_once(':') else {
         let port = port_number(value).map_err(|_| format!("not a valid port number: {} ", repr(value)))?;
         return Ok((String::new(), port));
@@ -214,7 +232,7 @@ pub fn inet_address(value: &str) -> Result<(String, u16), String> {
 }
 
 /// Anything with a scheme and something after it.
-pub fn url(value: &str) -> Result<String, String> {
+pub(super) fn url(value: &str) -> Result<String, String> {
     let is_url = value.split_once(':').is_some_and(|(scheme, rest)| {
         let mut characters = scheme.chars();
         let is_scheme = characters.next().is_some_and(|c| c.is_ascii_alphabetic())

@@ -1,4 +1,4 @@
-//! What is wrong with a config, and where.
+//! Errors of a config and their places.
 
 use std::{fmt, path::Path, sync::Arc};
 
@@ -12,12 +12,12 @@ pub struct Place {
 }
 
 impl Place {
-    /// Whether there is something to be found there.
+    /// Tell whether there is something to be found there.
     pub(super) fn is_in_file(&self) -> bool {
         self.line > 0
     }
 
-    /// The directory of the file.
+    /// Get the directory of the file.
     pub(super) fn directory(&self) -> &Path {
         Path::new(&*self.file).parent().unwrap_or(Path::new(""))
     }
@@ -29,38 +29,38 @@ impl fmt::Display for Place {
     }
 }
 
-/// One error of a config. Its `Display` is Supervisor's own text where Supervisor has one, and the reason where there
+/// An error of a config. Its `Display` is Supervisor's own text where Supervisor has one, and the reason where there
 /// is more to say.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}{}", reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default())]
 pub struct ConfigError {
-    /// What is wrong, in Supervisor's words: all that clients are told.
+    /// Message in Supervisor's words: all that clients are told.
     pub message: String,
-    /// Why, where Supervisor does not say it.
+    /// Reason, where Supervisor does not say it.
     pub reason: Option<Box<str>>,
-    /// The section it is in.
+    /// Name of the section it is in.
     pub section: Option<String>,
-    /// The key it is about.
+    /// Name of the key it is about.
     pub key: Option<Box<str>>,
-    /// Where that stands.
+    /// Place of the key or the section.
     pub place: Option<Place>,
-    /// What the key takes.
+    /// Description of what the key takes.
     pub expected: Option<&'static str>,
 }
 
 impl ConfigError {
-    /// An error that is not about one place.
+    /// Make an error that is not about one place.
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), reason: None, section: None, key: None, place: None, expected: None }
     }
 
-    /// The error of a section that names what is not there, and why it is not.
+    /// Make the error of a section that names what is not there, with the reason.
     pub fn unresolved(name: &str, section: &str, reason: impl fmt::Display) -> Self {
         let message = format!("{name} cannot be resolved within [{section}]");
         Self { reason: Some(reason.to_string().into()), section: Some(section.to_owned()), ..Self::new(message) }
     }
 
-    /// The same, about a section.
+    /// Say which section the error is in.
     #[must_use]
     pub(super) fn in_section(mut self, section: &str, place: &Place) -> Self {
         self.section = Some(section.to_owned());
@@ -68,14 +68,14 @@ impl ConfigError {
         self
     }
 
-    /// The same, about a place.
+    /// Say at which place the error is.
     #[must_use]
     pub(super) fn at(mut self, place: Place) -> Self {
         self.place = Some(place);
         self
     }
 
-    /// Where to look: `/etc/supervisord.conf, line 12: startsecs in [program:web]`.
+    /// Format the place: `/etc/supervisord.conf, line 12: startsecs in [program:web]`.
     pub fn location(&self) -> Option<String> {
         let place = self.place.as_ref()?;
         Some(match (&self.section, &self.key) {
@@ -85,8 +85,8 @@ impl ConfigError {
         })
     }
 
-    /// The message, and in a second line as much of the [location](Self::location) as the message does not name itself,
-    /// and what would be right: `  at line 12: startsecs takes a whole number`.
+    /// Format the message, and in a second line as much of the [location](Self::location) as the message does not name
+    /// itself, and what would be right: `  at line 12: startsecs takes a whole number`.
     pub fn described(&self) -> String {
         let message = &self.to_string();
         let Some(place) = &self.place else { return message.clone() };
@@ -116,17 +116,17 @@ impl ConfigError {
 pub struct ConfigErrors(Vec<ConfigError>);
 
 impl ConfigErrors {
-    /// The one that Supervisor would have stopped at.
+    /// Get the error that Supervisor would have stopped at.
     pub fn first(&self) -> &ConfigError {
         &self.0[0]
     }
 
-    /// All, in the order in which Supervisor would have met them.
+    /// Iterate over the errors, in the order in which Supervisor would have met them.
     pub fn iter(&self) -> std::slice::Iter<'_, ConfigError> {
         self.0.iter()
     }
 
-    /// All with their places, two lines for each.
+    /// Format all errors with their places, two lines for each.
     pub fn report(&self) -> String {
         self.0.iter().map(|error| error.described() + "\n").collect()
     }
@@ -155,12 +155,12 @@ impl fmt::Display for ConfigErrors {
 
 impl std::error::Error for ConfigErrors {}
 
-/// Collects errors while a config is resolved, so that one does not hide the next.
+/// Collection of the errors of a config that is being resolved, so that one does not hide the next.
 #[derive(Debug, Default)]
 pub(super) struct Collector(std::cell::RefCell<Vec<ConfigError>>);
 
 impl Collector {
-    /// Keeps an error, unless it is known: each process of a program finds those of its section, and what a group has
+    /// Keep an error, unless it is known: each process of a program finds those of its section, and what a group has
     /// found in a key its processes find again, in more words.
     pub(super) fn push(&self, error: ConfigError) {
         let mut errors = self.0.borrow_mut();
@@ -173,7 +173,7 @@ impl Collector {
         }
     }
 
-    /// `value`, if nothing was wrong.
+    /// Return `value`, if nothing was wrong.
     pub(super) fn finish<T>(self, value: T) -> Result<T, ConfigErrors> {
         let errors = self.0.into_inner();
         if errors.is_empty() { Ok(value) } else { Err(ConfigErrors(errors)) }

@@ -1,7 +1,8 @@
 //! `[eventlistener:x]`: a group of processes that are sent events.
 
 use super::{
-    ConfigError, EventListenerPool, FactorySpec, Group, GroupKind, Library,
+    error::ConfigError,
+    model::{EventListenerPool, FactorySpec, Group, GroupKind, Library},
     options::{eventlistener as of_listener, program},
     programs::Programs,
     reader::Reader,
@@ -12,7 +13,7 @@ use crate::events::EventType;
 /// Supervisor's own judge of a listener's answers: `OK` is good, all else rejects the event.
 const DEFAULT_HANDLER: &str = "supervisor.dispatchers:default_handler";
 
-/// The group of `[eventlistener:x]`.
+/// Make the group of `[eventlistener:x]`.
 pub(super) fn eventlistener<'a>(programs: &Programs<'a>, name: &str, section: &'a Section) -> Option<Group> {
     let reader = programs.reader(section);
     let section_name = &section.name;
@@ -23,7 +24,7 @@ pub(super) fn eventlistener<'a>(programs: &Programs<'a>, name: &str, section: &'
         reader.fail(of_listener::buffer_size.key, message);
     }
     let result_handler = result_handler(&reader);
-    let events = reader.get_list(&of_listener::events);
+    let events = reader.get(&of_listener::events);
     if events.is_empty() {
         reader.fail(of_listener::events.key, format!("[{section_name}] section requires an \"events\" line"));
     }
@@ -54,9 +55,9 @@ pub(super) fn eventlistener<'a>(programs: &Programs<'a>, name: &str, section: &'
     Some(programs.assemble(name.trim().to_owned(), priority, GroupKind::EventListener(pool), processes))
 }
 
-/// What plugins have to do with a pool is not known when the config is read.
+/// Checks that have to wait for the plugins, of which nothing is known when the config is read.
 impl EventListenerPool {
-    /// Sees to it that the pool of that name asks only for types of events that Supervisor has, or that are among
+    /// Check that the pool of that name asks only for types of events that Supervisor has, or that are among
     /// `declared`: those of plugins.
     pub fn check_types(&self, pool: &str, declared: &[String]) -> Result<(), ConfigError> {
         let is_known = |it: &&EventType| it.is_built_in() || declared.iter().any(|name| it.includes(name));
@@ -68,7 +69,7 @@ impl EventListenerPool {
         }
     }
 
-    /// That the result handler of the pool of that name cannot be had.
+    /// Make the error of a pool of that name whose result handler cannot be had.
     pub fn no_handler(&self, pool: &str, why: impl std::fmt::Display) -> ConfigError {
         ConfigError::unresolved(&self.result_handler.text, &format!("eventlistener:{pool}"), why)
     }
@@ -79,7 +80,7 @@ fn about_pool(pool: &str, message: impl FnOnce(&str) -> String) -> ConfigError {
     ConfigError { section: Some(section.clone()), ..ConfigError::new(message(&section)) }
 }
 
-/// `result_handler=`: Supervisor's own, or one of a plugin, which is loaded later.
+/// Read `result_handler=`: Supervisor's own, or one of a plugin, which is loaded later.
 fn result_handler(reader: &Reader<'_>) -> Option<FactorySpec> {
     let key = of_listener::result_handler.key;
     let text = reader.get(&of_listener::result_handler);

@@ -14,19 +14,19 @@ const MAX_WIDTH: usize = 1_000_000;
 /// Most digits of a float that Rust's formatting can be asked for; it panics beyond.
 const MAX_FLOAT_PRECISION: usize = u16::MAX as usize - 1;
 
-/// What `%(name)s` may stand for. Keeps the order in which names were added, as a Python dictionary does.
+/// Names that `%(name)s` may stand for, in the order in which they were added, as in a Python dictionary.
 ///
 /// Cheap to clone once it is frozen: each section adds its few names to those of the environment.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Names {
     frozen: Arc<Vec<(String, Arg)>>,
     added: Vec<(String, Arg)>,
-    /// Those of the place where the config stands, which Supervisor knows in some keys only. Here they are known in all
+    /// Names of the place where the config stands, which Supervisor knows in some keys only. Here they are known in all
     /// of them; but in the dictionary and in messages they stand where Supervisor has them.
     everywhere: Arc<Vec<(&'static str, Arg)>>,
 }
 
-/// One thing to be put into a format.
+/// Value to be put into a format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Arg {
     /// A string.
@@ -54,7 +54,7 @@ impl From<i64> for Arg {
 }
 
 impl Names {
-    /// Adds a name, or gives a known one a new value.
+    /// Add a name, or give a known one a new value.
     pub(super) fn set(&mut self, name: impl Into<String>, value: impl Into<Arg>) {
         let name = name.into();
         let value = value.into();
@@ -64,7 +64,7 @@ impl Names {
         }
     }
 
-    /// The same with names added.
+    /// Copy with these names added.
     #[must_use]
     pub(super) fn with<const N: usize>(&self, names: [(&str, Arg); N]) -> Self {
         let mut more = self.clone();
@@ -74,7 +74,7 @@ impl Names {
         more
     }
 
-    /// The same with names before all others.
+    /// Copy with these names before all others.
     #[must_use]
     pub(super) fn after<const N: usize>(&self, names: [(&str, Arg); N]) -> Self {
         let mut all = Self { everywhere: Arc::clone(&self.everywhere), ..Self::default() };
@@ -84,14 +84,14 @@ impl Names {
         all.freeze()
     }
 
-    /// The same for a config in the directory `here`, on the host of that name.
+    /// Copy for a config in the directory `here`, on the host of that name.
     #[must_use]
     pub(super) fn at(&self, here: &str, host_node_name: &str) -> Self {
         let everywhere = vec![("here", here.into()), ("host_node_name", host_node_name.into())];
         Self { everywhere: Arc::new(everywhere), ..self.clone() }
     }
 
-    /// The same, and cheap to clone from now on.
+    /// Make copies cheap from now on.
     #[must_use]
     pub(super) fn freeze(self) -> Self {
         Self {
@@ -101,30 +101,30 @@ impl Names {
         }
     }
 
-    /// Gives frozen names their frozen values again.
+    /// Give frozen names their frozen values again.
     pub(super) fn restore_frozen(&mut self) {
         self.added.retain(|(name, _)| !self.frozen.iter().any(|(frozen, _)| frozen == name));
     }
 
-    /// What stands for `name`.
+    /// Look up the value of a name.
     pub(super) fn get(&self, name: &str) -> Option<&Arg> {
         let listed = self.added.iter().chain(&*self.frozen).find(|(known, _)| known == name).map(|(_, value)| value);
         listed.or_else(|| self.everywhere.iter().find(|(known, _)| *known == name).map(|(_, value)| value))
     }
 
-    /// All names in order, each once.
+    /// Iterate over all names in order, each once.
     fn iter(&self) -> impl Iterator<Item = (&str, &Arg)> {
         let new = self.added.iter().filter(|(name, _)| !self.frozen.iter().any(|(frozen, _)| frozen == name));
         self.frozen.iter().chain(new).map(|(name, value)| (name.as_str(), self.get(name).unwrap_or(value)))
     }
 
-    /// As Python's `repr` shows the dictionary.
+    /// Show the dictionary as Python's `repr` does.
     fn repr(&self) -> String {
         let shown: Vec<String> = self.iter().map(|(name, value)| format!("{}: {}", repr(name), value.repr())).collect();
         format!("{{{}}}", shown.join(", "))
     }
 
-    /// Expands `format`, which stands at `place` (`program:web.command`, or just the key).
+    /// Expand `format`, which stands at `place` (`program:web.command`, or just the key).
     pub(super) fn expand(&self, format: &str, place: &str) -> Result<String, String> {
         if !format.contains('%') {
             return Ok(format.to_owned());
@@ -166,7 +166,7 @@ fn bad<T>(why: impl Into<String>) -> Result<T, FormatError> {
     Err(FormatError::Bad(why.into()))
 }
 
-/// What the next conversion without a `(name)` takes.
+/// Argument of the next conversion without a `(name)`.
 enum Next<'a> {
     Dictionary,
     Named(&'a Arg),

@@ -1,9 +1,9 @@
 //! `[fcgi-program:x]`: a group of processes that share a listening socket, which each has as its stdin.
 
 use super::{
-    FcgiAddress, FcgiSocket, Group, GroupKind,
     accounts::colon_separated_user_group,
     datatypes::{octal, port_number, process_or_group_name},
+    model::{FcgiAddress, FcgiSocket, Group, GroupKind},
     options::{fcgi_program as of_fcgi, program},
     paths::normalize_path,
     programs::Programs,
@@ -13,10 +13,10 @@ use super::{
 };
 use crate::text::repr::repr;
 
-/// Only its owner may connect to a socket file, unless `socket_mode` says otherwise.
+/// Mode of a socket file, unless `socket_mode` says otherwise: only its owner may connect.
 const DEFAULT_MODE: u32 = 0o700;
 
-/// The group of `[fcgi-program:x]` that no `[group:x]` has taken.
+/// Make the group of `[fcgi-program:x]` that no `[group:x]` has taken.
 pub(super) fn fcgi_program<'a>(programs: &Programs<'a>, name: &str, section: &'a Section) -> Option<Group> {
     let mut reader = programs.reader(section);
     let name = reader.check_section(process_or_group_name(name))?;
@@ -27,7 +27,7 @@ pub(super) fn fcgi_program<'a>(programs: &Programs<'a>, name: &str, section: &'a
     Some(programs.assemble(name, priority, GroupKind::Fcgi(socket?), processes))
 }
 
-/// `socket=` and the keys that go with it. Looks up the name of a host: later nobody may wait for that.
+/// Read `socket=` and the keys that go with it. Looks up the name of a host: later nobody may wait for that.
 fn socket(reader: &Reader<'_>) -> Option<FcgiSocket> {
     // In Supervisor's order, which decides which of several errors comes first.
     let user = reader.find(&program::user);
@@ -60,8 +60,8 @@ fn socket(reader: &Reader<'_>) -> Option<FcgiSocket> {
     Some(FcgiSocket { address, backlog })
 }
 
-/// What `socket=` names. Two of the texts are Python tuples, as Supervisor prints them; an error without one has been
-/// reported already.
+/// Read the address that `socket=` names. Two of the texts are Python tuples, as Supervisor prints them; an error
+/// without one has been reported already.
 fn address(reader: &Reader<'_>) -> Result<FcgiAddress, Option<String>> {
     let section = &reader.section.name;
     let socket = match reader.find(&of_fcgi::socket) {

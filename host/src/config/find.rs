@@ -1,8 +1,11 @@
-//! Where the config file is looked for when the command line does not name it.
+//! The search for a config file that the command line does not name.
 
 use std::{env, ffi::OsStr, os::unix::ffi::OsStrExt as _, path::PathBuf};
 
-use super::{ClientConfig, Config, paths::dirname};
+use super::{
+    model::{ClientConfig, Config},
+    paths::dirname,
+};
 
 /// No config file stands where one is looked for. Its `Display` is what Supervisor prints after `Error: `.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -11,24 +14,24 @@ use super::{ClientConfig, Config, paths::dirname};
     searched.join(", ")
 )]
 pub struct NotFound {
-    /// Where it was looked for, in order.
+    /// Paths that were tried, in order.
     pub searched: Vec<String>,
 }
 
-/// What supervisord says on stderr when it runs as root and [`Config::find`] has to search.
+/// Warning on stderr when supervisord runs as root and [`Config::find`] has to search.
 pub const SEARCHING_AS_ROOT: &str = "Supervisord is running as root and it is searching for its configuration file in \
      default locations (including its current working directory); you probably want to specify a \"-c\" argument \
      specifying an absolute path to a configuration file for improved security.";
 
 impl Config {
-    /// The config file in one of Supervisor's default places.
+    /// Find the config file in one of Supervisor's default places.
     pub fn find() -> Result<PathBuf, NotFound> {
         find(&program())
     }
 }
 
 impl ClientConfig {
-    /// The config file in one of Supervisor's default places; supervisorctl can do without one.
+    /// Find the config file in one of Supervisor's default places; supervisorctl can do without one.
     pub fn find() -> Option<PathBuf> {
         find(&program()).ok()
     }
@@ -42,7 +45,7 @@ fn find(program: &str) -> Result<PathBuf, NotFound> {
     }
 }
 
-/// Beside the directory of the program, in the working directory, in `/etc`.
+/// Paths of the search: beside the directory of the program, in the working directory, in `/etc`.
 fn search_paths(program: &str) -> Vec<String> {
     let here = dirname(dirname(program));
     let join = |name: &str| match here {

@@ -5,7 +5,6 @@ use std::{fs, io, path::Path, sync::Arc};
 use glob::Pattern;
 
 use super::{
-    Level, Message,
     error::{ConfigError, Place},
     expand::Names,
     ini,
@@ -13,10 +12,11 @@ use super::{
     paths::{absolute, dirname},
     sections::{Raw, Sections},
     toml,
+    types::{Level, Message},
 };
 use crate::text::repr::repr;
 
-/// Reads the main config file.
+/// Read the main config file.
 pub(super) fn read_main(path: &str) -> Result<Sections, ConfigError> {
     let mut sections = Sections::default();
     if !Path::new(path).exists() {
@@ -27,7 +27,7 @@ pub(super) fn read_main(path: &str) -> Result<Sections, ConfigError> {
     Ok(sections)
 }
 
-/// Whether a file is in TOML, which its name says.
+/// Tell by its name whether a file is in TOML.
 pub(super) fn is_toml(path: &str) -> bool {
     Path::new(path).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"))
 }
@@ -48,18 +48,18 @@ fn read(bytes: &[u8], path: &str, sections: &mut Sections) -> Result<(), ConfigE
     if is_toml(path) { toml::read(text, &file, sections) } else { ini::read(text, &file, sections) }
 }
 
-/// What reading the included files brought besides their sections.
+/// Outcome of reading the included files, besides their sections.
 #[derive(Debug, Default)]
 pub(super) struct Included {
     /// Warnings and notes for the log.
     pub(super) messages: Vec<Message>,
-    /// What could not be read or understood.
+    /// Errors of files that could not be read or understood.
     pub(super) errors: Vec<ConfigError>,
-    /// What the user who runs us may not read.
+    /// Errors of files that the user who runs us may not read.
     pub(super) denied: Vec<ConfigError>,
 }
 
-/// Reads the files that `[include]` names on top of `sections`, which `main` gave.
+/// Read the files that `[include]` names on top of `sections`, which `main` gave.
 ///
 /// Patterns are relative to the main file, and an included file includes no further ones. A file that matches and
 /// cannot be read is an error here, which Supervisor passes over in silence; a directory that matches is passed over.
@@ -130,7 +130,7 @@ pub(super) fn read_included(main: &str, here: &str, names: &Names, sections: &mu
     included
 }
 
-/// The patterns of `files=`: split on white space in a text, one by one in a TOML array.
+/// Read the patterns of `files=`: split on white space in a text, one by one in a TOML array.
 fn patterns(raw: &Raw, names: &Names) -> Result<Vec<String>, String> {
     let expand = |text: &str| names.expand(text, "include.files");
     match raw {
@@ -146,7 +146,7 @@ fn patterns(raw: &Raw, names: &Names) -> Result<Vec<String>, String> {
     }
 }
 
-/// The pattern joined to its base as messages show it, and what matches, sorted.
+/// Find what matches a pattern, sorted, and join the pattern to its base as messages show it.
 ///
 /// The glob crate matches the names; the walk is ours, because the crate's own panics at names that are not UTF-8, and
 /// treats names with a leading dot otherwise than Python. A directory that cannot be listed has no matches.
@@ -174,14 +174,14 @@ fn matches(base: &str, pattern: &str) -> Result<(String, Vec<String>), String> {
     Ok((shown, found))
 }
 
-/// Paths of what a directory holds and `wanted` wants.
+/// List the paths of what a directory holds and `wanted` wants.
 fn names_in(directory: &str, wanted: impl Fn(&str) -> bool) -> Vec<String> {
     let listing = fs::read_dir(if directory.is_empty() { "/" } else { directory });
     let names = listing.into_iter().flatten().flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
     names.filter(|name| wanted(name)).map(|name| format!("{directory}/{name}")).collect()
 }
 
-/// A Python pattern as the glob crate understands it: `**` is no more than `*`, and a `[` that nothing closes is
+/// Translate a Python pattern for the glob crate: `**` is no more than `*`, and a `[` that nothing closes is
 /// itself.
 fn as_rust_pattern(pattern: &str) -> String {
     let characters: Vec<char> = pattern.chars().collect();

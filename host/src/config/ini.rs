@@ -10,7 +10,7 @@ use std::{fmt::Write as _, sync::Arc};
 
 use super::{
     error::{ConfigError, Place},
-    sections::{Entry, Raw, Sections, Target},
+    sections::{Entry, Raw, SectionId, Sections},
 };
 use crate::text::{
     python::{is_space, strip},
@@ -19,18 +19,18 @@ use crate::text::{
 
 /// A value that may still be continued.
 struct Open {
-    target: Target,
+    target: SectionId,
     key: String,
     lines: Vec<String>,
     place: Place,
 }
 
-/// Reads `text` on top of what `sections` already holds. `file` is the name that messages show.
+/// Read `text` on top of what `sections` already holds. `file` is the name that messages show.
 ///
 /// The error's text is that of Python's `ParsingError` (all lines that make no sense) or `MissingSectionHeaderError`.
 pub(super) fn read(text: &str, file: &Arc<str>, sections: &mut Sections) -> Result<(), ConfigError> {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    let mut target: Option<Target> = None;
+    let mut target: Option<SectionId> = None;
     let mut open: Option<Open> = None;
     let mut indent_of_key = 0;
     let mut bad_lines: Vec<(usize, &str)> = Vec::new();
@@ -95,14 +95,14 @@ fn commit(open: Option<Open>, sections: &mut Sections) {
     }
 }
 
-/// The name in `[name]`, up to the last bracket of the line.
+/// Read the name in `[name]`, up to the last bracket of the line.
 fn header(value: &str) -> Option<&str> {
     let inside = value.strip_prefix('[')?;
     let end = inside.rfind(']')?;
     (end > 0).then(|| &inside[..end])
 }
 
-/// Where a comment begins in `line`.
+/// Find the beginning of a comment in `line`.
 ///
 /// Python looks at the first `;` and the first `#` of a line together, then at the second of each, and so on, and
 /// stops at the first such pair that has one after white space. So in `a;b ;c #d` the comment is `#d`.

@@ -1,110 +1,283 @@
-//! All keys of Supervisor's own sections: name, type and default, each said once.
+//! All keys of Supervisor's own sections. One row of a table below is all that there is to say of an option:
 //!
-//! A default is text, as if it stood in the file. A key without one may be absent.
+//! ```text
+//! /// Failed starts before FATAL; none where it is negative.
+//! startretries: i64 = integer or "3", "how often a failed start is tried again";
+//! ```
+//!
+//! Its key, its type, the name of its [type of value](super::value_type), its default as it would stand in the file,
+//! and its explanation in the sample. A default in parentheses is an expression, for one that depends on the system. In
+//! place of a default that would say little, or beside it, `like "nobody"` gives the sample an example; blanks at its
+//! end set the explanation off. From the row follow
+//!
+//! * a constant [`Opt`] of that name, to look the key up by;
+//! * the list `KEYS`, by which unknown keys are told and the sample is written;
+//! * in a block `fields`: a field of the section's struct, with the comment as its documentation. It is an [`Option`]
+//!   where there is no default. Also its part of `Default`, of `read`, which fills it, and of `show`, which
+//!   `--check-config` prints. `read last` and the like name the [`Stage`] at which it is read.
+//!
+//! A key in a block `keys` has no field: it becomes something else, by hand.
 
 use std::path::PathBuf;
 
-use super::{AutoRestart, Level, Logfile, User, Variables};
+use serde_json::{Map, Value};
 
-/// One key of a section.
-#[derive(Clone, Copy)]
-pub(super) struct Opt<T: 'static> {
-    /// As it is spelt in the file.
-    pub(super) key: &'static str,
-    /// What it is when it is absent.
-    pub(super) default: Option<&'static str>,
-    /// From text to its type, or Supervisor's words for what is wrong with it.
-    pub(super) convert: fn(&str) -> Result<T, String>,
-    /// What would be right, for messages.
-    pub(super) takes: Takes,
-}
+use super::{
+    option::{Key, Stage},
+    paths::temporary_directory,
+    reader::Reader,
+    types::{AutoRestart, Level, Logfile, Numbering, User},
+    variables::Variables,
+};
 
-/// What a key takes.
-#[derive(Clone, Copy)]
-pub(super) struct Takes {
-    /// In words; none where anything goes.
-    pub(super) words: Option<&'static str>,
-    /// Whether TOML's numbers and booleans are a mistake, since the text could be anything.
-    pub(super) only_strings: bool,
-}
-
-/// Makes a module of constants named as the keys are, `KEYS` with all names, and `DEFAULTS` with the defaults too.
 macro_rules! options {
-    ($(#[$doc:meta])* $section:ident { $($key:ident: $type:ty = $convert:ident $(or $default:literal)?;)* }) => {
-        $(#[$doc])*
-        #[allow(non_upper_case_globals, reason = "config keys keep their spelling")]
-        pub(super) mod $section {
-            use super::*;
-            $(pub(in crate::config) const $key: Opt<$type> = Opt {
-                key: stringify!($key),
-                default: options!(@default $($default)?),
-                convert: convert::$convert,
-                takes: takes::$convert,
-            };)*
-            pub(in crate::config) const KEYS: &[&str] = &[$(stringify!($key)),*];
-            #[cfg(test)]
-            pub(in crate::config) const DEFAULTS: &[(&str, Option<&str>)] = &[$((stringify!($key), $key.default)),*];
+    // A section whose keys are read by hand.
+    ($(#[$doc:meta])* mod $section:ident; keys { $($keys:tt)* }) => {
+        options!(@module [$(#[$doc])*] $section $($keys)*);
+    };
+
+    // A section with a struct.
+    (
+        $(#[$doc:meta])* mod $section:ident;
+        $(#[$struct_doc:meta])* struct $Struct:ident {
+            $($(#[$own_doc:meta])* $own:ident: $own_type:ty,)*
+        }
+        $(keys { $($before:tt)* })?
+        fields {$(
+            $(#[$field_doc:meta])*
+            $key:ident: $type:ty = $value_type:ident
+                $(or $default:tt)? $(like $example:literal)? $(read $stage:ident)? $(, $comment:literal)?;
+        )*}
+        $(keys { $($after:tt)* })?
+    ) => {
+        options!(@module [$(#[$doc])*] $section
+            $($($before)*)?
+            $($key: $type = $value_type $(or $default)? $(like $example)? $(, $comment)?;)*
+            $($($after)*)?
+        );
+
+        $(#[$struct_doc])*
+        pub struct $Struct {
+            $($(#[$own_doc])* pub $own: $own_type,)*
+            $($(#[$field_doc])* pub $key: options!(@type $type $(, $default)?),)*
+        }
+
+        impl Default for $Struct {
+            fn default() -> Self {
+                Self {
+                    $($own: Default::default(),)*
+                    $($key: options!(@default_value $section::$key $(, $default)?),)*
+                }
+            }
+        }
+
+        impl $Struct {
+            /// Read the options of one stage, in the order of the table.
+            pub(super) fn read(&mut self, reader: &Reader<'_>, stage: Stage) {
+                $(if stage == options!(@stage $($stage)?) {
+                    self.$key = options!(@read reader, $section::$key $(, $default)?);
+                })*
+            }
+
+            /// Show the options under their keys, in the order of the table.
+            pub(super) fn show(&self, shown: &mut Map<String, Value>) {
+                $(shown.insert(stringify!($key).to_owned(), options!(@show self, $section::$key $(, $default)?));)*
+            }
         }
     };
-    (@default) => { None };
-    (@default $default:literal) => { Some($default) };
+
+    (@module [$($doc:tt)*] $section:ident $(
+        $key:ident: $type:ty = $value_type:ident
+            $(or $default:tt)? $(like $example:literal)? $(, $comment:literal)?;
+    )*) => {
+        $($doc)*
+        #[allow(non_upper_case_globals, reason = "config keys keep their spelling")]
+        pub(super) mod $section {
+            #[allow(unused_imports, reason = "not every section has all of these types")]
+            use std::path::PathBuf;
+
+            use $crate::config::option::{Key, Opt};
+            #[allow(unused_imports, reason = "not every section has all of these types")]
+            use $crate::config::{types::*, value_type, variables::Variables};
+
+            $(pub(crate) const $key: Opt<$type> = Opt {
+                key: stringify!($key),
+                default: options!(@text $($default)?),
+                value_type: value_type::$value_type,
+            };)*
+
+            /// All keys of the section, in the order of the table.
+            pub(crate) const KEYS: &[Key] = &[$(Key {
+                name: stringify!($key),
+                default: $key.default,
+                example: options!(@text $($example)?),
+                comment: concat!($($comment)?),
+            }),*];
+        }
+    };
+
+    // A default is the text of a value, or in parentheses the value itself, which depends on more than the file.
+    (@text) => { None };
+    (@text ($value:expr)) => { None };
+    (@text $text:literal) => { Some($text) };
+
+    (@type $type:ty) => { Option<$type> };
+    (@type $type:ty, $default:tt) => { $type };
+
+    (@default_value $option:path) => { None };
+    (@default_value $option:path, ($value:expr)) => { $value };
+    (@default_value $option:path, $default:literal) => { $option.default_value() };
+
+    (@read $reader:ident, $option:path) => { $reader.find(&$option) };
+    (@read $reader:ident, $option:path, ($value:expr)) => { $reader.find(&$option).unwrap_or_else(|| $value) };
+    (@read $reader:ident, $option:path, $default:literal) => { $reader.get(&$option) };
+
+    (@stage) => { Stage::First };
+    (@stage last) => { Stage::Last };
+    (@stage each) => { Stage::Each };
+    (@stage apart) => { Stage::Apart };
+
+    (@show $self:ident, $section:ident::$key:ident) => {
+        $self.$key.as_ref().map_or(Value::Null, $section::$key.value_type.show)
+    };
+    (@show $self:ident, $section:ident::$key:ident, $default:tt) => {
+        ($section::$key.value_type.show)(&$self.$key)
+    };
 }
 
 options! {
-    /// `[supervisord]`. `childlogdir` is the system's directory for temporary files by default.
-    supervisord {
-        minfds: u64 = limit or "1024";
-        minprocs: u64 = limit or "200";
-        directory: PathBuf = existing_directory;
-        user: String = text;
+    /// `[supervisord]`. Supervisor's options are in the order in which it reads them.
+    mod supervisord;
+
+    /// `[supervisord]`.
+    #[derive(Clone, Debug)]
+    struct Supervisord {
+        /// URL that programs get as `SUPERVISOR_SERVER_URL` unless they say otherwise: that of the first unix server,
+        /// else of the last inet one.
+        serverurl: Option<String>,
+    }
+
+    fields {
+        /// File descriptors that must be available.
+        minfds: u64 = limit or "1024", "file descriptors that must be available";
+        /// Processes that must be available.
+        minprocs: u64 = limit or "200", "processes that must be available";
+        /// Directory to change to when daemonizing.
+        directory: PathBuf = existing_directory like "/tmp", "change there when becoming a daemon";
+        /// User to switch to at start.
+        user: User = user_of_supervisord like "nobody" read apart, "run as this user, when started by root";
+        /// umask of supervisord itself.
         umask: u32 = octal or "022";
-        logfile: Logfile = activity_log or "supervisord.log";
-        logfile_maxbytes: u64 = byte_size or "50MB";
-        logfile_backups: u32 = count or "10";
-        loglevel: Level = logging_level or "info";
+        /// The activity log.
+        logfile: Logfile = activity_log or "supervisord.log",
+            "what supervisord does and notices; in the directory that it is started in";
+        /// Bytes at which the activity log is rotated; 0 never rotates.
+        logfile_maxbytes: u64 = byte_size or "50MB", "then it is rotated; 0 is never";
+        /// Number of old files that are kept; 0 keeps none.
+        logfile_backups: u32 = count or "10", "how many old ones are kept; 0 is none";
+        /// The least level that is logged.
+        loglevel: Level = logging_level or "info", "critical, error, warn, info, debug, trace or blather";
+        /// File that the pid is written to.
         pidfile: PathBuf = existing_dirpath or "supervisord.pid";
-        identifier: String = text or "supervisor";
-        nodaemon: bool = boolean or "false";
-        silent: bool = boolean or "false";
-        childlogdir: PathBuf = existing_directory;
-        nocleanup: bool = boolean or "false";
-        strip_ansi: bool = boolean or "false";
-        environment: Variables = environment or "";
-        plugin_path: Vec<String> = list_of_paths or "";
-        plugin_data_dir: PathBuf = path;
+        /// Name of this supervisord, as clients see it.
+        identifier: String = text or "supervisor", "what it calls itself";
+        /// Stay in the foreground.
+        nodaemon: bool = boolean or "false", "stay in the foreground";
+        /// Do not copy the log to stdout in the foreground.
+        silent: bool = boolean or "false", "in the foreground, do not copy the log to stdout";
+        /// Directory for AUTO log files.
+        childlogdir: PathBuf = existing_directory or (temporary_directory()) like "/tmp",
+            "where AUTO logs go, the system's directory for temporary files";
+        /// Leave old AUTO log files alone at start.
+        nocleanup: bool = boolean or "false", "leave the AUTO logs of an earlier run where they are";
+        /// Take ANSI escape sequences out of program logs.
+        strip_ansi: bool = boolean or "false", "take colours out of programs' logs";
+        /// Variables of the environment of supervisord and so of every program.
+        environment: Variables = environment or "" read apart, "for every program: A=\"1\",B=\"two, three\"";
+        /// Directories in which plugin libraries are looked for first.
+        plugin_path: Vec<PathBuf> = list_of_paths or "" read last,
+            "where plugin libraries are looked for first, between colons";
+        /// Directory below which each plugin has one of its own; `None` is a place that depends on who runs
+        /// supervisord.
+        plugin_data_dir: PathBuf = path like "/var/lib/supervisor     " read last,
+            "where plugins keep what has to survive a restart";
     }
 }
 
 options! {
-    /// `[program:x]`, and the same keys of `[eventlistener:x]` and `[fcgi-program:x]`.
-    program {
-        command: String = text;
-        process_name: String = process_or_group_name or "%(program_name)s";
-        numprocs: i64 = integer or "1";
-        numprocs_start: i64 = integer or "0";
-        priority: i32 = priority or "999";
-        autostart: bool = boolean or "true";
-        autorestart: AutoRestart = auto_restart or "unexpected";
-        startsecs: i64 = integer or "1";
-        startretries: i64 = integer or "3";
+    /// `[program:x]`, and the same keys of `[eventlistener:x]` and `[fcgi-program:x]`. Supervisor's options are in the
+    /// order in which it reads them, but for those that are read apart.
+    mod program;
+
+    /// A process of a program: all that is needed to run it.
+    #[derive(Clone, Debug, PartialEq)]
+    struct Process {
+        /// `process_name`, expanded.
+        name: String,
+        /// The command line, expanded and not yet split: a bad one is an error of the start, not of the config.
+        command: String,
+        /// Options of its stdout.
+        stdout: OutputOptions,
+        /// Options of its stderr; `Logfile::None` where `redirect_stderr` is set.
+        stderr: OutputOptions,
+        /// Numbering of the section's processes.
+        numbering: Numbering,
+    }
+
+    keys {
+        command: String = text like "/usr/bin/example --verbose", "the only option that must be there";
+        process_name: String = process_or_group_name or "%(program_name)s",
+            "with numprocs it must hold %(process_num), say %(program_name)s_%(process_num)02d";
+        numprocs: i64 = integer or "1", "how many of it";
+        numprocs_start: i64 = integer or "0", "the number of the first";
+    }
+
+    fields {
+        /// Lower starts earlier and stops later.
+        priority: i32 = priority or "999", "lower ones start first and stop last";
+        /// Start with supervisord.
+        autostart: bool = boolean or "true", "start together with supervisord";
+        /// Start again after an exit.
+        autorestart: AutoRestart = auto_restart or "unexpected",
+            "start again after an exit: true, false, or only after an unexpected one";
+        /// Seconds it must stay up to count as RUNNING; none where it is negative.
+        startsecs: i64 = integer or "1", "how long it must stay up to count as started";
+        /// Failed starts before FATAL; none where it is negative.
+        startretries: i64 = integer or "3", "how often a failed start is tried again";
+        /// Number of the signal that asks it to stop.
         stopsignal: i32 = signal_number or "TERM";
-        stopwaitsecs: i64 = integer or "10";
-        stopasgroup: bool = boolean or "false";
-        killasgroup: bool = boolean;
-        exitcodes: Vec<i32> = list_of_exitcodes or "0";
-        redirect_stderr: bool = boolean or "false";
-        environment: Variables = environment or "";
-        serverurl: String = text;
-        user: User = user;
-        umask: u32 = octal;
-        directory: PathBuf = path;
-        stdout_logfile: Logfile = logfile_name;
-        stdout_logfile_maxbytes: u64 = byte_size or "50MB";
-        stdout_logfile_backups: u32 = count or "10";
-        stdout_capture_maxbytes: u64 = byte_size or "0";
-        stdout_events_enabled: bool = boolean or "false";
-        stdout_syslog: bool = boolean or "false";
-        stderr_logfile: Logfile = logfile_name;
+        /// Seconds until SIGKILL; none where it is negative.
+        stopwaitsecs: i64 = integer or "10", "after that it is killed";
+        /// Send the stop signal to its whole process group.
+        stopasgroup: bool = boolean or "false", "send the stop signal to all processes that it has started, too";
+        /// Send SIGKILL to its whole process group; as `stopasgroup` if not given.
+        killasgroup: bool = boolean or "false", "kill them, too; as stopasgroup if not given";
+        /// Exit codes that are expected.
+        exitcodes: Vec<i32> = list_of_exitcodes or "0", "which exits are expected: 0,2";
+        /// Send stderr where stdout goes.
+        redirect_stderr: bool = boolean or "false", "both outputs into one log";
+        /// Variables of `[supervisord]` and, over them, its own.
+        environment: Variables = environment or "" read apart,
+            "besides that of supervisord: A=\"1\",B=\"two, three\"";
+        /// `SUPERVISOR_SERVER_URL` for this process; `None` is AUTO, an empty one is no variable at all.
+        serverurl: Option<String> = server_url or "AUTO" read last, "what it sees as SUPERVISOR_SERVER_URL";
+        /// User to run as.
+        user: User = user like "nobody" read last, "run as this user, if supervisord is root";
+        /// umask of the process; supervisord's where `None`.
+        umask: u32 = octal like "022" read last, "supervisord's if not given";
+        /// Directory to change to before exec.
+        directory: PathBuf = path like "/tmp" read each, "change there first";
+    }
+
+    keys {
+        stdout_logfile: Logfile = logfile_name or "AUTO", "or NONE, or a file";
+        stdout_logfile_maxbytes: u64 = byte_size or "50MB", "then it is rotated; 0 is never";
+        stdout_logfile_backups: u32 = count or "10", "how many old ones are kept; 0 is none";
+        stdout_capture_maxbytes: u64 = byte_size or "0",
+            "how much is kept of what stands between the tokens of a PROCESS_COMMUNICATION";
+        stdout_events_enabled: bool = boolean or "false", "tell listeners what it writes";
+        stdout_syslog: bool = boolean or "false", "send it to syslog";
+        stderr_logfile: Logfile = logfile_name or "AUTO";
         stderr_logfile_maxbytes: u64 = byte_size or "50MB";
         stderr_logfile_backups: u32 = count or "10";
         stderr_capture_maxbytes: u64 = byte_size or "0";
@@ -113,128 +286,139 @@ options! {
     }
 }
 
+/// `stdout_*` or `stderr_*` of a program.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutputOptions {
+    /// `*_logfile`.
+    pub logfile: Logfile,
+    /// `*_logfile_maxbytes`: bytes; 0 never rotates.
+    pub maxbytes: u64,
+    /// `*_logfile_backups`: 0 keeps none.
+    pub backups: u32,
+    /// `*_capture_maxbytes`: bytes; 0 is no capture mode.
+    pub capture_maxbytes: u64,
+    /// `*_events_enabled`: publish `PROCESS_LOG_*`.
+    pub events_enabled: bool,
+    /// `*_syslog`.
+    pub syslog: bool,
+}
+
+impl Default for OutputOptions {
+    fn default() -> Self {
+        Self {
+            logfile: program::stdout_logfile.default_value(),
+            maxbytes: program::stdout_logfile_maxbytes.default_value(),
+            backups: program::stdout_logfile_backups.default_value(),
+            capture_maxbytes: program::stdout_capture_maxbytes.default_value(),
+            events_enabled: program::stdout_events_enabled.default_value(),
+            syslog: program::stdout_syslog.default_value(),
+        }
+    }
+}
+
 options! {
-    /// What `[eventlistener:x]` has besides the keys of a program. Its `priority` has another default.
-    eventlistener {
-        priority: i32 = priority or "-1";
-        buffer_size: i64 = integer or "10";
-        events: Vec<String> = list_of_strings or "";
+    /// Keys that `[eventlistener:x]` has besides those of a program. Its `priority` has another default.
+    mod eventlistener;
+
+    keys {
+        priority: i32 = priority or "-1", "before all programs";
+        buffer_size: i64 = integer or "10", "how many may wait";
+        events: Vec<String> = list_of_strings or "" like "PROCESS_STATE,TICK_60", "which types of events";
         result_handler: String = text or "supervisor.dispatchers:default_handler";
     }
 }
 
 options! {
-    /// What `[fcgi-program:x]` has besides the keys of a program.
-    fcgi_program {
-        socket: String = text;
-        socket_backlog: i64 = integer;
-        socket_owner: String = text;
-        socket_mode: String = text;
+    /// Keys that `[fcgi-program:x]` has besides those of a program.
+    mod fcgi_program;
+
+    keys {
+        socket: String = text like "unix:///tmp/%(program_name)s.sock       ", "or tcp://localhost:9002";
+        socket_backlog: i64 = integer like "1024", "as many as the system allows if not given";
+        socket_owner: String = text like "nobody:nogroup", "the program's user if not given";
+        socket_mode: String = text or "0700", "of a unix socket";
     }
 }
 
 options! {
     /// `[group:x]`.
-    group {
-        programs: Vec<String> = list_of_strings or "";
+    mod group;
+
+    keys {
+        programs: Vec<String> = list_of_strings or "" like "one,two";
         priority: i32 = priority or "999";
     }
 }
 
 options! {
     /// `[inet_http_server]`.
-    inet_http_server {
-        port: (String, u16) = inet_address;
-        username: String = text;
-        password: String = text;
-        allowed_hosts: Vec<String> = list_of_hosts or "";
+    mod inet_http_server;
+
+    keys {
+        port: (String, u16) = inet_address like "127.0.0.1:9001", "*:9001 listens on all interfaces";
+        username: String = text like "user";
+        password: String = password like "123";
+        allowed_hosts: Vec<String> = list_of_hosts or "",
+            "names that browsers may know it by, if there is no password: sup.example,web1";
     }
 }
 
 options! {
     /// `[unix_http_server]`.
-    unix_http_server {
-        file: String = text;
-        username: String = text;
-        password: String = text;
-        chown: String = text;
-        chmod: String = text;
+    mod unix_http_server;
+
+    keys {
+        file: String = text like "/tmp/supervisor.sock", "a directory that only you can write is a better place";
+        username: String = text like "user",
+            "without a name and a password everybody who can connect is let in";
+        password: String = password like "123", "or {SHA} and the SHA-1 of the password in hexadecimal";
+        chown: String = text like "nobody:nogroup", "unchanged if not given";
+        chmod: String = text or "0700", "only its owner may connect";
     }
 }
 
 options! {
     /// `[supervisorctl]`.
-    supervisorctl {
+    mod supervisorctl;
+
+    keys {
         serverurl: String = text or "http://localhost:9001";
         prompt: String = text or "supervisor";
-        username: String = text;
-        password: String = text;
-        history_file: String = text;
-        plugin_path: Vec<String> = list_of_paths or "";
+        username: String = text like "user", "as the server has it";
+        password: String = password like "123", "as the server has it";
+        history_file: String = text like "~/.supervisorctl_history", "what was typed is forgotten if not given";
+        plugin_path: Vec<PathBuf> = list_of_paths or "", "where plugin libraries are looked for first, between colons";
     }
 }
 
 options! {
     /// `[include]`.
-    include {
-        files: String = text;
+    mod include;
+
+    keys {
+        files: String = text like "conf.d/*.conf";
     }
 }
 
-/// From the text of a value to its type.
-mod convert {
-    use std::path::PathBuf;
-
-    pub(super) use crate::config::{accounts::user, datatypes::*};
-
-    /// Any path: whether it can be used is seen when it is used.
-    #[expect(clippy::unnecessary_wraps, reason = "all conversions have one signature")]
-    pub(super) fn path(value: &str) -> Result<PathBuf, String> {
-        Ok(PathBuf::from(value))
-    }
-
-    /// Paths between colons or commas; empty ones do not count.
-    #[expect(clippy::unnecessary_wraps, reason = "all conversions have one signature")]
-    pub(super) fn list_of_paths(value: &str) -> Result<Vec<String>, String> {
-        Ok(value.split([':', ',']).map(str::trim).filter(|path| !path.is_empty()).map(str::to_owned).collect())
-    }
+/// A kind of section whose keys are known.
+pub(super) struct SectionKind {
+    /// Name of the section, or what its name begins with if that ends in a colon.
+    pub(super) name: &'static str,
+    /// Keys of its own.
+    pub(super) own: &'static [Key],
+    /// Keys that it shares with `[program:x]`.
+    pub(super) shared: &'static [Key],
 }
 
-/// What would be right for each conversion, under its name.
-#[allow(non_upper_case_globals, reason = "they are named as the conversions are")]
-mod takes {
-    use super::Takes;
-
-    const fn takes(words: &'static str) -> Takes {
-        Takes { words: Some(words), only_strings: false }
-    }
-
-    const fn string(words: &'static str) -> Takes {
-        Takes { words: Some(words), only_strings: true }
-    }
-
-    pub(super) const text: Takes = Takes { words: None, only_strings: false };
-    pub(super) const boolean: Takes = takes("true or false");
-    pub(super) const integer: Takes = takes("a whole number");
-    pub(super) const count: Takes = integer;
-    pub(super) const limit: Takes = integer;
-    pub(super) const priority: Takes = integer;
-    pub(super) const byte_size: Takes = takes("a number of bytes, or of KB, MB or GB, such as 50MB");
-    pub(super) const octal: Takes = takes("an octal number, such as 022");
-    pub(super) const signal_number: Takes = takes("a signal by name or number, such as TERM");
-    pub(super) const list_of_strings: Takes = Takes { words: None, only_strings: false };
-    pub(super) const list_of_exitcodes: Takes = takes("numbers from 0 to 255 with commas between them");
-    pub(super) const list_of_paths: Takes = string("directories with commas between them");
-    pub(super) const list_of_hosts: Takes = string("names of hosts with commas between them, without ports");
-    pub(super) const process_or_group_name: Takes = takes("a name without blanks, ':' and '/'");
-    pub(super) const environment: Takes = takes("pairs with commas between them: KEY=\"value\",KEY2=\"value\"");
-    pub(super) const path: Takes = string("a path");
-    pub(super) const existing_directory: Takes = string("a directory that exists");
-    pub(super) const existing_dirpath: Takes = string("a file in a directory that exists");
-    pub(super) const activity_log: Takes = string("a file in a directory that exists, or syslog");
-    pub(super) const logfile_name: Takes = string("AUTO, NONE, or a file in a directory that exists");
-    pub(super) const logging_level: Takes = string("critical, error, warn, info, debug, trace or blather");
-    pub(super) const auto_restart: Takes = takes("true, false or unexpected");
-    pub(super) const inet_address: Takes = takes("PORT or HOST:PORT, with a port from 1 to 65535");
-    pub(super) const user: Takes = takes("the name or the number of a user");
-}
+/// All kinds of sections whose keys are known.
+pub(super) const SECTIONS: [SectionKind; 9] = [
+    SectionKind { name: "supervisord", own: supervisord::KEYS, shared: &[] },
+    SectionKind { name: "supervisorctl", own: supervisorctl::KEYS, shared: &[] },
+    SectionKind { name: "include", own: include::KEYS, shared: &[] },
+    SectionKind { name: "inet_http_server", own: inet_http_server::KEYS, shared: &[] },
+    SectionKind { name: "unix_http_server", own: unix_http_server::KEYS, shared: &[] },
+    SectionKind { name: "program:", own: program::KEYS, shared: &[] },
+    SectionKind { name: "group:", own: group::KEYS, shared: &[] },
+    SectionKind { name: "eventlistener:", own: eventlistener::KEYS, shared: program::KEYS },
+    SectionKind { name: "fcgi-program:", own: fcgi_program::KEYS, shared: program::KEYS },
+];

@@ -1,113 +1,99 @@
-//! What supervisord's command line says in place of the config file.
+//! Options of supervisord's command line that stand above the config file.
 
 use std::path::PathBuf;
 
 use super::{
-    Level, Logfile,
-    datatypes::{
-        activity_log, byte_size, count, existing_directory, existing_dirpath, limit, logging_level, octal, text,
-    },
+    datatypes::text,
+    options::{Supervisord, supervisord as options},
+    types::{Level, Logfile},
 };
-use crate::text::{getopt::conflict, repr::repr};
+use crate::text::{
+    getopt::{Known, conflict},
+    repr::repr,
+};
 
-/// Values from the command line; each that is there wins over the file.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
-pub struct Overrides {
-    /// `-n`, `--nodaemon`.
-    pub nodaemon: bool,
-    /// `-u`, `--user`: a name or a number, looked up when the config is resolved.
-    pub user: Option<String>,
-    /// `-m`, `--umask`.
-    pub umask: Option<u32>,
-    /// `-d`, `--directory`.
-    pub directory: Option<PathBuf>,
-    /// `-l`, `--logfile`.
-    pub logfile: Option<Logfile>,
-    /// `-y`, `--logfile_maxbytes`.
-    pub logfile_maxbytes: Option<u64>,
-    /// `-z`, `--logfile_backups`.
-    pub logfile_backups: Option<u32>,
-    /// `-e`, `--loglevel`.
-    pub loglevel: Option<Level>,
-    /// `-j`, `--pidfile`.
-    pub pidfile: Option<PathBuf>,
-    /// `-i`, `--identifier`.
-    pub identifier: Option<String>,
-    /// `-q`, `--childlogdir`.
-    pub childlogdir: Option<PathBuf>,
-    /// `-a`, `--minfds`.
-    pub minfds: Option<u64>,
-    /// `--minprocs`.
-    pub minprocs: Option<u64>,
-    /// `-k`, `--nocleanup`.
-    pub nocleanup: bool,
-    /// `-t`, `--strip_ansi`.
-    pub strip_ansi: bool,
-    /// `-s`, `--silent`.
-    pub silent: bool,
+/// Make [`Overrides`] with a field for each option, the list of options, and what takes and applies them. A value means
+/// what it means behind its key in the file.
+macro_rules! overrides {
+    (flags { $($flag_letter:literal $flag:ident;)* } values { $($($letter:literal)? $key:ident: $type:ty;)* }) => {
+        /// Values from the command line; each that is there wins over the file.
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct Overrides {
+            $(#[doc = concat!("Set by `-", $flag_letter, "`, `--", stringify!($flag), "`.")] pub $flag: bool,)*
+            $(#[doc = concat!("Value of `--", stringify!($key), "`.")] pub $key: Option<$type>,)*
+            /// Value of `--user`: a name or a number, looked up when the config is resolved.
+            pub user: Option<String>,
+        }
+
+        impl Overrides {
+            /// All options that [`Overrides::set`] takes.
+            pub const OPTIONS: [Known; 17] = [
+                Known { short: Some('u'), long: Some("user"), takes_value: true },
+                Known { short: None, long: Some(PROFILE_OPTIONS), takes_value: true },
+                $(Known { short: Some($flag_letter), long: Some(stringify!($flag)), takes_value: false },)*
+                $(Known {
+                    short: [$($letter)?].first().copied(), long: Some(stringify!($key)), takes_value: true,
+                },)*
+            ];
+
+            fn take(&mut self, long: &str, given: &Given<'_>) -> Result<(), String> {
+                match long {
+                    "user" => given.value(&mut self.user, text),
+                    $(stringify!($flag) => given.flag(&mut self.$flag),)*
+                    $(stringify!($key) => given.value(&mut self.$key, options::$key.value_type.read),)*
+                    _ => Err(format!(
+                        "--{PROFILE_OPTIONS} is not supported: it is for the profiler of Python; `perf record` looks into \
+                         this supervisord"
+                    )),
+                }
+            }
+
+            /// Put the values in the place of those of the file, all but `user`.
+            pub(super) fn apply(&self, supervisord: &mut Supervisord) {
+                $(supervisord.$flag |= self.$flag;)*
+                $(if let Some(value) = &self.$key {
+                    supervisord.$key = value.clone().into();
+                })*
+            }
+        }
+    };
 }
 
-/// One option of the command line that stands for a key of `[supervisord]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CommandLineOption {
-    /// The letter of `-n`, if it has one.
-    pub short: Option<char>,
-    /// `nodaemon` of `--nodaemon`, which is also the key.
-    pub long: &'static str,
-    /// Whether a value follows.
-    pub takes_value: bool,
+overrides! {
+    flags {
+        'n' nodaemon;
+        'k' nocleanup;
+        't' strip_ansi;
+        's' silent;
+    }
+    values {
+        'm' umask: u32;
+        'd' directory: PathBuf;
+        'l' logfile: Logfile;
+        'y' logfile_maxbytes: u64;
+        'z' logfile_backups: u32;
+        'e' loglevel: Level;
+        'j' pidfile: PathBuf;
+        'i' identifier: String;
+        'q' childlogdir: PathBuf;
+        'a' minfds: u64;
+        minprocs: u64;
+    }
 }
 
-const fn flag(short: char, long: &'static str) -> CommandLineOption {
-    CommandLineOption { short: Some(short), long, takes_value: false }
-}
-
-const fn value(short: char, long: &'static str) -> CommandLineOption {
-    CommandLineOption { short: Some(short), long, takes_value: true }
-}
-
-const fn long_value(long: &'static str) -> CommandLineOption {
-    CommandLineOption { short: None, long, takes_value: true }
-}
+/// Option that Supervisor has for Python's profiler.
+const PROFILE_OPTIONS: &str = "profile_options";
 
 impl Overrides {
-    /// All options that [`Overrides::set`] takes.
-    pub const OPTIONS: [CommandLineOption; 17] = [
-        flag('n', "nodaemon"),
-        value('u', "user"),
-        value('m', "umask"),
-        value('d', "directory"),
-        value('l', "logfile"),
-        value('y', "logfile_maxbytes"),
-        value('z', "logfile_backups"),
-        value('e', "loglevel"),
-        value('j', "pidfile"),
-        value('i', "identifier"),
-        value('q', "childlogdir"),
-        value('a', "minfds"),
-        long_value("minprocs"),
-        flag('k', "nocleanup"),
-        flag('t', "strip_ansi"),
-        long_value("profile_options"),
-        flag('s', "silent"),
-    ];
-
-    /// The option that is spelt `-n` or `--nodaemon`.
-    pub fn option(spelling: &str) -> Option<CommandLineOption> {
-        Self::OPTIONS.into_iter().find(|option| match spelling.strip_prefix("--") {
-            Some(long) => option.long == long,
-            None => {
-                option.short.is_some_and(|short| spelling.strip_prefix('-') == Some(short.encode_utf8(&mut [0; 4])))
-            }
-        })
-    }
-
-    /// Takes one option as it is spelt on the command line, `-m` or `--umask`, with its value.
+    /// Take one option as it is spelt on the command line, `-m` or `--umask`, with its value.
     ///
     /// The error is the text after `Error: ` that Supervisor prints.
     pub fn set(&mut self, spelling: &str, value: Option<&str>) -> Result<(), String> {
-        let Some(option) = Self::option(spelling) else {
+        let is_spelt_so = |option: &Known| match spelling.strip_prefix("--") {
+            Some(long) => option.long == Some(long),
+            None => spelling.strip_prefix('-').is_some_and(|letter| letter.chars().eq(option.short)),
+        };
+        let Some(option) = Self::OPTIONS.into_iter().find(is_spelt_so) else {
             return Err(format!("option {spelling} not recognized"));
         };
         let value = match (option.takes_value, value) {
@@ -115,32 +101,11 @@ impl Overrides {
             (false, Some(_)) => return Err(format!("option {spelling} must not have an argument")),
             (_, value) => value.unwrap_or_default(),
         };
-        let given = Given { spelling, value };
-        match option.long {
-            "nodaemon" => given.flag(&mut self.nodaemon),
-            "nocleanup" => given.flag(&mut self.nocleanup),
-            "strip_ansi" => given.flag(&mut self.strip_ansi),
-            "silent" => given.flag(&mut self.silent),
-            "user" => given.value(&mut self.user, text),
-            "umask" => given.value(&mut self.umask, octal),
-            "directory" => given.value(&mut self.directory, existing_directory),
-            "logfile" => given.value(&mut self.logfile, activity_log),
-            "logfile_maxbytes" => given.value(&mut self.logfile_maxbytes, byte_size),
-            "logfile_backups" => given.value(&mut self.logfile_backups, count),
-            "loglevel" => given.value(&mut self.loglevel, logging_level),
-            "pidfile" => given.value(&mut self.pidfile, existing_dirpath),
-            "identifier" => given.value(&mut self.identifier, text),
-            "childlogdir" => given.value(&mut self.childlogdir, existing_directory),
-            "minfds" => given.value(&mut self.minfds, limit),
-            "minprocs" => given.value(&mut self.minprocs, limit),
-            profile => Err(format!(
-                "--{profile} is not supported: it is for the profiler of Python; `perf record` looks into this supervisord"
-            )),
-        }
+        self.take(option.long.unwrap_or_default(), &Given { spelling, value })
     }
 }
 
-/// One option as it was given.
+/// An option as it was given.
 struct Given<'a> {
     spelling: &'a str,
     value: &'a str,

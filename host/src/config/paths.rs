@@ -36,7 +36,7 @@ pub(super) fn absolute(path: &str) -> String {
     normalize(&format!("{}/{path}", cwd.display()))
 }
 
-/// What Supervisor calls `normalize_path`: home directory, absolute, tidied.
+/// Supervisor's `normalize_path`: home directory, absolute, tidied.
 pub(super) fn normalize_path(path: &str) -> String {
     absolute(&expanduser(path))
 }

@@ -1,16 +1,16 @@
-//! Where plugins keep what has to survive a restart.
+//! The directory in which plugins keep what has to survive a restart.
 
 use std::{env, path::PathBuf};
 
 use nix::unistd::{Uid, User, geteuid};
 
-use super::Supervisord;
+use super::options::Supervisord;
 
 impl Supervisord {
-    /// Below which directory the plugins have theirs: that of `plugin_data_dir=`, or else where the system keeps the state
-    /// of its services for root, and where that of a user's own programs is for anybody else.
+    /// Choose the directory below which plugins have theirs: that of `plugin_data_dir=`, or else the one of the
+    /// system's services for root, and that of a user's own programs for anybody else.
     ///
-    /// Nothing where whoever it runs as has no home.
+    /// `None` where whoever it runs as has no home.
     pub fn plugin_data(&self) -> Option<PathBuf> {
         if let Some(directory) = &self.plugin_data_dir {
             return Some(directory.clone());

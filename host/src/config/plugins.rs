@@ -5,39 +5,41 @@ use std::path::PathBuf;
 use plugin_api::abi::Member;
 
 use super::{
-    FactorySpec, Level, Library, Message, PluginSection,
     error::{Collector, Place},
     expand::Names,
+    model::{FactorySpec, Library, PluginSection},
     paths::{absolute, expanduser},
     reader::Reader,
     sections::{Section, Sections},
+    types::{Level, Message},
 };
 
 /// The library name that stands for what the host has built in.
 const BUILT_IN: &str = "supervisor";
 
-/// One of the two kinds of plugin section.
+/// A kind of plugin section, of which there are two.
 #[derive(Clone, Copy)]
-pub(super) struct Kind {
-    /// What section names begin with.
+pub(super) struct PluginKind {
+    /// Beginning of the names of sections.
     pub(super) prefix: &'static str,
     /// The key that names the factory.
     pub(super) factory_key: &'static str,
 }
 
 /// `[rpcinterface:x]`.
-pub(super) const RPCINTERFACE: Kind = Kind { prefix: "rpcinterface:", factory_key: "supervisor.rpcinterface_factory" };
+pub(super) const RPCINTERFACE: PluginKind =
+    PluginKind { prefix: "rpcinterface:", factory_key: "supervisor.rpcinterface_factory" };
 /// `[ctlplugin:x]`.
-pub(super) const CTLPLUGIN: Kind = Kind { prefix: "ctlplugin:", factory_key: "supervisor.ctl_factory" };
+pub(super) const CTLPLUGIN: PluginKind = PluginKind { prefix: "ctlplugin:", factory_key: "supervisor.ctl_factory" };
 
-/// All plugins of one kind, in the order of the file.
-pub(super) fn plugins(kind: Kind, sections: &Sections, names: &Names, errors: &Collector) -> Vec<PluginSection> {
+/// Read all plugins of one kind, in the order of the file.
+pub(super) fn plugins(kind: PluginKind, sections: &Sections, names: &Names, errors: &Collector) -> Vec<PluginSection> {
     let plugin = |(name, section)| plugin(kind, name, &Reader::new(sections, section, names.clone(), errors), sections);
     sections.with_prefix(kind.prefix).filter_map(plugin).collect()
 }
 
-/// The plugin of one section.
-pub(super) fn plugin(kind: Kind, name: &str, reader: &Reader<'_>, sections: &Sections) -> Option<PluginSection> {
+/// Read the plugin of one section.
+pub(super) fn plugin(kind: PluginKind, name: &str, reader: &Reader<'_>, sections: &Sections) -> Option<PluginSection> {
     let Section { name: section, place, .. } = reader.section;
     if !reader.has(kind.factory_key) {
         reader.fail_section(format!("section [{section}] does not specify a {}", kind.factory_key));
@@ -64,7 +66,7 @@ pub(super) fn plugin(kind: Kind, name: &str, reader: &Reader<'_>, sections: &Sec
 }
 
 impl PluginSection {
-    /// Where the option stands that this error of the plugin names in quotes; or else the section.
+    /// Find the place of the option that this error of the plugin names in quotes, or else that of the section.
     pub fn place_of(&self, error: &str) -> String {
         let is_named = |option: &Member| error.contains(&format!("'{}'", option.name));
         let named = self.options.iter().position(is_named).and_then(|index| self.option_places.get(index));
@@ -73,7 +75,7 @@ impl PluginSection {
     }
 }
 
-/// A warning for each RPC interface whose name keeps its methods from being called: that of a method is
+/// Make a warning for each RPC interface whose name keeps its methods from being called: that of a method is
 /// `NAMESPACE.METHOD`, with one dot.
 pub(super) fn warnings(plugins: &[PluginSection]) -> impl Iterator<Item = Message> {
     plugins.iter().filter(|plugin| plugin.name.is_empty() || plugin.name.contains('.')).map(|plugin| {
@@ -84,7 +86,7 @@ pub(super) fn warnings(plugins: &[PluginSection]) -> impl Iterator<Item = Messag
 }
 
 impl FactorySpec {
-    /// `LIBRARY[.MODULE…]:FACTORY`. With a `/` the library is a path, relative to the file of `place`.
+    /// Parse `LIBRARY[.MODULE…]:FACTORY`. With a `/` the library is a path, relative to the file of `place`.
     pub(super) fn parse(text: &str, place: &Place) -> Option<Self> {
         let (library, factory) = text.rsplit_once(':')?;
         let (library, factory) = (library.trim(), factory.trim());

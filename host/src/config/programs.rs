@@ -1,23 +1,24 @@
-//! Process groups: from `[group:x]`, `[program:x]`, `[eventlistener:x]` and `[fcgi-program:x]`.
+//! Processes of `[program:x]`, `[eventlistener:x]` and `[fcgi-program:x]`, and a group made of them.
 
 use std::{cell::RefCell, ops::Range, sync::Arc};
 
 use super::{
-    Group, GroupKind, Level, Logfile, Message, Numbering, Output, Process, Variables,
     datatypes::process_or_group_name,
     error::Collector,
-    eventlistener,
     expand::Names,
-    fcgi_program,
-    options::{Opt, group as of_group, program as options},
+    model::{Group, GroupKind},
+    option::{Opt, Stage},
+    options::{OutputOptions, Process, program as options},
     reader::Reader,
     sections::{Section, Sections},
+    types::{Level, Logfile, Message, Numbering},
+    variables::Variables,
 };
 
-/// More processes than this of one program are taken for a slip.
+/// Number of processes of one program beyond which it is taken for a slip.
 const MAX_NUMPROCS: i64 = 100_000;
 
-/// What the sections that make processes are resolved with.
+/// Context in which sections that make processes are resolved.
 pub(super) struct Programs<'a> {
     pub(super) sections: &'a Sections,
     /// `ENV_…` names, those of `[supervisord] environment=` included.
@@ -29,85 +30,17 @@ pub(super) struct Programs<'a> {
     pub(super) environment: &'a Variables,
     pub(super) errors: &'a Collector,
     pub(super) messages: &'a RefCell<Vec<Message>>,
-    /// There are plugins, which may have event types of their own.
+    /// True where there are plugins, which may have event types of their own.
     pub(super) has_plugins: bool,
 }
 
 impl<'a> Programs<'a> {
-    /// All groups, in order of priority, then name.
-    pub(super) fn groups(&self) -> Vec<Arc<Group>> {
-        let mut groups = Vec::new();
-        let mut taken = Vec::new();
-        for (name, section) in self.sections.with_prefix("group:") {
-            groups.extend(self.group(name, section, &mut taken));
-        }
-        for (name, section) in
-            self.sections.with_prefix("program:").filter(|(_, section)| !taken.contains(&&*section.name))
-        {
-            groups.extend(self.homogeneous(name, section));
-        }
-        for (name, section) in self.sections.with_prefix("eventlistener:") {
-            groups.extend(eventlistener::eventlistener(self, name, section));
-        }
-        let left = self.sections.with_prefix("fcgi-program:").filter(|(_, section)| !taken.contains(&&*section.name));
-        for (name, section) in left {
-            groups.extend(fcgi_program::fcgi_program(self, name, section));
-        }
-        groups.sort_by(|a, b| (a.priority, &a.name).cmp(&(b.priority, &b.name)));
-        for pair in groups.windows(2).filter(|pair| pair[0].name == pair[1].name) {
-            self.warn(format!(
-                "There are several process groups named {}, only the first of them is used",
-                pair[0].name
-            ));
-        }
-        groups.into_iter().map(Arc::new).collect()
-    }
-
-    /// A reader of a section whose group is being made: it knows few names, and its messages are short.
+    /// Make a reader of a section whose group is being made: it knows few names, and its messages are short.
     pub(super) fn reader(&self, section: &'a Section) -> Reader<'a> {
         Reader::new(self.sections, section, self.names.with([("here", self.here.into())]), self.errors)
     }
 
-    /// `[group:x]`. The sections that it takes its programs from make no group of their own.
-    fn group(&self, name: &str, section: &'a Section, taken: &mut Vec<&'a str>) -> Option<Group> {
-        let reader = self.reader(section);
-        let name = reader.check_section(process_or_group_name(name))?;
-        let programs = reader.get_list(&of_group::programs);
-        let priority = reader.get(&of_group::priority);
-        let mut processes = Vec::new();
-        for program in programs {
-            let of_program = self.sections.get(&format!("program:{program}"));
-            let of_fcgi = self.sections.get(&format!("fcgi-program:{program}"));
-            let program = match (of_program, of_fcgi) {
-                (Some(program), None) | (None, Some(program)) => program,
-                (None, None) => {
-                    let message = format!("[{}] names unknown program or fcgi-program {program}", section.name);
-                    reader.fail(of_group::programs.key, message);
-                    continue;
-                }
-                (Some(_), Some(_)) => {
-                    let why = "exists as program and fcgi-program";
-                    let message = format!("[{}] name {program} is ambiguous ({why})", section.name);
-                    reader.fail(of_group::programs.key, message);
-                    continue;
-                }
-            };
-            taken.push(&program.name);
-            processes.extend(self.processes(program, &name));
-        }
-        Some(self.assemble(name, priority, GroupKind::Programs, processes))
-    }
-
-    /// `[program:x]` that no group has taken: a group of its own name.
-    fn homogeneous(&self, name: &str, section: &'a Section) -> Option<Group> {
-        let reader = self.reader(section);
-        let name = reader.check_section(process_or_group_name(name))?;
-        let priority = reader.get(&options::priority);
-        let processes = self.processes(section, &name);
-        Some(self.assemble(name, priority, GroupKind::Programs, processes))
-    }
-
-    /// A group of these processes, in their order.
+    /// Make a group of these processes, in their order.
     pub(super) fn assemble(&self, name: String, priority: i32, kind: GroupKind, processes: Vec<Process>) -> Group {
         let group = Group { name, kind, priority, processes: processes.into_iter().map(Arc::new).collect() };
         if group.distinct().len() < group.processes.len() {
@@ -117,7 +50,8 @@ impl<'a> Programs<'a> {
         group
     }
 
-    fn warn(&self, text: String) {
+    /// Log a warning, once.
+    pub(super) fn warn(&self, text: String) {
         let message = Message { level: Level::Warn, text };
         let mut messages = self.messages.borrow_mut();
         if !messages.contains(&message) {
@@ -125,7 +59,7 @@ impl<'a> Programs<'a> {
         }
     }
 
-    /// The processes that a section makes, each of its `numprocs`, in order of their names.
+    /// Make the processes of a section, each of its `numprocs`, in order of their names.
     pub(super) fn processes(&self, section: &'a Section, group_name: &str) -> Vec<Process> {
         let names = self.names.with([("here", self.here.into())]);
         let mut reader = Reader::new(self.sections, section, names, self.errors).naming_section();
@@ -146,24 +80,25 @@ impl<'a> Programs<'a> {
         processes
     }
 
-    /// One process: what all have in common, and what may depend on its number.
+    /// Make one process: the template, and what may depend on the number.
     fn process(&self, reader: &mut Reader<'_>, template: &Process) -> Option<Process> {
         let own_environment = reader.environment(&options::environment);
         for (name, value) in &own_environment {
             reader.names.set(format!("ENV_{name}"), value.as_str());
         }
-        let directory = reader.find(&options::directory);
-        let stdout = self.output(reader, &STDOUT, &template.stdout);
-        let mut stderr = self.output(reader, &STDERR, &template.stderr);
-        if template.redirect_stderr {
-            if let Logfile::Path(_) = stderr.logfile {
+        let mut process = template.clone();
+        process.read(reader, Stage::Each);
+        self.output(reader, &STDOUT, &mut process.stdout);
+        self.output(reader, &STDERR, &mut process.stderr);
+        if process.redirect_stderr {
+            if let Logfile::Path(_) = process.stderr.logfile {
                 self.warn(format!(
                     "For [{}], redirect_stderr=true but stderr_logfile has also been set to a filename, the filename \
                      has been ignored",
                     reader.section.name
                 ));
             }
-            stderr.logfile = Logfile::None;
+            process.stderr.logfile = Logfile::None;
         }
         if !reader.has(options::command.key) {
             reader.fail_section(format!("program section {} does not specify a command", reader.section.name));
@@ -171,115 +106,72 @@ impl<'a> Programs<'a> {
         let command = reader.find(&options::command);
         let name = reader.names.expand(&template.name, options::process_name.key);
         let name = reader.check(options::process_name.key, name);
-        let mut environment = self.environment.clone();
-        environment.extend(own_environment);
-        Some(Process { name: name?, command: command?, directory, stdout, stderr, environment, ..template.clone() })
+        process.environment.clone_from(self.environment);
+        process.environment.extend(own_environment);
+        Some(Process { name: name?, command: command?, ..process })
     }
 
-    /// `stdout_*` or `stderr_*`: what may depend on the number, over what all processes of the section have in common.
-    fn output(&self, reader: &Reader<'_>, channel: &Channel, template: &Output) -> Output {
+    /// Read what of `stdout_*` or `stderr_*` may depend on the number.
+    fn output(&self, reader: &Reader<'_>, channel: &Channel, output: &mut OutputOptions) {
         let key = channel.logfile.key;
-        let logfile = reader.find_expanded_twice(channel.logfile, &reader.names).unwrap_or(Logfile::Auto);
-        let backups = reader.get(channel.backups);
-        let maxbytes = reader.get(channel.maxbytes);
-        let mut syslog = reader.get(channel.syslog);
+        output.logfile = reader.find_expanded_twice(channel.logfile, &reader.names).unwrap_or(Logfile::Auto);
+        output.backups = reader.get(channel.backups);
+        output.maxbytes = reader.get(channel.maxbytes);
+        output.syslog = reader.get(channel.syslog);
         let section = &reader.section.name;
-        let logfile = if logfile == Logfile::Syslog {
+        if output.logfile == Logfile::Syslog {
             let syslog_key = channel.syslog.key;
             self.warn(format!(
                 "For [{section}], {key}=syslog but this is deprecated and will be removed.  Use {syslog_key}=true to \
                  enable syslog instead."
             ));
-            syslog = true;
-            Logfile::None
-        } else {
-            logfile
-        };
-        if logfile == Logfile::Auto && maxbytes == 0 {
+            output.syslog = true;
+            output.logfile = Logfile::None;
+        }
+        if output.logfile == Logfile::Auto && output.maxbytes == 0 {
             self.warn(format!(
                 "For [{section}], AUTO logging used for {key} without rollover, set maxbytes > 0 to avoid filling up \
                  filesystem unintentionally"
             ));
         }
-        Output { logfile, maxbytes, backups, syslog, ..template.clone() }
     }
 }
 
-/// What all processes of a section have in common, their name not expanded yet, and their numbers.
+/// Make the template of a section's processes, its name not expanded yet, and their numbers.
 fn template(reader: &Reader<'_>) -> Option<(Process, Range<i64>)> {
     // In Supervisor's order, which decides which of several errors comes first.
-    let priority = reader.get(&options::priority);
-    let autostart = reader.get(&options::autostart);
-    let autorestart = reader.get(&options::autorestart);
-    let startsecs = reader.get(&options::startsecs);
-    let startretries = reader.get(&options::startretries);
-    let stopsignal = reader.get(&options::stopsignal);
-    let stopwaitsecs = reader.get(&options::stopwaitsecs);
-    let stopasgroup = reader.get(&options::stopasgroup);
-    let killasgroup = reader.find(&options::killasgroup).unwrap_or(stopasgroup);
-    let exitcodes = reader.get_list(&options::exitcodes);
-    let redirect_stderr = reader.get(&options::redirect_stderr);
+    let mut process = Process::default();
+    process.read(reader, Stage::First);
+    // Its default is another option.
+    process.killasgroup = reader.find(&options::killasgroup).unwrap_or(process.stopasgroup);
     let numprocs = reader.get(&options::numprocs);
     let numprocs_start = reader.get(&options::numprocs_start);
-    let stdout = output_template(reader, &STDOUT);
-    let stderr = output_template(reader, &STDERR);
-    let serverurl = reader.find(&options::serverurl).filter(|url| !url.trim().eq_ignore_ascii_case("auto"));
-    let user = reader.find(&options::user);
-    let umask = reader.find(&options::umask);
+    process.numbering = Numbering { numprocs, numprocs_start };
+    for (channel, output) in [(&STDOUT, &mut process.stdout), (&STDERR, &mut process.stderr)] {
+        output.capture_maxbytes = reader.get(channel.capture_maxbytes);
+        output.events_enabled = reader.get(channel.events_enabled);
+    }
+    process.read(reader, Stage::Last);
     let key = options::process_name.key;
-    let name = if reader.has(key) {
+    process.name = if reader.has(key) {
         reader.unexpanded(key).and_then(|name| reader.check(key, process_or_group_name(name)))?
     } else {
-        options::process_name.default.unwrap_or_default().to_owned()
+        options::process_name.default_value()
     };
-    if numprocs > 1 && !name.contains("%(process_num)") {
+    if numprocs > 1 && !process.name.contains("%(process_num)") {
         reader.fail(key, "%(process_num) must be present within process_name when numprocs > 1");
     }
-    if stopasgroup && !killasgroup {
+    if process.stopasgroup && !process.killasgroup {
         reader.fail(options::killasgroup.key, "Cannot set stopasgroup=true and killasgroup=false");
     }
     if numprocs > MAX_NUMPROCS {
         reader.fail(options::numprocs.key, format!("numprocs={numprocs} is more than {MAX_NUMPROCS}"));
         return None;
     }
-    let template = Process {
-        name,
-        command: String::new(),
-        directory: None,
-        umask,
-        priority,
-        autostart,
-        autorestart,
-        startsecs,
-        startretries,
-        user,
-        stdout,
-        stderr,
-        stopsignal,
-        stopwaitsecs,
-        stopasgroup,
-        killasgroup,
-        exitcodes,
-        redirect_stderr,
-        environment: Variables::default(),
-        serverurl,
-        numbering: Numbering { numprocs, numprocs_start },
-    };
-    Some((template, numprocs_start..numprocs_start.saturating_add(numprocs)))
+    Some((process, numprocs_start..numprocs_start.saturating_add(numprocs)))
 }
 
-fn output_template(reader: &Reader<'_>, channel: &Channel) -> Output {
-    Output {
-        logfile: Logfile::Auto,
-        maxbytes: 0,
-        backups: 0,
-        capture_maxbytes: reader.get(channel.capture_maxbytes),
-        events_enabled: reader.get(channel.events_enabled),
-        syslog: false,
-    }
-}
-
-/// The keys of one of a program's two outputs.
+/// Keys of one of a program's two outputs.
 struct Channel {
     logfile: &'static Opt<Logfile>,
     maxbytes: &'static Opt<u64>,
@@ -329,8 +221,9 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::needless_update, reason = "options that Supervisor does not have may follow")]
     fn defaults_are_supervisors() {
-        let output = Output {
+        let output = OutputOptions {
             logfile: Logfile::Auto,
             maxbytes: 50 << 20,
             backups: 10,
@@ -360,6 +253,7 @@ mod tests {
             environment: Variables::default(),
             serverurl: None,
             numbering: Numbering::default(),
+            ..Process::default()
         };
         assert_eq!(program(""), expected);
     }
@@ -469,75 +363,6 @@ mod tests {
         assert_eq!(Files::with("[program:a/b]\ncommand=a\n").error(), "Invalid name: 'a/b' because of character: '/'");
         let config = Files::with("[program: a ]\ncommand=%(program_name)s\n").load();
         assert_eq!(only_process(&config).command, "a");
-    }
-
-    const THREE: &str =
-        "[program:c]\ncommand=c\npriority=1\n[program:a]\ncommand=a %(group_name)s\n[program:b]\ncommand=b\n";
-
-    #[test]
-    fn groups_take_programs_and_are_in_order() {
-        let config = Files::with(&format!("{THREE}[group:g]\nprograms= b , a \npriority=5\n[group:empty]\n")).load();
-        let shown: Vec<String> = config
-            .groups
-            .iter()
-            .map(|group| {
-                let names: Vec<_> = group.processes.iter().map(|process| process.name.as_str()).collect();
-                format!("{} {}: {}", group.priority, group.name, names.join(" "))
-            })
-            .collect();
-        assert_eq!(shown, ["1 c: c", "5 g: b a", "999 empty: "]);
-        assert_eq!(group(&config, "g").processes[1].command, "a g");
-        let config = Files::with(&format!("{THREE}[group:g]\nprograms=a\n[group:h]\nprograms=a,b\n")).load();
-        assert_eq!(group(&config, "g").processes.len(), 1);
-        assert_eq!(group(&config, "h").processes.len(), 2);
-    }
-
-    #[test]
-    fn a_group_keeps_the_order_of_its_programs_whatever_their_priorities() {
-        let names = |lines: &str| -> Vec<String> {
-            let numbered = "[program:n]\ncommand=n\nnumprocs=11\nprocess_name=n%(process_num)d\nnumprocs_start=1\n";
-            let config = Files::with(&format!("{THREE}{numbered}[group:g]\n{lines}\n")).load();
-            group(&config, "g").distinct().iter().map(|process| process.name.clone()).collect()
-        };
-        assert_eq!(names("programs=b,c,a"), ["b", "c", "a"]);
-        let numbers = ["n1", "n10", "n11", "n2", "n3", "n4", "n5", "n6", "n7", "n8", "n9"];
-        assert_eq!(names("programs=b,n,a"), [&["b"], &numbers[..], &["a"]].concat());
-        let groups = |programs: &str| Files::with(&format!("{THREE}[group:g]\nprograms={programs}\n")).load().groups;
-        assert_ne!(groups("a,b"), groups("b,a"), "another order is another group");
-    }
-
-    #[test]
-    fn of_processes_of_one_name_the_last_is_used_in_the_place_of_the_first() {
-        let text = "[program:x]\ncommand=x\nprocess_name=p\n[program:y]\ncommand=y\n[program:z]\ncommand=z\n\
-                    process_name=p\n[group:g]\nprograms=x,y,z,y,x,z\n";
-        let config = Files::with(text).load();
-        let group = group(&config, "g");
-        let commands = |processes: &[&Arc<Process>]| -> Vec<String> {
-            processes.iter().map(|process| process.command.clone()).collect()
-        };
-        assert_eq!(commands(&group.distinct()), ["z", "y"]);
-        assert_eq!(commands(&group.processes.iter().collect::<Vec<_>>()), ["x", "y", "z", "y", "x", "z"]);
-    }
-
-    #[test]
-    fn groups_name_what_they_do_not_find() {
-        let error = |lines: &str| Files::with(&format!("{THREE}[group:g]\n{lines}\n")).error();
-        assert_eq!(error("programs=a,zz"), "[group:g] names unknown program or fcgi-program zz");
-        assert_eq!(error("programs=a,"), "[group:g] names unknown program or fcgi-program ");
-        assert_eq!(
-            error("programs=a\n[fcgi-program:a]\ncommand=a\nsocket=tcp://h:1"),
-            "[group:g] name a is ambiguous (exists as program and fcgi-program)"
-        );
-        assert_eq!(error("priority=x"), "invalid literal for int() with base 10: 'x'");
-    }
-
-    #[test]
-    fn groups_compare_by_what_they_do() {
-        let load = |text: &str| Files::with(text).load().groups;
-        let before = load("[program:a]\ncommand=a\nenvironment=A=1,B=2\nuser=root\nstdout_logfile=AUTO\n");
-        assert_eq!(before, load("[program:a]\nuser=0\nenvironment=B=2,A=1\ncommand=a\n"));
-        assert_ne!(before, load("[program:a]\ncommand=a\nuser=root\nenvironment=A=1,B=3\n"));
-        assert_ne!(before, load("[program:a]\ncommand=b\nuser=root\nenvironment=A=1,B=2\n"));
     }
 
     #[test]

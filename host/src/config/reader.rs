@@ -1,15 +1,15 @@
-//! One section being resolved: looks keys up, expands and converts them, and collects what is wrong.
+//! The reading of one section: looks keys up, expands and converts them, and collects what is wrong.
 
 use super::{
-    Variables,
     error::{Collector, ConfigError},
     expand::Names,
-    options::Opt,
+    option::Opt,
     sections::{Entry, Raw, Section, Sections},
+    variables::Variables,
 };
 use crate::text::repr::repr;
 
-/// Reads the keys of one section.
+/// Reader of the keys of one section.
 ///
 /// A value that is wrong is reported to the collector, and the default stands in for it, so that the next key can be
 /// looked at: the result is thrown away in the end, the errors are not.
@@ -17,9 +17,9 @@ pub(super) struct Reader<'a> {
     sections: &'a Sections,
     pub(super) section: &'a Section,
     errors: &'a Collector,
-    /// What `%(name)s` may stand for in the values.
+    /// Names that `%(name)s` may stand for in the values.
     pub(super) names: Names,
-    /// Whether messages end with the section and its file, as Supervisor's do for what makes processes.
+    /// True where messages end with the section and its file, as Supervisor's do for sections that make processes.
     names_section: bool,
 }
 
@@ -28,34 +28,39 @@ impl<'a> Reader<'a> {
         Self { sections, section, errors, names, names_section: false }
     }
 
-    /// The same reader, whose messages end in ` in section 'program:web' (file: '/path')`.
+    /// Have messages end in ` in section 'program:web' (file: '/path')`.
     pub(super) fn naming_section(mut self) -> Self {
         self.names_section = true;
         self
     }
 
-    /// The value of a key that has a default.
+    /// Read a key that has a default.
     pub(super) fn get<T>(&self, option: &Opt<T>) -> T {
-        self.find(option).unwrap_or_else(|| {
-            let default = option.default.expect("an option that is read with `get` has a default");
-            (option.convert)(default).unwrap_or_else(|error| panic!("the default of {} is valid: {error}", option.key))
-        })
+        self.find(option).unwrap_or_else(|| option.default_value())
     }
 
-    /// The value of a key, if it is there and right.
+    /// Read a key, if it is there and right. A list may also be a TOML array, whose items must be free of
+    /// commas.
     pub(super) fn find<T>(&self, option: &Opt<T>) -> Option<T> {
-        let text = self.text_for(option)?;
+        let text = match &self.entry(option.key)?.raw {
+            Raw::List(items) if option.value_type.is_list => {
+                let word = |item| self.expect_string(option, item).and_then(|()| self.expanded(option.key, item));
+                let words: Option<Vec<String>> = items.iter().map(word).collect();
+                words?.join(",")
+            }
+            _ => self.text_for(option)?,
+        };
         self.convert(option, &text)
     }
 
-    /// The expanded text of a key, if it is what the key takes.
+    /// Read the expanded text of a key, if it is what the key takes.
     pub(super) fn text_for<T>(&self, option: &Opt<T>) -> Option<String> {
         let raw = &self.entry(option.key)?.raw;
         self.expect_string(option, raw)?;
         self.expanded(option.key, raw)
     }
 
-    /// The value of a key that Supervisor expands twice: first as any value, then by the name of its key alone. What it
+    /// Read a key that Supervisor expands twice: first as any value, then by the name of its key alone. What it
     /// cannot expand a second time, such as the `100%` that came of `100%%`, is taken as it came out of the first.
     pub(super) fn find_expanded_twice<T>(&self, option: &Opt<T>, again: &Names) -> Option<T> {
         let once = self.text_for(option)?;
@@ -63,37 +68,23 @@ impl<'a> Reader<'a> {
         self.convert(option, &text)
     }
 
-    /// What a text means to a key, or an error that says what would be right.
+    /// Convert a text, or report an error that says what would be right.
     pub(super) fn convert<T>(&self, option: &Opt<T>, text: &str) -> Option<T> {
-        let converted = (option.convert)(text);
-        converted.map_err(|message| self.fail_with(option.key, message, option.takes.words)).ok()
+        let converted = (option.value_type.read)(text);
+        converted.map_err(|message| self.fail_with(option.key, message, option.value_type.expected)).ok()
     }
 
     fn expect_string<T>(&self, option: &Opt<T>, raw: &Raw) -> Option<()> {
-        if option.takes.only_strings && matches!(raw, Raw::Scalar(..)) {
+        if option.value_type.only_strings && matches!(raw, Raw::Scalar(..)) {
             let message = format!("{} takes a string, not {}", option.key, raw.kind());
-            self.fail_with(option.key, message, option.takes.words);
+            self.fail_with(option.key, message, option.value_type.expected);
             return None;
         }
         Some(())
     }
 
-    /// The value of a key that may also be a TOML array, whose items must be free of commas.
-    pub(super) fn get_list<T>(&self, option: &Opt<T>) -> T {
-        match self.entry(option.key).map(|entry| &entry.raw) {
-            Some(Raw::List(items)) => {
-                let word = |item| self.expect_string(option, item).and_then(|()| self.expanded(option.key, item));
-                let words: Option<Vec<String>> = items.iter().map(word).collect();
-                words.and_then(|words| self.convert(option, &words.join(","))).unwrap_or_else(|| {
-                    (option.convert)("").unwrap_or_else(|error| panic!("an empty list is a list: {error}"))
-                })
-            }
-            _ => self.get(option),
-        }
-    }
-
-    /// `environment=`: its whole text expanded and then split, or a TOML table with each value expanded. Supervisor
-    /// names the key alone when an expansion fails here.
+    /// Read `environment=`: its whole text expanded and then split, or a TOML table with each value expanded.
+    /// Supervisor names the key alone when an expansion fails here.
     pub(super) fn environment(&self, option: &Opt<Variables>) -> Variables {
         let key = option.key;
         match self.entry(key).map(|entry| &entry.raw) {
@@ -120,17 +111,17 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The expanded text of a key.
+    /// Read the expanded text of a key.
     pub(super) fn text(&self, key: &str) -> Option<String> {
         self.expanded(key, &self.entry(key)?.raw)
     }
 
-    /// The text of a key as it was written.
+    /// Read the text of a key as it was written.
     pub(super) fn unexpanded(&self, key: &str) -> Option<&str> {
         self.scalar(key, &self.entry(key)?.raw)
     }
 
-    /// Whether a key is there.
+    /// Tell whether a key is there.
     pub(super) fn has(&self, key: &str) -> bool {
         self.entry(key).is_some()
     }
@@ -154,27 +145,27 @@ impl<'a> Reader<'a> {
         self.check(key, self.names.expand(text, &format!("{}.{key}", self.section.name)))
     }
 
-    /// The value, or an error about `key`.
+    /// Unwrap a value, or report an error about `key`.
     pub(super) fn check<T>(&self, key: &str, result: Result<T, String>) -> Option<T> {
         result.map_err(|message| self.fail(key, message)).ok()
     }
 
-    /// The value, or an error about the section.
+    /// Unwrap a value, or report an error about the section.
     pub(super) fn check_section<T>(&self, result: Result<T, String>) -> Option<T> {
         result.map_err(|message| self.fail_section(message)).ok()
     }
 
-    /// Reports an error about a key, or about the section if it does not have that key.
+    /// Report an error about a key, or about the section if it does not have that key.
     pub(super) fn fail(&self, key: &str, message: impl Into<String>) {
         self.fail_with(key, message, None);
     }
 
-    /// The same, with what would be right.
+    /// Report an error about a key, with what would be right.
     pub(super) fn fail_with(&self, key: &str, message: impl Into<String>, expected: Option<&'static str>) {
         self.push(Some(key), self.with_ending(message.into()), expected);
     }
 
-    /// Reports an error about the section.
+    /// Report an error about the section.
     pub(super) fn fail_section(&self, message: impl Into<String>) {
         self.push(None, self.with_ending(message.into()), None);
     }
@@ -191,7 +182,7 @@ impl<'a> Reader<'a> {
         self.push_error(key, ConfigError { expected, ..ConfigError::new(message) });
     }
 
-    /// Reports that what a key names is not there.
+    /// Report that what a key names is not there.
     pub(super) fn fail_unresolved(&self, key: &str, name: &str, reason: impl std::fmt::Display) {
         self.push_error(Some(key), ConfigError::unresolved(name, &self.section.name, reason));
     }

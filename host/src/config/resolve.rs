@@ -3,28 +3,31 @@
 use std::{cell::RefCell, path::Path};
 
 use super::{
-    Config, Level, Library, Message, Overrides,
     error::{Collector, ConfigError, ConfigErrors},
     expand::Names,
-    include,
+    groups, include,
+    model::{Config, Library},
+    overrides::Overrides,
     paths::{absolute, dirname},
     plugins::{self, RPCINTERFACE},
     programs::Programs,
     reader::Reader,
-    servers, supervisord, unknown,
+    servers, supervisord,
+    types::{Level, Message},
+    unknown,
 };
 
-/// What a config takes from around it, other than files and accounts.
+/// Surroundings that a config takes names from: the environment and the host.
 #[derive(Clone, Debug)]
 pub(super) struct Surroundings {
     /// `ENV_…` for each variable of the environment.
     pub(super) names: Names,
-    /// What this host calls itself.
+    /// Name of this host.
     pub(super) host_node_name: String,
 }
 
 impl Surroundings {
-    /// Those of this process.
+    /// Take the surroundings of this process.
     pub(super) fn of_this_process() -> Self {
         let mut names = Names::default();
         for (name, value) in std::env::vars_os() {
@@ -41,7 +44,7 @@ impl Surroundings {
 }
 
 impl Config {
-    /// Loads what supervisord needs from the config file at `path`, its includes, and the command line.
+    /// Load what supervisord needs from the config file at `path`, its includes, and the command line.
     ///
     /// `path` is shown in messages as it is given. A name that ends in `.toml` is TOML, all others are INI.
     pub fn load(path: &Path, overrides: &Overrides) -> Result<Self, ConfigErrors> {
@@ -49,13 +52,13 @@ impl Config {
     }
 }
 
-/// [`Config::load`] with surroundings that a test can choose.
+/// Load as [`Config::load`] does, with surroundings that a test can choose.
 pub(super) fn load(path: &Path, overrides: &Overrides, surroundings: Surroundings) -> Result<Config, ConfigErrors> {
     let (config, errors) = resolve(path, overrides, surroundings)?;
     errors.map(|()| config)
 }
 
-/// A config as far as it could be resolved, with what is wrong in it. The error is what hides all else.
+/// Resolve a config as far as that goes, beside the errors in it. The outer error is one that hides all else.
 pub(super) fn resolve(
     path: &Path,
     overrides: &Overrides,
@@ -87,7 +90,7 @@ pub(super) fn resolve(
     let names = names.freeze();
     let rpcinterfaces = plugins::plugins(RPCINTERFACE, &sections, &names.with([("here", here.into())]), &errors);
     let messages = RefCell::new(included.messages);
-    let groups = Programs {
+    let groups = groups::groups(&Programs {
         sections: &sections,
         names: &names,
         here,
@@ -96,8 +99,7 @@ pub(super) fn resolve(
         errors: &errors,
         messages: &messages,
         has_plugins: rpcinterfaces.iter().any(|plugin| plugin.factory.library != Library::BuiltIn),
-    }
-    .groups();
+    });
     let servers = servers::servers(&sections, here, &names, &errors);
     supervisord.serverurl = servers::serverurl(&servers);
     match supervisord::user(&reader, overrides) {
@@ -114,13 +116,13 @@ pub(super) fn resolve(
     Ok((config, errors.finish(())))
 }
 
-/// The error of a file without its main section.
+/// Make the error of a file without its main section.
 pub(super) fn missing(section: &str, file: &str) -> ConfigError {
     let kind = if include::is_toml(file) { ".toml" } else { ".ini" };
     ConfigError::new(format!("{kind} file does not include {section} section"))
 }
 
-/// CRIT first, then WARN, then INFO, as Supervisor logs them.
+/// Sort messages as Supervisor logs them: CRIT first, then WARN, then INFO.
 fn in_order(messages: &mut [Message]) {
     messages.sort_by_key(|message: &Message| std::cmp::Reverse::<Level>(message.level));
 }

@@ -22,12 +22,12 @@ pub(super) struct Sections {
 /// The name of the section whose keys every other one has.
 const DEFAULT: &str = "DEFAULT";
 
-/// One section.
+/// A section.
 #[derive(Clone, Debug)]
 pub(super) struct Section {
-    /// What stands between the brackets: `program:web`.
+    /// Name between the brackets: `program:web`.
     pub(super) name: String,
-    /// Where it first appears.
+    /// Place of its first header.
     pub(super) place: Place,
     entries: Vec<(String, Entry)>,
 }
@@ -35,13 +35,13 @@ pub(super) struct Section {
 /// The value of one key.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
-    /// What was written.
+    /// Value as it was written.
     pub(super) raw: Raw,
-    /// Where.
+    /// Place of the key.
     pub(super) place: Place,
 }
 
-/// What was written: text in INI, text or more in TOML.
+/// Value as it was written: text in INI, text or more in TOML.
 #[derive(Clone, Debug)]
 pub(super) enum Raw {
     /// Any INI value, or a TOML string.
@@ -56,59 +56,59 @@ pub(super) enum Raw {
 
 /// A handle on the section that a reader is filling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Target {
+pub(super) enum SectionId {
     Defaults,
     Section(usize),
 }
 
 impl Sections {
-    /// The section of that name, made if it is not there yet.
-    pub(super) fn open(&mut self, name: &str, place: &Place) -> Target {
+    /// Find the section of that name, or make it.
+    pub(super) fn open(&mut self, name: &str, place: &Place) -> SectionId {
         if name == DEFAULT {
-            return Target::Defaults;
+            return SectionId::Defaults;
         }
-        Target::Section(*self.index.entry(name.to_owned()).or_insert_with(|| {
+        SectionId::Section(*self.index.entry(name.to_owned()).or_insert_with(|| {
             self.all.push(Section { name: name.to_owned(), place: place.clone(), entries: Vec::new() });
             self.all.len() - 1
         }))
     }
 
-    /// Gives a key its value; the last one wins, and the key keeps its first position.
-    pub(super) fn set(&mut self, target: Target, key: &str, entry: Entry) {
+    /// Give a key its value; the last one wins, and the key keeps its first position.
+    pub(super) fn set(&mut self, target: SectionId, key: &str, entry: Entry) {
         let entries = match target {
-            Target::Defaults => &mut self.defaults,
-            Target::Section(index) => &mut self.all[index].entries,
+            SectionId::Defaults => &mut self.defaults,
+            SectionId::Section(index) => &mut self.all[index].entries,
         };
         put(entries, key, entry);
     }
 
-    /// All sections in order, without `[DEFAULT]`.
+    /// Iterate over the sections in order, without `[DEFAULT]`.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Section> {
         self.all.iter()
     }
 
-    /// The section of that name.
+    /// Find the section of that name.
     pub(super) fn get(&self, name: &str) -> Option<&Section> {
         self.index.get(name).map(|&index| &self.all[index])
     }
 
-    /// Sections whose name begins with `prefix`, which ends in a colon, each with what follows it.
+    /// Iterate over sections whose name begins with `prefix`, which ends in a colon, each with what follows it.
     pub(super) fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a Section)> {
         self.all.iter().filter_map(move |section| Some((section.name.strip_prefix(prefix)?, section)))
     }
 
-    /// The value of a key in a section or, failing that, in `[DEFAULT]`.
+    /// Find the value of a key in a section or, failing that, in `[DEFAULT]`.
     pub(super) fn entry<'a>(&'a self, section: &'a Section, key: &str) -> Option<&'a Entry> {
         section.entry(key).or_else(|| find(&self.defaults, key))
     }
 
-    /// All keys of a section, its own first, then those of `[DEFAULT]`.
+    /// Iterate over the keys of a section, its own first, then those of `[DEFAULT]`.
     pub(super) fn entries<'a>(&'a self, section: &'a Section) -> impl Iterator<Item = (&'a str, &'a Entry)> {
         let inherited = self.defaults.iter().filter(|(key, _)| section.entry(key).is_none());
         section.entries.iter().chain(inherited).map(|(key, entry)| (key.as_str(), entry))
     }
 
-    /// Puts `here` for every `%(here)s`, to be expanded later. Supervisor does so after it has read the main file and
+    /// Put `here` for every `%(here)s`, to be expanded later. Supervisor does so after it has read the main file and
     /// again after each included one, if there is an `[include]` section; so in an included file it is that file's
     /// directory. It looks at the text alone, and what `%%(here)s` becomes cannot be expanded any more.
     pub(super) fn replace_here(&mut self, here: &str) {
@@ -128,19 +128,19 @@ impl Sections {
 }
 
 impl Section {
-    /// The value of one of its own keys.
+    /// Find the value of one of its own keys.
     pub(super) fn entry(&self, key: &str) -> Option<&Entry> {
         find(&self.entries, key)
     }
 
-    /// Its own keys in order.
+    /// Iterate over its own keys in order.
     pub(super) fn own_entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
         self.entries.iter().map(|(key, entry)| (key.as_str(), entry))
     }
 }
 
 impl Raw {
-    /// What it is called in a message.
+    /// Name the kind of value, for a message.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Text(_) => "a string",
@@ -150,7 +150,7 @@ impl Raw {
         }
     }
 
-    /// As a plugin gets it, each string in it passed through `expand`.
+    /// Make the value that a plugin gets, each string in it passed through `expand`.
     pub(super) fn to_value<E>(&self, expand: &mut impl FnMut(&str) -> Result<String, E>) -> Result<Value, E> {
         Ok(match self {
             Self::Text(text) => Value::String(expand(text)?.into()),
@@ -187,7 +187,7 @@ impl Raw {
     }
 }
 
-/// The text with `here` for every `%(here)s` whose percent sign is not the second of a `%%`.
+/// Put `here` for every `%(here)s` whose percent sign is not the second of a `%%`.
 fn with_here(text: &str, here: &str) -> String {
     let here = here.replace('%', "%%");
     let mut replaced = String::with_capacity(text.len() + here.len());

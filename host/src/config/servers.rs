@@ -6,11 +6,11 @@ use std::{
 };
 
 use super::{
-    Credentials, HttpServer, ServerAddress,
     accounts::colon_separated_user_group,
     datatypes::octal,
     error::Collector,
     expand::Names,
+    model::{Credentials, HttpServer, ServerAddress},
     options::{inet_http_server, unix_http_server},
     paths::normalize_path,
     reader::Reader,
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::text::python::strip;
 
-/// All servers: inet first, then unix, each in the order of the file. Any section whose name begins so is one.
+/// Read all servers: inet first, then unix, each in the order of the file. Any section whose name begins so is one.
 pub(super) fn servers(sections: &Sections, here: &str, names: &Names, errors: &Collector) -> Vec<HttpServer> {
     let starting_with = |kind: &'static str| sections.iter().filter(move |section| section.name.starts_with(kind));
     let read = |section| Reader::new(sections, section, names.clone(), errors);
@@ -28,7 +28,7 @@ pub(super) fn servers(sections: &Sections, here: &str, names: &Names, errors: &C
     servers
 }
 
-/// What programs get as `SUPERVISOR_SERVER_URL`: the first unix server, else the last inet one.
+/// Choose the URL that programs get as `SUPERVISOR_SERVER_URL`: the first unix server, else the last inet one.
 pub(super) fn serverurl(servers: &[HttpServer]) -> Option<String> {
     let unix = servers.iter().find_map(|server| match &server.address {
         ServerAddress::Unix { file, .. } => Some(format!("unix://{}", file.display())),
@@ -50,7 +50,7 @@ fn inet(reader: &Reader<'_>) -> Option<HttpServer> {
         reader.fail_section(format!("section [{}] has no port value", reader.section.name));
     }
     let (host, port) = reader.find(&inet_http_server::port)?;
-    let allowed_hosts = reader.get_list(&inet_http_server::allowed_hosts);
+    let allowed_hosts = reader.get(&inet_http_server::allowed_hosts);
     let addresses = reader.check(inet_http_server::port.key, resolve(&host, port))?;
     Some(server(reader.section, ServerAddress::Inet { host, port, addresses, allowed_hosts }, credentials))
 }
@@ -70,12 +70,12 @@ fn unix(mut reader: Reader<'_>, here: &str) -> Option<HttpServer> {
         let owner = colon_separated_user_group(&chown).map_err(|_| format!("Invalid sockchown value {chown}"));
         reader.check(unix_http_server::chown.key, owner)
     });
-    let mode = reader.find(&unix_http_server::chmod).and_then(|chmod| {
-        reader.check(unix_http_server::chmod.key, octal(&chmod).map_err(|_| format!("Invalid chmod value {chmod}")))
-    });
+    let mode = reader.get(&unix_http_server::chmod);
+    let mode = octal(&mode).map_err(|_| format!("Invalid chmod value {mode}"));
+    let mode = reader.check(unix_http_server::chmod.key, mode);
     let address = ServerAddress::Unix {
         file: PathBuf::from(normalize_path(strip(&file?))),
-        chmod: mode.unwrap_or(0o700),
+        chmod: mode?,
         uid: owner.map(|(uid, _)| uid),
         gid: owner.and_then(|(_, gid)| gid),
     };
@@ -98,7 +98,7 @@ fn credentials(reader: &Reader<'_>, username: Option<String>, password: Option<S
     Some(Credentials { username: username?, password: password? })
 }
 
-/// Where to bind. IPv4 first: it is all that Supervisor knows.
+/// Look up the addresses of a host. IPv4 first: it is all that Supervisor knows.
 pub(super) fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
     if host.is_empty() {
         return Ok(vec![SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))]);

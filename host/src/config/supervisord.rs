@@ -1,15 +1,19 @@
 //! `[supervisord]`, with what the command line puts in its place.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{
-    Logfile, Overrides, Supervisord, User, Variables, accounts,
+    accounts,
     error::ConfigError,
     expand::Names,
-    options::supervisord as options,
-    paths::{expanduser, normalize_path, temporary_directory},
+    option::Stage,
+    options::{Supervisord, supervisord as options},
+    overrides::Overrides,
+    paths::{expanduser, normalize_path},
     reader::Reader,
-    sections::{Raw, Section},
+    sections::Raw,
+    types::{Logfile, User},
+    variables::Variables,
 };
 
 /// The section as the file and the command line give it. Its `user` and `serverurl` are found out later, by
@@ -17,51 +21,24 @@ use super::{
 ///
 /// `names` are those that the second expansion of `environment` knows.
 pub(super) fn supervisord(reader: &Reader<'_>, names: &Names, overrides: &Overrides) -> Supervisord {
-    // In Supervisor's order, which decides which of several errors comes first.
-    let minfds = reader.get(&options::minfds);
-    let minprocs = reader.get(&options::minprocs);
-    let directory = reader.find(&options::directory);
-    let umask = reader.get(&options::umask);
-    let logfile = reader.get(&options::logfile);
-    let logfile_maxbytes = reader.get(&options::logfile_maxbytes);
-    let logfile_backups = reader.get(&options::logfile_backups);
-    let loglevel = reader.get(&options::loglevel);
-    let pidfile = reader.get(&options::pidfile);
-    let identifier = reader.get(&options::identifier);
-    let nodaemon = reader.get(&options::nodaemon);
-    let silent = reader.get(&options::silent);
-    let childlogdir = reader.find(&options::childlogdir).unwrap_or_else(temporary_directory);
-    let nocleanup = reader.get(&options::nocleanup);
-    let strip_ansi = reader.get(&options::strip_ansi);
-    let environment = environment(reader, names);
-
-    let overrides = overrides.clone();
-    Supervisord {
-        logfile: match overrides.logfile.unwrap_or(logfile) {
-            Logfile::Path(path) => Logfile::Path(normalized(&path)),
-            other => other,
-        },
-        logfile_maxbytes: overrides.logfile_maxbytes.unwrap_or(logfile_maxbytes),
-        logfile_backups: overrides.logfile_backups.unwrap_or(logfile_backups),
-        loglevel: overrides.loglevel.unwrap_or(loglevel),
-        pidfile: normalized(&overrides.pidfile.unwrap_or(pidfile)),
-        umask: overrides.umask.unwrap_or(umask),
-        nodaemon: overrides.nodaemon || nodaemon,
-        silent: overrides.silent || silent,
-        minfds: overrides.minfds.unwrap_or(minfds),
-        minprocs: overrides.minprocs.unwrap_or(minprocs),
-        nocleanup: overrides.nocleanup || nocleanup,
-        // Supervisor makes the names of AUTO logs absolute before it changes its directory.
-        childlogdir: normalized(&overrides.childlogdir.unwrap_or(childlogdir)),
-        user: None,
-        directory: overrides.directory.or(directory),
-        strip_ansi: overrides.strip_ansi || strip_ansi,
-        environment,
-        identifier: overrides.identifier.unwrap_or(identifier),
-        plugin_path: plugin_path(reader, &reader.get_list(&options::plugin_path)),
-        plugin_data_dir: plugin_data_dir(reader),
-        serverurl: None,
+    let mut supervisord = Supervisord::default();
+    supervisord.read(reader, Stage::First);
+    supervisord.environment = environment(reader, names);
+    supervisord.read(reader, Stage::Last);
+    for directory in &mut supervisord.plugin_path {
+        *directory = beside(reader, options::plugin_path.key, directory);
     }
+    let data_dir = supervisord.plugin_data_dir.take();
+    supervisord.plugin_data_dir = data_dir.map(|directory| beside(reader, options::plugin_data_dir.key, &directory));
+
+    overrides.apply(&mut supervisord);
+    if let Logfile::Path(path) = &mut supervisord.logfile {
+        *path = normalized(path);
+    }
+    supervisord.pidfile = normalized(&supervisord.pidfile);
+    // Supervisor makes the names of AUTO logs absolute before it changes its directory.
+    supervisord.childlogdir = normalized(&supervisord.childlogdir);
+    supervisord
 }
 
 /// The user to switch to, from the command line or the file.
@@ -69,7 +46,7 @@ pub(super) fn user(reader: &Reader<'_>, overrides: &Overrides) -> Result<Option<
     if let Some(name) = &overrides.user {
         return accounts::user(name).map(Some).map_err(ConfigError::new);
     }
-    Ok(reader.find(&options::user).and_then(|name| reader.check(options::user.key, accounts::user(&name))))
+    Ok(reader.find(&options::user))
 }
 
 /// `environment=`, which Supervisor expands twice in this section.
@@ -81,24 +58,14 @@ fn environment(reader: &Reader<'_>, names: &Names) -> Variables {
     }
 }
 
-/// Directories of `plugin_path=`, relative ones taken from the file in which the key stands.
-pub(super) fn plugin_path(reader: &Reader<'_>, directories: &[String]) -> Vec<PathBuf> {
-    let from = |section: &Section| section.place.directory().to_owned();
-    let base = reader
-        .entry(options::plugin_path.key)
-        .map_or_else(|| from(reader.section), |entry| entry.place.directory().to_owned());
-    directories.iter().map(|directory| normalized(&base.join(expanduser(directory)))).collect()
-}
-
-/// `plugin_data_dir=`, relative to the file in which it stands.
-fn plugin_data_dir(reader: &Reader<'_>) -> Option<PathBuf> {
-    let directory = reader.find(&options::plugin_data_dir)?;
-    let base = reader.entry(options::plugin_data_dir.key)?.place.directory();
-    Some(normalized(&base.join(expanduser(&directory.to_string_lossy()))))
+/// A directory that a key names, a relative one taken from the file in which the key stands.
+pub(super) fn beside(reader: &Reader<'_>, key: &str, directory: &Path) -> PathBuf {
+    let place = reader.entry(key).map_or(&reader.section.place, |entry| &entry.place);
+    normalized(&place.directory().join(expanduser(&directory.to_string_lossy())))
 }
 
 /// A path as Supervisor's `normalize_path` makes it.
-pub(super) fn normalized(path: &std::path::Path) -> PathBuf {
+fn normalized(path: &Path) -> PathBuf {
     PathBuf::from(normalize_path(&path.to_string_lossy()))
 }
 
@@ -107,6 +74,7 @@ mod tests {
     use super::*;
     use crate::config::{
         Config, GroupKind, Level,
+        paths::temporary_directory,
         testing::{Files, group},
     };
 

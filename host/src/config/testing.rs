@@ -1,4 +1,4 @@
-//! What the tests of this floor share: config files in a directory of their own, loaded with known surroundings.
+//! Helpers of the tests of this room: config files in a directory of their own, loaded with known surroundings.
 
 use std::{fs, path::PathBuf};
 
@@ -39,7 +39,7 @@ impl Files {
         Self { directory, main }
     }
 
-    /// One more file.
+    /// Add a file.
     pub(super) fn file(self, name: &str, text: &str) -> Self {
         let path = self.directory.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -28,10 +28,10 @@ const NAMED: [&str; 8] = [
     "unix_http_server",
 ];
 
-/// What comes before the dot of `supervisor.rpcinterface_factory`, which TOML takes for a table when it is not quoted.
+/// Part before the dot of `supervisor.rpcinterface_factory`, which TOML takes for a table when it is not quoted.
 const DOTTED_KEYS: &str = "supervisor";
 
-/// Reads `text` on top of what `sections` already holds. `file` is the name that messages show.
+/// Read `text` on top of what `sections` already holds. `file` is the name that messages show.
 pub(super) fn read(text: &str, file: &Arc<str>, sections: &mut Sections) -> Result<(), ConfigError> {
     let lines = Lines { text, file };
     let document = DeTable::parse(text).map_err(|error| {
@@ -91,10 +91,10 @@ fn array_of_tables(name: &str, place: Place) -> ConfigError {
     ConfigError::new(format!("{place}: [[{name}]] is an array of tables; a section is written [{name}]")).at(place)
 }
 
-/// One section as TOML has it.
+/// A section as TOML has it.
 struct Found<'t, 'i> {
     name: String,
-    /// Where its header stands, in bytes.
+    /// Offset of its header, in bytes.
     start: usize,
     entries: Vec<(&'t Spanned<DeString<'i>>, &'t Spanned<DeValue<'i>>)>,
 }

@@ -4,42 +4,26 @@
 use std::fmt;
 
 use super::{
-    Level, Message,
     error::Place,
-    options::{
-        eventlistener, fcgi_program, group, include, inet_http_server, program, supervisorctl, supervisord,
-        unix_http_server,
-    },
+    options::{SECTIONS, SectionKind},
     sections::{Section, Sections},
+    types::{Level, Message},
 };
 use crate::text::nearest::nearest;
-
-/// The keys of each kind of section whose keys are known. A kind that ends in a colon has names; so may the servers.
-const KNOWN: [(&str, &[&[&str]]); 9] = [
-    ("supervisord", &[supervisord::KEYS]),
-    ("supervisorctl", &[supervisorctl::KEYS]),
-    ("include", &[include::KEYS]),
-    ("inet_http_server", &[inet_http_server::KEYS]),
-    ("unix_http_server", &[unix_http_server::KEYS]),
-    ("program:", &[program::KEYS]),
-    ("group:", &[group::KEYS]),
-    ("eventlistener:", &[program::KEYS, eventlistener::KEYS]),
-    ("fcgi-program:", &[program::KEYS, fcgi_program::KEYS]),
-];
 
 /// Sections whose keys belong to a plugin, which judges them itself.
 const PLUGINS: [&str; 2] = ["rpcinterface:", "ctlplugin:"];
 
-/// What Supervisor documents as an option of its command line only, so that in the file it has never done anything.
+/// Option that Supervisor documents for its command line only, so that in the file it has never done anything.
 const COMMAND_LINE_ONLY: &str = "profile_options";
 
 /// Unknown keys of one name, or sections of one kind: a tool of its own may have put them into every program.
 struct Unknown {
     what: What,
-    /// The section in which it stands first, or the first section.
+    /// Name of the section in which the key stands first, or of the first section.
     section: String,
     place: Place,
-    /// What was probably meant, or what is right.
+    /// Text behind the place: what was probably meant, or what is right.
     hint: String,
     count: usize,
 }
@@ -47,16 +31,16 @@ struct Unknown {
 #[derive(PartialEq, Eq)]
 enum What {
     Key(String),
-    /// What stands before the colon of its name, or the whole name.
+    /// A kind of section: the part of its name before the colon, or the whole name.
     Section(String),
 }
 
-/// A warning for each unknown kind of section and each unknown key of `sections`.
+/// Make a warning for each unknown kind of section and each unknown key of `sections`.
 pub(super) fn warnings(sections: &Sections) -> Vec<Message> {
     in_words(sections.iter()).into_iter().map(|text| Message { level: Level::Warn, text }).collect()
 }
 
-/// A warning for each unknown key of one section, or for the section.
+/// Make a warning for each unknown key of one section, or for the section.
 pub(super) fn in_section(section: &Section) -> Vec<String> {
     in_words(std::iter::once(section))
 }
@@ -72,27 +56,26 @@ fn in_words<'a>(sections: impl Iterator<Item = &'a Section>) -> Vec<String> {
     all.iter().map(ToString::to_string).collect()
 }
 
-/// What nobody knows of one section.
+/// Find what nobody knows in one section.
 fn found(section: &Section) -> Vec<Unknown> {
     let name = &section.name;
     if PLUGINS.iter().any(|prefix| name.starts_with(prefix)) {
         return Vec::new();
     }
-    let known = KNOWN.iter().find(|(kind, _)| match kind.strip_suffix("_http_server") {
-        Some(_) => name.starts_with(kind),
-        None if kind.ends_with(':') => name.starts_with(kind),
-        None => name == kind,
-    });
-    let Some((_, keys)) = known else { return vec![unknown_section(section)] };
+    let is_of = |kind: &&SectionKind| {
+        let has_names = kind.name.ends_with(':') || kind.name.ends_with("_http_server");
+        if has_names { name.starts_with(kind.name) } else { name == kind.name }
+    };
+    let Some(kind) = SECTIONS.iter().find(is_of) else { return vec![unknown_section(section)] };
+    let known = || kind.shared.iter().chain(kind.own).map(|key| key.name);
     section
         .own_entries()
-        .filter(|(key, _)| !keys.iter().any(|keys| keys.contains(key)))
+        .filter(|(key, _)| !known().any(|known| known == *key))
         .map(|(key, entry)| {
             let hint = if name == "supervisord" && key == COMMAND_LINE_ONLY {
                 "; it is an option of the command line only".to_owned()
             } else {
-                let known = keys.iter().flat_map(|keys| keys.iter().copied());
-                did_you_mean(nearest(key, known).map(|known| format!("'{known}'")))
+                did_you_mean(nearest(key, known()).map(|known| format!("'{known}'")))
             };
             let what = What::Key(key.to_owned());
             Unknown { what, section: name.clone(), place: entry.place.clone(), hint, count: 1 }
@@ -103,10 +86,10 @@ fn found(section: &Section) -> Vec<Unknown> {
 fn unknown_section(section: &Section) -> Unknown {
     let name = &section.name;
     let (kind, rest) = name.split_once(':').map_or((name.as_str(), None), |(kind, rest)| (kind, Some(rest)));
-    let kinds = KNOWN.iter().map(|(kind, _)| kind).chain(&PLUGINS).map(|kind| kind.trim_end_matches(':'));
+    let kinds = SECTIONS.iter().map(|kind| kind.name).chain(PLUGINS).map(|kind| kind.trim_end_matches(':'));
     let meant = nearest(kind, kinds).map(|kind| match rest {
         Some(rest) => format!("[{kind}:{rest}]"),
-        None if KNOWN.iter().any(|(known, _)| *known == kind) => format!("[{kind}]"),
+        None if SECTIONS.iter().any(|known| known.name == kind) => format!("[{kind}]"),
         None => format!("[{kind}:NAME]"),
     });
     // One without a colon is not of the kind of one with it.

@@ -8,7 +8,7 @@ use std::{ops::Deref, slice, vec};
 pub struct Variables<T = String>(Vec<(T, T)>);
 
 impl<T: PartialEq> Variables<T> {
-    /// Gives a variable its value; one that is there keeps its place.
+    /// Give a variable its value; one that is there keeps its place.
     pub fn set(&mut self, name: T, value: T) {
         match self.0.iter_mut().find(|(known, _)| *known == name) {
             Some((_, old)) => *old = value,
@@ -16,7 +16,7 @@ impl<T: PartialEq> Variables<T> {
         }
     }
 
-    /// Gives a variable its value unless it is there.
+    /// Give a variable its value unless it is there.
     pub fn set_default(&mut self, name: T, value: T) {
         if self.0.iter().all(|(known, _)| *known != name) {
             self.0.push((name, value));

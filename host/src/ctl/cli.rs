@@ -6,19 +6,24 @@ use std::{
 };
 
 use super::{
-    Controller, Endpoint, Line, Session, shell,
+    command_line::CommandLine,
+    controller::Controller,
+    printer::Printer,
+    progress_bar::ProgressBar,
+    session::{ServerLogin, Session},
+    shell,
     stdout::{columns, stdout},
 };
 use crate::{
     config::{ClientConfig, ClientOverrides},
     plugin::SearchPath,
     text::{
-        complain::complain,
         getopt::{Known, getopt, refuse_repeats},
+        stderr_line::stderr_line,
     },
 };
 
-/// What `-h` prints, after the name of the program has been put in.
+/// Text of `-h`, in which PROG stands for the name of the program.
 const HELP: &str = "\
 supervisorctl: control the programs of a supervisord.
 
@@ -50,27 +55,27 @@ const OPTIONS: [Known; 8] = [
     Known { short: Some('r'), long: Some("history_file"), takes_value: true },
 ];
 
-/// The place of `-s` in [`OPTIONS`].
+/// Index of `-s` in [`OPTIONS`].
 const SERVERURL: usize = 4;
 
-/// What the command line says.
+/// Command line of `supervisorctl`, taken apart.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Arguments {
-    /// `-h` or `-?`, before anything that is wrong.
-    pub help: bool,
-    /// `-c`.
-    pub configuration: Option<PathBuf>,
-    /// `-i`.
-    pub interactive: bool,
-    /// `-s`, `-u`, `-p` and `-r`.
-    pub overrides: ClientOverrides,
+struct Arguments {
+    /// Set by `-h` or `-?` before anything that is wrong.
+    help: bool,
+    /// File of `-c`.
+    configuration: Option<PathBuf>,
+    /// Set by `-i`.
+    interactive: bool,
+    /// Values of `-s`, `-u`, `-p` and `-r`.
+    overrides: ClientOverrides,
     /// The action and its words.
-    pub action: Vec<String>,
+    action: Vec<String>,
 }
 
 impl Arguments {
-    /// Reads what follows the name of the program. The error is Supervisor's text.
-    pub fn parse(args: &[String]) -> Result<Self, String> {
+    /// Read the arguments after the name of the program. The error is Supervisor's text.
+    fn parse(args: &[String]) -> Result<Self, String> {
         let (given, action) = getopt(args, &OPTIONS)?;
         let mut read = Self::default();
         for (index, option) in given.iter().enumerate() {
@@ -94,13 +99,13 @@ impl Arguments {
     }
 }
 
-/// Runs `supervisorctl` with these arguments, the first of which is its own name, and gives its exit status.
+/// Run `supervisorctl` with these arguments, the first of which is its own name, and return its exit status.
 pub fn run(args: &[String]) -> u8 {
     let program = args.first().map_or("supervisorctl", String::as_str);
     match try_run(program, args.get(1..).unwrap_or_default()) {
         Ok(status) => status,
         Err(message) => {
-            complain(format_args!("Error: {message}\nFor help, use {program} -h"));
+            stderr_line(format_args!("Error: {message}\nFor help, use {program} -h"));
             2
         }
     }
@@ -117,19 +122,17 @@ fn try_run(program: &str, args: &[String]) -> Result<u8, String> {
     let config = ClientConfig::load(file.as_deref(), &arguments.overrides).map_err(|errors| errors.to_string())?;
     // For people: what a script prints to stderr is mailed to somebody each time that it runs.
     if io::stderr().is_terminal() {
-        config.messages.iter().for_each(|message| complain(&message.text));
+        config.messages.iter().for_each(|message| stderr_line(&message.text));
     }
-    let endpoint = Endpoint { url: config.serverurl, username: config.username, password: config.password };
+    let login = ServerLogin { url: config.serverurl, username: config.username, password: config.password };
     let interactive = arguments.interactive || arguments.action.is_empty();
-    let mut session = Session::new(endpoint, interactive, stdout());
-    if io::stdout().is_terminal() {
-        session = session.with_bar(columns());
-    }
+    let bar = io::stdout().is_terminal().then(|| ProgressBar::new(columns()));
+    let session = Session::new(login, interactive, Printer::new(stdout(), bar));
     let mut controller = Controller::new(session, config.ctlplugins, SearchPath::new(&config.plugin_path));
     if arguments.action.is_empty() {
         shell::run(&mut controller, &config.prompt, config.history_file.as_deref());
     } else {
-        controller.run(&Line::arguments(&arguments.action));
+        controller.run(&CommandLine::arguments(&arguments.action));
     }
     let session = controller.session();
     Ok(match session.take_output_error() {
@@ -140,11 +143,11 @@ fn try_run(program: &str, args: &[String]) -> Result<u8, String> {
     })
 }
 
-/// Says why the output is not all there, and gives the exit status for that. Where nobody reads it any more, as with
-/// `| head`, nobody wonders.
+/// Complain that the output is not all there, and return the exit status for that. Where nobody reads it any more, as
+/// with `| head`, nobody wonders.
 fn cannot_print(error: &io::Error) -> u8 {
     if error.kind() != io::ErrorKind::BrokenPipe {
-        complain(format_args!("Error: cannot write to stdout: {error}"));
+        stderr_line(format_args!("Error: cannot write to stdout: {error}"));
     }
     1
 }

@@ -1,5 +1,5 @@
-//! What the tabulator key completes: commands, topics, processes and groups; and whatever a plugin says of its own
-//! commands, which it is asked for with `_complete`.
+//! Completion by the tabulator key: commands, topics, processes and groups; and the words of a plugin's own commands,
+//! which it is asked for with `_complete`.
 
 use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
 
@@ -7,58 +7,59 @@ use plugin_api::{MethodInfo, NamespaceObject, Value, find};
 use rustyline::{Context, Helper, completion::Completer, highlight::Highlighter, hint::Hinter, validate::Validator};
 
 use super::{
-    commands::reply::{ProcessInfo, process_infos},
+    process_info::{ProcessInfo, process_infos},
     session::Session,
 };
 use crate::text::shlex;
 
-/// Completes command lines.
+/// Completer of command lines.
 pub(super) struct Completion {
     session: Arc<Session>,
-    /// By their names.
-    commands: BTreeMap<String, Words>,
-    /// Asked of the server once for a line, because a person may press the key many times.
+    /// Kind of the words of each command, by its name.
+    commands: BTreeMap<String, WordKind>,
+    /// Processes of the server. It is asked once for a line, because a person may press the key many times.
     processes: RefCell<Option<Vec<ProcessInfo>>>,
 }
 
-/// What the words of a command are.
-enum Words {
+/// Kind of the words that a command takes.
+enum WordKind {
+    /// Names of commands.
     Actions,
+    /// Names of process groups.
     Groups,
+    /// Namespecs of processes and groups.
     Processes,
-    /// What the plugin says.
+    /// Words that the plugin knows.
     Plugin(Arc<NamespaceObject>),
-    /// Nothing that is known.
+    /// Words of which nothing is known.
     Other,
 }
 
 impl Completion {
-    /// Of `help` alone.
+    /// Completion of `help` alone.
     pub(super) fn new(session: Arc<Session>) -> Self {
-        let commands = BTreeMap::from([("help".to_owned(), Words::Actions)]);
+        let commands = BTreeMap::from([("help".to_owned(), WordKind::Actions)]);
         Self { session, commands, processes: RefCell::new(None) }
     }
 
-    /// Adds the commands of an object. Of two with one name the first counts, as when they are run.
-    pub(super) fn add(&mut self, commands: &[MethodInfo], object: &Arc<NamespaceObject>) {
-        for command in commands {
-            let words = match find(&command.properties, "complete").and_then(Value::as_str) {
-                Some("actions") => Words::Actions,
-                Some("groups") => Words::Groups,
-                Some("processes") => Words::Processes,
-                Some("plugin") => Words::Plugin(Arc::clone(object)),
-                _ => Words::Other,
-            };
-            self.commands.entry(command.name.to_string()).or_insert(words);
-        }
+    /// Add a command. Of two with one name the first counts, as when they are run.
+    pub(super) fn add(&mut self, command: &MethodInfo, object: &Arc<NamespaceObject>) {
+        let words = match find(&command.properties, "complete").and_then(Value::as_str) {
+            Some("actions") => WordKind::Actions,
+            Some("groups") => WordKind::Groups,
+            Some("processes") => WordKind::Processes,
+            Some("plugin") => WordKind::Plugin(Arc::clone(object)),
+            _ => WordKind::Other,
+        };
+        self.commands.entry(command.name.to_string()).or_insert(words);
     }
 
-    /// Forgets what the server has said.
+    /// Forget the processes of the server.
     pub(super) fn forget(&mut self) {
         *self.processes.borrow_mut() = None;
     }
 
-    /// All that may stand at the end of `line`, and where it begins.
+    /// Candidates for the end of `line`, and the index of the byte at which they begin.
     fn candidates(&self, line: &str) -> (usize, Vec<String>) {
         let start =
             line.rfind(char::is_whitespace).map_or(0, |at| at + line[at..].chars().next().map_or(0, char::len_utf8));
@@ -66,11 +67,11 @@ impl Completion {
         let all = match before.split_whitespace().next() {
             None => self.actions(),
             Some(command) => match self.commands.get(command) {
-                Some(Words::Actions) => self.actions(),
-                Some(Words::Groups) => self.groups(),
-                Some(Words::Processes) => self.processes(begun),
-                Some(Words::Plugin(plugin)) => return (start, self.ask(plugin, command, before, begun)),
-                Some(Words::Other) | None => Vec::new(),
+                Some(WordKind::Actions) => self.actions(),
+                Some(WordKind::Groups) => self.groups(),
+                Some(WordKind::Processes) => self.processes(begun),
+                Some(WordKind::Plugin(plugin)) => return (start, self.ask_plugin(plugin, command, before, begun)),
+                Some(WordKind::Other) | None => Vec::new(),
             },
         };
         let mut fitting: Vec<String> = Vec::new();
@@ -82,9 +83,9 @@ impl Completion {
         (start, fitting)
     }
 
-    /// What the plugin says, quoted where it would not be one word else. `before` is the line before the word to
-    /// complete.
-    fn ask(&self, plugin: &NamespaceObject, command: &str, before: &str, begun: &str) -> Vec<String> {
+    /// Candidates from the plugin, quoted where they would not be one word else. `before` is the line before the word
+    /// to complete.
+    fn ask_plugin(&self, plugin: &NamespaceObject, command: &str, before: &str, begun: &str) -> Vec<String> {
         // Within quotes it is not known where the word began.
         let Ok(mut words) = shlex::split(before) else { return Vec::new() };
         words.remove(0);
@@ -103,8 +104,8 @@ impl Completion {
         self.with_processes(|infos| infos.iter().map(|info| info.group.clone()).collect())
     }
 
-    /// `group:*` and then each `group:process`; only the name where the process bears its group's and no colon was
-    /// typed.
+    /// Namespecs: `group:*` and then each `group:process`; only the name where the process bears its group's and no
+    /// colon was typed.
     fn processes(&self, begun: &str) -> Vec<String> {
         self.with_processes(|infos| {
             let mut names = Vec::new();

@@ -1,8 +1,8 @@
-//! How topics are laid out on a terminal, as Python's `cmd` does it.
+//! Layout of topics on a terminal, as Python's `cmd` does it.
 
 use crate::text::pad::pad;
 
-/// Width of a terminal, to Supervisor.
+/// Width of a terminal, to Supervisor, in columns.
 const WIDTH: usize = 80;
 
 /// The topics of one group of commands, sorted, under a header; every line with its end.
@@ -17,7 +17,7 @@ pub(super) fn topics(group: &str, names: &mut Vec<&str>) -> String {
     format!("\n{header}\n{ruler}\n{}\n", columns(names, WIDTH - 1))
 }
 
-/// `names` down, then across, in the fewest rows that fit into `width`. Columns but the last of a row keep their
+/// Lay out names down, then across, in the fewest rows that fit into `width`. Columns but the last of a row keep their
 /// blanks.
 fn columns(names: &[&str], width: usize) -> String {
     if let [only] = names {

@@ -1,4 +1,4 @@
-//! What ^C ends: what is followed, if something is; else the shell, or the process as ever.
+//! Effect of ^C: it ends the following of logs, if some are followed; else the shell, or the process as ever.
 //!
 //! A thread of its own is told of each ^C, so that one that comes during a call of the server, or while a question
 //! waits for its answer, is obeyed at once. It alone decides who it is for.
@@ -15,14 +15,14 @@ use std::{
 
 use signal_hook::{consts::SIGINT, low_level};
 
-/// Who is told of the next ^C; `None` where it ends everything.
+/// Socket on which the next ^C is announced; `None` where it ends everything.
 static FOLLOWED: Mutex<Option<UnixStream>> = Mutex::new(None);
 
 fn followed() -> MutexGuard<'static, Option<UnixStream>> {
     FOLLOWED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// From now on ^C does `leave` unless something is followed. The first call counts: a shell's, or else that of the
+/// Let ^C do `leave` from now on, unless something is followed. The first call counts: a shell's, or else that of the
 /// first command that follows something.
 pub(super) fn on_interrupt(leave: impl Fn() + Send + 'static) -> io::Result<()> {
     static WATCHED: OnceLock<()> = OnceLock::new();
@@ -45,18 +45,18 @@ pub(super) fn on_interrupt(leave: impl Fn() + Send + 'static) -> io::Result<()> 
     Ok(())
 }
 
-/// Ends the process as ^C ends one that does nothing about it.
+/// End the process as ^C ends one that does nothing about it.
 pub(super) fn die() {
     let _ = low_level::emulate_default_handler(SIGINT);
 }
 
-/// While it lives, ^C makes it readable and ends nothing.
+/// Receiver of ^C: while it lives, ^C makes it readable and ends nothing.
 pub(super) struct Interrupt {
     pipe: UnixStream,
 }
 
 impl Interrupt {
-    /// Watches from now on.
+    /// Receive ^C from now on.
     pub(super) fn watch() -> io::Result<Self> {
         on_interrupt(die)?;
         let (pipe, writer) = UnixStream::pair()?;

@@ -1,9 +1,9 @@
-//! What one run of `supervisorctl` is connected to and has come to: the server, the output, the exit status.
+//! State of one run of `supervisorctl`: the connection to the server, the output, the exit status.
 //!
-//! Built-in commands use it directly, plugins through [`super::plugin_host`].
+//! Commands of our own use it directly, plugins through their line to the host.
 
 use std::{
-    io::{self, BufWriter, Write},
+    io,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicI32, Ordering},
@@ -12,112 +12,71 @@ use std::{
 
 use plugin_api::{Fault, Value, fault::Code};
 
-use super::{ask, bar::Bar};
+use super::{exit_status, printer::Printer, prompt};
 use crate::{
     version,
     xmlrpc::{Client, ClientError},
 };
 
-/// Exit statuses that mean more than yes or no; scripts read them.
-pub(super) mod status {
-    /// Something went wrong.
-    pub(in crate::ctl) const GENERIC: i32 = 1;
-    /// Words are missing, or a group does not exist.
-    pub(in crate::ctl) const INVALID_ARGS: i32 = 2;
-    /// The server lacks the `supervisor` namespace.
-    pub(in crate::ctl) const UNIMPLEMENTED_FEATURE: i32 = 3;
-    /// The server refuses the connection.
-    pub(in crate::ctl) const INSUFFICIENT_PRIVILEGES: i32 = 4;
-    /// The server speaks another version.
-    pub(in crate::ctl) const NOT_INSTALLED: i32 = 5;
-    /// There is no server, or the process does not run.
-    pub(in crate::ctl) const NOT_RUNNING: i32 = 7;
-    /// Of `status`: a process is down.
-    pub(in crate::ctl) const STATUS_NOT_RUNNING: i32 = 3;
-    /// Of `status`: it cannot be known.
-    pub(in crate::ctl) const STATUS_UNKNOWN: i32 = 4;
-}
-
 /// Number of the fault that stands for a failed transport where only faults can be told; XML-RPC's interoperability
 /// numbers reserve it for that.
 pub(super) const TRANSPORT_ERROR: i32 = -32300;
 
-/// The same where credentials are missing or wrong: then [`UNAUTHORIZED`] is said in place of an error.
+/// Number of the fault for credentials that are missing or wrong; [`UNAUTHORIZED`] is printed in place of an error.
 pub(super) const UNAUTHORIZED_ERROR: i32 = -32301;
 
-/// What is said, in place of an error, when credentials are missing.
+/// Text in place of an error when credentials are missing.
 pub(super) const UNAUTHORIZED: &str = "Server requires authentication";
 
-/// One run of `supervisorctl`.
-pub struct Session {
-    // Held during a call, so that calls go one after the other; never while something else is waited for.
-    connection: Mutex<Connection>,
-    // Flushed before anything that takes time.
-    output: Mutex<Output>,
+/// State of one run of `supervisorctl`.
+pub(super) struct Session {
+    /// Connection to the server; locked during a call, so that calls go one after the other; never while something else
+    /// is waited for.
+    connection: Mutex<ServerConnection>,
+    /// Standard output; flushed before anything that takes time.
+    printer: Mutex<Printer>,
+    /// The exit status so far.
     exit_status: AtomicI32,
+    /// True where a person is there to be asked.
     interactive: bool,
+    /// Set when the shell is to end.
     finished: AtomicBool,
+    /// Set when a command was given the wrong words, so that its help is printed.
     misused: AtomicBool,
-    /// While a word is completed: nothing is printed, asked or set.
+    /// True while a word is completed: nothing is printed, asked or set then.
     quiet: AtomicBool,
 }
 
-struct Output {
-    writer: BufWriter<Box<dyn Write + Send>>,
-    /// Where there is a person to see it.
-    bar: Option<Bar>,
-    /// The first thing that went wrong. After it nothing is written any more.
-    error: Option<io::Error>,
-}
-
-impl Output {
-    fn write(&mut self, write: impl FnOnce(&mut BufWriter<Box<dyn Write + Send>>) -> io::Result<()>) {
-        let erase = self.bar.as_mut().map_or("", Bar::erase);
-        if self.error.is_none() {
-            self.error = self.writer.write_all(erase.as_bytes()).and_then(|()| write(&mut self.writer)).err();
-        }
-    }
-
-    /// Leaves the bar where it is.
-    fn flush(&mut self) {
-        if self.error.is_none() {
-            self.error = self.writer.flush().err();
-        }
-    }
-
-    fn draw(&mut self, what: &str, done: i64, total: i64) {
-        let Some(drawn) = self.bar.as_mut().and_then(|bar| bar.draw(what, done, total)) else { return };
-        if self.error.is_none() {
-            self.error = self.writer.write_all(drawn.as_bytes()).and_then(|()| self.writer.flush()).err();
-        }
-    }
-}
-
-struct Connection {
-    url: String,
-    username: Option<String>,
-    password: Option<String>,
+struct ServerConnection {
+    login: ServerLogin,
+    /// Client of the server; `None` until the first call, and after a change of the login.
     client: Option<Client>,
 }
 
-/// Where to connect, and as whom.
+/// Server to connect to, and the credentials for it.
 #[derive(Clone)]
-pub struct Endpoint {
-    /// `http://…` or `unix://…`.
-    pub url: String,
-    /// For Basic authentication.
-    pub username: Option<String>,
-    /// For Basic authentication.
-    pub password: Option<String>,
+pub(super) struct ServerLogin {
+    /// URL `http://…` or `unix://…`.
+    pub(super) url: String,
+    /// User name for Basic authentication.
+    pub(super) username: Option<String>,
+    /// Password for Basic authentication.
+    pub(super) password: Option<String>,
+}
+
+impl ServerLogin {
+    /// A client that connects when it is first used.
+    pub(super) fn client(&self) -> Result<Client, ClientError> {
+        Client::new(&self.url, self.username.as_deref(), self.password.as_deref())
+    }
 }
 
 impl Session {
-    /// A session that prints to `output`. `interactive` allows questions.
-    pub fn new(endpoint: Endpoint, interactive: bool, output: Box<dyn Write + Send>) -> Self {
-        let Endpoint { url, username, password } = endpoint;
+    /// A session that prints to `printer`. `interactive` allows questions.
+    pub(super) fn new(login: ServerLogin, interactive: bool, printer: Printer) -> Self {
         Self {
-            connection: Mutex::new(Connection { url, username, password, client: None }),
-            output: Mutex::new(Output { writer: BufWriter::new(output), bar: None, error: None }),
+            connection: Mutex::new(ServerConnection { login, client: None }),
+            printer: Mutex::new(printer),
             exit_status: AtomicI32::new(0),
             interactive,
             finished: AtomicBool::new(false),
@@ -126,94 +85,84 @@ impl Session {
         }
     }
 
-    /// The same, printing to a terminal of so many columns: long work has a bar there.
-    #[must_use]
-    pub fn with_bar(self, columns: usize) -> Self {
-        lock(&self.output).bar = Some(Bar::new(columns));
-        self
-    }
-
-    /// Whether a person is there to be asked.
-    pub fn is_interactive(&self) -> bool {
+    /// Tell whether a person is there to be asked.
+    pub(super) fn is_interactive(&self) -> bool {
         self.interactive
     }
 
     /// The exit status so far.
-    pub fn exit_status(&self) -> i32 {
+    pub(super) fn exit_status(&self) -> i32 {
         self.exit_status.load(Ordering::Relaxed)
     }
 
-    /// Sets the exit status. Later commands may set it again.
-    pub fn set_exit_status(&self, status: i32) {
+    /// Set the exit status. Later commands may set it again.
+    pub(super) fn set_exit_status(&self, status: i32) {
         if self.is_quiet() {
             return;
         }
         self.exit_status.store(status, Ordering::Relaxed);
     }
 
-    /// Sets the exit status that a fault with this number means, unless it is `ignored`.
-    pub(super) fn set_exit_status_from(&self, code: i32, ignored: Option<Code>) {
-        match Code::from_number(code) {
-            Some(Code::Success) => {}
-            Some(code) if Some(code) == ignored => {}
-            Some(Code::SpawnError | Code::AbnormalTermination | Code::NotRunning) => {
-                self.set_exit_status(status::NOT_RUNNING);
-            }
-            _ => self.set_exit_status(status::GENERIC),
-        }
+    /// Print a line and set the exit status.
+    pub(super) fn fail(&self, text: &str, exit_status: i32) {
+        self.output(text);
+        self.set_exit_status(exit_status);
     }
 
-    /// Says what is wrong with the words of a command; its help follows when it returns.
-    pub(super) fn misused(&self, text: &str, status: i32) {
-        self.output(text);
-        self.set_exit_status(status);
+    /// Complain of the words of a command; its help follows when it returns.
+    pub(super) fn usage_error(&self, text: &str, exit_status: i32) {
+        self.fail(text, exit_status);
         self.misused.store(true, Ordering::Relaxed);
     }
 
-    /// Whether a command has called [`Session::misused`] since this was asked last.
-    pub(super) fn take_misused(&self) -> bool {
+    /// Return true once after [`Session::usage_error`].
+    pub(super) fn take_usage_error(&self) -> bool {
         self.misused.swap(false, Ordering::Relaxed)
     }
 
-    /// Ends the shell after this command.
+    /// End the shell after this command.
     pub(super) fn finish(&self) {
         self.finished.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the shell is to end.
+    /// Tell whether the shell is to end.
     pub(super) fn is_finished(&self) -> bool {
         self.finished.load(Ordering::Relaxed)
     }
 
-    /// Prints a line. A command that cannot print, as into a closed pipe or onto a full disk, still does all else that
+    /// Print a line. A command that cannot print, as into a closed pipe or onto a full disk, still does all else that
     /// it does; the exit status tells of it.
-    pub fn output(&self, text: &str) {
+    pub(super) fn output(&self, text: &str) {
         if self.is_quiet() {
             return;
         }
-        lock(&self.output).write(|writer| writer.write_all(text.as_bytes()).and_then(|()| writer.write_all(b"\n")));
+        let mut printer = lock(&self.printer);
+        printer.write(text.as_bytes());
+        printer.write(b"\n");
     }
 
-    /// Prints bytes as they are, at once. `false` where they cannot be printed.
+    /// Print bytes as they are, at once. `false` where they cannot be printed.
     pub(super) fn output_bytes(&self, bytes: &[u8]) -> bool {
-        let mut output = lock(&self.output);
-        output.write(|writer| writer.write_all(bytes).and_then(|()| writer.flush()));
-        output.error.is_none()
+        let mut printer = lock(&self.printer);
+        printer.write(bytes);
+        printer.flush();
+        printer.error().is_none()
     }
 
-    /// Shows how far work has come, if there is a bar: `done` of `total` parts.
+    /// Show the progress of work, on a terminal: `done` of `total` parts.
     pub(super) fn progress(&self, what: &str, done: i64, total: i64) {
         if !self.is_quiet() {
-            lock(&self.output).draw(what, done, total);
+            lock(&self.printer).draw_progress(what, done, total);
         }
     }
 
-    /// Takes the bar away, if one is shown.
+    /// Take the progress bar away, if one is shown.
     pub(super) fn end_progress(&self) {
-        lock(&self.output).write(|_| Ok(()));
+        lock(&self.printer).write(b"");
     }
 
-    /// Runs what completes a word, in the midst of a line: there is no place for anything to be printed or asked then.
+    /// Run the completion of a word, in the midst of a line: there is no place for anything to be printed or asked
+    /// then.
     pub(super) fn quietly<T>(&self, complete: impl FnOnce() -> T) -> T {
         self.quiet.store(true, Ordering::Relaxed);
         let completed = complete();
@@ -225,55 +174,52 @@ impl Session {
         self.quiet.load(Ordering::Relaxed)
     }
 
-    /// Lets what was printed be seen.
+    /// Hand on what was printed, so that it is seen.
     pub(super) fn flush(&self) {
-        lock(&self.output).flush();
+        lock(&self.printer).flush();
     }
 
-    /// Whether all that was printed could be written so far.
+    /// Tell whether all that was printed could be written so far.
     pub(super) fn can_print(&self) -> bool {
-        lock(&self.output).error.is_none()
+        lock(&self.printer).error().is_none()
     }
 
-    /// What kept the output from being written.
+    /// The error that kept the output from being written.
     pub(super) fn take_output_error(&self) -> Option<io::Error> {
-        self.flush();
-        lock(&self.output).error.take()
+        let mut printer = lock(&self.printer);
+        printer.flush();
+        printer.take_error()
     }
 
-    /// Ends the last line for a process that ends now, whatever it is doing.
+    /// End the last line for a process that ends now, whatever it is doing.
     pub(super) fn end_line_at_once(&self) {
         // Who prints at this moment may wait for a reader, and must not be waited for.
-        if let Ok(mut output) = self.output.try_lock() {
-            output.write(|writer| writer.write_all(b"\n").and_then(|()| writer.flush()));
+        if let Ok(mut printer) = self.printer.try_lock() {
+            printer.write(b"\n");
+            printer.flush();
         }
     }
 
-    /// Where this session is connected to, and as whom.
-    pub(super) fn endpoint(&self) -> Endpoint {
-        let connection = lock(&self.connection);
-        Endpoint {
-            url: connection.url.clone(),
-            username: connection.username.clone(),
-            password: connection.password.clone(),
-        }
+    /// Server of this session, and the credentials for it.
+    pub(super) fn login(&self) -> ServerLogin {
+        lock(&self.connection).login.clone()
     }
 
-    /// The server's URL.
+    /// URL of the server.
     pub(super) fn url(&self) -> String {
-        lock(&self.connection).url.clone()
+        self.login().url
     }
 
-    /// Turns to another server.
+    /// Turn to another server.
     pub(super) fn open(&self, url: &str) {
         let mut connection = lock(&self.connection);
-        url.clone_into(&mut connection.url);
+        url.clone_into(&mut connection.login.url);
         connection.client = None;
     }
 
-    /// Calls a method of the server. A person who is there is asked for credentials when they are wanted, and they are
+    /// Call a method of the server. A person who is there is asked for credentials when they are wanted, and they are
     /// kept for all that follows.
-    pub fn call(&self, method: &str, params: &[Value]) -> Result<Value, ClientError> {
+    pub(super) fn call(&self, method: &str, params: &[Value]) -> Result<Value, ClientError> {
         self.flush();
         loop {
             match self.call_as_is(method, params) {
@@ -284,18 +230,19 @@ impl Session {
         }
     }
 
-    /// The same without a question; what completion needs, in the midst of a line.
+    /// Call a method of the server without a question; for completion, in the midst of a line.
     pub(super) fn call_as_is(&self, method: &str, params: &[Value]) -> Result<Value, ClientError> {
         let mut connection = lock(&self.connection);
-        if connection.client.is_none() {
-            let Connection { url, username, password, .. } = &*connection;
-            connection.client = Some(Client::new(url, username.as_deref(), password.as_deref())?);
-        }
-        connection.client.as_mut().expect("made above").call(method, params)
+        let ServerConnection { login, client } = &mut *connection;
+        let client = match client {
+            Some(client) => client,
+            None => client.insert(login.client()?),
+        };
+        client.call(method, params)
     }
 
-    /// Whether the server is there and speaks our version; if not, says so and sets the exit status.
-    pub fn upcheck(&self) -> Result<bool, ClientError> {
+    /// Tell whether the server is there and speaks our version; if not, print that and set the exit status.
+    pub(super) fn upcheck(&self) -> Result<bool, ClientError> {
         let error = match self.call("supervisor.getVersion", &[]) {
             Ok(theirs) if theirs.as_str() == Some(version::API) => return Ok(true),
             Ok(theirs) => {
@@ -305,7 +252,7 @@ impl Session {
                      remote version is {theirs}.",
                     version::API
                 ));
-                self.set_exit_status(status::NOT_INSTALLED);
+                self.set_exit_status(exit_status::NOT_INSTALLED);
                 return Ok(false);
             }
             Err(error) => error,
@@ -317,26 +264,26 @@ impl Session {
                      supervisorctl uses to control it.  Please check that the [rpcinterface:supervisor] section is \
                      enabled in the configuration file (see sample.conf).",
                 );
-                self.set_exit_status(status::UNIMPLEMENTED_FEATURE);
+                self.set_exit_status(exit_status::UNIMPLEMENTED_FEATURE);
             }
             ClientError::Refused { .. } => {
                 self.output(&format!("{} refused connection", self.url()));
-                self.set_exit_status(status::INSUFFICIENT_PRIVILEGES);
+                self.set_exit_status(exit_status::INSUFFICIENT_PRIVILEGES);
             }
             ClientError::NoSuchFile { .. } => {
                 self.output(&format!("{} no such file", self.url()));
-                self.set_exit_status(status::NOT_RUNNING);
+                self.set_exit_status(exit_status::NOT_RUNNING);
             }
             _ => {
-                self.set_exit_status(status::GENERIC);
+                self.set_exit_status(exit_status::GENERIC);
                 return Err(error);
             }
         }
         Ok(false)
     }
 
-    /// Asks yes or no; the answer is yes where nobody is there to be asked.
-    pub fn confirm(&self, prompt: &str) -> bool {
+    /// Ask yes or no; the answer is yes where nobody is there to be asked.
+    pub(super) fn confirm(&self, prompt: &str) -> bool {
         if !self.interactive {
             return true;
         }
@@ -347,14 +294,14 @@ impl Session {
             return answer.starts_with(['y', 'Y']);
         }
         self.output("");
-        self.set_exit_status(status::GENERIC);
+        self.set_exit_status(exit_status::GENERIC);
         false
     }
 
-    /// Asks for a line; `None` at the end of the input.
+    /// Ask for a line; `None` at the end of the input.
     pub(super) fn ask(&self, prompt: &str) -> Option<String> {
         self.output_bytes(prompt.as_bytes());
-        ask::line()
+        prompt::read_line()
     }
 
     fn ask_for_credentials(&self) -> bool {
@@ -364,18 +311,18 @@ impl Session {
             return false;
         };
         self.flush();
-        let password = ask::password("Password:");
+        let password = prompt::read_password("Password:");
         self.output("");
         let Some(password) = password else { return false };
         let mut connection = lock(&self.connection);
-        connection.username = Some(username);
-        connection.password = Some(password);
+        connection.login.username = Some(username);
+        connection.login.password = Some(password);
         connection.client = None;
         true
     }
 }
 
-/// Nothing here is left half done by a panic, so a poisoned lock is as good as any.
+/// Lock what no panic leaves half done: a poisoned lock is as good as any.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

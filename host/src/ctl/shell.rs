@@ -19,51 +19,54 @@ use rustyline::{
     history::{History, MemHistory},
 };
 
-use super::{Controller, Line, ask::Settings, completion::Completion, interrupt::on_interrupt};
-use crate::text::complain::complain;
+use super::{
+    command_line::CommandLine, completion::Completion, controller::Controller, interrupt::on_interrupt,
+    prompt::TerminalSettings,
+};
+use crate::text::stderr_line::stderr_line;
 
-/// What is pasted comes without a pause as long as this, in milliseconds.
+/// Pause that ends a paste, in milliseconds.
 const PASTE_PAUSE: u8 = 100;
 
-/// Shows the status, then runs what is typed until somebody quits.
+/// Show the status, then run what is typed until somebody quits.
 pub(super) fn run(controller: &mut Controller, prompt: &str, history_file: Option<&Path>) {
     end_at_interrupt(controller);
-    controller.run(&Line::typed("status"));
+    controller.run(&CommandLine::typed("status"));
     let prompt = format!("{prompt}> ");
     if io::stdin().is_terminal() && io::stdout().is_terminal() {
         // Without plugins there would be nothing to complete of theirs.
-        controller.load_plugins_aloud();
-        match Terminal::new(controller, history_file) {
+        controller.load_all_plugins();
+        match TerminalInput::new(controller, history_file) {
             Ok(terminal) => return run_lines(controller, terminal, &prompt),
-            Err(error) => complain(format_args!("Error: cannot edit lines on this terminal: {error}")),
+            Err(error) => stderr_line(format_args!("Error: cannot edit lines on this terminal: {error}")),
         }
     }
-    run_lines(controller, Pipe, &prompt);
+    run_lines(controller, PipeInput, &prompt);
 }
 
-/// From now on ^C ends the shell, also in the midst of a command or a question, and leaves the terminal as it was.
+/// Let ^C end the shell from now on, also in the midst of a command or a question, and leave the terminal as it was.
 fn end_at_interrupt(controller: &Controller) {
-    let terminal = Settings::of_now();
-    let session = Arc::clone(&controller.session);
+    let terminal = TerminalSettings::current();
+    let session = Arc::clone(controller.session());
     let leave = move || {
-        terminal.iter().for_each(Settings::restore);
+        terminal.iter().for_each(TerminalSettings::restore);
         session.end_line_at_once();
         process::exit(0);
     };
     // Without it ^C ends the process as it ends any.
     if let Err(error) = on_interrupt(leave) {
-        complain(format_args!("Error: cannot watch for Ctrl-C: {error}"));
+        stderr_line(format_args!("Error: cannot watch for Ctrl-C: {error}"));
     }
 }
 
-/// Where lines come from.
-trait Lines {
-    /// The next line; `None` when there is none or somebody has had enough. The cursor is then on a line of its own if
-    /// `on_new_line` says so.
-    fn next(&mut self, controller: &Controller, prompt: &str) -> Next;
+/// Source of command lines.
+trait LineInput {
+    /// Read the next line, or the end: there is none, or somebody has had enough.
+    fn next(&mut self, controller: &Controller, prompt: &str) -> ShellInput;
 }
 
-enum Next {
+/// Input of the shell.
+enum ShellInput {
     Line(String),
     /// The end, with the cursor behind the prompt.
     End,
@@ -71,30 +74,32 @@ enum Next {
     EndOnNewLine,
 }
 
-fn run_lines(controller: &mut Controller, mut lines: impl Lines, prompt: &str) {
+fn run_lines(controller: &mut Controller, mut lines: impl LineInput, prompt: &str) {
     while !controller.session().is_finished() && controller.session().can_print() {
         match lines.next(controller, prompt) {
-            Next::Line(line) => controller.run(&Line::typed(&line)),
-            Next::End => controller.run(&Line::typed("EOF")),
-            Next::EndOnNewLine => break,
+            ShellInput::Line(line) => controller.run(&CommandLine::typed(&line)),
+            ShellInput::End => controller.run(&CommandLine::typed("EOF")),
+            ShellInput::EndOnNewLine => break,
         }
     }
 }
 
-struct Pipe;
+/// Lines from stdin, which is no terminal.
+struct PipeInput;
 
-impl Lines for Pipe {
-    fn next(&mut self, controller: &Controller, prompt: &str) -> Next {
-        controller.session().ask(prompt).map_or(Next::End, Next::Line)
+impl LineInput for PipeInput {
+    fn next(&mut self, controller: &Controller, prompt: &str) -> ShellInput {
+        controller.session().ask(prompt).map_or(ShellInput::End, ShellInput::Line)
     }
 }
 
-struct Terminal {
+/// Lines from a terminal, with editing, history and completion.
+struct TerminalInput {
     editor: Editor<Completion, MemHistory>,
     history_file: Option<PathBuf>,
 }
 
-impl Terminal {
+impl TerminalInput {
     fn new(controller: &Controller, history_file: Option<&Path>) -> rustyline::Result<Self> {
         let config = Config::builder()
             .completion_type(CompletionType::List)
@@ -104,9 +109,9 @@ impl Terminal {
             .build();
         let history = MemHistory::with_config(&config);
         let mut editor = Editor::with_history(config, history)?;
-        let mut completion = Completion::new(Arc::clone(&controller.session));
-        for group in &controller.groups {
-            completion.add(&group.commands, &group.object);
+        let mut completion = Completion::new(Arc::clone(controller.session()));
+        for command in controller.commands() {
+            completion.add(&command.info, &command.object);
         }
         editor.set_helper(Some(completion));
         for line in history_file.and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default().lines() {
@@ -115,7 +120,7 @@ impl Terminal {
         Ok(Self { editor, history_file: history_file.map(Path::to_owned) })
     }
 
-    /// Keeps a line in the history, a line of the file as with readline, because both may use the same one. A file that
+    /// Keep a line in the history, a line of the file as with readline, because both may use the same one. A file that
     /// cannot be written is no reason to disturb anybody.
     fn remember(&mut self, line: &str) {
         let is_new = self.editor.add_history_entry(line).unwrap_or(false);
@@ -125,8 +130,8 @@ impl Terminal {
     }
 }
 
-impl Lines for Terminal {
-    fn next(&mut self, controller: &Controller, prompt: &str) -> Next {
+impl LineInput for TerminalInput {
+    fn next(&mut self, controller: &Controller, prompt: &str) -> ShellInput {
         controller.session().flush();
         if let Some(completion) = self.editor.helper_mut() {
             completion.forget();
@@ -135,7 +140,7 @@ impl Lines for Terminal {
             match self.editor.readline(prompt) {
                 Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
                     forget_what_is_typed();
-                    complain("*** What was typed is not UTF-8, and is forgotten");
+                    stderr_line("*** What was typed is not UTF-8, and is forgotten");
                 }
                 line => break line,
             }
@@ -143,14 +148,14 @@ impl Lines for Terminal {
         match line {
             Ok(line) => {
                 self.remember(&line);
-                Next::Line(line)
+                ShellInput::Line(line)
             }
-            Err(ReadlineError::Eof) if !is_drawn_on() => Next::End,
+            Err(ReadlineError::Eof) if !is_drawn_on() => ShellInput::End,
             // ^D and ^C: the editor has ended the line already.
-            Err(ReadlineError::Eof | ReadlineError::Interrupted) => Next::EndOnNewLine,
+            Err(ReadlineError::Eof | ReadlineError::Interrupted) => ShellInput::EndOnNewLine,
             Err(error) => {
-                complain(format_args!("Error: cannot read from this terminal: {error}"));
-                Next::EndOnNewLine
+                stderr_line(format_args!("Error: cannot read from this terminal: {error}"));
+                ShellInput::EndOnNewLine
             }
         }
     }
@@ -163,7 +168,7 @@ fn is_drawn_on() -> bool {
     !["dumb", "cons25", "emacs"].iter().any(|plain| term.eq_ignore_ascii_case(plain))
 }
 
-/// Drops what is on its way from the keyboard: the rest of a paste is not to be run as if it were a line of its own.
+/// Drop what is on its way from the keyboard: the rest of a paste is not to be run as if it were a line of its own.
 fn forget_what_is_typed() {
     let stdin = io::stdin();
     let Ok(before) = termios::tcgetattr(&stdin) else { return };

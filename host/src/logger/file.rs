@@ -11,19 +11,19 @@ use std::{
 use nix::errno::Errno;
 
 use super::{
-    loss::Losses,
+    lost_output::LostOutput,
     open::{self, Opened},
-    patience::Patience,
+    write_timeout::WriteTimeout,
 };
 
-/// How often a file is looked for that is not where it was.
+/// Time between two looks for a file that is not where it was.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// A pipe that is ready to be written takes that much without blocking.
+/// Bytes that a pipe takes without blocking once it is ready.
 const PIPE_BUF: usize = libc::PIPE_BUF;
 
 /// A log file with its rotation.
 ///
-/// What cannot be written is lost and counted; [`write`](Self::write) answers a sentence when that begins and another
+/// What cannot be written is lost and counted; [`write`](Self::write) returns a sentence when that begins and another
 /// when it ends. A file that somebody has removed is made anew, and so is one that could not be opened before, as soon
 /// as that is possible; one that was renamed is written to until [`reopen`](Self::reopen). Targets that cannot seek
 /// (`/dev/stdout` and links to it, a FIFO, a terminal) and everything else below `/dev` and `/proc` are never rotated,
@@ -33,53 +33,53 @@ pub struct LogFile {
     path: PathBuf,
     file: Option<File>,
     rotates: bool,
-    /// A write to it may wait for a reader: it must be asked first.
+    /// True where a write may wait for a reader: it must be asked first.
     waits: bool,
-    patience: Patience,
-    /// What the file holds, as far as we know.
+    timeout: WriteTimeout,
+    /// Bytes that the file holds, as far as we know.
     size: u64,
     maxbytes: u64,
     backups: u32,
-    losses: Losses,
+    lost: LostOutput,
     rotation_failed: bool,
-    /// When we have last seen that it is there, or that it cannot be opened.
+    /// Time when it was last seen to be there, or not to be had.
     looked: Instant,
 }
 
 impl LogFile {
-    /// A log at `path`, opened or made. `maxbytes` 0 never rotates; `backups` 0 keeps no old file.
+    /// Open a log at `path`, or make it. `maxbytes` 0 never rotates; `backups` 0 keeps no old file.
     pub fn open(path: &Path, maxbytes: u64, backups: u32) -> io::Result<Self> {
         let mut log = Self::closed(path, maxbytes, backups);
         log.open_late()?;
         Ok(log)
     }
 
-    /// A log at `path` that is not open. Where it cannot be opened, its owner says so; what is written to it is lost
-    /// until it can be.
+    /// Make a log at `path` that is not open. Where it cannot be opened, its owner says so; what is written to it is
+    /// lost until it can be.
     pub fn closed(path: &Path, maxbytes: u64, backups: u32) -> Self {
         Self {
             path: path.to_owned(),
             file: None,
             rotates: false,
             waits: false,
-            patience: Patience::default(),
+            timeout: WriteTimeout::default(),
             size: 0,
             maxbytes,
             backups,
-            losses: Losses::said(),
+            lost: LostOutput::reported(),
             rotation_failed: false,
             looked: Instant::now(),
         }
     }
 
-    /// Opens one that is not open yet.
+    /// Open a log that is not open yet.
     pub fn open_late(&mut self) -> io::Result<()> {
         self.reopen()?;
-        self.losses = Losses::default();
+        self.lost = LostOutput::default();
         Ok(())
     }
 
-    /// Where it is.
+    /// Get its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -89,7 +89,7 @@ impl LogFile {
         self.file.as_ref().is_some_and(open::is_stdout)
     }
 
-    /// Opens the path anew: after somebody has moved the file away. The old file stays in use if that fails.
+    /// Open the path anew: after somebody has moved the file away. The old file stays in use if that fails.
     pub fn reopen(&mut self) -> io::Result<()> {
         let Opened { file, rotates, waits } = open::open(&self.path)?;
         self.size = if rotates { file.metadata()?.len() } else { 0 };
@@ -101,7 +101,7 @@ impl LogFile {
         Ok(())
     }
 
-    /// Empties the log: removes the file and makes it anew.
+    /// Empty the log: remove the file and make it anew.
     pub fn clear(&mut self) -> io::Result<()> {
         if self.rotates {
             match fs::remove_file(&self.path) {
@@ -112,13 +112,13 @@ impl LogFile {
         self.reopen()
     }
 
-    /// Appends `data` and rotates if the file is full. Answers what an operator should know: that output is being
-    /// lost, or no longer.
+    /// Append `data` and rotate if the file is full. Returns what an operator should know: that output is being lost,
+    /// or no longer.
     pub fn write(&mut self, data: &[u8]) -> Option<String> {
-        let losing = self.losses.any();
+        let losing = self.lost.any();
         let (written, result) = match self.look() {
             Ok(()) => match &mut self.file {
-                Some(file) => write_all(file, data, self.waits, |file| self.patience.await_reader(file, losing)),
+                Some(file) => write_all(file, data, self.waits, |file| self.timeout.wait(file, losing)),
                 None => (0, Err(Errno::ENOENT.into())),
             },
             Err(error) => (0, Err(error)),
@@ -126,10 +126,10 @@ impl LogFile {
         self.size += written as u64;
         let name = self.path.display();
         let news = match result {
-            Ok(()) => self.losses.end().map(|lost| format!("{name} is written again; {lost} bytes were lost")),
+            Ok(()) => self.lost.end().map(|lost| format!("{name} is written again; {lost} bytes were lost")),
             Err(error) => {
                 let lost = (data.len() - written) as u64;
-                self.losses.add(lost).then(|| format!("could not write to {name}: {error}; output is lost"))
+                self.lost.add(lost).then(|| format!("could not write to {name}: {error}; output is lost"))
             }
         };
         let is_full = self.maxbytes > 0 && self.size >= self.maxbytes && self.rotates;
@@ -139,7 +139,7 @@ impl LogFile {
         }
     }
 
-    /// Sees, once in a while, that the file is still there, and makes it anew where it is not.
+    /// Look, once in a while, whether the file is still there, and make it anew where it is not.
     fn look(&mut self) -> io::Result<()> {
         if self.file.is_some() && !self.rotates || self.looked.elapsed() < LOOK_AGAIN {
             return Ok(());
@@ -174,7 +174,7 @@ impl LogFile {
         }
     }
 
-    /// `log.1` becomes `log.2` and so on, then `log` becomes `log.1`; without backups the file is emptied.
+    /// Rename `log.1` to `log.2` and so on, then `log` to `log.1`; without backups empty the file.
     fn shift(&self) -> io::Result<()> {
         if self.backups == 0 {
             return absent(OpenOptions::new().write(true).truncate(true).open(&self.path).map(drop));
@@ -199,7 +199,7 @@ fn rename(from: &Path, to: &Path) -> io::Result<()> {
     absent(fs::rename(from, to))
 }
 
-/// A file that somebody has removed is no error.
+/// Take a file that somebody has removed for no error.
 fn absent(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -207,12 +207,12 @@ fn absent(result: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// How much of `data` was written, and why not all of it.
+/// Write `data`; return how much of it was written, and why not all.
 fn write_all(
     file: &mut File,
     data: &[u8],
     waits: bool,
-    mut await_reader: impl FnMut(&File) -> io::Result<()>,
+    mut wait_for_reader: impl FnMut(&File) -> io::Result<()>,
 ) -> (usize, io::Result<()>) {
     let mut written = 0;
     let result = loop {
@@ -222,7 +222,7 @@ fn write_all(
         }
         if waits {
             piece = &piece[..piece.len().min(PIPE_BUF)];
-            if let Err(error) = await_reader(file) {
+            if let Err(error) = wait_for_reader(file) {
                 break Err(error);
             }
         }
@@ -231,7 +231,7 @@ fn write_all(
             Ok(count) => written += count,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                if let Err(error) = await_reader(file) {
+                if let Err(error) = wait_for_reader(file) {
                     break Err(error);
                 }
             }

@@ -153,7 +153,7 @@ fn a_stream_of_ours_that_nobody_reads_costs_one_wait_and_its_own_output() {
     }
 }
 
-/// Writes until that has an effect which shows in the file, and answers the news.
+/// Write until that has an effect which shows in the file, and return the news.
 fn write_until(log: &mut LogFile, mut done: impl FnMut() -> bool) -> Vec<String> {
     let begin = Instant::now();
     let mut news = Vec::new();
@@ -238,7 +238,7 @@ fn a_rotation_that_fails_hides_no_other_news() {
     // In the way of the backup.
     fs::create_dir(dir.path().join("log.1")).unwrap();
     let mut log = LogFile::open(&path, 5, 1).unwrap();
-    log.losses.add(7);
+    log.lost.add(7);
     let news = log.write(b"0123456789").unwrap();
     assert!(news.contains("is written again; 7 bytes were lost; could not rotate"), "{news}");
 }

@@ -2,40 +2,30 @@
 //!
 //! The lines go to the output thread, which alone touches files: a disk that does not answer must not hold up the
 //! supervision of processes. Its engine for files and their rotation, [`LogFile`], also writes the logs of programs.
+//!
+//! The modules are floors; each imports only from those above it in this list.
+
+mod lost_output;
+mod open;
+mod record;
+mod write_timeout;
 
 mod file;
-mod line;
-mod loss;
-mod open;
-mod patience;
 mod syslog;
 
 use std::{fmt, sync::Arc, time::SystemTime};
 
 pub use file::LogFile;
-pub use line::Formatter;
-pub(crate) use loss::Losses;
 pub use open::{inherited, is_of_the_system, keep_inherited, open_to_read};
+pub use plugin_api::Level;
+pub use record::{Formatter, Record};
 pub use syslog::Syslog;
 
-pub use crate::config::Level;
-
-/// One line on its way to the activity log.
-#[derive(Clone, Debug)]
-pub struct Line {
-    /// How bad.
-    pub level: Level,
-    /// When it was logged, which is not when it is written.
-    pub time: SystemTime,
-    /// Its text; it may hold line feeds.
-    pub message: String,
-}
-
-/// Takes lines for the activity log. Cheap to clone, never blocks.
+/// Handle that takes lines for the activity log. Cheap to clone, never blocks.
 #[derive(Clone)]
 pub struct Logger {
     level: Level,
-    sink: Arc<dyn Fn(Line) + Send + Sync>,
+    sink: Arc<dyn Fn(Record) + Send + Sync>,
 }
 
 impl fmt::Debug for Logger {
@@ -45,54 +35,54 @@ impl fmt::Debug for Logger {
 }
 
 impl Logger {
-    /// A logger that hands lines of at least that level to `sink`, which must not block.
-    pub fn new(level: Level, sink: impl Fn(Line) + Send + Sync + 'static) -> Self {
+    /// Make a logger that hands lines of at least that level to `sink`, which must not block.
+    pub fn new(level: Level, sink: impl Fn(Record) + Send + Sync + 'static) -> Self {
         Self { level, sink: Arc::new(sink) }
     }
 
-    /// Whether a line of that level is written at all.
+    /// Tell whether a line of that level is written at all.
     pub fn logs(&self, level: Level) -> bool {
         level >= self.level
     }
 
-    /// Logs a line.
+    /// Log a line.
     pub fn log(&self, level: Level, message: impl fmt::Display) {
         if self.logs(level) {
-            (self.sink)(Line { level, time: SystemTime::now(), message: message.to_string() });
+            (self.sink)(Record { level, time: SystemTime::now(), message: message.to_string() });
         }
     }
 
-    /// Logs a line that probably needs somebody's attention at once.
+    /// Log a line that probably needs somebody's attention at once.
     pub fn critical(&self, message: impl fmt::Display) {
         self.log(Level::Critical, message);
     }
 
-    /// Logs an error that may be ignored.
+    /// Log an error that may be ignored.
     pub fn error(&self, message: impl fmt::Display) {
         self.log(Level::Error, message);
     }
 
-    /// Logs what is out of the ordinary and no error.
+    /// Log something out of the ordinary that is no error.
     pub fn warn(&self, message: impl fmt::Display) {
         self.log(Level::Warn, message);
     }
 
-    /// Logs what a person would like to know.
+    /// Log something that a person would like to know.
     pub fn info(&self, message: impl fmt::Display) {
         self.log(Level::Info, message);
     }
 
-    /// Logs what helps to mend a config.
+    /// Log something that helps to mend a config.
     pub fn debug(&self, message: impl fmt::Display) {
         self.log(Level::Debug, message);
     }
 
-    /// Logs what helps to mend a plugin.
+    /// Log something that helps to mend a plugin.
     pub fn trace(&self, message: impl fmt::Display) {
         self.log(Level::Trace, message);
     }
 
-    /// Logs what helps to mend the supervisor.
+    /// Log something that helps to mend the supervisor.
     pub fn blather(&self, message: impl fmt::Display) {
         self.log(Level::Blather, message);
     }

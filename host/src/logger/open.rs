@@ -1,4 +1,4 @@
-//! How a log is opened: as a file, or as a stream that somebody else reads.
+//! The opening of a log: as a file, or as a stream that somebody else reads.
 
 use std::{
     ffi::OsString,
@@ -13,10 +13,10 @@ use std::{
     sync::OnceLock,
 };
 
-/// As many symbolic links as the kernel follows.
+/// Symbolic links that are followed, as many as the kernel does.
 const LINKS: usize = 40;
 
-/// What whoever started this process has left open for it, beyond the standard three.
+/// Descriptors beyond the standard three that this process was started with.
 static INHERITED: OnceLock<Vec<OwnedFd>> = OnceLock::new();
 
 /// Keep files that were open when this process began, for logs that are named as their descriptors.
@@ -25,20 +25,21 @@ pub fn keep_inherited(files: Vec<OwnedFd>) {
     let _ = INHERITED.set(files);
 }
 
-/// Files that were [kept](keep_inherited).
+/// Get the files that were [kept](keep_inherited).
 pub fn inherited() -> &'static [OwnedFd] {
     INHERITED.get().map_or(&[], Vec::as_slice)
 }
 
+/// A log that was opened.
 pub(super) struct Opened {
     pub(super) file: File,
-    /// It is an ordinary file.
+    /// True for an ordinary file, which may be rotated.
     pub(super) rotates: bool,
-    /// A write may wait for a reader.
+    /// True where a write may wait for a reader.
     pub(super) waits: bool,
 }
 
-/// Opens for appending.
+/// Open a log for appending.
 pub(super) fn open(path: &Path) -> io::Result<Opened> {
     // Our own streams are duplicated: a socket cannot be opened by its name, a terminal may belong to another user, and
     // who has become another user may not look into /proc any more.
@@ -52,12 +53,13 @@ pub(super) fn open(path: &Path) -> io::Result<Opened> {
     Ok(Opened { file, rotates, waits: false })
 }
 
-/// Opens a log to be read. Without waiting for who might write to a FIFO.
+/// Open a log to be read, without waiting for who might write to a FIFO.
 pub fn open_to_read(path: &Path) -> io::Result<File> {
     File::options().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
 }
 
-/// A stream that we were given, and that others may share: so may they its flags, which therefore stay as they are.
+/// Open a stream that we were given, and that others may share: so may they its flags, which therefore stay as they
+/// are.
 pub(super) fn of_our_own(file: File) -> io::Result<Opened> {
     if !is_special(&file)? {
         return Ok(Opened { file, rotates: false, waits: false });
@@ -70,7 +72,7 @@ pub(super) fn of_our_own(file: File) -> io::Result<Opened> {
     }
 }
 
-/// A second descriptor of a file that we were started with. All others are nobody's log: they come and go.
+/// Make a second descriptor of a file that we were started with. All others are nobody's log: they come and go.
 fn duplicate(number: RawFd) -> io::Result<OwnedFd> {
     match number {
         0 => io::stdin().as_fd().try_clone_to_owned(),
@@ -83,7 +85,7 @@ fn duplicate(number: RawFd) -> io::Result<OwnedFd> {
     }
 }
 
-/// The number of the descriptor of ours that a path names, directly or by symbolic links.
+/// Find the number of the descriptor of ours that a path names, directly or by symbolic links.
 fn own_descriptor(path: &Path) -> Option<RawFd> {
     let path = absolute(path).ok()?;
     let parts = |path: &Path| path.components().rev().map(|part| part.as_os_str().to_owned()).collect::<Vec<_>>();
@@ -117,7 +119,7 @@ fn own_descriptor(path: &Path) -> Option<RawFd> {
     None
 }
 
-/// What is called so in every Linux, or by our own pid.
+/// Read the number in a name of a descriptor: one of every Linux, or of our own pid.
 fn number_of_descriptor(path: &Path) -> Option<RawFd> {
     let path = path.to_str()?;
     let number = match path {
@@ -134,13 +136,13 @@ fn number_of_descriptor(path: &Path) -> Option<RawFd> {
     number.bytes().all(|digit| digit.is_ascii_digit()).then(|| number.parse().ok()).flatten()
 }
 
-/// Our pid as /proc has it, which may be that of a namespace above ours.
+/// Get our pid as /proc has it, which may be that of a namespace above ours.
 fn own_pid() -> String {
     let own = fs::read_link("/proc/self").ok().and_then(|pid| Some(pid.to_str()?.to_owned()));
     own.unwrap_or_else(|| process::id().to_string())
 }
 
-/// Whether a file is the one, the pipe or the terminal that our stdout is.
+/// Tell whether a file is the one, the pipe or the terminal that our stdout is.
 pub(super) fn is_stdout(file: &File) -> bool {
     let identity = |file: &File| file.metadata().map(|found| (found.dev(), found.ino())).ok();
     let stdout = io::stdout().as_fd().try_clone_to_owned().ok().map(File::from);
@@ -152,7 +154,7 @@ fn is_special(file: &File) -> io::Result<bool> {
     Ok(kind.is_fifo() || kind.is_char_device() || kind.is_block_device() || kind.is_socket())
 }
 
-/// Whether a path names a stream or a device rather than a file of somebody's. Such a one is nobody's to remove.
+/// Tell whether a path names a stream or a device rather than a file of somebody's. Such a one is nobody's to remove.
 pub fn is_of_the_system(path: &Path) -> bool {
     is_below_dev_or_proc(path) || own_descriptor(path).is_some()
 }

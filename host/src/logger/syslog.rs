@@ -9,25 +9,25 @@ use std::{
 
 use chrono::Local;
 
-use super::{loss::Losses, patience::Patience};
+use super::{lost_output::LostOutput, write_timeout::WriteTimeout};
 
 const DEV_LOG: &str = "/dev/log";
 /// Facility `user`, severity `info`: what Supervisor uses.
 const PRIORITY: u8 = (1 << 3) | 6;
-/// How often a log that is not there is looked for.
+/// Time between two looks for a log that is not there.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// A connection to the system's log.
 ///
-/// A line that it does not take is lost and counted; [`write`](Self::write) answers a sentence when that begins and
+/// A line that it does not take is lost and counted; [`write`](Self::write) returns a sentence when that begins and
 /// another when it ends. A daemon that is only slow is waited for, within reason.
 #[derive(Debug)]
 pub struct Syslog {
     path: PathBuf,
     socket: Option<UnixDatagram>,
-    patience: Patience,
-    losses: Losses,
-    /// When it was looked for in vain, and what the system said.
+    timeout: WriteTimeout,
+    lost: LostOutput,
+    /// Time and error number of the last look for it that was in vain.
     not_there: Option<(Instant, i32)>,
 }
 
@@ -39,11 +39,11 @@ impl Default for Syslog {
 
 impl Syslog {
     fn at(path: &Path) -> Self {
-        let (patience, losses) = (Patience::default(), Losses::default());
-        Self { path: path.to_owned(), socket: None, patience, losses, not_there: None }
+        let (timeout, lost) = (WriteTimeout::default(), LostOutput::default());
+        Self { path: path.to_owned(), socket: None, timeout, lost, not_there: None }
     }
 
-    /// Sends each line of `text` by itself, after `prefix`. Line feeds at its end make no lines of their own.
+    /// Send each line of `text` by itself, after `prefix`. Line feeds at its end make no lines of their own.
     pub fn write(&mut self, prefix: &str, text: &[u8]) -> Option<String> {
         let text = String::from_utf8_lossy(text);
         let time = Local::now().format("%b %e %H:%M:%S").to_string();
@@ -56,14 +56,14 @@ impl Syslog {
             }
         }
         match why {
-            Some(error) => self.losses.add(lost).then(|| format!("could not write to syslog: {error}; output is lost")),
-            None => self.losses.end().map(|lost| format!("syslog is written again; {lost} lines were lost")),
+            Some(error) => self.lost.add(lost).then(|| format!("could not write to syslog: {error}; output is lost")),
+            None => self.lost.end().map(|lost| format!("syslog is written again; {lost} lines were lost")),
         }
     }
 
     fn send(&mut self, record: &[u8]) -> io::Result<()> {
         if let Some(socket) = &self.socket {
-            match send(socket, record, &mut self.patience, self.losses.any()) {
+            match send(socket, record, &mut self.timeout, self.lost.any()) {
                 // The daemon has been restarted since the last line: its old socket is dead.
                 Err(error) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotConnected) => {}
                 result => return result,
@@ -71,7 +71,7 @@ impl Syslog {
         }
         self.socket = None;
         let socket = self.connect()?;
-        let result = send(&socket, record, &mut self.patience, self.losses.any());
+        let result = send(&socket, record, &mut self.timeout, self.lost.any());
         self.socket = Some(socket);
         result
     }
@@ -94,10 +94,10 @@ impl Syslog {
     }
 }
 
-fn send(socket: &UnixDatagram, record: &[u8], patience: &mut Patience, losing: bool) -> io::Result<()> {
+fn send(socket: &UnixDatagram, record: &[u8], timeout: &mut WriteTimeout, losing: bool) -> io::Result<()> {
     loop {
         match socket.send(record) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => patience.await_reader(socket, losing)?,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => timeout.wait(socket, losing)?,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             result => return result.map(drop),
         }
@@ -136,7 +136,7 @@ mod tests {
             Syslog::at(&self.dir.path().join("log"))
         }
 
-        /// What has come, without times.
+        /// Receive what has come, without times.
         fn lines(&self) -> Vec<String> {
             let mut buffer = vec![0; 1 << 17];
             std::iter::from_fn(|| {

@@ -11,12 +11,12 @@ pub use search::SearchPath;
 
 use crate::config::FactorySpec;
 
-/// Finds the factory of that kind that the config names. A library is opened once, however often it is named.
+/// Load the factory of that kind that the config names. A library is opened once, however often it is named.
 pub fn load(spec: &FactorySpec, kind: &str, search: &SearchPath) -> Result<Factory, PluginError> {
     plugin_loader::Library::open(&search.find(spec)?)?.factory(&spec.factory, kind)
 }
 
-/// Whether the library that the config names is there and may be loaded, without loading it.
+/// Check that the library that the config names is there and may be loaded, without loading it.
 pub fn look(spec: &FactorySpec, search: &SearchPath) -> Result<(), PluginError> {
     plugin_loader::check(&search.find(spec)?)
 }

@@ -1,4 +1,4 @@
-//! Where the library of a plugin is looked for.
+//! Search for the library of a plugin.
 
 use std::{
     env,
@@ -14,14 +14,14 @@ use crate::{
     text::nearest::nearest,
 };
 
-/// The directories that are searched for plugins, in order.
+/// Directories that are searched for plugins, in order.
 #[derive(Clone, Debug)]
 pub struct SearchPath {
     directories: Vec<PathBuf>,
 }
 
 impl SearchPath {
-    /// `plugin_path` of the config; then `SUPERVISOR_PLUGIN_PATH`, whose directories are separated by colons; then the
+    /// The directories of `plugin_path` in the config; then `SUPERVISOR_PLUGIN_PATH`, whose directories are separated by colons; then the
     /// executable's own directory; then `../lib/supervisor` from that.
     pub fn new(plugin_path: &[PathBuf]) -> Self {
         let mut directories = plugin_path.to_vec();
@@ -37,7 +37,7 @@ impl SearchPath {
         Self { directories }
     }
 
-    /// The library's file, absolute and without symbolic links.
+    /// Find the library's file. Its path is absolute and without symbolic links.
     pub(super) fn find(&self, spec: &FactorySpec) -> Result<PathBuf, PluginError> {
         let found = match &spec.library {
             Library::BuiltIn => return Err(PluginError::BuiltIn { spec: spec.text.clone() }),
@@ -56,7 +56,7 @@ impl SearchPath {
         found.canonicalize().map_err(|error| PluginError::Unreachable { path: found, reason: error.to_string() })
     }
 
-    /// The library that is there and that `name` is probably a slip of: Cargo's name of the package, with its hyphens;
+    /// Find the library that is there and that `name` is probably a slip of: Cargo's name of the package, with its hyphens;
     /// the name of the file; or one with a letter wrong.
     fn near(&self, name: &str) -> Option<String> {
         let files = self.directories.iter().filter_map(|directory| fs::read_dir(directory).ok()).flatten().flatten();

@@ -1,4 +1,4 @@
-//! From a command line to the file that is executed, with Supervisor's words for what may be wrong.
+//! Commands: the way from a command line to the file that is executed, with Supervisor's words for what may be wrong.
 
 use std::path::Path;
 
@@ -6,40 +6,40 @@ use nix::unistd::{AccessFlags, access};
 
 use crate::text::{repr::repr, shlex};
 
-/// Where a bare command is looked for when no `PATH` is set.
+/// Path in which a bare command is looked for when no `PATH` is set.
 const DEFAULT_PATH: &str = "/bin:/usr/bin:/usr/local/bin";
 
-/// A command that can be executed.
+/// Command that can be executed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
-    /// The file.
+    /// File to execute.
     pub file: String,
-    /// The words of the command line, its first one as it was given.
+    /// Words of the command line, the first one as it was given.
     pub argv: Vec<String>,
 }
 
-/// Why a command cannot be executed. The text is Supervisor's.
+/// Reason why a command cannot be executed. The text is Supervisor's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
-    /// It is no command line.
+    /// The text is no command line.
     #[error("{0}")]
     Bad(String),
-    /// There is no such file.
+    /// The file does not exist.
     #[error("can't find command {}", repr(.0))]
     NotFound(String),
-    /// It is a folder.
+    /// The file is a folder.
     #[error("command at {} is a directory", repr(.0))]
     Directory(String),
-    /// Nobody may execute it.
+    /// The file is executable for nobody.
     #[error("command at {} is not executable", repr(.0))]
     NotExecutable(String),
-    /// We may not execute it.
+    /// The file is not executable for us.
     #[error("no permission to run command {}", repr(.0))]
     NoPermission(String),
 }
 
 impl Command {
-    /// Splits a command line and finds its file: in `path` (`None` or empty is a default) if the command holds no `/`.
+    /// Split a command line and find its file: in `path` (`None` or empty is a default) if the command holds no `/`.
     ///
     /// Looks at the file system.
     pub fn find(command: &str, path: Option<&str>) -> Result<Self, CommandError> {

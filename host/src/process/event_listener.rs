@@ -6,22 +6,22 @@
 use crate::{config::Level, events};
 
 const READY: &[u8] = b"READY\n";
-/// What precedes the number in a result line; that it is really this word Supervisor does not look at.
+/// Length of the word before the number in a result line; that it is really this word Supervisor does not look at.
 const RESULT_LEN: usize = b"RESULT ".len();
 /// A result line is a dozen bytes, and a result a word. Past these no end is waited for.
 const LONGEST_RESULT_LINE: usize = 64 * 1024;
 const LONGEST_RESULT: usize = 16 * 1024 * 1024;
 
-/// Where the conversation stands.
+/// State of the conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListenerState {
-    /// It has answered, or has just been started, and has not asked for an event yet.
+    /// The listener has answered, or has just been started, and has not asked for an event yet.
     Acknowledged,
-    /// It wants an event.
+    /// The listener wants an event.
     Ready,
-    /// It has one.
+    /// The listener has an event.
     Busy,
-    /// It said what it should not.
+    /// The listener said what it should not.
     Unknown,
 }
 
@@ -37,35 +37,35 @@ impl ListenerState {
     }
 }
 
-/// What became of an event.
+/// Judgement on the answer to an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The listener is done with it.
     Processed,
-    /// It is to be sent again.
+    /// The event is to be sent again.
     Rejected,
     /// Whoever should have judged the answer could not: the event is to be sent again, and not to this listener.
     Failed,
 }
 
-/// What follows from what a listener wrote.
+/// Consequence of what a listener wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// To be logged.
+    /// Log this line.
     Log(Level, String),
-    /// Its answer, to be judged; until [`Listener::judged`] nothing else happens.
+    /// Judge this answer; until [`Listener::judged`] nothing else happens.
     Judge(Vec<u8>),
-    /// It is done with its event.
+    /// The listener is done with its event.
     Done,
-    /// Its event is to be sent again.
+    /// Send its event again, to whoever wants one.
     Return,
 }
 
-/// Why a listener receives no events: its own doing.
+/// Reason why a listener receives no events: its own doing.
 const OF_PROTOCOL: &str = "it must write READY and RESULT lines to its stdout and nothing else, and whatever is meant \
                            for people to its stderr";
 
-/// The same, where it was not.
+/// Reason why a listener receives no events: its handler's doing.
 const OF_HANDLER: &str = "it has kept to the protocol, but its result handler failed to judge what it answered";
 
 /// One event listener.
@@ -73,9 +73,9 @@ const OF_HANDLER: &str = "it has kept to the protocol, but its result handler fa
 pub struct Listener {
     name: String,
     state: ListenerState,
-    /// What it wrote and nobody has looked at.
+    /// Bytes that it wrote and that were not looked at yet.
     said: Vec<u8>,
-    /// How long its answer will be, once its result line is there.
+    /// Length of its answer, once its result line is there.
     result_len: Option<usize>,
     is_judged: bool,
 }
@@ -97,17 +97,17 @@ impl Listener {
         &self.name
     }
 
-    /// Where the conversation stands.
+    /// Return the state of the conversation.
     pub fn state(&self) -> ListenerState {
         self.state
     }
 
-    /// Its process was started.
+    /// Note that its process was started.
     pub fn started(&mut self) {
         *self = Self::new(&self.name);
     }
 
-    /// It was given an event.
+    /// Note that it was given an event.
     pub fn given(&mut self) {
         self.state = ListenerState::Busy;
     }
@@ -117,8 +117,8 @@ impl Listener {
         self.state = ListenerState::Ready;
     }
 
-    /// It wrote this.
-    pub fn heard(&mut self, data: &[u8], out: &mut Vec<Step>) {
+    /// Take what it wrote.
+    pub fn wrote(&mut self, data: &[u8], out: &mut Vec<Step>) {
         self.said.extend_from_slice(data);
         self.listen(out);
         if self.is_judged {
@@ -127,7 +127,7 @@ impl Listener {
         }
     }
 
-    /// Its answer was judged.
+    /// Take the judgement on its answer.
     pub fn judged(&mut self, verdict: Verdict, out: &mut Vec<Step>) {
         if !std::mem::take(&mut self.is_judged) {
             return;
@@ -181,7 +181,7 @@ impl Listener {
         }
     }
 
-    /// What it said up to the end of the line, without that; or all, where no line can be that long.
+    /// Take what it said up to the end of the line, without that; or all, where no line can be that long.
     fn take_line(&mut self) -> Option<Vec<u8>> {
         match self.said.iter().position(|&byte| byte == b'\n') {
             Some(end) => {
@@ -207,7 +207,7 @@ impl Listener {
         }
     }
 
-    /// Nobody knows any more where the conversation stands.
+    /// End the conversation: it has left the protocol.
     fn lose(&mut self, why: &str, out: &mut Vec<Step>) {
         self.change(ListenerState::Unknown, out);
         let cure = format!("{}: receives events again once it is restarted; {why}", self.name);
@@ -229,9 +229,9 @@ mod tests {
         Step::Log(level, text.to_owned())
     }
 
-    fn heard(listener: &mut Listener, data: &[u8]) -> Vec<Step> {
+    fn wrote(listener: &mut Listener, data: &[u8]) -> Vec<Step> {
         let mut out = Vec::new();
-        listener.heard(data, &mut out);
+        listener.wrote(data, &mut out);
         out
     }
 
@@ -244,7 +244,7 @@ mod tests {
     /// One that has an event.
     fn busy() -> Listener {
         let mut listener = Listener::new("x");
-        heard(&mut listener, b"READY\n");
+        wrote(&mut listener, b"READY\n");
         listener.given();
         listener
     }
@@ -252,12 +252,12 @@ mod tests {
     #[test]
     fn a_conversation() {
         let mut listener = Listener::new("x");
-        assert_eq!(heard(&mut listener, b"REA"), []);
-        assert_eq!(heard(&mut listener, b"DY\n"), [log(Level::Debug, "x: ACKNOWLEDGED -> READY")]);
+        assert_eq!(wrote(&mut listener, b"REA"), []);
+        assert_eq!(wrote(&mut listener, b"DY\n"), [log(Level::Debug, "x: ACKNOWLEDGED -> READY")]);
         listener.given();
-        assert_eq!(heard(&mut listener, b"RESULT 2"), []);
-        assert_eq!(heard(&mut listener, b"\nO"), []);
-        assert_eq!(heard(&mut listener, b"KREADY\n"), [Step::Judge(b"OK".to_vec())]);
+        assert_eq!(wrote(&mut listener, b"RESULT 2"), []);
+        assert_eq!(wrote(&mut listener, b"\nO"), []);
+        assert_eq!(wrote(&mut listener, b"KREADY\n"), [Step::Judge(b"OK".to_vec())]);
         assert_eq!(
             judged(&mut listener, Verdict::Processed),
             [
@@ -272,13 +272,13 @@ mod tests {
     #[test]
     fn a_rejected_event_goes_back_and_the_listener_goes_on() {
         let mut listener = busy();
-        assert_eq!(heard(&mut listener, b"RESULT 4\nFAIL"), [Step::Judge(b"FAIL".to_vec())]);
+        assert_eq!(wrote(&mut listener, b"RESULT 4\nFAIL"), [Step::Judge(b"FAIL".to_vec())]);
         assert_eq!(
             judged(&mut listener, Verdict::Rejected),
             [log(Level::Warn, "x: event was rejected"), log(Level::Debug, "x: BUSY -> ACKNOWLEDGED"), Step::Return]
         );
         assert_eq!(judged(&mut listener, Verdict::Processed), [], "judged twice");
-        assert_eq!(heard(&mut listener, b"READY\n"), [log(Level::Debug, "x: ACKNOWLEDGED -> READY")]);
+        assert_eq!(wrote(&mut listener, b"READY\n"), [log(Level::Debug, "x: ACKNOWLEDGED -> READY")]);
     }
 
     #[test]
@@ -292,7 +292,7 @@ mod tests {
             (b"RESULT \xff\n", "Undecodable: b'RESULT \\xff'"),
         ] {
             let mut listener = busy();
-            let out = heard(&mut listener, line);
+            let out = wrote(&mut listener, line);
             assert_eq!(out[0], log(Level::Warn, &format!("x: bad result line: '{shown}'")));
             assert_eq!(out[1], log(Level::Debug, "x: BUSY -> UNKNOWN"));
             assert_eq!(
@@ -304,16 +304,16 @@ mod tests {
                 )
             );
             assert_eq!(out.last(), Some(&Step::Return));
-            assert_eq!(heard(&mut listener, b"READY\n"), [], "it is not listened to any more");
+            assert_eq!(wrote(&mut listener, b"READY\n"), [], "it is not listened to any more");
             listener.started();
-            assert_eq!(heard(&mut listener, b"READY\n"), [log(Level::Debug, "x: ACKNOWLEDGED -> READY")]);
+            assert_eq!(wrote(&mut listener, b"READY\n"), [log(Level::Debug, "x: ACKNOWLEDGED -> READY")]);
         }
     }
 
     #[test]
     fn a_listener_is_not_blamed_for_its_handler() {
         let mut listener = busy();
-        heard(&mut listener, b"RESULT 2\nOK");
+        wrote(&mut listener, b"RESULT 2\nOK");
         assert_eq!(
             judged(&mut listener, Verdict::Failed)[3],
             log(
@@ -327,22 +327,22 @@ mod tests {
     #[test]
     fn a_result_line_is_read_as_supervisor_reads_it() {
         for line in [&b"RESULT 2\nOK"[..], b"RESULT  +2 \nOK", b"1234567002\nOK"] {
-            assert_eq!(heard(&mut busy(), line), [Step::Judge(b"OK".to_vec())], "{line:?}");
+            assert_eq!(wrote(&mut busy(), line), [Step::Judge(b"OK".to_vec())], "{line:?}");
         }
     }
 
     #[test]
     fn an_empty_result_is_one() {
-        assert_eq!(heard(&mut busy(), b"RESULT 0\nR"), [Step::Judge(Vec::new())]);
+        assert_eq!(wrote(&mut busy(), b"RESULT 0\nR"), [Step::Judge(Vec::new())]);
     }
 
     #[test]
     fn whoever_speaks_out_of_turn_is_not_listened_to() {
         let mut stray = Listener::new("x");
-        assert_eq!(heard(&mut stray, b"hello"), [], "it may be a long word for READY");
-        assert_eq!(heard(&mut stray, b" world")[0], log(Level::Debug, "x: ACKNOWLEDGED -> UNKNOWN"));
+        assert_eq!(wrote(&mut stray, b"hello"), [], "it may be a long word for READY");
+        assert_eq!(wrote(&mut stray, b" world")[0], log(Level::Debug, "x: ACKNOWLEDGED -> UNKNOWN"));
         let mut eager = Listener::new("x");
-        let out = heard(&mut eager, b"READY\nREADY\n");
+        let out = wrote(&mut eager, b"READY\nREADY\n");
         assert_eq!(out[1], log(Level::Debug, "x: READY -> UNKNOWN"));
         assert_eq!(eager.state(), ListenerState::Unknown);
     }
@@ -350,9 +350,9 @@ mod tests {
     #[test]
     fn who_talks_while_it_is_judged_takes_no_memory() {
         let mut listener = busy();
-        heard(&mut listener, b"RESULT 2\nOKREADY\n");
+        wrote(&mut listener, b"RESULT 2\nOKREADY\n");
         for _ in 0..1000 {
-            assert_eq!(heard(&mut listener, b"READY\nREADY\n"), []);
+            assert_eq!(wrote(&mut listener, b"READY\nREADY\n"), []);
         }
         assert!(listener.said.len() <= 2 * READY.len(), "{}", listener.said.len());
         judged(&mut listener, Verdict::Processed);
@@ -362,8 +362,8 @@ mod tests {
     #[test]
     fn a_line_without_an_end_is_not_waited_for() {
         let mut listener = busy();
-        assert_eq!(heard(&mut listener, &vec![b'x'; LONGEST_RESULT_LINE]), []);
-        heard(&mut listener, b"x");
+        assert_eq!(wrote(&mut listener, &vec![b'x'; LONGEST_RESULT_LINE]), []);
+        wrote(&mut listener, b"x");
         assert_eq!(listener.state(), ListenerState::Unknown);
     }
 }

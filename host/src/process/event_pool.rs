@@ -1,7 +1,7 @@
 //! The pools of event listeners as values: which events wait for whom, and what is to be done about it.
 //!
 //! Nothing here reads a clock, a pipe or a file. Whoever changes something takes what follows from it: lines for the
-//! log, at once, and [`Work`] for the one who drives the listeners, in order.
+//! log, at once, and [`Work`] for the one who speaks with the listeners, in order.
 
 use std::{collections::VecDeque, fmt, sync::Arc};
 
@@ -12,15 +12,15 @@ use crate::{
     states::ProcessState,
 };
 
-/// Lines for the activity log.
-pub type Lines = Vec<(Level, String)>;
+/// Lines for the activity log, with their levels.
+pub type LogLines = Vec<(Level, String)>;
 
-/// Takes the verdict on an answer, at once or later, from any thread.
+/// Callback for the verdict on an answer, at once or later, from any thread.
 pub type Answer = Box<dyn FnOnce(Verdict) + Send>;
 
-/// Judges what the listeners of a pool answer.
+/// Judge of what the listeners of a pool answer.
 pub trait ResultHandler: Send + Sync {
-    /// Judges one answer to one event. Must not block: what takes time says its verdict later. An answer that is
+    /// Judge one answer to one event. Must not block: what takes time says its verdict later. An answer that is
     /// dropped leaves the listener waiting until its process ends.
     fn judge(&self, event: &Arc<Event>, result: &[u8], answer: Answer);
 }
@@ -35,7 +35,7 @@ impl ResultHandler for DefaultHandler {
     }
 }
 
-/// What the one who drives the listeners does next.
+/// Work for the output loop, which speaks with the listeners.
 pub enum Work {
     /// Send an event to a listener.
     Send(Delivery),
@@ -43,24 +43,24 @@ pub enum Work {
     Judge(Judgement),
 }
 
-/// An event on its way to a listener.
+/// Event on its way to a listener.
 #[derive(Debug)]
 pub struct Delivery {
-    /// The run of the process that gets it.
+    /// Run of the process that gets it.
     pub run: u64,
-    /// The name of that process.
+    /// Name of that process.
     pub listener: String,
     pool: String,
     pending: Pending,
 }
 
 impl Delivery {
-    /// The number of the event.
+    /// Return the number of the event.
     pub fn serial(&self) -> u64 {
         self.pending.serial
     }
 
-    /// What the listener reads: a header and the payload.
+    /// Return what the listener reads: a header and the payload.
     pub fn envelope(&self, identifier: &str) -> Vec<u8> {
         let Pending { event, serial, pool_serial } = &self.pending;
         let (pool, name, payload) = (&self.pool, event.name(), event.payload());
@@ -73,19 +73,19 @@ impl Delivery {
     }
 }
 
-/// The answer of a listener.
+/// Answer of a listener, to be judged.
 pub struct Judgement {
-    /// The run of the process that gave it.
+    /// Run of the process that gave it.
     pub run: u64,
-    /// Who judges.
+    /// Handler that judges it.
     pub handler: Arc<dyn ResultHandler>,
-    /// What it is an answer to.
+    /// Event that it is an answer to.
     pub event: Arc<Event>,
-    /// What it said.
+    /// Text of the answer.
     pub result: Vec<u8>,
 }
 
-/// An event that has its numbers.
+/// Event that has its numbers.
 #[derive(Clone, Debug)]
 struct Pending {
     event: Arc<Event>,
@@ -93,25 +93,25 @@ struct Pending {
     pool_serial: u64,
 }
 
-/// A process of a pool.
+/// Process of a pool.
 #[derive(Debug)]
 struct Member {
     listener: Listener,
     is_running: bool,
     run: Option<u64>,
-    /// What it was given and has not answered yet.
+    /// Event that it was given and has not answered yet.
     event: Option<Pending>,
-    /// It does not read any more.
-    is_deaf: bool,
+    /// Set once it does not read any more.
+    has_closed_stdin: bool,
 }
 
 impl Member {
-    /// Whether it takes events, now or later.
+    /// Return whether it takes events, now or later.
     fn is_listening(&self) -> bool {
-        self.is_running && !self.is_deaf && self.listener.state() != ListenerState::Unknown
+        self.is_running && !self.has_closed_stdin && self.listener.state() != ListenerState::Unknown
     }
 
-    /// The run in which it takes an event now.
+    /// Return its run if it takes an event now.
     fn takes(&self) -> Option<u64> {
         self.run.filter(|_| self.is_listening() && self.listener.state() == ListenerState::Ready)
     }
@@ -149,12 +149,12 @@ impl fmt::Debug for Pools {
 }
 
 impl Pools {
-    /// Whether any pool asks for events of that name.
+    /// Return whether any pool asks for events of that name.
     pub fn ask_for(&self, name: &str) -> bool {
         self.all.iter().any(|pool| pool.asks_for(name))
     }
 
-    /// Adds a pool, which hears every event from now on. Its processes are asked in this order.
+    /// Add a pool, which gets every event from now on. Its processes are asked in this order.
     pub fn add<'a>(
         &mut self,
         name: &str,
@@ -167,7 +167,7 @@ impl Pools {
             is_running: false,
             run: None,
             event: None,
-            is_deaf: false,
+            has_closed_stdin: false,
         };
         self.all.push(Pool {
             name: name.to_owned(),
@@ -180,9 +180,9 @@ impl Pools {
         });
     }
 
-    /// Forgets a pool and what waits in it.
-    pub fn remove(&mut self, name: &str) -> Lines {
-        let mut lines = Lines::new();
+    /// Forget a pool and what waits in it. Return lines to log.
+    pub fn remove(&mut self, name: &str) -> LogLines {
+        let mut lines = LogLines::new();
         self.all.retain(|pool| {
             if pool.name == name {
                 pool.report(&mut lines);
@@ -192,48 +192,48 @@ impl Pools {
         lines
     }
 
-    /// Forgets all pools.
-    pub fn remove_all(&mut self) -> Lines {
-        let mut lines = Lines::new();
+    /// Forget all pools. Return lines to log.
+    pub fn remove_all(&mut self) -> LogLines {
+        let mut lines = LogLines::new();
         for pool in self.all.drain(..) {
             pool.report(&mut lines);
         }
         lines
     }
 
-    /// How many there are.
+    /// Return the number of pools.
     pub fn len(&self) -> usize {
         self.all.len()
     }
 
-    /// Whether there is none.
+    /// Return whether there is no pool.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    /// How many events a pool has discarded because its buffer was full; `None` where there is no such pool.
+    /// Return the number of events that a pool has discarded because its buffer was full, if there is such a pool.
     pub fn discarded(&self, name: &str) -> Option<u64> {
         self.all.iter().find(|pool| pool.name == name).map(|pool| pool.discarded)
     }
 
-    /// Whether a pool has something that its listeners have not heard, or not answered, although they listen.
+    /// Return whether a pool has something that its listeners have not got, or not answered, although they listen.
     pub fn is_behind(&self, name: &str) -> bool {
         self.all.iter().any(|pool| pool.name == name && pool.is_behind())
     }
 
-    /// What is to be done next.
+    /// Take the next work, if there is any.
     pub fn next_work(&mut self) -> Option<Work> {
         self.work.pop_front()
     }
 
-    /// Whether something is to be done.
+    /// Return whether there is work.
     pub fn has_work(&self) -> bool {
         !self.work.is_empty()
     }
 
-    /// Something happened. Every pool that asked for events of this type gets it.
-    pub fn accept(&mut self, event: &Arc<Event>) -> Lines {
-        let mut lines = Lines::new();
+    /// Give an event to every pool that asked for its type.
+    pub fn accept(&mut self, event: &Arc<Event>) -> LogLines {
+        let mut lines = LogLines::new();
         let Self { all: pools, next_serial, work } = self;
         let mut serial = None;
         for pool in pools {
@@ -251,34 +251,34 @@ impl Pools {
         lines
     }
 
-    /// A process of a pool was started, and what it says is heard from now on.
+    /// Note that a process of a pool was started, and listen to it from now on.
     pub fn started(&mut self, group: &str, process: &str, run: u64) {
         let pool = self.all.iter_mut().find(|pool| pool.name == group);
         let member = pool.and_then(|pool| pool.members.iter_mut().find(|member| member.listener.name() == process));
         if let Some(member) = member {
             member.listener.started();
             member.run = Some(run);
-            member.is_deaf = false;
+            member.has_closed_stdin = false;
         }
     }
 
-    /// A listener wrote something.
-    pub fn heard(&mut self, run: u64, data: &[u8]) -> Lines {
-        self.step(run, |listener, out| listener.heard(data, out))
+    /// Take what a listener wrote.
+    pub fn wrote(&mut self, run: u64, data: &[u8]) -> LogLines {
+        self.step(run, |listener, out| listener.wrote(data, out))
     }
 
-    /// The answer of a listener was judged.
-    pub fn judged(&mut self, run: u64, verdict: Verdict) -> Lines {
+    /// Take the verdict on the answer of a listener.
+    pub fn judged(&mut self, run: u64, verdict: Verdict) -> LogLines {
         self.step(run, |listener, out| listener.judged(verdict, out))
     }
 
-    /// A listener has closed its stdin: what it was given is for another one.
-    pub fn not_sent(&mut self, run: u64) -> Lines {
-        let mut lines = Lines::new();
+    /// Note that a listener has closed its stdin: what it was given is for another one.
+    pub fn not_sent(&mut self, run: u64) -> LogLines {
+        let mut lines = LogLines::new();
         if let Some((pool, member, work)) = self.member(run) {
             let member = &mut pool.members[member];
             member.listener.not_given();
-            member.is_deaf = true;
+            member.has_closed_stdin = true;
             let pending = member.event.take();
             pool.take_back(pending, &mut lines);
             pool.dispatch(work, &mut lines);
@@ -286,9 +286,9 @@ impl Pools {
         lines
     }
 
-    /// The process of a listener has ended, and all that it wrote was heard.
-    pub fn ended(&mut self, run: u64) -> Lines {
-        let mut lines = Lines::new();
+    /// Note that the process of a listener has ended, and all that it wrote was read.
+    pub fn ended(&mut self, run: u64) -> LogLines {
+        let mut lines = LogLines::new();
         if let Some((pool, member, work)) = self.member(run) {
             let member = &mut pool.members[member];
             member.run = None;
@@ -305,8 +305,8 @@ impl Pools {
         pools.iter_mut().find_map(|pool| place(pool).map(|member| (pool, member))).map(|(pool, at)| (pool, at, work))
     }
 
-    fn step(&mut self, run: u64, step: impl FnOnce(&mut Listener, &mut Vec<Step>)) -> Lines {
-        let mut lines = Lines::new();
+    fn step(&mut self, run: u64, step: impl FnOnce(&mut Listener, &mut Vec<Step>)) -> LogLines {
+        let mut lines = LogLines::new();
         let Some((pool, at, work)) = self.member(run) else { return lines };
         let mut steps = Vec::new();
         step(&mut pool.members[at].listener, &mut steps);
@@ -343,14 +343,14 @@ impl Pool {
         }
     }
 
-    fn accept(&mut self, event: Arc<Event>, serial: u64, lines: &mut Lines) {
+    fn accept(&mut self, event: Arc<Event>, serial: u64, lines: &mut LogLines) {
         let pool_serial = take_serial(&mut self.next_serial);
         self.make_room(lines);
         self.buffer.push_back(Pending { event, serial, pool_serial });
     }
 
-    /// Puts an event back where it came from: it is the next one.
-    fn take_back(&mut self, pending: Option<Pending>, lines: &mut Lines) {
+    /// Put an event back where it came from: it is the next one.
+    fn take_back(&mut self, pending: Option<Pending>, lines: &mut LogLines) {
         let Some(pending) = pending else { return };
         let (name, len, max) = (&self.name, self.buffer.len(), self.config.buffer_size);
         let serial = pending.serial;
@@ -359,7 +359,7 @@ impl Pool {
         self.buffer.push_front(pending);
     }
 
-    fn make_room(&mut self, lines: &mut Lines) {
+    fn make_room(&mut self, lines: &mut LogLines) {
         if self.buffer.len() < self.config.buffer_size {
             return;
         }
@@ -375,8 +375,8 @@ impl Pool {
         self.discarded += 1;
     }
 
-    /// Gives what waits to those who want it.
-    fn dispatch(&mut self, work: &mut VecDeque<Work>, lines: &mut Lines) {
+    /// Give what waits to those who want it.
+    fn dispatch(&mut self, work: &mut VecDeque<Work>, lines: &mut LogLines) {
         if self.members.iter().all(|member| member.takes().is_none()) {
             return;
         }
@@ -393,7 +393,7 @@ impl Pool {
         }
     }
 
-    fn report(&self, lines: &mut Lines) {
+    fn report(&self, lines: &mut LogLines) {
         if self.discarded > 0 {
             let Self { name, discarded, .. } = self;
             lines.push((Level::Warn, format!("pool {name} has discarded {discarded} events in all")));

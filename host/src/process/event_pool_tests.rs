@@ -42,7 +42,7 @@ impl Stage {
         self.pools.add(name, &pool_config(events, buffer_size), processes.iter().copied(), Arc::new(DefaultHandler));
     }
 
-    fn keep(&mut self, lines: Lines) {
+    fn keep(&mut self, lines: LogLines) {
         self.lines.extend(lines.into_iter().map(|(level, line)| format!("{} {line}", level.label())));
     }
 
@@ -51,8 +51,8 @@ impl Stage {
         self.keep(lines);
     }
 
-    fn heard(&mut self, run: u64, data: &str) {
-        let lines = self.pools.heard(run, data.as_bytes());
+    fn wrote(&mut self, run: u64, data: &str) {
+        let lines = self.pools.wrote(run, data.as_bytes());
         self.keep(lines);
     }
 
@@ -60,7 +60,7 @@ impl Stage {
     fn ready(&mut self, group: &str, process: &str, run: u64) {
         self.pools.started(group, process, run);
         self.publish(state(group, process, ProcessState::Running));
-        self.heard(run, "READY\n");
+        self.wrote(run, "READY\n");
     }
 
     /// Who is sent what; answers are judged on the way.
@@ -119,7 +119,7 @@ fn serials_count_for_all_and_for_each_pool() {
     for _ in 0..3 {
         let sent = stage.sent();
         headers.extend(sent.iter().map(|(_, text)| text.split(" eventname").next().unwrap().to_owned()));
-        stage.heard(1, "RESULT 2\nOKREADY\n");
+        stage.wrote(1, "RESULT 2\nOKREADY\n");
     }
     assert_eq!(headers[0], "ver:3.0 server:sup serial:0 pool:q poolserial:0", "its own PROCESS_STATE_RUNNING");
     assert_eq!(headers[2], "ver:3.0 server:sup serial:2 pool:q poolserial:2");
@@ -141,10 +141,10 @@ fn events_go_to_the_first_that_is_ready() {
     stage.publish(remote("3"));
     assert_eq!(stage.data(), [of(2, "1"), of(3, "2")]);
     stage.lines();
-    stage.heard(3, "RESULT 2\nOK");
+    stage.wrote(3, "RESULT 2\nOK");
     assert_eq!(stage.data(), []);
     assert_eq!(stage.lines(), ["DEBG c: event was processed", "DEBG c: BUSY -> ACKNOWLEDGED"]);
-    stage.heard(3, "READY\n");
+    stage.wrote(3, "READY\n");
     assert_eq!(stage.data(), [of(3, "3")]);
 }
 
@@ -152,12 +152,12 @@ fn events_go_to_the_first_that_is_ready() {
 fn only_a_process_that_is_running_is_sent_events() {
     let mut stage = Stage::with("p", &["p"]);
     stage.pools.started("p", "p", 1);
-    stage.heard(1, "READY\n");
+    stage.wrote(1, "READY\n");
     stage.publish(remote("1"));
     assert_eq!(stage.data(), []);
     stage.publish(state("p", "p", ProcessState::Running));
     assert_eq!(stage.data(), [of(1, "1")]);
-    stage.heard(1, "RESULT 2\nOKREADY\n");
+    stage.wrote(1, "RESULT 2\nOKREADY\n");
     assert_eq!(stage.data(), []);
     stage.publish(state("p", "p", ProcessState::Stopping));
     stage.publish(remote("2"));
@@ -209,7 +209,7 @@ fn a_rejected_event_is_the_next_one_of_its_own_pool() {
     stage.publish(remote("2"));
     assert_eq!(stage.data(), [of(1, "1")]);
     stage.lines();
-    stage.heard(1, "RESULT 4\nFAIL");
+    stage.wrote(1, "RESULT 4\nFAIL");
     assert_eq!(stage.data(), [], "no other pool gets it");
     assert_eq!(
         stage.lines(),
@@ -219,7 +219,7 @@ fn a_rejected_event_is_the_next_one_of_its_own_pool() {
             "DEBG rebuffering event 0 for pool p (buf size=1, max=3)",
         ]
     );
-    stage.heard(1, "READY\n");
+    stage.wrote(1, "READY\n");
     let sent = stage.sent();
     assert!(sent[0].1.contains("serial:0 pool:p poolserial:0 "), "with its old numbers: {sent:?}");
 }
@@ -233,7 +233,7 @@ fn a_rejected_event_pushes_the_oldest_out_of_a_full_buffer() {
     }
     assert_eq!(stage.data(), [of(1, "0")]);
     stage.lines();
-    stage.heard(1, "RESULT 4\nFAILREADY\n");
+    stage.wrote(1, "RESULT 4\nFAILREADY\n");
     assert_eq!(stage.data(), [of(1, "0")]);
     assert!(stage.lines().contains(&"ERRO pool p event buffer overflowed, discarding event 1".to_owned()));
 }
@@ -249,8 +249,8 @@ fn the_event_of_a_listener_that_dies_is_for_another() {
     stage.keep(lines);
     stage.ready("p", "b", 2);
     assert_eq!(stage.data(), [of(2, "1")]);
-    stage.heard(1, "READY\n");
-    stage.heard(2, "RESULT 2\nOKREADY\n");
+    stage.wrote(1, "READY\n");
+    stage.wrote(2, "RESULT 2\nOKREADY\n");
     stage.ready("p", "a", 3);
     stage.publish(remote("2"));
     assert_eq!(stage.data(), [of(3, "2")], "its next run starts afresh");
@@ -275,12 +275,12 @@ fn an_unknown_listener_gets_nothing_and_its_event_goes_back() {
     stage.publish(remote("1"));
     stage.publish(remote("2"));
     stage.data();
-    stage.heard(1, "NONSENSE\nREADY\n");
+    stage.wrote(1, "NONSENSE\nREADY\n");
     assert_eq!(stage.data(), []);
     assert!(stage.lines().contains(&"DEBG rebuffering event 0 for pool p (buf size=1, max=3)".to_owned()));
     stage.pools.ended(1);
     stage.pools.started("p", "p", 2);
-    stage.heard(2, "READY\n");
+    stage.wrote(2, "READY\n");
     assert_eq!(stage.data(), [of(2, "1")]);
 }
 
@@ -291,9 +291,9 @@ fn an_event_that_is_asked_for_twice_comes_once() {
     stage.pools.started("p", "p", 1);
     stage.publish(remote("1"));
     stage.publish(state("p", "p", ProcessState::Running));
-    stage.heard(1, "READY\n");
+    stage.wrote(1, "READY\n");
     assert_eq!(stage.data(), [of(1, "1")]);
-    stage.heard(1, "RESULT 2\nOKREADY\n");
+    stage.wrote(1, "RESULT 2\nOKREADY\n");
     assert!(stage.sent().iter().all(|(_, text)| text.contains("PROCESS_STATE_RUNNING")));
 }
 
@@ -306,15 +306,15 @@ fn a_pool_is_behind_until_its_listeners_have_answered() {
     assert!(stage.pools.is_behind("p"));
     stage.data();
     stage.publish(remote("2"));
-    stage.heard(1, "RESULT 2\nOK");
+    stage.wrote(1, "RESULT 2\nOK");
     stage.sent();
     assert!(stage.pools.is_behind("p"), "there is more");
-    stage.heard(1, "READY\n");
+    stage.wrote(1, "READY\n");
     stage.data();
-    stage.heard(1, "RESULT 2\nOK");
+    stage.wrote(1, "RESULT 2\nOK");
     stage.sent();
     assert!(!stage.pools.is_behind("p"));
-    stage.heard(1, "READY\nNONSENSE");
+    stage.wrote(1, "READY\nNONSENSE");
     stage.publish(remote("3"));
     assert!(!stage.pools.is_behind("p"), "it does not listen any more");
 }

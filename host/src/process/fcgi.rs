@@ -1,8 +1,8 @@
-//! The listening socket that the processes of `[fcgi-program:x]` share: opened for the first that runs, closed after
+//! Listening socket that the processes of `[fcgi-program:x]` share: opened for the first that runs, closed after
 //! the last.
 //!
 //! Names of hosts were looked up when the config was read; but the file of a unix socket may lie on a disk that does
-//! not answer. So it is not the supervisor thread that opens one.
+//! not answer. So it is not the main thread that opens one.
 
 use std::{
     fs, io,
@@ -24,14 +24,14 @@ use crate::{
     logger::Logger,
 };
 
-/// The socket of a group, open or not.
+/// Socket of a group, open or not.
 #[derive(Debug)]
 pub struct SharedSocket {
     config: FcgiSocket,
     open: Mutex<Weak<Listening>>,
 }
 
-/// The open socket. Whoever runs keeps it; it is closed when the last one lets it go.
+/// Open socket. Processes that run keep it; it is closed when the last one lets it go.
 #[derive(Debug)]
 pub struct Listening {
     socket: OwnedFd,
@@ -40,12 +40,12 @@ pub struct Listening {
 }
 
 impl SharedSocket {
-    /// That of a group; not open yet.
+    /// Make the socket of a group, not open yet.
     pub fn new(config: FcgiSocket) -> Self {
         Self { config, open: Mutex::default() }
     }
 
-    /// The socket, opened if nobody has it. Blocks on the file system. The error is Supervisor's text.
+    /// Return the socket, opened if nobody has it. Blocks on the file system. The error is Supervisor's text.
     pub fn open(&self, logger: &Logger) -> Result<Arc<Listening>, String> {
         let mut open = self.open.lock();
         if let Some(listening) = open.upgrade() {
@@ -60,7 +60,7 @@ impl SharedSocket {
         Ok(listening)
     }
 
-    /// Opens and closes it, to fail early where it cannot be had. Where somebody listens already it is left alone: that
+    /// Open and close it, to fail early where it cannot be had. Where somebody listens already it is left alone: that
     /// may be another supervisord of the same config, which this one is about to find out. If it does not, the first
     /// process takes the place of what an earlier one has left behind. Blocks on the file system.
     pub fn try_open(&self, logger: &Logger) -> Result<(), String> {
@@ -70,7 +70,7 @@ impl SharedSocket {
         }
     }
 
-    /// Until this is dropped, whoever opens it waits.
+    /// Have whoever opens it wait until this is dropped.
     #[cfg(test)]
     pub(crate) fn hold(&self) -> impl Drop + '_ {
         self.open.lock()
@@ -103,7 +103,7 @@ fn listen_on(config: &FcgiSocket) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// Nobody can connect before it listens, and then its file has its owner and mode.
+/// Make a unix socket. Nobody can connect before it listens, and then its file has its owner and mode.
 fn unix(file: &Path, owner: Option<(u32, Option<u32>)>, mode: u32) -> io::Result<OwnedFd> {
     let address = UnixAddr::new(file)?;
     // Only a socket is in the way of nothing: any other file is somebody's.
@@ -130,7 +130,7 @@ fn in_words(what: &str, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{what}: {error}"))
 }
 
-/// The first that works. It listens already; to listen again changes how many may wait.
+/// Bind to the first address that works. The socket listens already; to listen again changes its backlog.
 fn inet(addresses: &[SocketAddr]) -> io::Result<OwnedFd> {
     TcpListener::bind(addresses).map(OwnedFd::from)
 }

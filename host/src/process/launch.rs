@@ -1,8 +1,8 @@
-//! All that a spawn needs and that does not change from one to the next: made once, where waiting is allowed.
+//! Preparation of spawns: all that does not change from one to the next is made once, where waiting is allowed.
 
 use std::{
-    ffi::{CString, OsString},
-    os::unix::ffi::{OsStrExt as _, OsStringExt as _},
+    ffi::{CStr, CString, OsString},
+    os::unix::ffi::OsStrExt as _,
 };
 
 use nix::unistd::{Gid, Uid, User, getgrouplist};
@@ -10,30 +10,52 @@ use nix::unistd::{Gid, Uid, User, getgrouplist};
 use super::command::{Command, CommandError};
 use crate::config::{self, Variables};
 
-/// What a process is started with.
+/// Program as it is started, with its environment, directory, mask and user.
 #[derive(Clone, Debug)]
 pub struct Launch {
     pub(super) name: String,
     command: String,
     path: Option<String>,
-    pub(super) environment: Vec<CString>,
+    pub(super) environment: Environment,
     pub(super) directory: Option<CString>,
     pub(super) umask: Option<u32>,
     pub(super) user: Option<Credentials>,
     pub(super) redirect_stderr: bool,
 }
 
-/// Who a process becomes.
+/// Environment as `execve` takes it: `NAME=value`, each with a NUL at its end, in one block of memory.
+#[derive(Clone, Debug)]
+pub(super) struct Environment(Box<[u8]>);
+
+impl Environment {
+    /// Join the variables. One that holds a NUL cannot be passed on.
+    fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        let mut block = Vec::new();
+        for (name, value) in variables {
+            let (name, value) = (name.as_bytes(), value.as_bytes());
+            if !name.contains(&0) && !value.contains(&0) {
+                block.extend([name, b"=", value, b"\0"].concat());
+            }
+        }
+        Self(block.into_boxed_slice())
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &CStr> {
+        self.0.split_inclusive(|byte| *byte == 0).filter_map(|variable| CStr::from_bytes_with_nul(variable).ok())
+    }
+}
+
+/// User that a process becomes.
 #[derive(Clone, Debug)]
 pub(super) struct Credentials {
     pub(super) uid: u32,
     pub(super) gid: u32,
-    /// The groups of that user, or why they are unknown.
+    /// Groups of that user, or the reason why they are unknown.
     pub(super) groups: Result<Vec<u32>, String>,
 }
 
 impl Launch {
-    /// Prepares the environment and looks up the groups of its user, for which the system may ask a directory server.
+    /// Prepare the environment and look up the groups of the user, for which the system may ask a directory server.
     ///
     /// `inherited` is the environment of supervisord itself.
     pub fn new(
@@ -67,7 +89,7 @@ impl Launch {
             name: config.name.clone(),
             command: config.command.clone(),
             path: configured_path.or_else(inherited_path),
-            environment: environment.into_iter().filter_map(variable).collect(),
+            environment: Environment::new(environment),
             directory: config.directory.as_ref().and_then(|path| CString::new(path.as_os_str().as_bytes()).ok()),
             umask: config.umask,
             user: config.user.as_ref().map(Credentials::new),
@@ -75,12 +97,12 @@ impl Launch {
         }
     }
 
-    /// The process.
+    /// Return the name of the process.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The file to execute and its arguments, as they are now. Looks at the file system, which may take for ever.
+    /// Find the file to execute, and its arguments, as they are now. Looks at the file system, which may take for ever.
     pub fn command(&self) -> Result<Command, CommandError> {
         Command::find(&self.command, self.path.as_deref())
     }
@@ -98,14 +120,6 @@ impl Credentials {
         };
         Self { uid: user.uid, gid: user.gid, groups }
     }
-}
-
-/// `NAME=value`. What holds a NUL cannot be passed on.
-fn variable((name, value): (OsString, OsString)) -> Option<CString> {
-    let mut bytes = name.into_vec();
-    bytes.push(b'=');
-    bytes.extend(value.into_vec());
-    CString::new(bytes).ok()
 }
 
 #[cfg(test)]

@@ -1,17 +1,21 @@
 //! One process: its life, its birth, its signals and its output.
+//!
+//! The modules are floors; each imports only from those above it in this list.
 
 pub mod command;
 pub mod event_listener;
-pub mod event_pool;
 pub mod fcgi;
+pub mod fd_reserve;
+pub mod signals;
+pub mod stdin;
+
+pub mod event_pool;
 pub mod launch;
+pub mod state;
+
 pub mod output;
 pub mod reap;
-pub mod reserve;
-pub mod signals;
 pub mod spawn;
-pub mod state;
-pub mod stdin;
 
 #[cfg(test)]
 pub(crate) mod fixtures;

@@ -1,4 +1,4 @@
-//! Learns of the death of children, of our own and of strangers that were left to us.
+//! Reaping of children, our own and strangers that were left to us.
 
 // `waitpid` through a wrapper would lose the pid of a child that a real-time signal killed.
 #![allow(unsafe_code)]
@@ -7,12 +7,12 @@ use nix::errno::Errno;
 
 use super::state::Exit;
 
-/// A child that has ended, whichever, if there is one; its pid is free from now on. Never waits.
+/// Reap any child that has ended, if there is one; its pid is free from now on. Never waits.
 pub fn reap_any() -> Result<Option<(i32, Exit)>, Errno> {
     wait_for(-1)
 }
 
-/// How this child has ended, if it has; its pid is free from now on. Never waits.
+/// Reap this child, if it has ended; its pid is free from now on. Never waits.
 pub fn reap(pid: i32) -> Result<Option<Exit>, Errno> {
     Ok(wait_for(pid)?.map(|(_, exit)| exit))
 }
@@ -31,7 +31,7 @@ fn wait_for(pid: i32) -> Result<Option<(i32, Exit)>, Errno> {
     }
 }
 
-/// A child that has ended and was not reaped yet, whichever, if there is one. Reaps none.
+/// Find any child that has ended and was not reaped yet. Reaps none.
 pub fn any_ended() -> Option<i32> {
     let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
     // SAFETY: all zeros are a valid siginfo, and what waitid leaves if nobody has ended.
@@ -43,8 +43,8 @@ pub fn any_ended() -> Option<i32> {
     (result == 0 && pid != 0).then_some(pid)
 }
 
-/// Whether the orphans of others become children of this process, which then has to reap them: as PID 1 it does, and as
-/// what Linux calls a subreaper.
+/// Return whether the orphans of others become children of this process, which then has to reap them: as PID 1 it does,
+/// and as what Linux calls a subreaper.
 pub fn adopts_orphans() -> bool {
     std::process::id() == 1 || nix::sys::prctl::get_child_subreaper().unwrap_or(false)
 }

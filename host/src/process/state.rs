@@ -1,8 +1,8 @@
-//! The life of one process as a value and a function.
+//! State machine of one process, as a value and a function.
 //!
-//! [`Machine::step`] takes what happened and the time, changes the machine and answers what is to be done. It reads no
-//! clock and makes no system call; whoever drives it does what the [`Action`]s say, in their order, and calls again
-//! no later than [`Machine::next_deadline`].
+//! [`Machine::step`] takes an [`Input`] and the time, changes the machine and returns what is to be done. It reads no
+//! clock and makes no system call; whoever calls it does what the [`Action`]s say, in their order, and calls again no
+//! later than [`Machine::next_deadline`].
 //!
 //! Supervisor looks at each process once a second and may see a change late or in the wrong order. Here each deadline
 //! is exact: a process that dies before `startsecs` is never called RUNNING.
@@ -16,33 +16,33 @@ use crate::{
     states::ProcessState,
 };
 
-/// A point in monotonic time: how long after an origin that its user chose.
+/// Point in monotonic time: the time since an origin that its user chose.
 pub type Time = Duration;
 
-/// A process that exits at once and counts as started at once (`startsecs=0`) is started again this long after its
-/// last start, not in a loop that burns a processor.
+/// Time between two starts of a process that exits at once and counts as started at once (`startsecs=0`): not a loop
+/// that burns a processor.
 const LEAST_BETWEEN_RESTARTS: Duration = Duration::from_secs(1);
-/// A process that SIGKILL does not end (a mount that hangs, a debugger) is sent it again after no less than this, also
-/// where `stopwaitsecs=0`.
+/// Least time between two SIGKILLs to a process that does not end (a mount that hangs, a debugger), also where
+/// `stopwaitsecs=0`.
 const LEAST_BETWEEN_KILLS: Duration = Duration::from_secs(1);
 const STOP_REPORT_INTERVAL: Duration = Duration::from_secs(2);
 
-/// How a process ended.
+/// End of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// It exited with this status.
+    /// Exit with this status.
     Code(i32),
-    /// It was killed.
+    /// Death by a signal.
     Signal {
-        /// By which signal.
+        /// Number of the signal.
         signal: i32,
-        /// Whether it left a core file.
+        /// Set where it left a core file.
         core: bool,
     },
 }
 
 impl Exit {
-    /// What is reported as `exitstatus` and compared with `exitcodes`: -1 for a process that was killed.
+    /// Return what is reported as `exitstatus` and compared with `exitcodes`: -1 for a process that was killed.
     pub fn status(self) -> i32 {
         match self {
             Self::Code(code) => code,
@@ -62,36 +62,36 @@ impl fmt::Display for Exit {
     }
 }
 
-/// What happened.
+/// Event that a machine takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// A client asks for a start.
+    /// Start, as a client asks.
     Start,
-    /// The spawn that was asked for succeeded.
+    /// Success of the spawn that was asked for, with the pid.
     Spawned(i32),
-    /// The spawn that was asked for failed, for this reason.
+    /// Failure of the spawn that was asked for, with its reason.
     SpawnFailed(String),
-    /// The same, but through no fault of the program: it is tried again, and that does not count.
+    /// Failure of the spawn through no fault of the program: it is tried again, and that does not count.
     SpawnHindered(String),
-    /// A client asks for a stop.
+    /// Stop, as a client asks.
     Stop {
-        /// Whether it waits for it, and the log should say every two seconds that it does.
+        /// Set where the client waits for it, and the log should say every two seconds that it does.
         waited_for: bool,
     },
-    /// The supervisor stops and takes this process with it.
+    /// Stop, as the supervisor stops.
     Shutdown,
-    /// The signal that was asked for could not be sent.
+    /// Failure of the signal that was asked for, with its reason.
     KillFailed(String),
-    /// The process is gone.
+    /// End of the process.
     Reaped(Exit),
-    /// Time has passed.
+    /// Lapse of time.
     Tick {
-        /// Whether processes may be started: the supervisor is not stopping.
+        /// Set where the process may be started now.
         may_start: bool,
     },
 }
 
-/// What is to be done.
+/// Work that a machine asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Spawn the process, then say [`Input::Spawned`], [`Input::SpawnFailed`] or [`Input::SpawnHindered`]. That may
@@ -99,11 +99,11 @@ pub enum Action {
     Spawn,
     /// Send a signal; if that fails for another reason than that the process is gone, say [`Input::KillFailed`].
     Kill {
-        /// To this process,
+        /// Process that it is for.
         pid: i32,
-        /// this signal,
+        /// Number of the signal.
         signal: i32,
-        /// to its whole process group.
+        /// Set where it is for the whole process group.
         as_group: bool,
     },
     /// Write a line to the activity log.
@@ -112,16 +112,18 @@ pub enum Action {
     Changed(Change),
 }
 
-/// Where a process is in its life.
+/// State of a process, with what decides on the next one.
 #[derive(Clone, Debug)]
 pub struct Machine {
     state: ProcessState,
     pid: i32,
+    /// Number of starts that were tried.
     starts: u64,
+    /// Number of failed starts since the process was last up.
     backoff: u32,
     started: Time,
-    /// STARTING: RUNNING from here on. BACKOFF: the next try. STOPPING: SIGKILL. EXITED: the next start, if there is
-    /// one.
+    /// Time of the next change. STARTING: RUNNING from here on. BACKOFF: the next try. STOPPING: SIGKILL. EXITED: the
+    /// next start, if there is one.
     deadline: Option<Time>,
     next_stop_report: Option<Time>,
     exitstatus: Option<i32>,
@@ -135,7 +137,7 @@ impl Default for Machine {
 }
 
 impl Machine {
-    /// A process that was never started.
+    /// Make the machine of a process that was never started.
     pub fn new() -> Self {
         Self {
             state: ProcessState::Stopped,
@@ -150,42 +152,42 @@ impl Machine {
         }
     }
 
-    /// Its state.
+    /// Return the state of the process.
     pub fn state(&self) -> ProcessState {
         self.state
     }
 
-    /// Its pid, 0 where it has none.
+    /// Return the pid, 0 where there is none.
     pub fn pid(&self) -> i32 {
         self.pid
     }
 
-    /// How often a start was tried.
+    /// Return the number of starts that were tried.
     pub fn starts(&self) -> u64 {
         self.starts
     }
 
-    /// The exit status of the last run; `None` while it runs, and where it never came as far as RUNNING.
+    /// Return the exit status of the last run; `None` while it runs, and where it never came as far as RUNNING.
     pub fn exitstatus(&self) -> Option<i32> {
         self.exitstatus
     }
 
-    /// Why the last start failed, or how the last run ended badly.
+    /// Return the reason why the last start failed or the last run ended badly.
     pub fn spawnerr(&self) -> Option<&str> {
         self.spawnerr.as_deref()
     }
 
-    /// Whether it was asked to stop and is still there.
+    /// Return whether it was asked to stop and is still there.
     pub fn is_killed(&self) -> bool {
         self.state == ProcessState::Stopping
     }
 
-    /// Whether it was to be spawned and nobody has said yet what came of it.
+    /// Return whether it is to be spawned and nobody has said yet what came of it.
     pub fn awaits_spawn(&self) -> bool {
         self.state == ProcessState::Starting && self.pid == 0
     }
 
-    /// When the next [`Input::Tick`] is due. [`Time::ZERO`] is at once.
+    /// Return the time at which the next [`Input::Tick`] is due. [`Time::ZERO`] is at once.
     pub fn next_deadline(&self, rules: &config::Process, may_start: bool) -> Option<Time> {
         match self.state {
             ProcessState::Stopped => (may_start && self.starts == 0 && rules.autostart).then_some(Time::ZERO),
@@ -197,7 +199,7 @@ impl Machine {
         }
     }
 
-    /// Takes what happened, at that time, and answers what is to be done.
+    /// Take an input at that time, and return what is to be done.
     pub fn step(&mut self, rules: &config::Process, now: Time, input: Input) -> Vec<Action> {
         let mut out = Vec::new();
         match input {
@@ -259,7 +261,7 @@ impl Machine {
         self.change(ProcessState::Backoff, true, out);
     }
 
-    /// Whether it has failed to start more often than it may.
+    /// Return whether it has failed to start more often than it may.
     fn is_over(&self, rules: &config::Process) -> bool {
         i64::from(self.backoff) > rules.startretries
     }
@@ -393,7 +395,7 @@ impl Machine {
     }
 }
 
-/// So many seconds: none where that is negative, and no more than a monotonic clock will ever count.
+/// Return so many seconds: none where that is negative, and no more than a monotonic clock will ever count.
 fn seconds(count: i64) -> Duration {
     Duration::from_secs(count.clamp(0, u32::MAX.into()).unsigned_abs())
 }

@@ -1,4 +1,4 @@
-//! The pipe to a process's stdin: written without waiting, what does not fit is kept for later.
+//! Pipe to the stdin of a process: written without waiting, what does not fit is kept for later.
 
 use std::{
     collections::VecDeque,
@@ -9,19 +9,19 @@ use std::{
 
 use parking_lot::Mutex;
 
-/// How much may wait for a process that does not read; more only where nothing waits yet.
-const MOST_PENDING: usize = 16 * 1024 * 1024;
+/// Number of bytes that may wait for a process that does not read; more only where nothing waits yet.
+const MAX_PENDING: usize = 16 * 1024 * 1024;
 
-/// Why nothing can be sent.
+/// Reason why nothing can be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StdinError {
     /// The process has closed its end.
     Closed,
-    /// Too much is waiting already.
+    /// Too many bytes are waiting already.
     Full,
 }
 
-/// Our end of the pipe.
+/// Writing end of the pipe.
 #[derive(Debug)]
 pub struct Stdin {
     fd: RawFd,
@@ -36,26 +36,26 @@ struct Inner {
 }
 
 impl Stdin {
-    /// Takes the writing end of a pipe, which must not block.
+    /// Make one of the writing end of a pipe, which must not block.
     pub(super) fn new(pipe: OwnedFd) -> Self {
         let fd = pipe.as_raw_fd();
         Self { fd, inner: Mutex::new(Inner { file: pipe.into(), pending: VecDeque::new(), closed: false }) }
     }
 
-    /// Sends `data`, or keeps it. Answers whether some of it waits until the pipe is writable.
+    /// Send `data`, or keep it. Return whether some of it waits until the pipe is writable.
     pub(super) fn write(&self, data: &[u8]) -> Result<bool, StdinError> {
         let mut inner = self.inner.lock();
         if inner.closed {
             return Err(StdinError::Closed);
         }
-        if !inner.pending.is_empty() && inner.pending.len() + data.len() > MOST_PENDING {
+        if !inner.pending.is_empty() && inner.pending.len() + data.len() > MAX_PENDING {
             return Err(StdinError::Full);
         }
         inner.pending.extend(data);
         inner.flush()
     }
 
-    /// Sends what waits. Answers whether something still does.
+    /// Send what waits. Return whether something still does.
     pub(super) fn flush(&self) -> Result<bool, StdinError> {
         self.inner.lock().flush()
     }
@@ -95,7 +95,7 @@ mod tests {
     fn one_message_may_be_large_but_not_many() {
         let (_reading, writing) = pipe2(OFlag::O_NONBLOCK | OFlag::O_CLOEXEC).unwrap();
         let stdin = Stdin::new(writing);
-        assert_eq!(stdin.write(&vec![b'x'; MOST_PENDING + 1]), Ok(true));
+        assert_eq!(stdin.write(&vec![b'x'; MAX_PENDING + 1]), Ok(true));
         assert_eq!(stdin.write(&vec![b'x'; 1024 * 1024]), Err(StdinError::Full));
     }
 }

@@ -1,25 +1,32 @@
-//! XML-RPC methods: the table of all namespaces, where their code runs, and the namespaces that the host has itself.
+//! XML-RPC methods: the table of all that can be called, the threads on which the code of plugins runs and the watchdog
+//! over them, the life of plugins, their view of the host, and the namespaces that the host has itself.
+//!
+//! The modules are floors; each imports only from those above it in this list. [`build`] makes everything.
 
-mod data_dir;
-mod guest;
-mod held;
-mod hooks;
-mod lane;
-mod load;
-mod missed;
-mod nesting;
-mod places;
-pub mod plugin_host;
-pub mod plugins;
-mod powers;
+mod method;
+mod usage;
+mod watchdog;
+
+mod execution;
+
 mod registry;
-mod result_handlers;
-mod running;
-pub mod supervisor;
-pub mod system;
-mod tally;
-mod workers;
 
-pub use guest::Farewell;
-pub use load::{BuildError, look_up};
-pub use registry::{Origin, Registry};
+mod lifecycle;
+mod namespaces;
+
+mod host_api;
+
+mod result_handlers;
+
+mod build;
+
+#[cfg(test)]
+mod fixtures;
+
+pub use self::{
+    build::{BuildError, build, look_up},
+    lifecycle::{Lifecycle, ShutdownWaiter},
+    method::Origin,
+    namespaces::SupervisorInterface,
+    registry::Registry,
+};

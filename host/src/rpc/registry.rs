@@ -1,129 +1,56 @@
-//! All published methods by their full names.
+//! The table of all methods by their full names, and the dispatch of calls.
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, OnceLock, Weak,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    fmt,
+    sync::{Arc, OnceLock, Weak},
 };
 
 use abi_stable::std_types::RVec;
 use parking_lot::Mutex;
 use plugin_api::{
-    Fault, Reply, Value,
-    abi::{Member, MethodInfo, NamespaceObject},
+    Fault, Reply, SupervisorState, Value,
+    abi::{MethodInfo, NamespaceObject},
 };
 use tokio::runtime::Handle;
 
 use super::{
-    guest::{Farewell, Guest, Holder},
-    held::{self, Busy},
-    hooks::{Ear, Hearing},
-    places::{HANDLER_PLACES, PLACES},
-    result_handlers::HANDLERS,
-    running::Running,
-    system::System,
-    tally::{Call, Count, Tally},
-    workers::{Caller, Workers},
+    execution::{ExecutorContext, NAMESPACE_SLOTS, PluginObject, RESULT_HANDLER_SLOTS, RESULT_HANDLERS},
+    method::{Audience, Caller, Method, Origin, Start},
+    usage::{CallTimer, UsageSnapshot},
+    watchdog::{Watchdog, is_in_method, warn_if_slow},
 };
-use crate::{
-    events::Bus,
-    logger::{Level, Logger},
-    states::SupervisorState,
-    supervisor::Supervisor,
-};
+use crate::{logger::Logger, plugin::LibraryInfo};
 
-/// Whose code a namespace is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// The host's: its futures may be polled on the server's thread.
-    Host,
-    /// The host's, and not published: for plugins, which may call it by its name all the same.
-    Private,
-    /// A plugin's.
-    Plugin,
-}
+/// Look at what supervisord is doing. A function, so that methods can be called without a supervisor in tests.
+pub(super) type StateFn = Arc<dyn Fn() -> SupervisorState + Send + Sync>;
 
-/// Who may call a method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Audience {
-    /// Everybody: it is published.
-    Clients,
-    /// Plugins.
-    Plugins,
-    /// The host alone: its own line to a plugin.
-    Host,
-}
+/// Work that is left until the server runs.
+type OnServer = Box<dyn FnOnce(&Arc<Registry>, &Handle) + Send>;
 
-impl Audience {
-    fn admits(self, caller: Caller) -> bool {
-        matches!((self, caller), (Self::Clients, _) | (Self::Plugins, Caller::Plugin) | (Self::Host, Caller::Host))
-    }
-}
-
-/// The methods of all namespaces. There is one in a supervisord, shared by all its servers.
+/// The methods of all namespaces. There is one registry in a supervisord, shared by all its servers.
 pub struct Registry {
-    methods: HashMap<String, Method>,
-    namespaces: Vec<Namespace>,
-    pool: Arc<OnceLock<Handle>>,
-    /// The supervisor whose shutdown calls are refused in, once it is known.
-    supervisor: OnceLock<Supervisor>,
-    /// Told of panics.
-    logger: Logger,
-    /// Tells of the end of each plugin, once the registry is gone.
-    farewell: Mutex<Farewell>,
-    /// Who hears of events once plugins can be told.
-    ears: Mutex<Vec<Ear>>,
-    /// That they do, and how to end it.
-    hearing: Mutex<Option<Hearing>>,
-    /// What the server's thread does for a plugin.
-    busy: Busy,
-    /// What all other threads do for plugins.
-    running: Running,
-    /// Whether somebody looks after both.
-    looked_after: AtomicBool,
-    /// The method that kept the server's thread at the end.
-    holder: Holder,
+    /// By their full names.
+    methods: HashMap<Arc<str>, Method>,
+    /// The objects of all namespaces.
+    objects: Vec<Arc<PluginObject>>,
+    /// Result handlers that were made until now, each with the library that it is from. A lock for one push or copy.
+    result_handlers: Mutex<Vec<(Arc<PluginObject>, LibraryInfo)>>,
+    /// The server's runtime, the log, and the list of what runs, which all objects share.
+    context: ExecutorContext,
+    watchdog: Arc<Watchdog>,
+    /// State of supervisord, for namespaces that want their calls refused in a shutdown.
+    state: StateFn,
+    /// Work that was left, taken when the server runs.
+    on_server: Mutex<Option<OnServer>>,
 }
 
-struct Namespace {
-    object: Guest,
-    origin: Origin,
-    workers: Workers,
-    name: String,
-    tally: Tally,
-}
-
-struct Method {
-    info: MethodInfo,
-    /// One that no other has.
-    number: usize,
-    /// Index into [`Registry::namespaces`].
-    namespace: usize,
-    /// Set where the host answers for the plugin while it shuts down.
-    refuse_in_shutdown: bool,
-    /// How a call of it starts.
-    start: Start,
-    audience: Audience,
-}
-
-/// What calling a method does to the thread that calls it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Start {
-    /// Next to nothing: it may be called on the server's thread.
-    Here,
-    /// Next to nothing, for it only makes a future; but that is a plugin's, and is polled on the plugin's own thread.
-    Lane,
-    /// It may block.
-    Pool,
-}
-
-/// How code that was made before the registry finds it: the host's namespaces, and the host as plugins see it.
+/// Reference to the registry for code that is made before it: the host's namespaces, and the host as plugins see it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RegistryRef(Arc<OnceLock<Weak<Registry>>>);
 
 impl RegistryRef {
+    /// The registry. `FAILED` while it is not made yet.
     pub(super) fn get(&self) -> Result<Arc<Registry>, Fault> {
         let registry = self.0.get().and_then(Weak::upgrade);
         registry.ok_or_else(|| Fault::failed_with("supervisord is still starting; methods cannot be called yet"))
@@ -131,177 +58,108 @@ impl RegistryRef {
 }
 
 impl Registry {
-    /// A registry of these namespaces, and `system`.
-    pub fn of(namespaces: Vec<(String, NamespaceObject, Origin)>) -> Arc<Self> {
-        Self::referred(&RegistryRef::default(), namespaces, Logger::new(Level::Critical, |_| {}))
-    }
-
-    /// What gives each result handler the places where it runs.
-    pub(super) fn handler_workers(self: &Arc<Self>) -> impl Fn(&str) -> Workers + Send + Sync + 'static {
-        let (pool, running, logger) = (self.pool.clone(), self.running.clone(), self.logger.clone());
-        let registry = Arc::downgrade(self);
-        move |name| {
-            if let Some(registry) = registry.upgrade() {
-                registry.look_after();
-            }
-            Workers::of_handler(name, pool.clone(), &running, &logger)
-        }
-    }
-
-    pub(super) fn referred(
+    /// A registry of these namespaces, to which `own` refers from now on. `logger` is told of panics, and of plugins
+    /// that keep a thread.
+    pub(super) fn new(
         own: &RegistryRef,
-        mut namespaces: Vec<(String, NamespaceObject, Origin)>,
+        namespaces: Vec<(String, NamespaceObject, Origin)>,
+        state: StateFn,
         logger: Logger,
     ) -> Arc<Self> {
-        namespaces.push(("system".to_owned(), System::namespace(own.clone()), Origin::Host));
-        let mut registry = Self {
-            methods: HashMap::new(),
-            namespaces: Vec::new(),
-            pool: Arc::default(),
-            supervisor: OnceLock::new(),
-            logger,
-            farewell: Mutex::default(),
-            ears: Mutex::default(),
-            hearing: Mutex::default(),
-            busy: Busy::default(),
-            running: Running::default(),
-            looked_after: AtomicBool::new(false),
-            holder: Holder::default(),
-        };
+        let context = ExecutorContext::new(logger);
+        let (mut methods, mut names, mut objects) = (HashMap::new(), Vec::new(), Vec::new());
         for (name, object, origin) in namespaces {
-            registry.add(&name, object, origin);
+            let object = PluginObject::of_namespace(&name, object, origin, &context);
+            for info in object.methods() {
+                // A name has one dot: so that looking up the whole name in one map is all that stands between a client
+                // and a method.
+                if !info.name.contains('.') && !name.contains('.') {
+                    let method = Method::new(&name, info, names.len(), objects.len(), origin);
+                    names.push(method.full_name.clone());
+                    methods.insert(method.full_name.clone(), method);
+                }
+            }
+            objects.push(Arc::new(object));
         }
-        let registry = Arc::new(registry);
+        let watchdog = Arc::new(Watchdog::new(names, context.in_flight.clone(), context.logger.clone()));
+        let (result_handlers, on_server) = (Mutex::default(), Mutex::default());
+        let registry = Arc::new(Self { methods, objects, result_handlers, context, watchdog, state, on_server });
         // It is set once, by the code that made it.
         let _ = own.0.set(Arc::downgrade(&registry));
         registry
     }
 
-    fn add(&mut self, name: &str, object: NamespaceObject, origin: Origin) {
-        let index = self.namespaces.len();
-        for info in object.methods() {
-            // A name has one dot: so that looking up the whole name in one map is all that stands between a client and
-            // a method.
-            if info.name.contains('.') || name.contains('.') {
-                continue;
-            }
-            let start = match (flag(&info.properties, "nonblocking"), flag(&info.properties, "async"), origin) {
-                (true, _, _) | (false, true, Origin::Host | Origin::Private) => Start::Here,
-                (false, true, Origin::Plugin) => Start::Lane,
-                (false, false, _) => Start::Pool,
-            };
-            let audience = match origin {
-                _ if info.name.starts_with('_') => Audience::Host,
-                Origin::Private => Audience::Plugins,
-                Origin::Host | Origin::Plugin => Audience::Clients,
-            };
-            let number = self.methods.len();
-            let refuse_in_shutdown = flag(&info.properties, "refuse_in_shutdown");
-            let method = Method { number, namespace: index, refuse_in_shutdown, start, audience, info };
-            self.methods.insert(format!("{name}.{}", method.info.name), method);
-        }
-        let (object, gone) = Guest::new(object, origin);
-        if origin == Origin::Plugin {
-            self.farewell.get_mut().plugins.push((name.to_owned(), gone));
-        }
-        self.namespaces.push(Namespace {
-            object,
-            origin,
-            workers: Workers::of_namespace(name, self.pool.clone(), &self.running, &self.logger),
-            name: name.to_owned(),
-            tally: Tally::default(),
-        });
+    /// Leave work until the server runs. Work that was left before is forgotten.
+    pub(super) fn on_server(&self, work: impl FnOnce(&Arc<Self>, &Handle) + Send + 'static) {
+        *self.on_server.lock() = Some(Box::new(work));
     }
 
-    /// What waits for the end of the plugins; to be asked for once, before the last registry is dropped.
-    pub fn farewell(&self) -> Farewell {
-        Farewell { holder: self.holder.clone(), ..std::mem::take(&mut self.farewell.lock()) }
-    }
-
-    /// From now on all methods can be called, those that may block on the blocking pool of this runtime; plugins that
-    /// want to know are told.
+    /// Let all methods be called from now on, those that may block on the blocking pool of this runtime, and do the
+    /// work that was left until then.
     pub fn run_on(self: &Arc<Self>, runtime: &Handle) {
         // A second server of the same registry would go on using the pool of the first.
-        if self.pool.set(runtime.clone()).is_ok() {
-            let ears = std::mem::take(&mut *self.ears.lock());
-            self.start_plugins(runtime, ears);
-            if self.namespaces.iter().any(|namespace| namespace.origin == Origin::Plugin) {
-                self.look_after();
+        if self.context.server.set(runtime.clone()).is_ok() {
+            let work = self.on_server.lock().take();
+            if let Some(work) = work {
+                work(self, runtime);
+            }
+            if self.plugins().next().is_some() {
+                self.watchdog.start();
             }
         }
     }
 
-    /// From now on the log names code of plugins that does not come to an end.
-    fn look_after(self: &Arc<Self>) {
-        if !self.looked_after.swap(true, Relaxed) {
-            held::look_after(Arc::downgrade(self));
-        }
+    /// Take in a result handler of a plugin.
+    pub(super) fn add_result_handler(
+        &self,
+        name: &str,
+        object: NamespaceObject,
+        library: LibraryInfo,
+    ) -> Arc<PluginObject> {
+        self.watchdog.start();
+        let object = Arc::new(PluginObject::of_result_handler(name, object, &self.context));
+        self.result_handlers.lock().push((object.clone(), library));
+        object
     }
 
-    /// Plugins hear of what happens from now on, and are told when the server runs.
-    pub(super) fn hear(&self, bus: &Bus) {
-        *self.ears.lock() = self.listen(bus);
+    /// The result handlers that were made until now, each with the library that it is from.
+    pub(super) fn result_handlers(&self) -> Vec<(Arc<PluginObject>, LibraryInfo)> {
+        self.result_handlers.lock().clone()
     }
 
-    pub(super) fn note_hearing(&self, hearing: Hearing) {
-        *self.hearing.lock() = Some(hearing);
+    /// The namespaces that are plugins'.
+    pub(super) fn plugins(&self) -> impl Iterator<Item = &Arc<PluginObject>> {
+        self.objects.iter().filter(|object| object.origin() == Origin::Plugin)
     }
 
-    pub(super) fn take_hearing(&self) -> Option<Hearing> {
-        self.hearing.lock().take()
-    }
-
-    /// From now on calls of interfaces that say so are refused while `supervisor` shuts down.
-    pub(super) fn refuse_in_shutdown_of(&self, supervisor: &Supervisor) {
-        let _ = self.supervisor.set(supervisor.clone());
-    }
-
-    fn is_shutting_down(&self) -> bool {
-        self.supervisor.get().is_some_and(|supervisor| supervisor.state() == SupervisorState::Shutdown)
-    }
-
-    /// The host's own lines to plugins, by their full names.
-    pub(super) fn hooks(&self) -> impl Iterator<Item = (&str, &MethodInfo)> {
+    /// The hooks of plugins, which are the host's own line to them, by their full names.
+    pub(super) fn hooks(&self) -> impl Iterator<Item = (&Arc<str>, &MethodInfo)> {
         let hooks = self.methods.iter().filter(|(_, method)| method.audience == Audience::Host);
-        hooks.map(|(name, method)| (name.as_str(), &method.info))
+        hooks.map(|(name, method)| (name, &method.info))
     }
 
-    /// Where methods that may block run, once the server runs.
+    /// The server's runtime, once the server runs.
     pub(super) fn runtime(&self) -> Option<&Handle> {
-        self.pool.get()
+        self.context.server.get()
     }
 
-    pub(super) fn busy(&self) -> &Busy {
-        &self.busy
+    /// The watch over the threads on which its methods run.
+    pub(super) fn watchdog(&self) -> &Arc<Watchdog> {
+        &self.watchdog
     }
 
-    /// The method that has the server's thread and does not give it back, if there is one. The farewell knows from now
-    /// on, too.
-    pub(super) fn note_holder(&self) -> Option<&str> {
-        let name = self.name_of(self.busy.stuck()?);
-        Some(self.holder.get_or_init(|| name.to_owned()))
-    }
-
-    pub(super) fn running(&self) -> &Running {
-        &self.running
-    }
-
-    /// The full name of the method of that number.
-    pub(super) fn name_of(&self, number: usize) -> &str {
-        self.methods.iter().find(|(_, method)| method.number == number).map_or("?", |(name, _)| name)
-    }
-
+    /// The activity log.
     pub(super) fn logger(&self) -> &Logger {
-        &self.logger
+        &self.context.logger
     }
 
-    /// Calls a method on behalf of a client. Dropping the future stops waiting for the answer and, where the method can
+    /// Call a method on behalf of a client. Dropping the future stops waiting for the answer and, where the method can
     /// be cancelled, cancels it.
     pub async fn call(&self, method: &str, params: RVec<Value>) -> Result<Value, Fault> {
         self.call_from(Caller::Client, method, params).await
     }
 
-    /// Calls a method on behalf of code that may itself be in a call.
+    /// Call a method on behalf of a client, or of code that may itself be in a call.
     pub(super) async fn call_from(&self, caller: Caller, method: &str, params: RVec<Value>) -> Result<Value, Fault> {
         let answer = self.dispatch(caller, method, params).await;
         if let Err(fault) = &answer {
@@ -310,142 +168,230 @@ impl Registry {
         answer
     }
 
-    async fn dispatch(&self, caller: Caller, method: &str, params: RVec<Value>) -> Result<Value, Fault> {
-        let Some(found) = self.methods.get(method) else {
-            return Err(Fault::unknown_method());
-        };
-        let Method { info, number, namespace, refuse_in_shutdown, start, audience } = found;
-        if !audience.admits(caller) {
-            return Err(Fault::unknown_method());
-        }
-        let Namespace { object, origin, tally, .. } = &self.namespaces[*namespace];
-        let call = tally.begin();
-        if *refuse_in_shutdown && self.is_shutting_down() {
-            return Err(if info.takes(params.len()) { Fault::shutdown_state() } else { Fault::incorrect_parameters() });
-        }
-        // All that takes longer is boxed: what it needs would have to be moved about with each call.
-        if *start != Start::Here {
-            return Box::pin(self.dispatch_away(caller, method, found, params, call)).await;
-        }
-        let reply = match (caller, origin) {
-            // Clients and hooks are served by one thread, and plugins call each other on any.
-            (Caller::Client | Caller::Host, Origin::Plugin) => {
-                self.busy.during(*number, || object.call(info.name.as_rstr(), params))
+    /// Call a hook, whose answer nobody waits for: the log is told of any fault.
+    pub(super) async fn call_hook(&self, hook: &str, params: RVec<Value>) {
+        if let Err(fault) = self.dispatch(Caller::Host, hook, params).await {
+            let has_panicked = self.note_fault(hook, &fault);
+            // Of a panic there is a line already.
+            if !has_panicked {
+                self.logger().error(format_args!("{hook}: {fault}"));
             }
-            _ => object.call(info.name.as_rstr(), params),
+        }
+    }
+
+    /// Call a method, which is looked up by its full name.
+    async fn dispatch(&self, caller: Caller, method: &str, params: RVec<Value>) -> Result<Value, Fault> {
+        let Some(found) = self.methods.get(method).filter(|found| found.audience.admits(caller)) else {
+            return Err(Fault::unknown_method());
         };
+        let object = &self.objects[found.object];
+        let timer = object.usage().begin();
+        // All that takes longer is boxed: what it needs would have to be moved about with each call.
+        if found.start != Start::Inline {
+            return Box::pin(self.dispatch_away(caller, found, params, timer)).await;
+        }
+        let reply = self.call_inline(caller, found, params);
         // One look at the clock is enough for both, on the shortest way that a call has.
-        let took = call.so_far();
-        if *origin == Origin::Plugin {
-            held::here(&self.logger, method, took);
+        let took = timer.elapsed();
+        if object.origin() == Origin::Plugin {
+            warn_if_slow(self.logger(), method, took);
         }
         match reply {
-            Reply::Later(_) => Box::pin(self.wait_for(caller, method, found, reply, call)).await,
             Reply::Done(value) => {
-                call.end(took);
+                timer.finish(took);
                 Ok(value)
             }
             Reply::Failed(fault) => {
-                call.end(took);
+                timer.finish(took);
                 Err(fault)
             }
+            Reply::Later(_) => Box::pin(self.wait_for(caller, found, reply, timer)).await,
         }
     }
 
-    /// Calls a method that does not run on the thread that calls it.
+    /// Call a method on this thread.
+    #[inline]
+    fn call_inline(&self, caller: Caller, found: &Method, params: RVec<Value>) -> Reply {
+        if self.refuses(found, &params) {
+            return Reply::Failed(Fault::shutdown_state());
+        }
+        let object = &self.objects[found.object];
+        let call = || object.call(found.info.name.as_rstr(), params);
+        match (caller, object.origin()) {
+            // Clients and hooks are served by one thread, and plugins call each other on any.
+            (Caller::Client | Caller::Host, Origin::Plugin) => self.watchdog.during(found.number, call),
+            _ => call(),
+        }
+    }
+
+    /// Return true where supervisord shuts down, for a method that is then refused. With a wrong number of parameters it
+    /// is called all the same: that fault comes first, and the plugin gives it.
+    #[inline]
+    fn refuses(&self, method: &Method, params: &[Value]) -> bool {
+        method.refuse_in_shutdown && (self.state)() == SupervisorState::Shutdown && method.info.takes(params.len())
+    }
+
+    /// Call a method that does not run on the thread that calls it.
     async fn dispatch_away(
         &self,
         caller: Caller,
-        method: &str,
         found: &Method,
         params: RVec<Value>,
-        mut call: Call<'_>,
+        mut timer: CallTimer<'_>,
     ) -> Result<Value, Fault> {
-        if caller == Caller::Plugin && held::is_here() {
-            // Nothing is begun for one that cannot wait for it, and is told so by the host as it sees it.
-            return std::future::pending().await;
+        if self.refuses(found, &params) {
+            return Err(Fault::shutdown_state());
         }
-        call.lasts();
-        let Namespace { object, workers, .. } = &self.namespaces[found.namespace];
-        let (object, name) = (object.clone(), found.info.name.clone());
-        if found.start == Start::Lane {
-            let answer = async move { Guest::answer(object.call(name.as_rstr(), params)).await };
-            return workers.run(method, answer).await;
+        let full_name = &found.full_name;
+        if caller == Caller::Plugin && is_in_method() {
+            return Err(self.watchdog.cannot_wait(&format!("the answer of {full_name}")));
         }
-        let reply = workers.call(caller, object, method, name.into(), params).await?;
-        self.wait_for(caller, method, found, reply, call).await
+        timer.mark_pending();
+        let (object, name) = (&self.objects[found.object], found.info.name.clone());
+        if found.start == Start::AsyncThread {
+            object.call_async(full_name, name, params).await
+        } else {
+            object.call_blocking(caller, full_name, name, params).await
+        }
     }
 
-    /// Waits for the answer where it has to be waited for.
+    /// Wait for the answer to a call that did not give it at once.
     async fn wait_for(
         &self,
         caller: Caller,
-        method: &str,
         found: &Method,
         reply: Reply,
-        mut call: Call<'_>,
+        mut timer: CallTimer<'_>,
     ) -> Result<Value, Fault> {
-        call.lasts();
-        let Namespace { origin, workers, .. } = &self.namespaces[found.namespace];
-        match (reply, origin) {
-            (Reply::Done(value), _) => Ok(value),
-            (Reply::Failed(fault), _) => Err(fault),
-            (Reply::Later(future), Origin::Host | Origin::Private) if caller == Caller::Plugin => {
-                workers.run_on_server(async move { future.await.into() }).await
-            }
-            (Reply::Later(future), Origin::Host | Origin::Private) => future.await.into(),
-            (later @ Reply::Later(_), Origin::Plugin) => workers.run(method, Guest::answer(later)).await,
-        }
+        timer.mark_pending();
+        self.objects[found.object].answer(caller, &found.full_name, reply).await
     }
 
-    /// The client hears of a panic by a fault; who looks after the plugin reads it in the log.
+    /// Count a fault with which a call of a method ended, and return whether that was by a panic. The client hears of a
+    /// panic by the fault; who looks after the plugin reads it in the log.
     #[cold]
-    fn note_fault(&self, method: &str, fault: &Fault) {
-        let name = method.rsplit('.').next().unwrap_or(method);
-        let note = fault.detail().strip_prefix(name).and_then(|rest| rest.strip_prefix(" panicked: "));
-        if let Some(method) = self.methods.get(method) {
-            self.namespaces[method.namespace].tally.fault(note.is_some());
+    fn note_fault(&self, method: &str, fault: &Fault) -> bool {
+        let Some(found) = self.methods.get(method) else { return false };
+        let panic = self.objects[found.object].count_fault(&found.info.name, fault);
+        if let Some(panic) = panic {
+            self.logger().error(format_args!("{method} panicked: {panic}"));
         }
-        if let Some(note) = note {
-            self.logger.error(format_args!("{method} panicked: {note}"));
-        }
+        panic.is_some()
     }
 
-    /// Whether there is such a method for that caller.
+    /// Return true if there is such a method for that caller.
     pub(super) fn has(&self, caller: Caller, method: &str) -> bool {
         self.methods.get(method).is_some_and(|method| method.audience.admits(caller))
     }
 
-    /// How a namespace has been used.
-    pub(super) fn count(&self, namespace: &str) -> Count {
-        let namespace = self.namespaces.iter().find(|known| known.name == namespace);
-        namespace.map(|namespace| namespace.tally.count()).unwrap_or_default()
+    /// Figures of how a namespace has been used.
+    pub(super) fn usage(&self, namespace: &str) -> UsageSnapshot {
+        let object = self.objects.iter().find(|object| object.name() == namespace);
+        object.map(|object| object.usage_snapshot()).unwrap_or_default()
     }
 
-    /// What is known of a published method.
+    /// Description of a published method.
     pub fn info(&self, method: &str) -> Option<&MethodInfo> {
         self.methods.get(method).filter(|method| method.audience == Audience::Clients).map(|method| &method.info)
     }
 
-    /// The full names of all published methods, in no order.
+    /// Full names of all published methods, in no order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let published = self.methods.iter().filter(|(_, method)| method.audience == Audience::Clients);
-        published.map(|(name, _)| name.as_str())
+        published.map(|(name, _)| &**name)
     }
 
-    /// How many threads the blocking pool needs so that no namespace and no result handler ever waits for another's.
+    /// Number of threads that the blocking pool needs so that no namespace and no result handler ever waits for
+    /// another's.
     pub fn most_threads(&self) -> usize {
         // And one: for the host's own futures.
-        PLACES * (2 * self.namespaces.len() + 1) + HANDLER_PLACES * HANDLERS
+        NAMESPACE_SLOTS * (2 * self.objects.len() + 1) + RESULT_HANDLER_SLOTS * RESULT_HANDLERS
     }
 }
 
-impl std::fmt::Debug for Registry {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.names()).finish()
     }
 }
 
-fn flag(properties: &[Member], name: &str) -> bool {
-    properties.iter().any(|property| property.name == name && matches!(property.value, Value::Bool(true)))
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
+
+    use plugin_api::{Methods, abi::Member, block_on, namespace, rpc_interface};
+
+    use super::*;
+    use crate::logger::Level;
+
+    /// A plugin that counts how often it is entered.
+    struct Shelf(Arc<AtomicI32>);
+
+    #[rpc_interface]
+    impl Shelf {
+        #[rpc(nonblocking)]
+        pub fn take(&self, name: Value, count: Option<i32>) -> Result<i32, Fault> {
+            self.0.fetch_add(1, Relaxed);
+            if name == Value::Nil { Err(Fault::bad_name()) } else { Ok(count.unwrap_or(1)) }
+        }
+
+        pub fn clear(&self) {
+            self.0.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Methods that want to be refused in a shutdown.
+    struct Refusing(Arc<Shelf>);
+
+    impl Methods for Refusing {
+        fn methods(&self) -> Vec<MethodInfo> {
+            let mut methods = self.0.methods();
+            for method in &mut methods {
+                method.properties.push(Member { name: "refuse_in_shutdown".into(), value: true.into() });
+            }
+            methods
+        }
+
+        fn call(self: Arc<Self>, method: &str, params: RVec<Value>) -> Reply {
+            Methods::call(self.0.clone(), method, params)
+        }
+    }
+
+    #[test]
+    fn calls_are_refused_in_a_shutdown_before_the_plugin_is_entered() {
+        let (entered, state) = (Arc::<AtomicI32>::default(), Arc::new(AtomicI32::new(1)));
+        let shelf = Arc::new(Shelf(entered.clone()));
+        let namespaces = vec![
+            ("shelf".to_owned(), namespace(Arc::new(Refusing(shelf.clone()))), Origin::Plugin),
+            ("open".to_owned(), namespace(shelf), Origin::Plugin),
+        ];
+        let now = state.clone();
+        let state_fn = Arc::new(move || SupervisorState::from_number(now.load(Relaxed)).unwrap());
+        let registry =
+            Registry::new(&RegistryRef::default(), namespaces, state_fn, Logger::new(Level::Critical, |_| {}));
+        let call = |method: &str, params: &[Value]| block_on(registry.call(method, params.to_vec().into()));
+
+        for running in [SupervisorState::Running, SupervisorState::Restarting] {
+            state.store(running as i32, Relaxed);
+            assert_eq!(call("shelf.take", &["cup".into()]), Ok(1.into()), "{running:?}");
+        }
+        state.store(SupervisorState::Shutdown as i32, Relaxed);
+        assert_eq!(call("open.take", &["cup".into(), 2.into()]), Ok(2.into()));
+        let before = entered.load(Relaxed);
+        for (method, params) in [
+            ("shelf.take", &["cup".into()][..]),
+            ("shelf.take", &[Value::Nil]),
+            ("shelf.take", &["cup".into(), 2.into()]),
+            ("shelf.clear", &[]),
+        ] {
+            assert_eq!(call(method, params), Err(Fault::shutdown_state()), "{method} {params:?}");
+        }
+        for (method, params) in [("shelf.take", &[][..]), ("shelf.take", &[1.into(), 2.into(), 3.into()])] {
+            assert_eq!(call(method, params), Err(Fault::incorrect_parameters()), "{method} {params:?}");
+        }
+        assert_eq!(call("shelf.no", &[]), Err(Fault::unknown_method()));
+        assert_eq!(entered.load(Relaxed), before);
+        let usage = registry.usage("shelf");
+        assert_eq!((usage.calls, usage.faults), (8, 6));
+    }
 }

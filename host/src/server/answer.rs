@@ -1,4 +1,4 @@
-//! What the server sends back.
+//! Answers of the server.
 
 use std::{
     convert::Infallible,
@@ -14,20 +14,20 @@ use hyper::{
 };
 use tokio::sync::mpsc;
 
-/// How much is handed over at once. It is copied behind the headers, to be sent with them in one piece; and the buffer
-/// for that stays with the connection, so it had better not grow.
+/// Bytes that are handed to hyper at once. They are copied behind the headers, to be sent with them in one piece; and
+/// the buffer for that stays with the connection, so it had better not grow.
 const PIECE: usize = 64 << 10;
 
 /// The body of an answer.
 #[derive(Debug)]
-pub(super) enum Answer {
-    /// All that is left of it.
+pub(super) enum ResponseBody {
+    /// Bytes that are left of it.
     Whole(Bytes),
-    /// Pieces as they come, until the sender is gone.
+    /// Channel of pieces, until the sender is gone.
     Stream(mpsc::Receiver<Bytes>),
 }
 
-impl Body for Answer {
+impl Body for ResponseBody {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -54,27 +54,27 @@ impl Body for Answer {
     }
 }
 
-/// 200, with a body of this type.
-pub(super) fn whole(content_type: &'static str, body: Bytes) -> Response<Answer> {
-    let mut response = Response::new(Answer::Whole(body));
+/// Answer 200, with a body of this type.
+pub(super) fn whole(content_type: &'static str, body: Bytes) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::Whole(body));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 
-/// A refusal.
-pub(super) fn refusal(status: StatusCode) -> Response<Answer> {
+/// Refusal with this status.
+pub(super) fn refusal(status: StatusCode) -> Response<ResponseBody> {
     explained(status, &status.to_string())
 }
 
-/// A refusal that says why in a line of text.
-pub(super) fn explained(status: StatusCode, why: &str) -> Response<Answer> {
+/// Refusal that says why in a line of text.
+pub(super) fn explained(status: StatusCode, why: &str) -> Response<ResponseBody> {
     let mut response = whole("text/plain", format!("{why}\n").into());
     *response.status_mut() = status;
     response
 }
 
-/// A refusal after which the connection is closed, because what follows on it is not a request.
-pub(super) fn last(mut response: Response<Answer>) -> Response<Answer> {
+/// Refusal after which the connection is closed, because what follows on it is not a request.
+pub(super) fn last(mut response: Response<ResponseBody>) -> Response<ResponseBody> {
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }

@@ -13,40 +13,41 @@ use crate::config::Credentials;
 /// The value of `WWW-Authenticate` in a 401.
 pub(super) const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"default\"");
 
-/// Whether a request may go on.
+/// Outcome of the check of a request's credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// It may.
+pub(super) enum Authentication {
+    /// The request may go on.
     Granted,
-    /// 401: no credentials, wrong ones, or another scheme than Basic.
+    /// Answer 401: no credentials, wrong ones, or another scheme than Basic.
     Denied,
-    /// 400: not base64.
+    /// Answer 400: not base64.
     Malformed,
 }
 
-/// Checks the credentials of a request. The comparison takes the same time wherever they differ.
-pub(super) fn check(expected: Option<&Credentials>, headers: &HeaderMap) -> Verdict {
-    let Some(expected) = expected else { return Verdict::Granted };
+/// Check the credentials of a request. The comparison takes the same time wherever they differ.
+pub(super) fn check(expected: Option<&Credentials>, headers: &HeaderMap) -> Authentication {
+    let Some(expected) = expected else { return Authentication::Granted };
     let Some((scheme, cookie)) =
         headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.split_once(' '))
     else {
-        return Verdict::Denied;
+        return Authentication::Denied;
     };
     if !scheme.eq_ignore_ascii_case("basic") {
-        return Verdict::Denied;
+        return Authentication::Denied;
     }
-    let Ok(decoded) = STANDARD.decode(cookie.trim()) else { return Verdict::Malformed };
+    let Ok(decoded) = STANDARD.decode(cookie.trim()) else { return Authentication::Malformed };
     // The password may contain colons, the user name may not.
-    let Some(colon) = decoded.iter().position(|&byte| byte == b':') else { return Verdict::Denied };
+    let Some(colon) = decoded.iter().position(|&byte| byte == b':') else { return Authentication::Denied };
     let (username, password) = (&decoded[..colon], &decoded[colon + 1..]);
     let username = username.ct_eq(expected.username.as_bytes());
     let password = match expected.password.strip_prefix("{SHA}") {
         Some(digest) => hex(&Sha1::digest(password)).as_bytes().ct_eq(digest.as_bytes()),
         None => password.ct_eq(expected.password.as_bytes()),
     };
-    if (username & password).into() { Verdict::Granted } else { Verdict::Denied }
+    if (username & password).into() { Authentication::Granted } else { Authentication::Denied }
 }
 
+/// Lower-case hex digits.
 fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
@@ -60,7 +61,7 @@ fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    fn verdict(password: &str, authorization: &str) -> Verdict {
+    fn verdict(password: &str, authorization: &str) -> Authentication {
         let credentials = Credentials { username: "user".to_owned(), password: password.to_owned() };
         let mut headers = HeaderMap::new();
         if !authorization.is_empty() {
@@ -75,11 +76,14 @@ mod tests {
 
     #[test]
     fn the_right_credentials_are_granted() {
-        assert_eq!(verdict("123", &basic("user:123")), Verdict::Granted);
-        assert_eq!(verdict("1:2:3", &basic("user:1:2:3")), Verdict::Granted);
-        assert_eq!(verdict("123", &basic("user:123").replace("Basic", "bAsIc")), Verdict::Granted);
-        assert_eq!(verdict("{SHA}40bd001563085fc35165329ea1ff5c5ecbdbbeef", &basic("user:123")), Verdict::Granted);
-        assert_eq!(check(None, &HeaderMap::new()), Verdict::Granted);
+        assert_eq!(verdict("123", &basic("user:123")), Authentication::Granted);
+        assert_eq!(verdict("1:2:3", &basic("user:1:2:3")), Authentication::Granted);
+        assert_eq!(verdict("123", &basic("user:123").replace("Basic", "bAsIc")), Authentication::Granted);
+        assert_eq!(
+            verdict("{SHA}40bd001563085fc35165329ea1ff5c5ecbdbbeef", &basic("user:123")),
+            Authentication::Granted
+        );
+        assert_eq!(check(None, &HeaderMap::new()), Authentication::Granted);
     }
 
     #[test]
@@ -98,8 +102,8 @@ mod tests {
             ("{SHA}", basic("user:{SHA}")),
             ("{SHA}40bd", basic("user:{SHA}40bd")),
         ] {
-            assert_eq!(verdict(password, &authorization), Verdict::Denied, "{password} {authorization}");
+            assert_eq!(verdict(password, &authorization), Authentication::Denied, "{password} {authorization}");
         }
-        assert_eq!(verdict("123", "Basic dXNl*=="), Verdict::Malformed);
+        assert_eq!(verdict("123", "Basic dXNl*=="), Authentication::Malformed);
     }
 }

@@ -1,6 +1,6 @@
-//! One connection: hyper reads requests from it and writes answers; around that, what hyper does not do. It answers 408
-//! to a request that does not end, notices that a client left while its call is still being worked on, and lets a
-//! client that is still sending read why its request was refused.
+//! Service of one connection: hyper reads requests from it and writes answers; around that, what hyper does not do. A
+//! request that does not end is answered with 408; a client that left while its call is still being worked on is
+//! noticed; and a client that is still sending may read why its request was refused.
 
 use std::{
     future::{Future as _, poll_fn},
@@ -19,47 +19,48 @@ use tokio::{
 };
 
 use super::{
-    answer::Answer,
-    watch::{Admission, Order, Phase, Watch},
+    answer::ResponseBody,
+    connection_watch::{Admission, ConnectionWatch, Order, Phase},
 };
 
-/// How long a refused client may go on sending before it is cut off, answer read or not.
+/// Time for which a refused client may go on sending before it is cut off, answer read or not.
 const LINGER: Duration = Duration::from_secs(2);
 
+/// Answer to a client that was too slow to ask.
 const REQUEST_TIMEOUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
-/// What a full server says.
+/// Answer of a full server.
 const UNAVAILABLE: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
-/// A client, wherever it comes from.
+/// Socket of a client.
 #[derive(Debug)]
-pub(super) enum Stream {
+pub(super) enum ClientStream {
     Inet(TcpStream),
     Unix(UnixStream),
 }
 
-/// Why a connection ended.
+/// Reason why a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
-    /// It is done, or broken.
+    /// The connection is done, or broken.
     Over,
     /// The client was too slow to ask.
     TimedOut,
 }
 
-/// Serves a connection to its end.
-pub(super) async fn serve<S>(stream: Stream, place: Admission, builder: &http1::Builder, service: S)
+/// Serve a connection to its end.
+pub(super) async fn serve<S>(stream: ClientStream, place: Admission, builder: &http1::Builder, service: S)
 where
-    S: HttpService<Incoming, ResBody = Answer>,
+    S: HttpService<Incoming, ResBody = ResponseBody>,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let watch = &*place.watch;
-    let link = Link { stream, watch: place.watch.clone() };
+    let link = WatchedStream { stream, watch: place.watch.clone() };
     let mut http = builder.serve_connection(TokioIo::new(link), service);
     let mut finishing = false;
     let end = poll_fn(|cx| {
-        watch.attach(cx.waker());
+        watch.set_waker(cx.waker());
         match (watch.order(), watch.phase()) {
             (Order::TimedOut, Phase::Head | Phase::Body) => return Poll::Ready(End::TimedOut),
             (Order::Close, _) | (Order::Finish, Phase::Idle | Phase::Head | Phase::Stream) => {
@@ -93,8 +94,8 @@ where
         return;
     }
     // It keeps its place, since it keeps its file descriptor, until that is needed for another.
-    watch.enter(Phase::Parting);
-    let mut parting = pin!(async move {
+    watch.enter(Phase::Lingering);
+    let mut lingering = pin!(async move {
         if end == End::TimedOut {
             // The client that does not read this either has had its chance.
             let _ = tokio::time::timeout(LINGER, stream.write_all(REQUEST_TIMEOUT)).await;
@@ -103,38 +104,38 @@ where
     });
     poll_fn(|cx| match watch.order() {
         Order::Close | Order::Finish => Poll::Ready(()),
-        Order::None | Order::TimedOut => parting.as_mut().poll(cx),
+        Order::None | Order::TimedOut => lingering.as_mut().poll(cx),
     })
     .await;
 }
 
-/// Tells a client that the server is full.
-pub(super) async fn turn_away(mut stream: Stream) {
+/// Tell a client that the server is full.
+pub(super) async fn turn_away(mut stream: ClientStream) {
     if let Ok(Ok(())) = tokio::time::timeout(LINGER, stream.write_all(UNAVAILABLE)).await {
         linger(stream).await;
     }
 }
 
-/// Waits until the client has read that it was refused: closing a socket that holds unread bytes resets the connection,
+/// Wait until the client has read that it was refused: closing a socket that holds unread bytes resets the connection,
 /// and the reset overtakes the answer.
-async fn linger(mut stream: Stream) {
+async fn linger(mut stream: ClientStream) {
     let _ = tokio::time::timeout(LINGER, async {
         stream.shutdown().await?;
-        let mut rubbish = [0; 4096];
-        while stream.read(&mut rubbish).await? > 0 {}
+        let mut discarded = [0; 4096];
+        while stream.read(&mut discarded).await? > 0 {}
         io::Result::Ok(())
     })
     .await;
 }
 
-/// A stream that writes down what comes and goes.
+/// A stream that notes in the watch what comes and goes.
 #[derive(Debug)]
-struct Link {
-    stream: Stream,
-    watch: Arc<Watch>,
+struct WatchedStream {
+    stream: ClientStream,
+    watch: Arc<ConnectionWatch>,
 }
 
-impl AsyncRead for Link {
+impl AsyncRead for WatchedStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buffer.filled().len();
@@ -145,7 +146,7 @@ impl AsyncRead for Link {
             if count > 0 {
                 match phase {
                     Phase::Idle => this.watch.enter(Phase::Head),
-                    Phase::Body => this.watch.came(count),
+                    Phase::Body => this.watch.body_arrived(count),
                     _ => {}
                 }
             } else {
@@ -153,7 +154,7 @@ impl AsyncRead for Link {
                 // One that has asked and will send no more may still be waiting for its answer, so hyper, which would
                 // break off, is not told.
                 if !matches!(phase, Phase::Idle | Phase::Head) {
-                    this.watch.moved();
+                    this.watch.touch();
                     return Poll::Pending;
                 }
             }
@@ -162,18 +163,19 @@ impl AsyncRead for Link {
     }
 }
 
-impl Link {
+impl WatchedStream {
+    /// Note whether the client takes what is written.
     fn note_write<T>(&self, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         let blocked = poll.is_pending();
         if self.watch.blocked.load(Relaxed) != blocked {
             self.watch.blocked.store(blocked, Relaxed);
-            self.watch.moved();
+            self.watch.touch();
         }
         poll
     }
 }
 
-impl AsyncWrite for Link {
+impl AsyncWrite for WatchedStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let poll = Pin::new(&mut this.stream).poll_write(cx, bytes);
@@ -205,22 +207,23 @@ impl AsyncWrite for Link {
     }
 }
 
+/// Call a method of whichever socket it is.
 macro_rules! either {
     ($self:ident, $stream:ident => $call:expr) => {
         match $self.get_mut() {
-            Stream::Inet($stream) => $call,
-            Stream::Unix($stream) => $call,
+            ClientStream::Inet($stream) => $call,
+            ClientStream::Unix($stream) => $call,
         }
     };
 }
 
-impl AsyncRead for Stream {
+impl AsyncRead for ClientStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         either!(self, stream => Pin::new(stream).poll_read(cx, buffer))
     }
 }
 
-impl AsyncWrite for Stream {
+impl AsyncWrite for ClientStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         either!(self, stream => Pin::new(stream).poll_write(cx, bytes))
     }
@@ -249,7 +252,7 @@ mod tests {
     use hyper::{Response, service::service_fn};
 
     use super::{
-        super::watch::{Limits, Watchlist},
+        super::{connection_watch::ConnectionTable, limits::Limits},
         *,
     };
 
@@ -257,12 +260,12 @@ mod tests {
     async fn who_is_sent_away_keeps_his_place_until_it_is_needed() {
         let limits =
             Limits { connections: 1, request: Duration::ZERO, tick: Duration::from_millis(1), ..Limits::default() };
-        let list = Watchlist::new(limits);
+        let list = ConnectionTable::new(limits);
         let (ours, mut client) = UnixStream::pair().unwrap();
         let place = list.admit().unwrap();
         let served = tokio::spawn(async move {
-            let service = service_fn(|_| async { Ok::<_, Infallible>(Response::new(Answer::Whole("".into()))) });
-            serve(Stream::Unix(ours), place, &http1::Builder::new(), service).await;
+            let service = service_fn(|_| async { Ok::<_, Infallible>(Response::new(ResponseBody::Whole("".into()))) });
+            serve(ClientStream::Unix(ours), place, &http1::Builder::new(), service).await;
         });
         client.write_all(b"POST /RPC2 HT").await.unwrap();
         let swept = async {

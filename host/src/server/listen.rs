@@ -1,4 +1,4 @@
-//! The sockets of the HTTP servers, bound before anything serves them: so that what cannot be bound ends supervisord
+//! Sockets of the HTTP servers, bound before anything serves them, so that one that cannot be bound ends supervisord
 //! with a message on the terminal.
 
 use std::{
@@ -24,47 +24,49 @@ use nix::{
 use crate::{
     config::{HttpServer, ServerAddress},
     live_socket::somebody_listens,
-    text::complain::complain,
+    text::stderr_line::stderr_line,
 };
 
-/// How many connections may wait to be accepted.
+/// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
 
-/// Every HTTP server's socket, and who may come in there. Dropping it removes the socket files.
+/// Sockets of all HTTP servers. Dropping this removes the socket files.
 #[derive(Debug, Default)]
 pub struct Listeners {
-    pub(super) sockets: Vec<(Socket, HttpServer)>,
+    pub(super) sockets: Vec<(BoundSocket, HttpServer)>,
+    pub(super) files: Vec<SocketFile>,
 }
 
+/// Socket that listens.
 #[derive(Debug)]
-pub(super) enum Socket {
+pub(super) enum BoundSocket {
     Inet(TcpListener),
-    Unix(UnixListener, SocketFile),
+    Unix(UnixListener),
 }
 
-/// Why an HTTP server's socket could not be opened, in Supervisor's words.
+/// Reason why an HTTP server's socket could not be opened, in Supervisor's words.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// Somebody answers there.
+    /// Address at which somebody answers already.
     #[error(
         "Another program is already listening on a port that one of our HTTP servers is configured to use.  \
          Shut this program down first before starting supervisord."
     )]
     InUse,
-    /// The system refuses.
+    /// Refusal of the system.
     #[error("Cannot open an HTTP server: socket.error reported {}", describe(.0))]
     Io(#[source] io::Error),
-    /// The system refuses, and it is known where.
+    /// Refusal of the system, with the address.
     #[error("{error}\n  at {address} of [{section}]")]
     At {
-        /// What it says.
+        /// The refusal.
         error: Box<BindError>,
-        /// `127.0.0.1:80` or `/run/supervisor.sock`.
+        /// Address `127.0.0.1:80` or `/run/supervisor.sock`.
         address: String,
-        /// Whose address that is.
+        /// Section of the config with that address.
         section: String,
     },
-    /// `chown=` asks for what only root may do.
+    /// Owner of the socket file whom only root may set.
     #[error(
         "Not permitted to chown {file} to uid/gid ({uid}, {gid}); adjust \"sockchown\" value in config file or on \
          command line to values that the current user ({user}) can successfully chown"
@@ -72,11 +74,11 @@ pub enum BindError {
     Chown {
         /// The socket file.
         file: String,
-        /// -1 where it was to stay.
+        /// User id, or -1 where it was to stay.
         uid: i64,
-        /// -1 where it was to stay.
+        /// Group id, or -1 where it was to stay.
         gid: i64,
-        /// Who runs supervisord.
+        /// User who runs supervisord.
         user: String,
     },
 }
@@ -93,7 +95,7 @@ fn describe(error: &io::Error) -> String {
 }
 
 impl BindError {
-    /// Supervisor leaves it at a number where the system refuses.
+    /// Add the address where the system refuses; Supervisor leaves it at a number.
     fn of(self, server: &HttpServer) -> Self {
         if !matches!(self, Self::Io(_)) {
             return self;
@@ -119,14 +121,17 @@ impl From<Errno> for BindError {
 }
 
 impl Listeners {
-    /// Opens them all, or none: what was opened before the one that fails is closed and removed again.
+    /// Open all sockets, or none: what was opened before the one that fails is closed and removed again.
     pub fn bind(servers: &[HttpServer]) -> Result<Self, BindError> {
         let mut listeners = Self::default();
         for server in servers {
             let socket = match &server.address {
-                ServerAddress::Inet { addresses, .. } => bind_inet(addresses).map(Socket::Inet),
+                ServerAddress::Inet { addresses, .. } => bind_inet(addresses).map(BoundSocket::Inet),
                 ServerAddress::Unix { file, chmod, uid, gid } => {
-                    bind_unix(file, *chmod, *uid, *gid).map(|(listener, file)| Socket::Unix(listener, file))
+                    bind_unix(file, *chmod, *uid, *gid).map(|(listener, file)| {
+                        listeners.files.push(file);
+                        BoundSocket::Unix(listener)
+                    })
                 }
             };
             let socket = socket.map_err(|error| error.of(server))?;
@@ -136,7 +141,7 @@ impl Listeners {
     }
 }
 
-/// Binds the first address that works.
+/// Bind the first address that works.
 fn bind_inet(addresses: &[SocketAddr]) -> Result<TcpListener, BindError> {
     let mut failed = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for address in addresses {
@@ -176,8 +181,8 @@ impl Drop for SocketFile {
     }
 }
 
-/// Binds under a name of its own first and links that to the real one, which fails if there is a file already: so two
-/// supervisords that start at once never both believe that they have it.
+/// Bind a unix socket: under a name of its own first, and link that to the real one, which fails if there is a file
+/// already: so two supervisords that start at once never both believe that they have it.
 fn bind_unix(
     file: &Path,
     chmod: u32,
@@ -204,7 +209,7 @@ fn bind_unix(
         if somebody_listens(file) {
             return Err(BindError::InUse);
         }
-        complain(format_args!("Unlinking stale socket {}", file.display()));
+        stderr_line(format_args!("Unlinking stale socket {}", file.display()));
         match fs::remove_file(file) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
@@ -217,8 +222,9 @@ fn bind_unix(
     Ok((listener, socket_file))
 }
 
-/// Nobody may connect before the mode is what it should be. On Linux a socket file gets the mode that its socket has
-/// before it is bound, which needs no umask: that is everybody's, and the log may be rotated at this very moment.
+/// Bind a socket file to which nobody may connect before its mode is what it should be. On Linux a socket file gets the
+/// mode that its socket has before it is bound, which needs no umask: that is everybody's, and the log may be rotated
+/// at this very moment.
 fn bind_private(path: &Path) -> Result<UnixListener, BindError> {
     // What std itself refuses.
     let address = UnixAddr::new(path).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;

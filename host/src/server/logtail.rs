@@ -22,92 +22,39 @@ use hyper::{
 use tokio::sync::mpsc;
 
 use super::{
-    Server,
-    answer::{Answer, refusal},
+    answer::{ResponseBody, refusal},
+    context::ServerContext,
+    log_files::LogName,
+    request::HttpRequest,
 };
 use crate::{
     logger::open_to_read,
-    supervisor::{Found, Supervisor},
     text::utf8::{rest_of_character, unfinished_character},
 };
 
-/// How much of what was there before is shown first.
+/// Bytes of a log that are shown of what was there before.
 const BEFORE: u64 = 1024;
 
-/// How often the file is looked at.
+/// Interval at which the file is looked at.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// How much is read at once.
+/// Bytes that are read at once.
 const PIECE: u64 = 64 << 10;
 
-/// How long the first look at a log waits for what is on its way to the file.
-const PATIENCE: Duration = Duration::from_secs(1);
-
-/// Not known to hyper by name: it tells nginx to pass on what it gets.
+/// Header that tells nginx to pass on what it gets; hyper does not know it by name.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
-
-/// Which log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Log {
-    /// The activity log.
-    Main,
-    /// That of a process.
-    Process {
-        /// `group:name`, or what is short for it.
-        namespec: String,
-        /// `stdout` or `stderr`, or whatever the client said.
-        channel: String,
-    },
-}
-
-/// Finds the file of a log. It may block. A function, so that the server can be tested without a supervisor.
-pub type LogFiles = Arc<dyn Fn(&Log) -> Option<PathBuf> + Send + Sync>;
-
-/// The log files of a supervisor.
-pub fn log_files(supervisor: &Supervisor) -> LogFiles {
-    let supervisor = supervisor.clone();
-    Arc::new(move |log| {
-        let file = file_of(&supervisor, log)?;
-        // A disk that does not answer now will have its say later.
-        let _ = supervisor.output().flush_log(&file, PATIENCE);
-        Some(file)
-    })
-}
-
-fn file_of(supervisor: &Supervisor, log: &Log) -> Option<PathBuf> {
-    let Log::Process { namespec, channel } = log else {
-        return supervisor.config().supervisord.logfile.path().map(PathBuf::from);
-    };
-    let Found::Process(id) = supervisor.find(namespec)? else { return None };
-    let info = supervisor.info(id)?;
-    let file = match channel.as_str() {
-        "stdout" => info.stdout_logfile,
-        "stderr" => info.stderr_logfile,
-        _ => None,
-    };
-    file.map(PathBuf::from)
-}
-
-impl Log {
-    /// What `/logtail/NAME[/CHANNEL]` names. Whatever stands before the second slash has matched the route already.
-    pub(super) fn of_path(path: &str) -> Option<Self> {
-        let (_, rest) = path.trim_start_matches('/').split_once('/')?;
-        let (namespec, channel) = rest.split_once('/').unwrap_or((rest, "stdout"));
-        Some(Self::Process { namespec: namespec.to_owned(), channel: channel.to_owned() })
-    }
-}
 
 /// Part of a log that a client wants in place of what is still to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
-    /// All from this byte on.
+enum ByteRange {
+    /// Everything from this byte on.
     From(u64),
-    /// So many bytes at the end.
+    /// Number of bytes at the end.
     Last(u64),
 }
 
-impl Part {
-    /// What `Range` asks for. Whoever asks for something else gets what a client without that header gets.
+impl ByteRange {
+    /// The part that `Range` asks for. Whoever asks for something else gets what a client without that header gets.
     fn of(headers: &HeaderMap) -> Option<Self> {
         let range = headers.get(RANGE)?.to_str().ok()?.strip_prefix("bytes=")?;
         match range.split_once('-')? {
@@ -118,22 +65,35 @@ impl Part {
     }
 }
 
-/// Answers with a log. One that is not there is no error that stays: the program may not have been started yet.
-pub(super) async fn answer(server: &Arc<Server>, log: Option<Log>, asked: &HeaderMap) -> Response<Answer> {
-    let not_found = || refusal(StatusCode::NOT_FOUND);
-    let Some(log) = log else { return not_found() };
-    let of_process = matches!(log, Log::Process { .. });
+/// Answer with the log of a process.
+pub(super) async fn process_log(request: HttpRequest<'_>) -> Response<ResponseBody> {
+    let Some(log) = LogName::of_path(&request.path()) else { return refusal(StatusCode::NOT_FOUND) };
+    let mut response = answer(&request, log).await;
+    if response.status().is_success() {
+        response.headers_mut().insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    }
+    response
+}
+
+/// Answer with the activity log.
+pub(super) async fn main_log(request: HttpRequest<'_>) -> Response<ResponseBody> {
+    answer(&request, LogName::Main).await
+}
+
+/// Answer with a log. One that is not there is no error that stays: the program may not have been started yet.
+async fn answer(request: &HttpRequest<'_>, log: LogName) -> Response<ResponseBody> {
+    let server = request.server();
     let files = server.log_files.clone();
-    let part = Part::of(asked);
-    let opened = server.apart(move || Tail::open(&files(&log)?, part).ok()).await;
-    let Some((tail, modified)) = opened else { return not_found() };
+    let part = ByteRange::of(&request.head.headers);
+    let opened = server.run_blocking(move || FollowedFile::open(&files(&log)?, part).ok()).await;
+    let Some((tail, modified)) = opened else { return refusal(StatusCode::NOT_FOUND) };
     let (position, end) = (tail.position, tail.end);
     if end.is_some_and(|end| position >= end) {
         return refusal(StatusCode::RANGE_NOT_SATISFIABLE);
     }
     let (sender, receiver) = mpsc::channel(4);
     tokio::spawn(follow(server.clone(), tail, sender));
-    let mut response = Response::new(Answer::Stream(receiver));
+    let mut response = Response::new(ResponseBody::Stream(receiver));
     if let Some(end) = end {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         if let Ok(range) = format!("bytes {position}-{}/{end}", end - 1).parse() {
@@ -146,16 +106,13 @@ pub(super) async fn answer(server: &Arc<Server>, log: Option<Log>, asked: &Heade
     if let Ok(modified) = modified.parse() {
         headers.insert(LAST_MODIFIED, modified);
     }
-    if of_process {
-        headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
-    }
     response
 }
 
-/// Sends what comes until the client goes. Files are only touched where a disk that hangs holds up nobody else.
-async fn follow(server: Arc<Server>, mut tail: Tail, sender: mpsc::Sender<Bytes>) {
+/// Send what comes until the client goes. Files are only touched where a disk that hangs holds up nobody else.
+async fn follow(server: Arc<ServerContext>, mut tail: FollowedFile, sender: mpsc::Sender<Bytes>) {
     loop {
-        let look = server.apart(move || {
+        let look = server.run_blocking(move || {
             let piece = tail.next();
             (tail, piece)
         });
@@ -175,19 +132,19 @@ async fn follow(server: Arc<Server>, mut tail: Tail, sender: mpsc::Sender<Bytes>
 }
 
 /// A file that is read as it grows.
-struct Tail {
+struct FollowedFile {
     path: PathBuf,
     file: File,
-    /// Of the file that is open.
+    /// Inode of the file that is open.
     inode: u64,
-    /// Up to here it has been read.
+    /// Bytes of the file that have been read.
     position: u64,
-    /// Where a part ends that is not followed further.
+    /// End of a part that is not followed further.
     end: Option<u64>,
 }
 
-impl Tail {
-    fn open(path: &Path, part: Option<Part>) -> io::Result<(Self, SystemTime)> {
+impl FollowedFile {
+    fn open(path: &Path, part: Option<ByteRange>) -> io::Result<(Self, SystemTime)> {
         let file = open_to_read(path)?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
@@ -198,8 +155,8 @@ impl Tail {
         let mut tail =
             Self { path: path.to_owned(), file, inode: metadata.ino(), position: 0, end: part.map(|_| size) };
         tail.position = match part {
-            Some(Part::From(first)) => first,
-            Some(Part::Last(count)) => size.saturating_sub(count),
+            Some(ByteRange::From(first)) => first,
+            Some(ByteRange::Last(count)) => size.saturating_sub(count),
             None if size > BEFORE => size - BEFORE + rest_of_character(&tail.read(size - BEFORE, BEFORE)?) as u64,
             None => 0,
         };
@@ -213,7 +170,7 @@ impl Tail {
         Ok(piece)
     }
 
-    /// What has come since; nothing if nothing has.
+    /// Read on: the bytes that have come since; none if none have.
     fn next(&mut self) -> io::Result<Vec<u8>> {
         if let Some(end) = self.end {
             let piece = self.read(self.position, PIECE.min(end - self.position))?;
@@ -248,26 +205,13 @@ mod tests {
 
     use super::*;
 
-    fn process(namespec: &str, channel: &str) -> Log {
-        Log::Process { namespec: namespec.to_owned(), channel: channel.to_owned() }
-    }
-
-    #[test]
-    fn paths_name_a_process_and_a_channel() {
-        assert_eq!(Log::of_path("/logtail/cat"), Some(process("cat", "stdout")));
-        assert_eq!(Log::of_path("/logtail/group:cat/stderr"), Some(process("group:cat", "stderr")));
-        assert_eq!(Log::of_path("/logtail/cat/stdout/x"), Some(process("cat", "stdout/x")));
-        assert_eq!(Log::of_path("//logtail/"), Some(process("", "stdout")));
-        assert_eq!(Log::of_path("/logtail"), None);
-    }
-
     #[test]
     fn a_tail_survives_rotation_and_truncation() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
         fs::write(&path, "x".repeat(2000)).unwrap();
         let mut append = fs::OpenOptions::new().append(true).open(&path).unwrap();
-        let (mut tail, _) = Tail::open(&path, None).unwrap();
+        let (mut tail, _) = FollowedFile::open(&path, None).unwrap();
         assert_eq!(tail.next().unwrap().len(), 1024);
         assert!(tail.next().unwrap().is_empty());
         append.write_all(b"one").unwrap();
@@ -291,7 +235,7 @@ mod tests {
         let path = directory.path().join("log");
         for before in 0..4 {
             fs::write(&path, "x".repeat(before) + &"가".repeat(1000)).unwrap();
-            let (mut tail, _) = Tail::open(&path, None).unwrap();
+            let (mut tail, _) = FollowedFile::open(&path, None).unwrap();
             let piece = tail.next().unwrap();
             assert!((1022..=1024).contains(&piece.len()), "{}", piece.len());
             assert!(piece.starts_with("가".as_bytes()), "{before}");
@@ -299,7 +243,7 @@ mod tests {
         // One that is being written is left for the next piece.
         let (first, second) = "é".as_bytes().split_at(1);
         let mut append = fs::OpenOptions::new().append(true).open(&path).unwrap();
-        let (mut tail, _) = Tail::open(&path, None).unwrap();
+        let (mut tail, _) = FollowedFile::open(&path, None).unwrap();
         tail.next().unwrap();
         append.write_all(first).unwrap();
         assert!(tail.next().unwrap().is_empty());
@@ -317,7 +261,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
         fs::write(&path, "").unwrap();
-        let (mut tail, _) = Tail::open(&path, None).unwrap();
+        let (mut tail, _) = FollowedFile::open(&path, None).unwrap();
         fs::write(&path, "가나다".repeat(30_000)).unwrap();
         let pieces: Vec<_> =
             std::iter::repeat_with(|| tail.next().unwrap()).take_while(|piece| !piece.is_empty()).collect();
@@ -327,9 +271,9 @@ mod tests {
 
     #[test]
     fn parts_are_asked_for_in_the_words_of_http() {
-        let part = |range: &str| Part::of(&[(RANGE, range.parse().unwrap())].into_iter().collect());
-        assert_eq!(part("bytes=-1600"), Some(Part::Last(1600)));
-        assert_eq!(part("bytes=0-"), Some(Part::From(0)));
+        let part = |range: &str| ByteRange::of(&[(RANGE, range.parse().unwrap())].into_iter().collect());
+        assert_eq!(part("bytes=-1600"), Some(ByteRange::Last(1600)));
+        assert_eq!(part("bytes=0-"), Some(ByteRange::From(0)));
         for other in ["", "bytes=", "bytes=-", "bytes=0-5", "bytes=0-,5-", "lines=-5", "bytes=--5", "bytes=-x"] {
             assert_eq!(part(other), None, "{other}");
         }
@@ -337,11 +281,11 @@ mod tests {
 
     #[test]
     fn what_is_no_file_is_not_opened() {
-        assert!(Tail::open(Path::new("/dev/null"), None).is_err());
-        assert!(Tail::open(Path::new("/nonexistent"), None).is_err());
+        assert!(FollowedFile::open(Path::new("/dev/null"), None).is_err());
+        assert!(FollowedFile::open(Path::new("/nonexistent"), None).is_err());
         let directory = tempfile::tempdir().unwrap();
         let fifo = directory.path().join("fifo");
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        assert!(Tail::open(&fifo, None).is_err(), "at once, although nobody writes to it");
+        assert!(FollowedFile::open(&fifo, None).is_err(), "at once, although nobody writes to it");
     }
 }

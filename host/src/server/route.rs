@@ -1,4 +1,4 @@
-//! What each path leads to.
+//! The table of paths, and the way of a request to its handler.
 
 use std::{
     convert::Infallible,
@@ -6,126 +6,168 @@ use std::{
 };
 
 use hyper::{
-    HeaderMap, Method, Request, Response, StatusCode, Version,
+    HeaderMap, Method, Response, StatusCode, Version,
     body::Incoming,
     header::{CONNECTION, HeaderValue, WWW_AUTHENTICATE},
-    http::request::Parts,
 };
-use percent_encoding::percent_decode_str;
 
+use self::{
+    CrossSite::{Always, If, Never},
+    PathPattern::{Exact, Prefix},
+};
 use super::{
-    Endpoint,
-    answer::{Answer, explained, last, refusal},
-    auth::{self, Verdict},
-    logtail::{self, Log},
-    rpc2,
-    watch::Phase,
-    web,
+    answer::{ResponseBody, explained, last, refusal},
+    auth::{self, Authentication},
+    connection_watch::Phase,
+    context::ConnectionContext,
+    logtail,
+    request::HttpRequest,
+    rpc2, web,
 };
 
-/// Answers a request.
+/// Make the table of its rows: path, methods, requests that a page of another site may have a browser send, and the
+/// handler. Handlers are awaited by a chain of `if`s and not through pointers, which would need an allocation for each
+/// request.
+macro_rules! routes {
+    ($($path:expr, [$($method:ident),*], $cross_site:expr => $handler:expr;)*) => {
+        static ROUTES: &[Route] =
+            &[$(Route { path: $path, methods: &[$(Method::$method),*], cross_site: $cross_site }),*];
+
+        /// Answer a request by the handler of a row.
+        async fn handle(row: usize, request: HttpRequest<'_>) -> Response<ResponseBody> {
+            let mut rows = 0..;
+            $(if rows.next() == Some(row) {
+                return $handler(request).await;
+            })*
+            unreachable!("there is no row {row}")
+        }
+    };
+}
+
+// In the order in which they are tried; the last row takes every path. Every request must bring the credentials of its
+// server, if that has any; methods that are not named are answered with 400.
+routes! {
+    Prefix("/RPC2"), [POST], Never => rpc2::call;
+    Prefix("/logtail"), [GET], Never => logtail::process_log;
+    Prefix("/mainlogtail"), [GET], Never => logtail::main_log;
+    Exact(&["/", "/index.html", "/tail.html", "/ok.html"]), [GET, POST, HEAD], If(web::is_harmless) => web::page;
+    Prefix("/stylesheets"), [GET, HEAD], Always => web::asset;
+    Prefix("/images"), [GET, HEAD], Always => web::asset;
+    Prefix(""), [GET, HEAD, POST], Never => elsewhere;
+}
+
+/// A row of the table, but for its handler.
+struct Route {
+    path: PathPattern,
+    methods: &'static [Method],
+    cross_site: CrossSite,
+}
+
+/// Paths of a row, without percent signs.
+enum PathPattern {
+    Exact(&'static [&'static str]),
+    Prefix(&'static str),
+}
+
+impl PathPattern {
+    fn matches(&self, path: &str) -> bool {
+        match self {
+            Self::Exact(paths) => paths.contains(&path),
+            Self::Prefix(prefix) => path.starts_with(prefix),
+        }
+    }
+}
+
+/// Requests that a page of another site may have a browser send; others are answered with 403.
+enum CrossSite {
+    Never,
+    Always,
+    If(fn(&HttpRequest<'_>) -> bool),
+}
+
+impl Route {
+    fn allows_cross_site(&self, request: &HttpRequest<'_>) -> bool {
+        match self.cross_site {
+            Never => false,
+            Always => true,
+            If(test) => test(request),
+        }
+    }
+}
+
+/// The row of a path, and its index.
+fn find(path: &str) -> (usize, &'static Route) {
+    ROUTES.iter().enumerate().find(|(_, route)| route.path.matches(path)).expect("the last row takes every path")
+}
+
+/// Answer a request.
 pub(super) async fn answer(
-    endpoint: Arc<Endpoint>,
-    request: Request<Incoming>,
-) -> Result<Response<Answer>, Infallible> {
+    connection: Arc<ConnectionContext>,
+    request: hyper::Request<Incoming>,
+) -> Result<Response<ResponseBody>, Infallible> {
     let (head, body) = request.into_parts();
     let stays = head.version == Version::HTTP_10 && asks_to_stay(&head.headers);
-    let mut response = respond(&endpoint, head, body).await;
-    let whole = matches!(response.body(), Answer::Whole(_));
+    let mut response = respond(HttpRequest { connection: &connection, head, body }).await;
+    let whole = matches!(response.body(), ResponseBody::Whole(_));
     if stays && whole && !response.headers().contains_key(CONNECTION) {
         // As Supervisor spells it; hyper would write it in lower case.
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("Keep-Alive"));
     }
-    endpoint.watch.enter(if whole { Phase::Answer } else { Phase::Stream });
+    connection.watch.enter(if whole { Phase::Answer } else { Phase::Stream });
     Ok(response)
 }
 
-async fn respond(endpoint: &Endpoint, head: Parts, body: Incoming) -> Response<Answer> {
-    let path = percent_decode_str(head.uri.path()).decode_utf8_lossy();
-    let route = route(&path);
-    let only_looks = match route {
-        Route::Web => web::only_looks(&path, &head),
-        Route::Static => true,
-        _ => false,
-    };
-    if let Some(why) = endpoint.site.guard.refusal(&head.headers, only_looks) {
-        return rpc2::refuse(endpoint, &head.headers, body, explained(StatusCode::FORBIDDEN, &why)).await;
-    }
-    let status = match auth::check(endpoint.site.credentials.as_ref(), &head.headers) {
-        Verdict::Granted => match (route, &head.method) {
-            (Route::Rpc, &Method::POST) => return rpc2::call(endpoint, head.headers, body).await,
-            (Route::Elsewhere, &Method::POST) if endpoint.site.any_path => {
-                return rpc2::call(endpoint, head.headers, body).await;
-            }
-            (Route::Logtail, &Method::GET) => {
-                return logtail::answer(&endpoint.server, Log::of_path(&path), &head.headers).await;
-            }
-            (Route::MainLogtail, &Method::GET) => {
-                return logtail::answer(&endpoint.server, Some(Log::Main), &head.headers).await;
-            }
-            (Route::Web, &Method::GET | &Method::POST) => return web::page(endpoint, &path, &head, body).await,
-            (Route::Static, &Method::GET | &Method::HEAD) => return web::file(&path, &head.headers),
-            (Route::Web | Route::Elsewhere, &Method::GET | &Method::HEAD) => StatusCode::NOT_FOUND,
-            _ => StatusCode::BAD_REQUEST,
-        },
-        Verdict::Denied => {
-            endpoint.watch.unread.store(true, Relaxed);
-            let mut response = last(refusal(StatusCode::UNAUTHORIZED));
-            response.headers_mut().insert(WWW_AUTHENTICATE, auth::CHALLENGE);
-            return response;
-        }
-        Verdict::Malformed => StatusCode::BAD_REQUEST,
-    };
-    rpc2::refuse(endpoint, &head.headers, body, refusal(status)).await
-}
-
-/// Whether a client that does not do so by itself wants to keep its connection.
+/// Tell whether a client that does not do so by itself wants to keep its connection.
 fn asks_to_stay(headers: &HeaderMap) -> bool {
     headers.get(CONNECTION).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"keep-alive"))
 }
 
-/// What a path leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Route {
-    /// XML-RPC.
-    Rpc,
-    /// The log of a process, as it grows.
-    Logtail,
-    /// The activity log, as it grows.
-    MainLogtail,
-    /// The pages for a browser.
-    Web,
-    /// What belongs to the pages.
-    Static,
-    /// Nothing of ours.
-    Elsewhere,
+/// Hand a request to its handler, if its sender may have that: first the browser is asked, then the credentials.
+async fn respond(request: HttpRequest<'_>) -> Response<ResponseBody> {
+    let (row, route) = find(&request.path());
+    let socket = &request.connection.socket;
+    if let Some(why) = socket.guard.refusal(&request.head.headers, route.allows_cross_site(&request)) {
+        return request.refuse(explained(StatusCode::FORBIDDEN, &why)).await;
+    }
+    match auth::check(socket.credentials.as_ref(), &request.head.headers) {
+        Authentication::Granted if route.methods.contains(&request.head.method) => handle(row, request).await,
+        Authentication::Granted | Authentication::Malformed => request.refuse(refusal(StatusCode::BAD_REQUEST)).await,
+        Authentication::Denied => {
+            request.connection.watch.unread.store(true, Relaxed);
+            let mut response = last(refusal(StatusCode::UNAUTHORIZED));
+            response.headers_mut().insert(WWW_AUTHENTICATE, auth::CHALLENGE);
+            response
+        }
+    }
 }
 
-fn route(path: &str) -> Route {
-    match path {
-        _ if path.starts_with("/RPC2") => Route::Rpc,
-        _ if path.starts_with("/logtail") => Route::Logtail,
-        _ if path.starts_with("/mainlogtail") => Route::MainLogtail,
-        "/" | "/index.html" | "/tail.html" | "/ok.html" => Route::Web,
-        _ if path.starts_with("/stylesheets") || path.starts_with("/images") => Route::Static,
-        _ => Route::Elsewhere,
-    }
+/// Answer for a path that is not one of our own.
+async fn elsewhere(request: HttpRequest<'_>) -> Response<ResponseBody> {
+    let status = match request.head.method {
+        Method::POST if request.connection.socket.any_path => return rpc2::call(request).await,
+        Method::POST => StatusCode::BAD_REQUEST,
+        _ => StatusCode::NOT_FOUND,
+    };
+    request.refuse(refusal(status)).await
 }
 
 #[cfg(test)]
 mod tests {
+    use percent_encoding::percent_decode_str;
+
     use super::*;
 
     #[test]
     fn paths_are_prefixes_and_may_be_escaped() {
+        let row = |path: &str| find(&percent_decode_str(path).decode_utf8_lossy()).0;
         for path in ["/RPC2", "/RPC2foo", "/RPC2/a", "/%52PC2"] {
-            assert_eq!(route(&percent_decode_str(path).decode_utf8_lossy()), Route::Rpc, "{path}");
+            assert_eq!(row(path), 0, "{path}");
         }
         for path in ["/rpc2", "//RPC2", "/whatever", "*", "/%5", "/%zz", "/%ff"] {
-            assert_eq!(route(&percent_decode_str(path).decode_utf8_lossy()), Route::Elsewhere, "{path}");
+            assert_eq!(row(path), ROUTES.len() - 1, "{path}");
         }
-        assert_eq!(route("/"), Route::Web);
-        assert_eq!(route("/logtail/cat"), Route::Logtail);
-        assert_eq!(route("/mainlogtail"), Route::MainLogtail);
+        assert_eq!(row("/"), 3);
+        assert_eq!(row("/logtail/cat"), 1);
+        assert_eq!(row("/mainlogtail"), 2);
     }
 }

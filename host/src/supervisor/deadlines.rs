@@ -1,12 +1,11 @@
-//! Deadlines of the processes, soonest first: so that a turn of the supervisor thread costs what is due,
-//! and not what there is.
+//! Deadlines of the processes, soonest first: so that a turn of the main loop costs what is due, and not what there is.
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::groups::ProcessId;
+use super::status::ProcessId;
 use crate::process::state::Time;
 
-/// The next deadline of every process that has one.
+/// Next deadline of every process that has one.
 #[derive(Debug, Default)]
 pub(super) struct Deadlines {
     in_order: BTreeSet<(Time, ProcessId)>,
@@ -14,7 +13,7 @@ pub(super) struct Deadlines {
 }
 
 impl Deadlines {
-    /// Takes the place of the deadline that the process had.
+    /// Replace the deadline that the process had.
     pub(super) fn set(&mut self, id: ProcessId, deadline: Option<Time>) {
         let old = match deadline {
             Some(deadline) => self.of_process.insert(id, deadline),
@@ -28,7 +27,7 @@ impl Deadlines {
         }
     }
 
-    /// All of them, soonest first.
+    /// List all of them, soonest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Time, ProcessId)> {
         self.in_order.iter().copied()
     }

@@ -1,4 +1,4 @@
-//! What plugins add to the supervisor: types of events, and judges of what event listeners answer.
+//! Types of events and result handlers that plugins add to the supervisor.
 //!
 //! Both are named in the config, which is read before a plugin is there. So they are checked when the plugins are made,
 //! and from then on whenever a group becomes active.
@@ -10,7 +10,6 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::Supervisor;
 use crate::{
     config::{Config, ConfigError, FactorySpec, Group, GroupKind, Library},
     events::Event,
@@ -20,29 +19,42 @@ use crate::{
     },
 };
 
-/// Makes the result handler of a plugin. It may wait.
+/// Function that makes the result handler of a plugin. May wait.
 pub type MakeHandler = Box<dyn Fn(&FactorySpec) -> Result<Arc<dyn ResultHandler>, String> + Send + Sync>;
 
+/// Additions of plugins.
 #[derive(Default)]
 pub(super) struct Extensions {
-    /// The types of events that plugins say they have.
+    /// Types of events that plugins say they have.
     event_types: OnceLock<Vec<String>>,
     make_handler: OnceLock<MakeHandler>,
-    /// By the text that names them.
+    /// Result handlers of plugins by the text that names them.
     handlers: Mutex<HashMap<String, Arc<dyn ResultHandler>>>,
 }
 
 impl Extensions {
-    /// Who judges the answers of a pool, now or once the plugins are there.
+    /// Return the result handler of a pool, which works once the plugins are there.
     pub(super) fn handler(this: &Arc<Self>, spec: &FactorySpec) -> Arc<dyn ResultHandler> {
         if spec.library == Library::BuiltIn {
             Arc::new(DefaultHandler)
         } else {
-            Arc::new(OfPlugin { extensions: Arc::clone(this), spec: spec.text.clone() })
+            Arc::new(LateBound { extensions: Arc::clone(this), spec: spec.text.clone() })
         }
     }
 
-    /// Sees to it that all that a group names is there.
+    /// Take what plugins bring. To be called once.
+    pub(super) fn set(&self, event_types: Vec<String>, make_handler: MakeHandler) {
+        // Who comes second has nothing new to say.
+        let _ = self.event_types.set(event_types);
+        let _ = self.make_handler.set(make_handler);
+    }
+
+    /// Make the handlers that a config names, and check its types of events. Blocks: it may load a library.
+    pub(super) fn prepare_all(&self, config: &Config) -> Result<(), ConfigError> {
+        config.groups.iter().try_for_each(|group| self.prepare(group))
+    }
+
+    /// Make the handler that a group names, and check its types of events. Blocks: it may load a library.
     pub(super) fn prepare(&self, group: &Group) -> Result<(), ConfigError> {
         let GroupKind::EventListener(pool) = &group.kind else { return Ok(()) };
         pool.check_types(&group.name, self.event_types.get().map_or(&[], Vec::as_slice))?;
@@ -57,29 +69,14 @@ impl Extensions {
     }
 }
 
-impl Supervisor {
-    /// Takes what plugins bring, and sees to it that all that the config names of that is there. To be called once.
-    pub fn extend(&self, event_types: Vec<String>, make_handler: MakeHandler) -> Result<(), ConfigError> {
-        let extensions = &self.0.extensions;
-        // Who comes second has nothing new to say.
-        let _ = extensions.event_types.set(event_types);
-        let _ = extensions.make_handler.set(make_handler);
-        self.check_extensions(&self.config())
-    }
-
-    /// Whether all that a config names of plugins is there. Blocks: it may load a library.
-    pub(super) fn check_extensions(&self, config: &Config) -> Result<(), ConfigError> {
-        config.groups.iter().try_for_each(|group| self.0.extensions.prepare(group))
-    }
-}
-
-/// The handler of that name, which is looked for when it is needed: its pool may be older than the plugins.
-struct OfPlugin {
+/// Result handler of a plugin by its name, which is looked up when it is needed: its pool may be older than the
+/// plugins.
+struct LateBound {
     extensions: Arc<Extensions>,
     spec: String,
 }
 
-impl ResultHandler for OfPlugin {
+impl ResultHandler for LateBound {
     fn judge(&self, event: &Arc<Event>, result: &[u8], answer: Answer) {
         let handler = self.extensions.handlers.lock().get(&self.spec).cloned();
         match handler {

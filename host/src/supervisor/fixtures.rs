@@ -9,16 +9,16 @@ use std::{
 
 use parking_lot::{Condvar, Mutex};
 
-use super::{Outcome, ProcessInfo, Supervisor, lookup::Look};
+use super::{Outcome, ProcessInfo, Supervisor, lookup::FindCommand};
 use crate::{
     config::{self, Config, Overrides},
     process::{fixtures, launch::Launch, output},
 };
 
-/// Far more than anything here takes; a test that fails is the only one that waits for it.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Time that is far more than anything here takes; a test that fails is the only one that waits for it.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A supervisor on a thread of its own, until this is dropped.
+/// Supervisor on a thread of its own, until this is dropped.
 pub(crate) struct AtWork {
     supervisor: Supervisor,
     thread: Option<JoinHandle<Outcome>>,
@@ -26,36 +26,36 @@ pub(crate) struct AtWork {
 }
 
 impl AtWork {
-    /// With these processes, each in a group of its own.
+    /// Start one with these processes, each in a group of its own.
     pub(super) fn with(processes: impl IntoIterator<Item = config::Process>) -> Self {
         Self::looking(processes, Box::new(Launch::command))
     }
 
-    /// With its own way to look for executables.
-    pub(super) fn looking(processes: impl IntoIterator<Item = config::Process>, look: Look) -> Self {
+    /// Start one with its own way to find executables.
+    pub(super) fn looking(processes: impl IntoIterator<Item = config::Process>, find_command: FindCommand) -> Self {
         let group = |process: config::Process| fixtures::group(&process.name.clone(), process.priority, vec![process]);
-        Self::of_groups(processes.into_iter().map(group), look)
+        Self::of_groups(processes.into_iter().map(group), find_command)
     }
 
-    /// With these groups.
-    pub(super) fn of_groups(groups: impl IntoIterator<Item = Arc<config::Group>>, look: Look) -> Self {
-        Self::patient(groups, look, PATIENCE)
+    /// Start one with these groups.
+    pub(super) fn of_groups(groups: impl IntoIterator<Item = Arc<config::Group>>, find_command: FindCommand) -> Self {
+        Self::patient(groups, find_command, TIMEOUT)
     }
 
-    /// On this mount, with clients that wait only so long for it.
+    /// Start one on this mount, with clients that wait only so long for it.
     pub(crate) fn mounted(
         groups: impl IntoIterator<Item = Arc<config::Group>>,
         mount: &Mount,
-        start_patience: Duration,
+        start_timeout: Duration,
     ) -> Self {
-        Self::patient(groups, mount.look(), start_patience)
+        Self::patient(groups, mount.find_command(), start_timeout)
     }
 
-    /// With clients that wait only so long for a file system.
+    /// Start one with clients that wait only so long for a file system.
     pub(super) fn patient(
         groups: impl IntoIterator<Item = Arc<config::Group>>,
-        look: Look,
-        start_patience: Duration,
+        find_command: FindCommand,
+        start_timeout: Duration,
     ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let config = Config {
@@ -68,10 +68,9 @@ impl AtWork {
             messages: Vec::new(),
         };
         let (output, logger) = output::start(&config.supervisord).unwrap();
-        let supervisor =
-            Supervisor::with_look(config, Overrides::default(), logger, output, look, start_patience).unwrap();
-        let runs = supervisor.clone();
-        let thread = Some(std::thread::spawn(move || runs.run()));
+        let (supervisor, main_loop) =
+            Supervisor::with_lookup(config, Overrides::default(), logger, output, find_command, start_timeout).unwrap();
+        let thread = Some(std::thread::spawn(move || main_loop.run()));
         Self { supervisor, thread, dir }
     }
 
@@ -79,7 +78,7 @@ impl AtWork {
         self.by_name().into_iter().find(|info| info.name == name).unwrap()
     }
 
-    /// Waits until a process is as it should be.
+    /// Wait until a process is as it should be.
     #[track_caller]
     pub(crate) fn wait(&self, name: &str, condition: impl Fn(&ProcessInfo) -> bool) -> ProcessInfo {
         let begin = Instant::now();
@@ -88,7 +87,7 @@ impl AtWork {
             if condition(&info) {
                 return info;
             }
-            assert!(begin.elapsed() < PATIENCE, "waited in vain: {info:?}");
+            assert!(begin.elapsed() < TIMEOUT, "waited in vain: {info:?}");
             std::thread::sleep(Duration::from_millis(1));
         }
     }
@@ -108,11 +107,11 @@ impl Drop for AtWork {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
-        self.supervisor.output().stop(PATIENCE);
+        self.supervisor.output().stop(TIMEOUT);
     }
 }
 
-/// A mount. What lies on it is what has `mounted` in its name.
+/// Mount whose server may be gone. Programs with `mounted` in their names lie on it.
 #[derive(Clone, Default)]
 pub(crate) struct Mount(Arc<(Mutex<Server>, Condvar)>);
 
@@ -135,7 +134,7 @@ impl Mount {
         self.0.1.notify_all();
     }
 
-    pub(super) fn look(&self) -> Look {
+    pub(super) fn find_command(&self) -> FindCommand {
         let mount = self.clone();
         Box::new(move |launch| {
             if launch.name().contains("mounted") {
@@ -151,7 +150,7 @@ impl Mount {
         })
     }
 
-    /// Waits until so many looks hang.
+    /// Wait until so many lookups hang.
     pub(crate) fn wait_for(&self, count: usize) {
         let (server, changed) = &*self.0;
         let mut server = server.lock();
@@ -164,8 +163,8 @@ impl Mount {
     }
 }
 
-/// Waits for an answer of the supervisor thread.
+/// Wait for an answer of the main thread.
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    runtime.block_on(async { tokio::time::timeout(PATIENCE, future).await.expect("waited in vain") })
+    runtime.block_on(async { tokio::time::timeout(TIMEOUT, future).await.expect("waited in vain") })
 }

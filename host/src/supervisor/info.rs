@@ -1,54 +1,54 @@
-//! What a client may know of a process.
+//! Processes as clients see them.
 
 use std::{path::PathBuf, sync::Arc, time::SystemTime};
 
-use super::groups::{Process, ProcessId};
-use crate::{config, process::output::Target, states::ProcessState};
+use super::{process::Process, status::ProcessId};
+use crate::{config, process::output::OutputTarget, states::ProcessState};
 
 /// One process at one moment.
 #[derive(Clone, Debug)]
 pub struct ProcessInfo {
-    /// Names it to the supervisor.
+    /// Name by which the supervisor knows it.
     pub id: ProcessId,
-    /// Its name.
+    /// Name of the process.
     pub name: String,
-    /// The name of its group.
+    /// Name of its group.
     pub group: String,
-    /// Its state.
+    /// State of the process.
     pub state: ProcessState,
-    /// Its pid, 0 where it does not run.
+    /// Pid, 0 where it does not run.
     pub pid: i32,
-    /// When its last start was tried.
+    /// Time of its last start, successful or not.
     pub started: Option<SystemTime>,
-    /// When it last ended.
+    /// Time of its last end.
     pub stopped: Option<SystemTime>,
-    /// Why its last start failed, or how its last run ended badly.
+    /// Reason why its last start failed or its last run ended badly.
     pub spawnerr: Option<String>,
-    /// The exit status of its last run: -1 if a signal killed it.
+    /// Exit status of its last run: -1 if a signal killed it.
     pub exitstatus: Option<i32>,
-    /// Its stdout log.
+    /// Path of its stdout log, or `syslog`.
     pub stdout_logfile: Option<String>,
-    /// Its stderr log.
+    /// Path of its stderr log, or `syslog`.
     pub stderr_logfile: Option<String>,
 }
 
-/// The config of a process that may or may not be active.
+/// Config of a process that may or may not be active.
 #[derive(Clone, Debug)]
 pub struct ProcessConfig {
-    /// Its group.
+    /// Group of the process.
     pub group: Arc<config::Group>,
-    /// Its config.
+    /// Config of the process.
     pub process: Arc<config::Process>,
-    /// Whether its group is active.
+    /// Set where its group is active.
     pub inuse: bool,
-    /// The files that its `AUTO` logs became, where it is active.
+    /// Files of its `AUTO` logs, stdout first, where it is active.
     pub auto_logfiles: [Option<PathBuf>; 2],
 }
 
 impl Process {
     pub(super) fn info(&self, id: ProcessId) -> ProcessInfo {
         let machine = &self.machine;
-        let logfile = |output: &config::Output, target: &Target| match (&output.logfile, &target.path) {
+        let logfile = |output: &config::OutputOptions, target: &OutputTarget| match (&output.logfile, &target.path) {
             (config::Logfile::Syslog, _) => Some("syslog".to_owned()),
             (_, path) => path.as_ref().map(|path| path.display().to_string()),
         };

@@ -1,10 +1,10 @@
-//! Looks for what a spawn needs, on threads of its own: the executable, and the socket that the processes of a group
+//! Lookups of what a spawn needs, on threads of their own: the executable, and the socket that the processes of a group
 //! share.
 //!
-//! A look at a file system may take for ever: a network mount whose server is gone. The supervisor thread waits for it
-//! for a moment, which is far more than a disk takes, and only while no other look is known to hang. After that the
-//! answer comes as a request, whenever it comes, and all other programs are looked after meanwhile. A process is looked
-//! for once at a time, whoever wants to know: so one that lies on such a mount costs one thread, however often clients
+//! A lookup in a file system may take for ever: a network mount whose server is gone. The main thread waits for it for
+//! a moment, which is far more than a disk takes, and only while no other lookup is known to hang. After that the
+//! result comes as a request, whenever it comes, and all other programs are looked after meanwhile. A process is looked
+//! up once at a time, whoever wants to know: so one that lies on such a mount costs one thread, however often clients
 //! ask for it.
 
 use std::{
@@ -16,7 +16,7 @@ use std::{
 use nix::sys::signal::SigSet;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use super::groups::ProcessId;
+use super::status::ProcessId;
 use crate::{
     logger::Logger,
     process::{
@@ -26,34 +26,33 @@ use crate::{
     },
 };
 
-/// Time for which the supervisor thread waits for a look, and a late answer for one that should come before it.
-const PATIENCE: Duration = Duration::from_millis(20);
-/// Time after which the log says that a look hangs.
-const NOTICE: Duration = Duration::from_secs(5);
+/// Time for which the main thread waits for a lookup, and a late result for one that should come before it.
+const TIMEOUT: Duration = Duration::from_millis(20);
+/// Time after which the log says that a lookup hangs.
+const REPORT_AFTER: Duration = Duration::from_secs(5);
 /// Time for which a thread without work stays.
-const IDLE: Duration = Duration::from_secs(1);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 const STACK_SIZE: usize = 256 * 1024;
 
-/// Recipe for the start of a process.
-#[derive(Clone)]
-pub(super) struct Start {
+/// Process that is to be looked up.
+pub(super) struct LookupRequest {
+    pub(super) id: ProcessId,
     pub(super) launch: Arc<Launch>,
-    /// The socket that it shares with its group, if that is one of `[fcgi-program:x]`.
+    /// Socket that it shares with its group, if that is one of `[fcgi-program:x]`.
     pub(super) socket: Option<Arc<SharedSocket>>,
-    /// Number of ours that it takes while it runs.
-    pub(super) descriptors: u64,
 }
 
-/// Findings of a look, which a spawn needs besides.
-pub(super) struct Ready {
+/// Findings of a lookup, which a spawn needs.
+pub(super) struct Findings {
     pub(super) command: Command,
-    /// The socket of its group, open.
+    /// Socket of its group, open.
     pub(super) listening: Option<Arc<Listening>>,
 }
 
-/// Reason why a process cannot be spawned. The text is what is reported as `spawnerr`.
+/// Reason why a process cannot be spawned. The text is reported as `spawnerr`.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Missing {
+pub(super) enum LookupError {
+    /// The command cannot be executed.
     #[error(transparent)]
     Command(#[from] CommandError),
     /// The socket of its group could not be opened.
@@ -61,81 +60,84 @@ pub(super) enum Missing {
     Socket(String),
 }
 
-/// Result of a look.
-pub(super) type Found = Result<Ready, Missing>;
-/// Way to look for an executable; tests have ways of their own.
-pub(super) type Look = Box<dyn Fn(&Launch) -> Result<Command, CommandError> + Send + Sync>;
-/// Takes an answer that was not waited for.
-type Late = Box<dyn Fn(ProcessId, Found) + Send + Sync>;
+/// Result of a lookup.
+pub(super) type LookupResult = Result<Findings, LookupError>;
+/// Function that finds an executable; tests have their own.
+pub(super) type FindCommand = Box<dyn Fn(&Launch) -> Result<Command, CommandError> + Send + Sync>;
+/// Callback for a result that was not waited for.
+type OnLate = Box<dyn Fn(ProcessId, LookupResult) + Send + Sync>;
 
-pub(super) struct Lookups(Arc<Shared>);
+/// Lookups that go on, and their threads. The main thread alone asks.
+pub(super) struct Lookups(Arc<Pool>);
 
-/// Results of a round of looks that came while it was waited for. The answers of the others come late.
+/// Results of a round of lookups that came while it was waited for. Those of the others come late.
 #[derive(Default)]
 pub(super) struct Round {
-    pub(super) found: Vec<(ProcessId, Found)>,
-    /// Those that cannot be looked for, since no thread is to be had.
+    pub(super) found: Vec<(ProcessId, LookupResult)>,
+    /// Processes that cannot be looked up, since no thread is to be had.
     pub(super) hindered: Vec<ProcessId>,
 }
 
-struct Shared {
-    look: Look,
-    late: Late,
-    /// Told of sockets.
+struct Pool {
+    find_command: FindCommand,
+    on_late: OnLate,
     logger: Logger,
+    /// State of all lookups; locked also while a late result is handed over, so that those come in order.
     state: Mutex<State>,
+    /// Notified of each job.
     work: Condvar,
+    /// Notified when all that is awaited was found.
     done: Condvar,
-    /// One more late answer was given.
-    told: Condvar,
+    /// Notified of each late result that was handed over.
+    handed_over: Condvar,
 }
 
 #[derive(Default)]
 struct State {
-    jobs: VecDeque<(ProcessId, Start)>,
-    /// Threads that wait for a job.
+    jobs: VecDeque<LookupRequest>,
+    /// Number of threads that wait for a job.
     idle: usize,
-    /// Those that the supervisor thread waits for, in its order and with their names, and what was found of them.
+    /// Processes that the main thread waits for, in its order and with their names.
     awaited: Vec<(ProcessId, String)>,
-    found: Vec<(ProcessId, Found)>,
-    /// Those whose answers will come late. No process has two.
-    late: HashMap<ProcessId, Hanging>,
+    /// Results for those.
+    found: Vec<(ProcessId, LookupResult)>,
+    /// Lookups whose results will come late. No process has two.
+    late: HashMap<ProcessId, LateLookup>,
 }
 
-/// A look that hangs.
-struct Hanging {
-    /// Moment when the supervisor thread no longer waited for it, nor for others of its round.
+/// Lookup that the main thread does not wait for any more.
+struct LateLookup {
+    /// Moment when the main thread stopped waiting for it, and for others of its round.
     since: Instant,
-    /// Its place among those.
-    place: usize,
+    /// Position among those.
+    position: usize,
+    /// Name of the process.
     name: String,
-    /// The log was told.
-    is_known: bool,
+    /// Set once the log says that it hangs.
+    is_reported: bool,
 }
 
 impl Lookups {
-    pub(super) fn new(look: Look, late: Late, logger: Logger) -> Self {
-        let (work, done, told) = (Condvar::new(), Condvar::new(), Condvar::new());
-        Self(Arc::new(Shared { look, late, logger, state: Mutex::default(), work, done, told }))
+    pub(super) fn new(find_command: FindCommand, on_late: OnLate, logger: Logger) -> Self {
+        let (work, done, handed_over) = (Condvar::new(), Condvar::new(), Condvar::new());
+        Self(Arc::new(Pool { find_command, on_late, logger, state: Mutex::default(), work, done, handed_over }))
     }
 
-    /// Looks for what some processes need.
-    ///
-    /// Only the supervisor thread asks.
-    pub(super) fn find(&self, wanted: Vec<(ProcessId, Start)>) -> Round {
+    /// Look up some processes.
+    pub(super) fn find(&self, wanted: Vec<LookupRequest>) -> Round {
         let mut round = Round::default();
         let mut state = self.0.state.lock();
         let nothing_hangs = state.late.is_empty();
-        for (id, start) in wanted {
-            if !state.late.contains_key(&id) {
-                state.awaited.push((id, start.launch.name().to_owned()));
-                state.jobs.push_back((id, start));
+        for request in wanted {
+            if !state.late.contains_key(&request.id) {
+                state.awaited.push((request.id, request.launch.name().to_owned()));
+                state.jobs.push_back(request);
             }
         }
         if nothing_hangs && !state.jobs.is_empty() {
             // One thread does them all, as long as none of them hangs.
             self.add_threads(&mut state, 1, &mut round);
-            self.0.done.wait_while_for(&mut state, |state| !state.awaited.is_empty(), PATIENCE);
+            self.0.done.wait_while_for(&mut state, |state| !state.awaited.is_empty(), TIMEOUT);
         }
         round.found = std::mem::take(&mut state.found);
         // From here on each needs a thread that it may keep.
@@ -143,25 +145,25 @@ impl Lookups {
         self.add_threads(&mut state, count, &mut round);
         let State { late, awaited, .. } = &mut *state;
         let since = Instant::now();
-        late.extend(awaited.drain(..).enumerate().map(|(place, (id, name))| {
-            let hanging = Hanging { since, place, name, is_known: false };
-            (id, hanging)
+        late.extend(awaited.drain(..).enumerate().map(|(position, (id, name))| {
+            let lookup = LateLookup { since, position, name, is_reported: false };
+            (id, lookup)
         }));
         round
     }
 
-    /// Tells the log of looks that hang, once for each. Answers when to be called again.
+    /// Log lookups that hang, each once. Return the time until the next call.
     pub(super) fn report(&self) -> Option<Duration> {
         let mut state = self.0.state.lock();
         let mut next = None;
-        for hanging in state.late.values_mut().filter(|hanging| !hanging.is_known) {
-            let left = NOTICE.saturating_sub(hanging.since.elapsed());
+        for lookup in state.late.values_mut().filter(|lookup| !lookup.is_reported) {
+            let left = REPORT_AFTER.saturating_sub(lookup.since.elapsed());
             if left.is_zero() {
-                hanging.is_known = true;
+                lookup.is_reported = true;
                 self.0.logger.warn(format_args!(
                     "the file system of the command of '{}' has not answered for {} seconds; others go on",
-                    hanging.name,
-                    NOTICE.as_secs()
+                    lookup.name,
+                    REPORT_AFTER.as_secs()
                 ));
             } else {
                 next = Some(next.map_or(left, |next: Duration| next.min(left)));
@@ -170,17 +172,17 @@ impl Lookups {
         next
     }
 
-    /// Sees to it that so many threads look at the jobs. Jobs that find none are given up.
+    /// Have so many threads work at the jobs. Jobs that no thread is to be had for are given up.
     fn add_threads(&self, state: &mut State, count: usize, round: &mut Round) {
         for _ in 0..count.min(state.idle) {
             self.0.work.notify_one();
         }
         for threads in state.idle..count {
-            let shared = Arc::clone(&self.0);
+            let pool = Arc::clone(&self.0);
             let thread = std::thread::Builder::new().name("lookup".to_owned()).stack_size(STACK_SIZE);
-            if thread.spawn(move || shared.work()).is_err() {
+            if thread.spawn(move || pool.work()).is_err() {
                 // The threads that there are may hang.
-                round.hindered.extend(state.jobs.drain(threads..).map(|(id, _)| id));
+                round.hindered.extend(state.jobs.drain(threads..).map(|request| request.id));
                 state.awaited.retain(|(id, _)| !round.hindered.contains(id));
                 return;
             }
@@ -188,23 +190,23 @@ impl Lookups {
     }
 }
 
-impl Shared {
-    fn look(&self, start: &Start) -> Found {
-        let command = (self.look)(&start.launch)?;
+impl Pool {
+    fn look_up(&self, request: &LookupRequest) -> LookupResult {
+        let command = (self.find_command)(&request.launch)?;
         // Only for a command that can be executed, as Supervisor does.
-        let listening = start.socket.as_ref().map(|socket| socket.open(&self.logger)).transpose();
-        let listening = listening.map_err(Missing::Socket)?;
-        Ok(Ready { command, listening })
+        let listening = request.socket.as_ref().map(|socket| socket.open(&self.logger)).transpose();
+        let listening = listening.map_err(LookupError::Socket)?;
+        Ok(Findings { command, listening })
     }
 
     fn work(&self) {
-        // Signals are the supervisor thread's business.
+        // Signals are the main thread's business.
         let _ = SigSet::all().thread_block();
         let mut state = self.state.lock();
         loop {
-            let Some((id, start)) = state.jobs.pop_front() else {
+            let Some(request) = state.jobs.pop_front() else {
                 state.idle += 1;
-                let timed_out = self.work.wait_for(&mut state, IDLE).timed_out();
+                let timed_out = self.work.wait_for(&mut state, IDLE_TIMEOUT).timed_out();
                 state.idle -= 1;
                 if timed_out && state.jobs.is_empty() {
                     return;
@@ -212,36 +214,35 @@ impl Shared {
                 continue;
             };
             drop(state);
-            let found = self.look(&start);
+            let (id, result) = (request.id, self.look_up(&request));
             state = self.state.lock();
-            if let Some(place) = state.awaited.iter().position(|(awaited, _)| *awaited == id) {
-                state.awaited.remove(place);
-                state.found.push((id, found));
+            if let Some(position) = state.awaited.iter().position(|(awaited, _)| *awaited == id) {
+                state.awaited.remove(position);
+                state.found.push((id, result));
                 if state.awaited.is_empty() {
                     self.done.notify_one();
                 }
             } else {
-                self.tell_late(&mut state, id, found);
+                self.hand_over(&mut state, id, result);
             }
         }
     }
 
-    /// Gives an answer that comes late: after those that were wanted before it, if they come soon. On a busy machine
+    /// Hand over a result that comes late: after those that were wanted before it, if they come soon. On a busy machine
     /// all of them may be late, and programs are started in the order of the config all the same.
-    fn tell_late(&self, state: &mut MutexGuard<'_, State>, id: ProcessId, found: Found) {
-        if let Some(&Hanging { since, place, .. }) = state.late.get(&id) {
+    fn hand_over(&self, state: &mut MutexGuard<'_, State>, id: ProcessId, result: LookupResult) {
+        if let Some(&LateLookup { since, position, .. }) = state.late.get(&id) {
             let is_next =
-                |state: &mut State| !state.late.values().any(|other| other.since == since && other.place < place);
-            self.told.wait_while_for(state, |state| !is_next(state), PATIENCE.saturating_sub(since.elapsed()));
+                |state: &mut State| !state.late.values().any(|other| other.since == since && other.position < position);
+            self.handed_over.wait_while_for(state, |state| !is_next(state), TIMEOUT.saturating_sub(since.elapsed()));
         }
-        let hung = state.late.remove(&id);
-        if let Some(Hanging { since, name, is_known: true, .. }) = hung {
+        if let Some(LateLookup { since, name, is_reported: true, .. }) = state.late.remove(&id) {
             let seconds = since.elapsed().as_secs();
             self.logger
                 .info(format_args!("the file system of the command of '{name}' answered after {seconds} seconds"));
         }
-        (self.late)(id, found);
-        self.told.notify_all();
+        (self.on_late)(id, result);
+        self.handed_over.notify_all();
     }
 }
 

@@ -27,7 +27,7 @@ fn is(state: ProcessState) -> impl Fn(&super::super::ProcessInfo) -> bool {
 fn a_dead_mount_holds_up_nobody_who_does_not_live_on_it() {
     let mount = Mount::gone();
     let many = (0..20).map(|n| cat(&format!("mounted{n}")));
-    let supervisor = AtWork::looking(many.chain([cat("local")]), mount.look());
+    let supervisor = AtWork::looking(many.chain([cat("local")]), mount.find_command());
     mount.wait_for(20);
     let first = supervisor.wait("local", is(ProcessState::Running)).pid;
     block_on(supervisor.signal(supervisor.process("local").id, libc::SIGKILL)).unwrap();
@@ -45,7 +45,7 @@ fn a_dead_mount_holds_up_nobody_who_does_not_live_on_it() {
 #[test]
 fn a_start_that_hangs_changes_nothing_and_can_be_asked_for_again() {
     let mount = Mount::gone();
-    let supervisor = AtWork::looking([config::Process { autostart: false, ..cat("mounted") }], mount.look());
+    let supervisor = AtWork::looking([config::Process { autostart: false, ..cat("mounted") }], mount.find_command());
     let id = supervisor.process("mounted").id;
     let first = supervisor.start(id);
     mount.wait_for(1);
@@ -63,7 +63,7 @@ fn a_start_that_hangs_changes_nothing_and_can_be_asked_for_again() {
 fn starts_that_hang_and_are_given_up_cost_one_thread_and_start_nothing() {
     let mount = Mount::gone();
     let idle = |name| config::Process { autostart: false, ..cat(name) };
-    let supervisor = AtWork::looking([idle("mounted"), idle("local")], mount.look());
+    let supervisor = AtWork::looking([idle("mounted"), idle("local")], mount.find_command());
     let (mounted, local) = (supervisor.process("mounted").id, supervisor.process("local").id);
     for _ in 0..100 {
         drop(supervisor.start(mounted));
@@ -83,7 +83,7 @@ fn a_client_does_not_wait_for_ever_and_what_it_asked_for_is_not_done_later() {
     let mount = Mount::gone();
     let idle = config::Process { autostart: false, ..cat("mounted") };
     let groups = [fixtures::group("mounted", 1, vec![idle]), fixtures::group("local", 2, vec![cat("local")])];
-    let supervisor = AtWork::patient(groups, mount.look(), Duration::from_millis(50));
+    let supervisor = AtWork::patient(groups, mount.find_command(), Duration::from_millis(50));
     let id = supervisor.process("mounted").id;
     assert_eq!(block_on(supervisor.start(id)), Err(Refused::NoAnswer));
     mount.set_gone(false);
@@ -107,7 +107,7 @@ fn a_command_that_is_not_there_is_said_before_anything_else() {
 #[test]
 fn what_is_found_after_a_stop_is_not_started() {
     let mount = Mount::gone();
-    let supervisor = AtWork::looking([cat("mounted"), cat("other mounted")], mount.look());
+    let supervisor = AtWork::looking([cat("mounted"), cat("other mounted")], mount.find_command());
     let id = supervisor.process("mounted").id;
     mount.wait_for(2);
     supervisor.wait("mounted", is(ProcessState::Starting));
@@ -127,7 +127,7 @@ fn what_is_found_after_a_stop_is_not_started() {
 fn a_late_answer_may_be_a_bad_one() {
     let mount = Mount::gone();
     let missing = config::Process { command: "/nonexistent/x".to_owned(), startretries: 0, ..cat("mounted") };
-    let supervisor = AtWork::looking([missing], mount.look());
+    let supervisor = AtWork::looking([missing], mount.find_command());
     mount.wait_for(1);
     supervisor.wait("mounted", is(ProcessState::Starting));
     mount.set_gone(false);
@@ -138,7 +138,7 @@ fn a_late_answer_may_be_a_bad_one() {
 #[test]
 fn a_shutdown_does_not_wait_for_a_dead_mount() {
     let mount = Mount::gone();
-    let supervisor = AtWork::looking([cat("mounted"), cat("local")], mount.look());
+    let supervisor = AtWork::looking([cat("mounted"), cat("local")], mount.find_command());
     mount.wait_for(1);
     supervisor.wait("local", is(ProcessState::Running));
     let begin = Instant::now();

@@ -1,15 +1,39 @@
-//! What is to be done by the supervisor thread, in the order in which it came.
+//! Requests to the main thread, in the order in which they came.
 
 use std::collections::VecDeque;
 
 use mio::Waker;
 use parking_lot::Mutex;
 
-use super::drive::Request;
+use super::{
+    lookup::LookupResult,
+    status::{Answer, ProcessId},
+};
 
-/// A queue into the supervisor thread, and the way to wake it.
+/// Work for the main thread, which does it between two of its own duties.
+pub(super) enum Request {
+    Start {
+        id: ProcessId,
+        answer: Answer,
+    },
+    Stop {
+        id: ProcessId,
+        /// Log every two seconds that somebody waits.
+        waited_for: bool,
+        answer: Answer,
+    },
+    Signal {
+        id: ProcessId,
+        signal: i32,
+        answer: Answer,
+    },
+    /// Spawn a process, or not: a late lookup has ended.
+    Found(ProcessId, LookupResult),
+}
+
+/// Queue of requests, and the way to wake the main thread.
 pub(super) struct Requests {
-    /// `None` once nobody looks any more.
+    /// `None` once the main loop has ended.
     waiting: Mutex<Option<VecDeque<Request>>>,
     waker: Waker,
 }
@@ -19,7 +43,7 @@ impl Requests {
         Self { waiting: Mutex::new(Some(VecDeque::new())), waker }
     }
 
-    /// Leaves a request. Where nobody looks any more it is dropped, and its channel with it.
+    /// Add a request. Once the main loop has ended it is dropped, and the way of its answer with it.
     pub(super) fn push(&self, request: Request) {
         if let Some(waiting) = self.waiting.lock().as_mut() {
             waiting.push_back(request);
@@ -27,16 +51,18 @@ impl Requests {
         self.wake();
     }
 
+    /// Take the next one.
     pub(super) fn pop(&self) -> Option<Request> {
         self.waiting.lock().as_mut()?.pop_front()
     }
 
-    /// Whoever still waits for an answer learns that there is none.
+    /// Take no more requests: whoever still waits for an answer learns that there is none.
     pub(super) fn close(&self) {
         let waiting = self.waiting.lock().take();
         drop(waiting);
     }
 
+    /// Wake the main thread.
     pub(super) fn wake(&self) {
         // It fails only where the poll is gone, and then nobody needs to be woken.
         let _ = self.waker.wake();

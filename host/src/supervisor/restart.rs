@@ -1,7 +1,7 @@
-//! Reading the config again, and whether there is one to start anew with.
+//! Restart, and the config that is read again: before a restart to see whether there is one to start anew with.
 //!
 //! A supervisord that starts anew stops every program first. If its config turns out to be broken only then, nothing is
-//! left: so it is read before, and by another thread than the supervisor's, since that may wait for a disk.
+//! left: so it is read before, and by another thread than the main one, since that may wait for a disk.
 
 use std::{
     env,
@@ -12,7 +12,7 @@ use std::{
 
 use nix::sched::{CloneFlags, unshare};
 
-use super::Inner;
+use super::shared::Shared;
 use crate::{
     config::{Config, ConfigError, ConfigErrors, EventListenerPool, Library, PluginSection},
     plugin::{self, SearchPath},
@@ -20,17 +20,17 @@ use crate::{
     states::SupervisorState,
 };
 
-impl Inner {
-    /// Reads the config file as supervisord did when it was started.
+impl Shared {
+    /// Read the config file as supervisord did when it was started.
     pub(super) fn read_config(&self) -> Result<Config, ConfigErrors> {
         let file = self.config.lock().file.clone();
-        self.where_it_was_started(|| Config::load(&file, &self.overrides))
+        self.in_start_directory(|| Config::load(&file, &self.overrides))
     }
 
-    /// Looks for the factory of each RPC interface. Blocks: it may load a library, for only then is it known which
+    /// Look for the factory of each RPC interface. Blocks: it may load a library, for only then is it known which
     /// factories that has.
     pub(super) fn check_interfaces(&self, config: &Config) -> Result<(), ConfigError> {
-        self.where_it_was_started(|| {
+        self.in_start_directory(|| {
             let search = SearchPath::new(&config.supervisord.plugin_path);
             let unresolved = |section: &PluginSection, why| {
                 ConfigError::unresolved(&section.factory.text, &format!("rpcinterface:{}", section.name), why)
@@ -43,11 +43,11 @@ impl Inner {
         })
     }
 
-    /// What a supervisord that were started now would end of, as far as can be known without being one.
+    /// Find what a supervisord that were started now would end of, as far as can be known without being one.
     pub(super) fn check_restart(&self) -> Result<(), Vec<String>> {
         let config =
             self.read_config().map_err(|errors| errors.iter().map(ConfigError::described).collect::<Vec<_>>())?;
-        let missing = self.where_it_was_started(|| {
+        let missing = self.in_start_directory(|| {
             let search = SearchPath::new(&config.supervisord.plugin_path);
             let interface = |section: &PluginSection| {
                 let spec = &section.factory;
@@ -65,7 +65,7 @@ impl Inner {
         if missing.is_empty() { Ok(()) } else { Err(missing) }
     }
 
-    /// Begins a restart, if there is something to start anew with.
+    /// Begin a restart, if there is something to start anew with.
     pub(super) fn restart(&self) -> Result<(), Vec<String>> {
         if let Err(errors) = self.check_restart() {
             for error in &errors {
@@ -84,17 +84,18 @@ impl Inner {
         self.requests.wake();
     }
 
-    /// The same for a signal: the supervisor thread goes on while another one thinks about it.
-    pub(super) fn think_about_restart(self: &Arc<Self>) {
+    /// Begin a restart that a signal asks for: another thread checks whether that can be, and the main one goes on.
+    pub(super) fn restart_on_thread(self: &Arc<Self>) {
         if self.restarts_asked.fetch_add(1, SeqCst) > 0 {
             // Whoever is at it looks again.
             return;
         }
         let this = Arc::clone(self);
-        let thinks = thread::Builder::new().name("restart".to_owned()).spawn(move || {
-            // Those that come during the restart are for the one that follows: no thread but the supervisor's takes
+        let checks = thread::Builder::new().name("restart".to_owned()).spawn(move || {
+            // Those that come during the restart are for the one that follows: no thread but the main one takes
             // any.
             signals::hold();
+            this.enter_start_directory();
             loop {
                 let asked = this.restarts_asked.load(SeqCst);
                 // The log says why not.
@@ -104,24 +105,21 @@ impl Inner {
                 }
             }
         });
-        if let Err(error) = thinks {
+        if let Err(error) = checks {
             self.restarts_asked.store(0, SeqCst);
             self.logger.critical(format_args!("will not restart: cannot make a thread to read the config: {error}"));
         }
     }
 
-    /// Does work in the directory in which supervisord was started, which is what relative paths are relative to. The
-    /// others stay where they are.
-    fn where_it_was_started<R: Send>(&self, work: impl Fn() -> R + Sync) -> R {
+    /// Do work in the directory in which supervisord was started, to which paths are relative. Other threads stay where
+    /// they are.
+    fn in_start_directory<R: Send>(&self, work: impl Fn() -> R + Sync) -> R {
         if env::current_dir().is_ok_and(|here| here == self.started_in) {
             return work();
         }
         thread::scope(|scope| {
             let there = || {
-                // A thread may have a directory of its own; where the kernel forbids that, we look from here.
-                if unshare(CloneFlags::CLONE_FS).is_ok() {
-                    let _ = env::set_current_dir(&self.started_in);
-                }
+                self.enter_start_directory();
                 work()
             };
             match thread::Builder::new().name("config".to_owned()).spawn_scoped(scope, there) {
@@ -129,5 +127,13 @@ impl Inner {
                 Err(_) => work(),
             }
         })
+    }
+
+    /// Let the calling thread, and no other, have the directory in which supervisord was started for its own. Where the
+    /// kernel forbids that, it stays where it is.
+    fn enter_start_directory(&self) {
+        if unshare(CloneFlags::CLONE_FS).is_ok() {
+            let _ = env::set_current_dir(&self.started_in);
+        }
     }
 }

@@ -1,19 +1,15 @@
-//! The supervisor thread: signals, requests, deaths, deadlines, and the way down.
+//! Run of the main loop: signals, requests, deaths, deadlines.
 
 use std::{
-    io::{self, ErrorKind},
-    sync::Arc,
+    io::ErrorKind,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use mio::{Events, Interest, Poll, Token, net::UnixStream};
+use mio::Events;
 use nix::errno::Errno;
-use signal_hook::{
-    consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR2},
-    iterator::{backend::SignalDelivery, exfiltrator::SignalOnly},
-};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR2};
 
-use super::{Inner, Outcome, listeners::LastWords, ticks::Ticks};
+use super::{main_loop::MainLoop, shutdown::Shutdown, start_conditions::StartPoint, ticks::Ticks};
 use crate::{
     events::Event,
     process::{
@@ -24,53 +20,36 @@ use crate::{
     states::SupervisorState,
 };
 
-pub(super) const WAKER: Token = Token(0);
-const SIGNALS: Token = Token(1);
-
 /// Interval of looks for children that have ended where no signal says so: a plugin may have taken it. A look costs the
 /// more the more children there are.
 const REAP_INTERVAL: Duration = Duration::from_secs(1);
-const SHUTDOWN_REPORT_INTERVAL: Duration = Duration::from_secs(3);
 
-/// What the supervisor thread waits on. Signals are caught from the moment this is made.
-#[derive(Debug)]
-pub(super) struct Reactor {
-    poll: Poll,
-    signals: SignalDelivery<UnixStream, SignalOnly>,
+/// End of a supervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The process is to end.
+    Exit,
+    /// The process is to be started anew.
+    Restart,
 }
 
-impl Reactor {
-    pub(super) fn new() -> io::Result<Self> {
-        let poll = Poll::new()?;
-        let (reading, writing) = UnixStream::pair()?;
-        // signal-hook wants to own the writing end as a plain descriptor.
-        let writing = std::os::fd::OwnedFd::from(writing);
-        let caught = [SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR2, SIGCHLD];
-        let mut signals = SignalDelivery::with_pipe(reading, writing, SignalOnly, caught)?;
-        poll.registry().register(signals.get_read_mut(), SIGNALS, Interest::READABLE)?;
-        Ok(Self { poll, signals })
-    }
-
-    pub(super) fn registry(&self) -> &mio::Registry {
-        self.poll.registry()
-    }
-}
-
-/// The time since 1970.
-fn wall() -> Duration {
+/// Return the time since 1970.
+fn wall_clock() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-impl Inner {
-    /// Runs until the supervisor is told to end and all processes have.
-    pub(super) fn run(self: &Arc<Self>, mut reactor: Reactor) -> Outcome {
+impl MainLoop {
+    /// Supervise, on the calling thread, until all processes have ended after
+    /// [`shutdown`](super::Supervisor::shutdown), [`restart`](super::Supervisor::restart) or a signal that asks for
+    /// either.
+    pub fn run(mut self) -> Outcome {
+        self.has_run = true;
         let mut events = Events::with_capacity(8);
-        let mut next_report = None;
         let adopts = adopts_orphans();
-        let mut last_words = LastWords::default();
+        let mut shutdown = Shutdown::default();
         let mut next_reap = Time::ZERO;
-        let mut ticks = Ticks::new(self.now(), wall());
-        self.output.bus().publish(Event::SupervisorRunning);
+        let mut ticks = Ticks::new(self.now(), wall_clock());
+        self.shared.output.bus().publish(Event::SupervisorRunning);
         loop {
             if next_reap <= self.now() {
                 self.reap(adopts);
@@ -78,104 +57,104 @@ impl Inner {
             }
             let busy = self.requests() | self.tick();
             self.spawn_all();
-            for tick in ticks.take(self.now(), wall()) {
-                self.output.bus().publish(tick);
+            for tick in ticks.take(self.now(), wall_clock()) {
+                self.shared.output.bus().publish(tick);
             }
-            let stopping = self.is_stopping();
-            if stopping && self.shut_down(&mut next_report, &mut last_words) {
+            if self.shared.is_stopping() && self.shut_down(&mut shutdown) {
                 break;
             }
-            let timeout = if busy {
-                Some(Duration::ZERO)
-            } else {
-                let now = self.now();
-                self.timeout([
-                    next_report,
-                    Some(ticks.next_deadline()),
-                    last_words.next_look(),
-                    self.spawner.lock().next_settle().map(|wait| now + wait),
-                    self.to_spawn.lock().next_deadline(),
-                    self.lookups.report().map(|wait| now + wait),
-                ])
-            };
-            match reactor.poll.poll(&mut events, timeout) {
+            let timeout = if busy { Some(Duration::ZERO) } else { self.timeout(&ticks, &shutdown) };
+            match self.reactor.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() != ErrorKind::Interrupted => {
-                    self.logger.critical(format_args!("could not wait for events: {error}"));
+                    self.shared.logger.critical(format_args!("could not wait for events: {error}"));
                 }
                 _ => {}
             }
-            for signal in reactor.signals.pending() {
-                self.received(signal);
-                if signal == SIGCHLD {
-                    next_reap = Time::ZERO;
-                }
+            if self.signals() {
+                next_reap = Time::ZERO;
             }
         }
         // Signals that come from here on are for the one that follows, if there is one. Those that have come are ours:
         // a restart may still become an end.
         signals::hold();
-        for signal in reactor.signals.pending() {
-            self.received(signal);
-        }
-        self.requests.close();
-        if self.state() == SupervisorState::Restarting { Outcome::Restart } else { Outcome::Exit }
+        self.signals();
+        self.shared.requests.close();
+        if self.shared.state() == SupervisorState::Restarting { Outcome::Restart } else { Outcome::Exit }
     }
 
-    fn timeout(&self, others: [Option<Time>; 6]) -> Option<Duration> {
-        let deadline = self.groups.lock().next_deadline(!self.is_stopping());
-        let next = deadline.into_iter().chain(others.into_iter().flatten()).min()?;
+    /// Return the time until something is due.
+    fn timeout(&self, ticks: &Ticks, shutdown: &Shutdown) -> Option<Duration> {
+        let now = self.now();
+        let due = [
+            self.shared.groups.lock().next_deadline(self.shared.is_stopping()),
+            Some(ticks.next_deadline()),
+            shutdown.next_report,
+            shutdown.next_look,
+            self.spawner.next_settle().map(|wait| now + wait),
+            self.spawn_queue.next_deadline(),
+            self.lookups.report().map(|wait| now + wait),
+        ];
+        let next = due.into_iter().flatten().min()?;
         // mio rounds up to the milliseconds of epoll, so this is never too early.
         Some(next.saturating_sub(self.now()))
     }
 
-    fn received(self: &Arc<Self>, signal: i32) {
-        let name = signals::name(signal);
+    /// Do what signals ask for that have come. Return whether a child has ended.
+    fn signals(&mut self) -> bool {
+        let received: Vec<_> = self.reactor.signals.pending().collect();
+        for signal in &received {
+            self.received(*signal);
+        }
+        received.contains(&SIGCHLD)
+    }
+
+    fn received(&self, signal: i32) {
+        let (shared, logger, name) = (&self.shared, &self.shared.logger, signals::name(signal));
         match signal {
             SIGTERM | SIGINT | SIGQUIT => {
-                self.logger.warn(format_args!("received {name} indicating exit request"));
-                self.set_state(SupervisorState::Shutdown);
+                logger.warn(format_args!("received {name} indicating exit request"));
+                shared.set_state(SupervisorState::Shutdown);
             }
-            SIGHUP if self.state() == SupervisorState::Shutdown => {
-                let what = "indicating restart request (shutdown in progress)";
-                self.logger.warn(format_args!("ignored {name} {what}"));
+            SIGHUP if shared.state() == SupervisorState::Shutdown => {
+                logger.warn(format_args!("ignored {name} indicating restart request (shutdown in progress)"));
             }
             SIGHUP => {
-                self.logger.warn(format_args!("received {name} indicating restart request"));
-                self.think_about_restart();
+                logger.warn(format_args!("received {name} indicating restart request"));
+                shared.restart_on_thread();
             }
             SIGUSR2 => {
-                self.logger.info(format_args!("received {name} indicating log reopen request"));
-                self.output.reopen();
+                logger.info(format_args!("received {name} indicating log reopen request"));
+                shared.output.reopen();
             }
-            SIGCHLD => self.logger.debug(format_args!("received {name} indicating a child quit")),
-            _ => self.logger.blather(format_args!("received {name} indicating nothing")),
+            SIGCHLD => logger.debug(format_args!("received {name} indicating a child quit")),
+            _ => logger.blather(format_args!("received {name} indicating nothing")),
         }
     }
 
-    /// Learns of the children that have ended. Those that are none of ours are left to whoever started them, a plugin
+    /// Reap the children that have ended. Those that are none of ours are left to whoever started them, a plugin
     /// perhaps, which waits for them; unless it is for us to reap what nobody waits for.
-    fn reap(&self, adopts: bool) {
+    fn reap(&mut self, adopts: bool) {
         let result = if adopts { self.reap_all() } else { self.reap_ours() };
         if let Err(errno) = result {
-            let what = "a process may not be cleaned up properly";
-            self.logger.critical(format_args!("waitpid error {}; {what}", errno as i32));
+            let problem = "a process may not be cleaned up properly";
+            self.shared.logger.critical(format_args!("waitpid error {}; {problem}", errno as i32));
         }
     }
 
-    fn reap_all(&self) -> Result<(), Errno> {
+    fn reap_all(&mut self) -> Result<(), Errno> {
         while let Some((pid, exit)) = reap_any()? {
             self.reaped(pid, exit);
         }
         Ok(())
     }
 
-    fn reap_ours(&self) -> Result<(), Errno> {
-        let is_ours = |pid| {
-            let state = self.groups.lock();
-            state.by_pid.contains_key(&pid) || state.strays.contains(&pid)
-        };
+    fn reap_ours(&mut self) -> Result<(), Errno> {
         while let Some(pid) = any_ended() {
-            if !is_ours(pid) {
+            let is_ours = {
+                let groups = self.shared.groups.lock();
+                groups.by_pid.contains_key(&pid) || groups.strays.contains(&pid)
+            };
+            if !is_ours {
                 // It may hide ours for as long as nobody waits for it.
                 return self.reap_each();
             }
@@ -186,10 +165,10 @@ impl Inner {
         Ok(())
     }
 
-    fn reap_each(&self) -> Result<(), Errno> {
+    fn reap_each(&mut self) -> Result<(), Errno> {
         let pids: Vec<_> = {
-            let state = self.groups.lock();
-            state.by_pid.keys().chain(&state.strays).copied().collect()
+            let groups = self.shared.groups.lock();
+            groups.by_pid.keys().chain(&groups.strays).copied().collect()
         };
         for pid in pids {
             if let Some(exit) = reap(pid)? {
@@ -199,53 +178,27 @@ impl Inner {
         Ok(())
     }
 
-    /// Does what clients ask for. Answers whether more is waiting.
-    fn requests(&self) -> bool {
-        while !self.to_spawn.lock().is_full() {
-            let Some(request) = self.requests.pop() else { return false };
+    /// Carry out requests. Return whether more are waiting.
+    fn requests(&mut self) -> bool {
+        while !self.spawn_queue.is_full() {
+            let Some(request) = self.shared.requests.pop() else { return false };
             self.request(request);
         }
         true
     }
 
-    /// Does what is due, in order of priority. Answers whether more is.
-    fn tick(&self) -> bool {
-        let may_start = !self.is_stopping();
-        let now = self.now();
-        let due = self.groups.lock().due(now, may_start);
+    /// Do what is due, in order of priority. Return whether more is.
+    fn tick(&mut self) -> bool {
+        let is_stopping = self.shared.is_stopping();
+        let due = self.shared.groups.lock().due(self.now(), is_stopping);
         for id in due {
-            if self.to_spawn.lock().is_full() {
+            if self.spawn_queue.is_full() {
                 return true;
             }
+            let may_start = self.shared.may_start(id, StartPoint::Due).is_ok();
             self.step(id, Input::Tick { may_start });
         }
         false
-    }
-
-    /// Takes the next step down: stops the groups of the highest priority number that still have something to stop.
-    /// Answers whether nothing is left.
-    fn shut_down(&self, next_report: &mut Option<Time>, last_words: &mut LastWords) -> bool {
-        if next_report.is_none() {
-            self.output.bus().publish(Event::SupervisorStopping);
-        }
-        loop {
-            let last = self.groups.lock().last_unstopped();
-            let Some(last) = last else { return true };
-            for id in self.to_stop_now(last.clone(), last_words) {
-                self.step(id, Input::Shutdown);
-            }
-            // Where nothing ran, as in BACKOFF, the next lower groups follow at once.
-            let state = self.groups.lock();
-            if last.iter().all(|id| state.is_stopped(*id)) {
-                continue;
-            }
-            let now = self.now();
-            if next_report.is_none_or(|due| due <= now) {
-                self.report_unstopped(&state);
-                *next_report = Some(now + SHUTDOWN_REPORT_INTERVAL);
-            }
-            return false;
-        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! `TICK_5`, `TICK_60` and `TICK_3600`: when the next one is due, and what it says.
+//! `TICK_5`, `TICK_60` and `TICK_3600`: times at which they are due, and what they say.
 //!
 //! A tick says which multiple of its period has begun by the wall clock, and never the same one twice in a row. When to
 //! look at that clock again is monotonic time: a clock that is set does not make a tick late by more than its period.
@@ -13,16 +13,16 @@ use crate::{
 #[derive(Debug)]
 struct Tick {
     period: Period,
-    /// The multiple of the period that was told last, in seconds since 1970.
+    /// Multiple of the period that was told last, in seconds since 1970.
     last: i64,
     due: Time,
 }
 
-/// The ticks of one supervisor.
+/// Ticks of one supervisor.
 #[derive(Debug)]
 pub(super) struct Ticks([Tick; 3]);
 
-/// The beginning of this period, in seconds since 1970, and how long it still lasts.
+/// Return the beginning of the present period, in seconds since 1970, and the time that is left of it.
 fn slice(period: Period, wall: Duration) -> (i64, Duration) {
     let seconds = u64::from(period.seconds());
     let begin = wall.as_secs() - wall.as_secs() % seconds;
@@ -31,7 +31,7 @@ fn slice(period: Period, wall: Duration) -> (i64, Duration) {
 }
 
 impl Ticks {
-    /// The first of each comes when its next period begins. `wall` is the time since 1970.
+    /// Make ticks of which the first comes when its next period begins. `wall` is the time since 1970.
     pub(super) fn new(now: Time, wall: Duration) -> Self {
         Self(Period::ALL.map(|period| {
             let (last, left) = slice(period, wall);
@@ -39,12 +39,12 @@ impl Ticks {
         }))
     }
 
-    /// When [`take`](Self::take) has to be called next.
+    /// Return the time of the next call of [`take`](Self::take).
     pub(super) fn next_deadline(&self) -> Time {
         self.0.iter().map(|tick| tick.due).min().unwrap_or(Time::MAX)
     }
 
-    /// The ticks that are due, the shortest period first.
+    /// Take the ticks that are due, the shortest period first.
     pub(super) fn take(&mut self, now: Time, wall: Duration) -> Vec<Event> {
         let mut events = Vec::new();
         for tick in self.0.iter_mut().filter(|tick| tick.due <= now) {

@@ -5,29 +5,29 @@ use std::collections::BTreeSet;
 
 use super::repr::repr;
 
-/// One option a program knows.
+/// An option that a program knows.
 #[derive(Clone, Copy, Debug)]
 pub struct Known {
-    /// `Some('c')` for `-c`.
+    /// Letter: `Some('c')` for `-c`.
     pub short: Option<char>,
-    /// `Some("configuration")` for `--configuration`.
+    /// Long name: `Some("configuration")` for `--configuration`.
     pub long: Option<&'static str>,
-    /// Whether a value follows.
+    /// True where a value follows.
     pub takes_value: bool,
 }
 
-/// One option that was given.
+/// An option that was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Given {
-    /// Its place in the list of known options.
+    /// Index of the option in the list of known ones.
     pub index: usize,
-    /// As messages name it, in full: `-c` or `--configuration`.
+    /// Full spelling for messages: `-c` or `--configuration`.
     pub spelling: String,
-    /// Empty for one that takes no value.
+    /// Value, empty for an option that takes none.
     pub value: String,
 }
 
-/// Reads the options at the start of `args`, and gives them with the words that follow them.
+/// Read the options at the start of `args`, and return them with the words that follow them.
 ///
 /// The error is Python's own text, such as `option --s not a unique prefix`.
 pub fn getopt<'a>(args: &'a [String], known: &[Known]) -> Result<(Vec<Given>, &'a [String]), String> {
@@ -49,7 +49,7 @@ pub fn getopt<'a>(args: &'a [String], known: &[Known]) -> Result<(Vec<Given>, &'
     Ok((given, rest))
 }
 
-/// Refuses an option that is given twice under one key; Supervisor takes each of its options once.
+/// Refuse an option that is given twice under one key; Supervisor takes each of its options once.
 pub fn refuse_repeats(given: &[Given], single: impl Fn(usize) -> bool) -> Result<(), String> {
     let mut seen = BTreeSet::new();
     for option in given.iter().filter(|option| single(option.index)) {
@@ -60,7 +60,7 @@ pub fn refuse_repeats(given: &[Given], single: impl Fn(usize) -> bool) -> Result
     Ok(())
 }
 
-/// What is said of an option that is given twice.
+/// Make the message about an option that is given twice.
 pub fn conflict(spelling: &str) -> String {
     format!("conflicting command line option {}", repr(spelling))
 }

@@ -1,6 +1,6 @@
 //! `group:process`, as people name a process; a process that bears its group's name is named once.
 
-/// Group and process of a namespec; no process where the whole group is meant: `group:*` or `group:`.
+/// Split a namespec into group and process; no process where the whole group is meant: `group:*` or `group:`.
 pub fn split_namespec(namespec: &str) -> (&str, Option<&str>) {
     match namespec.split_once(':') {
         Some((group, "" | "*")) => (group, None),
@@ -9,7 +9,7 @@ pub fn split_namespec(namespec: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// The namespec of a process.
+/// Make the namespec of a process.
 pub fn make_namespec(group: &str, process: &str) -> String {
     if group == process { process.to_owned() } else { format!("{group}:{process}") }
 }

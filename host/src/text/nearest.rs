@@ -1,8 +1,9 @@
-//! The one of several known names that was probably meant.
+//! The choice of the known name that was probably meant.
 
 use strsim::osa_distance;
 
-/// The known name that `name` is probably a slip of: the nearest one, if not more than every fourth letter differs.
+/// Find the known name that `name` is probably a slip of: the nearest one, if not more than every fourth letter
+/// differs.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let (distance, nearest) =
         known.into_iter().map(|known| (osa_distance(name, known), known)).min_by_key(|it| it.0)?;

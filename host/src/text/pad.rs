@@ -1,6 +1,6 @@
 //! Columns of any width: Rust's own padding panics beyond 65,535 characters, and names may be longer.
 
-/// `text` with blanks behind it up to so many characters.
+/// Put blanks behind `text`, up to so many characters.
 pub fn pad(text: &str, width: usize) -> String {
     let blanks = width.saturating_sub(text.chars().count());
     format!("{text}{}", " ".repeat(blanks))

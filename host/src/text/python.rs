@@ -1,4 +1,4 @@
-//! How Python reads text: its idea of white space, and of an integer.
+//! Python's reading of text: its idea of white space, and of an integer.
 
 use super::repr::repr;
 
@@ -27,12 +27,12 @@ pub fn int_with_base(text: &str, base: u32) -> Result<i64, String> {
     }
 }
 
-/// Why a text is no integer of 64 bits.
+/// Reason why a text is no integer of 64 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotInt {
-    /// Python would not take it either.
+    /// A text that Python would not take either.
     NoNumber,
-    /// Python's integers have no end. This is the nearest that 64 bits hold.
+    /// An integer as Python has them, without end; this is the nearest that 64 bits hold.
     Beyond(i64),
 }
 

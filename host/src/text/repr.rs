@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 
 use plugin_api::abi::Value;
 
-/// `text` as Python's `repr` shows it: quoted with `'`, or with `"` where that saves escapes.
+/// Show `text` as Python's `repr` does: quoted with `'`, or with `"` where that saves escapes.
 pub fn repr(text: &str) -> String {
     plugin_api::repr(&Value::String(text.into()))
 }
 
-/// Python's `ascii()` of a string: like [`repr`], and everything beyond ASCII is escaped.
+/// Show `text` as Python's `ascii()` does: like [`repr`], and everything beyond ASCII is escaped.
 pub fn ascii(text: &str) -> String {
     let mut shown = String::with_capacity(text.len() + 2);
     for c in repr(text).chars() {

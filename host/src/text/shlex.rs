@@ -9,7 +9,7 @@ use std::{borrow::Cow, collections::VecDeque};
 
 use super::python;
 
-/// Why a text cannot be split. Its text is Python's, which ends up in Supervisor's messages.
+/// Error of a text that cannot be split, in Python's words, which end up in Supervisor's messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ShlexError {
     /// A quote is open at the end.
@@ -20,12 +20,12 @@ pub enum ShlexError {
     NoEscapedCharacter,
 }
 
-/// Splits as Python's `shlex.split(text)`: POSIX rules, `#` is an ordinary character.
+/// Split as Python's `shlex.split(text)`: POSIX rules, `#` is an ordinary character.
 pub fn split(text: &str) -> Result<Vec<String>, ShlexError> {
     Lexer { posix: true, further_word_characters: "", ..Lexer::new(text) }.collect()
 }
 
-/// What [`split`] takes for the one word `word`: quoted if it has to be.
+/// Quote a word, if it has to be, so that [`split`] takes it for one.
 pub fn quote(word: &str) -> Cow<'_, str> {
     let is_plain = |c: char| !python::is_space(c) && !matches!(c, '\'' | '"' | '\\');
     if !word.is_empty() && word.chars().all(is_plain) {
@@ -35,7 +35,7 @@ pub fn quote(word: &str) -> Cow<'_, str> {
     }
 }
 
-/// Splits as Python's `shlex.shlex(text)` with `further_word_characters` added to its `wordchars`: quotes stay in the
+/// Split as Python's `shlex.shlex(text)` with `further_word_characters` added to its `wordchars`: quotes stay in the
 /// word, `#` begins a comment, every character that is neither of a word nor white space is a word of its own.
 pub fn words(text: &str, further_word_characters: &str) -> Result<Vec<String>, ShlexError> {
     Lexer { further_word_characters, ..Lexer::new(text) }.collect()

@@ -1,6 +1,6 @@
-//! Where characters begin and end in pieces of text that were cut anywhere.
+//! Beginnings and ends of characters in pieces of text that were cut anywhere.
 
-/// Most bytes that a character has after its first.
+/// Bytes that a character has after its first, at the most.
 const MOST_AFTER_FIRST: usize = 3;
 
 /// Length of the rest of a character that began before a piece, in bytes.

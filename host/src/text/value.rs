@@ -7,7 +7,7 @@ use plugin_api::Value;
 
 use super::repr::repr;
 
-/// The value as text: a string as it is, `2024-01-01 00:00:00`, `True`, `{'a': [1, None]}`.
+/// Format a value as text: a string as it is, `2024-01-01 00:00:00`, `True`, `{'a': [1, None]}`.
 pub fn str(value: &Value) -> String {
     match (value, text(value)) {
         (_, Some(text)) => text.to_owned(),
@@ -19,7 +19,7 @@ pub fn str(value: &Value) -> String {
     }
 }
 
-/// A string, or base64 that holds one. Of other bytes Supervisor can make nothing.
+/// Get the text of a string, or of base64 that holds one. Of other bytes Supervisor can make nothing.
 fn text(value: &Value) -> Option<&str> {
     match value {
         Value::Base64(bytes) => std::str::from_utf8(bytes).ok(),
@@ -59,7 +59,7 @@ fn repr_of(value: &Value) -> String {
     }
 }
 
-/// Year, month, day, hour, minute and second of `20240101T12:34:56`.
+/// Split year, month, day, hour, minute and second of `20240101T12:34:56`.
 fn fields(date: &str) -> Option<[&str; 6]> {
     let places = [(0, 4), (4, 6), (6, 8), (9, 11), (12, 14), (15, 17)];
     let fields =

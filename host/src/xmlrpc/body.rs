@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::problem::{DecodeError, Problem};
 
-/// The body as text of which all characters are allowed.
+/// Read a body as text of which all characters are allowed.
 pub(super) fn text_of(body: &[u8]) -> Result<Cow<'_, str>, DecodeError> {
     let text = any_text_of(body)?;
     match foreign_character(text.as_bytes()) {
@@ -13,7 +13,7 @@ pub(super) fn text_of(body: &[u8]) -> Result<Cow<'_, str>, DecodeError> {
     }
 }
 
-/// The body as text, with characters that XML does not have: Supervisor writes those of a log as they are.
+/// Read a body as text, with characters that XML does not have: Supervisor writes those of a log as they are.
 pub(super) fn any_text_of(body: &[u8]) -> Result<Cow<'_, str>, DecodeError> {
     Ok(match declared_encoding(body) {
         None => utf8(body)?.into(),
@@ -31,7 +31,7 @@ fn utf8(body: &[u8]) -> Result<&str, DecodeError> {
     std::str::from_utf8(body).map_err(|error| DecodeError { problem: Problem::NotUtf8, at: error.valid_up_to() })
 }
 
-/// The encoding that the XML declaration names.
+/// Find the encoding that the XML declaration names.
 fn declared_encoding(body: &[u8]) -> Option<&[u8]> {
     let declaration = body.strip_prefix(b"<?xml")?;
     let declaration = &declaration[..declaration.iter().position(|byte| *byte == b'>')?];
@@ -44,7 +44,7 @@ fn is_one_of(name: &[u8], names: &[&str]) -> bool {
     names.iter().any(|one| one.as_bytes().eq_ignore_ascii_case(name))
 }
 
-/// Where the first character stands that XML does not have. `text` is UTF-8.
+/// Find the first character that XML does not have. `text` is UTF-8.
 #[expect(clippy::needless_bitwise_bool, reason = "branches would keep the loop from vector instructions")]
 pub(super) fn foreign_character(text: &[u8]) -> Option<usize> {
     let is_control = |byte: u8| byte < b' ' && !is_blank(byte);
@@ -60,7 +60,7 @@ pub(super) fn foreign_character(text: &[u8]) -> Option<usize> {
     (0..text.len()).find(is_foreign)
 }
 
-/// White space, as XML has it.
+/// Tell whether a byte is white space, as XML has it.
 #[expect(clippy::needless_bitwise_bool, reason = "branches would keep its callers from vector instructions")]
 pub(super) fn is_blank(byte: u8) -> bool {
     (byte == b' ') | (byte == b'\t') | (byte == b'\n') | (byte == b'\r')

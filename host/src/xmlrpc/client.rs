@@ -6,22 +6,26 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use plugin_api::abi::{Fault, Value};
 
-use super::transport::{Connection, Endpoint, Head, Stream, credentials_in};
-use super::{decode_response, encode_call};
+use super::{
+    decode::decode_response,
+    encode::encode_call,
+    transport::{Connection, Endpoint, Head, OK, PARTIAL_CONTENT, Stream, UNAUTHORIZED},
+};
+use crate::text::url::credentials_in;
 
-/// Why a call failed. Each message is one line for a person.
+/// Failure of a call. Each message is one line for a person.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// The server answered with a fault.
     #[error(transparent)]
     Fault(#[from] Fault),
-    /// Nobody listens there.
+    /// An address at which nobody listens.
     #[error("{url} refused connection")]
     Refused {
         /// The server's URL.
         url: String,
     },
-    /// There is no such socket.
+    /// A socket file that is not there.
     #[error("{url} no such file")]
     NoSuchFile {
         /// The server's URL.
@@ -48,7 +52,7 @@ pub enum ClientError {
     BadUrl {
         /// The URL as it was given.
         url: String,
-        /// What would be right.
+        /// Words for what would be right.
         what: &'static str,
     },
     /// The server cannot be reached, or the connection broke.
@@ -56,7 +60,7 @@ pub enum ClientError {
     Io {
         /// The server's URL.
         url: String,
-        /// What the operating system said.
+        /// Error of the operating system.
         source: io::Error,
     },
     /// The server did not answer as a supervisord does.
@@ -64,7 +68,7 @@ pub enum ClientError {
     Protocol {
         /// The server's URL.
         url: String,
-        /// What it did.
+        /// Words for what the server did.
         what: String,
     },
 }
@@ -89,7 +93,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the server at an `http://[user:password@]host[:port]` or `unix:///path` URL. Nothing is sent yet.
+    /// Make a client of the server at an `http://[user:password@]host[:port]` or `unix:///path` URL. Nothing is sent
+    /// yet.
     ///
     /// Credentials are sent if both a user name and a password are given; these come before those in the URL.
     pub fn new(url: &str, username: Option<&str>, password: Option<&str>) -> Result<Self, ClientError> {
@@ -110,12 +115,12 @@ impl Client {
         &self.url
     }
 
-    /// Calls a method and waits for its result, however long that takes.
+    /// Call a method and wait for its result, however long that takes.
     pub fn call(&mut self, method: &str, params: &[Value]) -> Result<Value, ClientError> {
         let request = self.request(method, params)?;
         let mut connection = self.send(&request)?;
         let head = connection.head().map_err(|error| self.error(error))?;
-        if head.code != 200 {
+        if head.code != OK {
             return Err(self.status(head.code, head.reason));
         }
         let keep_alive = head.keep_alive;
@@ -129,16 +134,16 @@ impl Client {
         }
     }
 
-    /// Gets a path such as `/logtail/cat` and gives the answer as it comes, over a connection of its own.
+    /// Get a path such as `/logtail/cat`, the answer as it comes, over a connection of its own.
     pub fn get_stream(&self, path: &str) -> Result<Stream, ClientError> {
         let (connection, head) = self.get(path, "")?;
-        if head.code == 200 { Ok(Stream::new(connection, head)) } else { Err(self.status(head.code, head.reason)) }
+        if head.code == OK { Ok(Stream::new(connection, head)) } else { Err(self.status(head.code, head.reason)) }
     }
 
-    /// Gets a part of what is at a path, such as `bytes=-100`. Nothing where the server does not give out parts.
+    /// Get a part of what is at a path, such as `bytes=-100`. `None` where the server does not give out parts.
     pub fn get_part(&self, path: &str, range: &str) -> Result<Option<Stream>, ClientError> {
         let (connection, head) = self.get(path, &format!("Range: {range}\r\n"))?;
-        Ok((head.code == 206).then(|| Stream::new(connection, head)))
+        Ok((head.code == PARTIAL_CONTENT).then(|| Stream::new(connection, head)))
     }
 
     fn get(&self, path: &str, headers: &str) -> Result<(Connection, Head), ClientError> {
@@ -165,7 +170,7 @@ impl Client {
         Ok([head.as_bytes(), &body].concat())
     }
 
-    /// Sends a request over the connection of the last call, or a new one.
+    /// Send a request over the connection of the last call, or a new one.
     ///
     /// A server closes connections that idle. That is seen before anything is sent, or because not all could be sent,
     /// and then the request goes over a new connection. Once it is sent it is never repeated, because it may have been
@@ -195,7 +200,7 @@ impl Client {
 
     fn status(&self, code: u16, reason: String) -> ClientError {
         let url = self.url.clone();
-        if code == 401 { ClientError::Unauthorized { url } } else { ClientError::Status { url, code, reason } }
+        if code == UNAUTHORIZED { ClientError::Unauthorized { url } } else { ClientError::Status { url, code, reason } }
     }
 
     fn protocol(&self, what: String) -> ClientError {

@@ -13,13 +13,16 @@ use std::collections::{HashMap, HashSet};
 use abi_stable::std_types::{RString, RVec};
 use plugin_api::abi::{Fault, Member, Value};
 
-use super::body::{any_text_of, is_blank, text_of};
-use super::problem::{DecodeError, Problem};
-use super::scalar::{decode_base64, parse_date_time, parse_double, parse_int};
-use super::xml::{self, Piece, unescape};
-use super::{ANSWER_NESTING_LIMIT, MethodCall, NESTING_LIMIT, usual};
+use super::{
+    body::{any_text_of, is_blank, text_of},
+    limits::{ANSWER_NESTING_LIMIT, NESTING_LIMIT},
+    method_call::{MethodCall, read_usual},
+    problem::{DecodeError, Problem},
+    scalar::{decode_base64, parse_date_time, parse_double, parse_int},
+    xml::{self, Piece, unescape},
+};
 
-/// Reads a `<methodCall>`.
+/// Read a `<methodCall>`.
 ///
 /// ```
 /// let call = supervisor_host::xmlrpc::decode_call(
@@ -29,15 +32,15 @@ use super::{ANSWER_NESTING_LIMIT, MethodCall, NESTING_LIMIT, usual};
 /// # Ok::<(), supervisor_host::xmlrpc::DecodeError>(())
 /// ```
 pub fn decode_call(body: &[u8]) -> Result<MethodCall, DecodeError> {
-    usual::call(body).map_or_else(|| decode_as_xml(body), Ok)
+    read_usual(body).map_or_else(|| decode_as_xml(body), Ok)
 }
 
-/// Reads a `<methodCall>` of whatever form.
+/// Read a `<methodCall>` of whatever form.
 pub(super) fn decode_as_xml(body: &[u8]) -> Result<MethodCall, DecodeError> {
     Decoder::new(&text_of(body)?, NESTING_LIMIT).document(Decoder::call)
 }
 
-/// Reads a `<methodResponse>`: the value, or the fault that was given instead.
+/// Read a `<methodResponse>`: the value, or the fault that was given instead.
 pub fn decode_response(body: &[u8]) -> Result<Result<Value, Fault>, DecodeError> {
     Decoder::new(&any_text_of(body)?, ANSWER_NESTING_LIMIT).document(Decoder::response)
 }
@@ -106,13 +109,13 @@ impl<'a> Decoder<'a> {
         Self { reader: xml::Reader::new(text, 3 * limit + 8), limit }
     }
 
-    /// Reads the whole document; `content` reads what is inside the root element.
+    /// Read the whole document; `content` reads what is inside the root element.
     fn document<T>(mut self, content: impl FnOnce(&mut Self) -> Result<T, Problem>) -> Result<T, DecodeError> {
         let result = self.begin().and_then(|()| content(&mut self)).and_then(|result| self.finish().map(|()| result));
         result.map_err(|problem| DecodeError { problem, at: self.reader.position() })
     }
 
-    /// Reads to the inside of the root element.
+    /// Read to the inside of the root element.
     fn begin(&mut self) -> Result<(), Problem> {
         loop {
             match self.reader.next()? {
@@ -124,7 +127,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Reads what follows the root element.
+    /// Read what follows the root element.
     fn finish(&mut self) -> Result<(), Problem> {
         loop {
             match self.reader.next()? {
@@ -135,7 +138,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// The next element inside the present one, `None` at its end. Text between elements means nothing.
+    /// Find the next element inside the present one, `None` at its end. Text between elements means nothing.
     #[inline]
     fn child(&mut self) -> Result<Option<Tag>, Problem> {
         // As good as always it is no more than a line feed.
@@ -151,7 +154,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Reads to the end of the present element.
+    /// Read to the end of the present element.
     fn skip(&mut self) -> Result<(), Problem> {
         self.reader.blanks();
         let mut depth = 0_usize;
@@ -206,7 +209,7 @@ impl<'a> Decoder<'a> {
         Ok(params.into())
     }
 
-    /// What is inside an element that holds one value, `<param>` and `<fault>`.
+    /// Read the inside of an element that holds one value, `<param>` and `<fault>`.
     fn only_value(&mut self, otherwise: Problem) -> Result<Value, Problem> {
         let Some(Tag::Value) = self.child()? else { return Err(otherwise) };
         let value = self.value(0)?;
@@ -214,7 +217,7 @@ impl<'a> Decoder<'a> {
         Ok(value)
     }
 
-    /// What is inside `<value>`: a typed value, or text, blanks and all.
+    /// Read the inside of `<value>`: a typed value, or text, blanks and all.
     fn value(&mut self, depth: usize) -> Result<Value, Problem> {
         let mut text = Cow::Borrowed("");
         loop {
@@ -289,7 +292,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// The text inside an element that holds nothing else.
+    /// Read the text inside an element that holds nothing else.
     fn text(&mut self) -> Result<Cow<'a, str>, Problem> {
         let mut text = Cow::Borrowed("");
         loop {
@@ -301,7 +304,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Adds a piece to a text, which is borrowed as long as there is only one.
+    /// Add a piece to a text, which is borrowed as long as there is only one.
     fn add(&mut self, piece: Piece, text: &mut Cow<'a, str>) -> Result<(), Problem> {
         let piece = match piece {
             Piece::Escaped => Cow::Owned(unescape(self.reader.piece())?),
@@ -323,9 +326,9 @@ fn string(text: Cow<'_, str>) -> RString {
     }
 }
 
-/// Of members with the same name the last one's value stays, at the place of the first, as in a Python dictionary.
+/// Keep of members with the same name the last one's value, at the place of the first, as in a Python dictionary.
 fn keep_last(members: &mut Vec<Member>) {
-    /// Up to here comparing all pairs is faster than hashing.
+    /// Number of members up to which comparing all pairs is faster than hashing.
     const FEW: usize = 24;
     let distinct = if members.len() <= FEW {
         (1..members.len()).all(|at| members[..at].iter().all(|earlier| earlier.name != members[at].name))

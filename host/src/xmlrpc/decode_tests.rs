@@ -1,4 +1,4 @@
-//! What is read, what is refused, and that nothing panics.
+//! Documents that are read, documents that are refused, and none that makes a panic.
 
 use super::*;
 

@@ -5,22 +5,24 @@ use std::{borrow::Cow, io::Write as _};
 use plugin_api::abi::{Fault, Value};
 
 use super::{
-    ANSWER_NESTING_LIMIT, NESTING_LIMIT, body::foreign_character, scalar::encode_base64, size::too_large,
+    body::foreign_character,
+    limits::{ANSWER_NESTING_LIMIT, NESTING_LIMIT, too_large},
+    scalar::encode_base64,
     xml::run_length,
 };
 
 const HEADER: &[u8] = b"<?xml version='1.0'?>\n";
 
-/// How much of an answer there may still be.
+/// Room that is left for a document.
 #[derive(Clone, Copy)]
 struct Room {
-    /// How many more levels.
+    /// Levels that may still be opened.
     levels: usize,
-    /// How long the output may become, in bytes.
+    /// Length that the output may reach, in bytes.
     end: usize,
 }
 
-/// Appends the answer to a call; or, where it would be longer than `limit` bytes or is nested too deep to be written,
+/// Append the answer to a call; or, where it would be longer than `limit` bytes or is nested too deep to be written,
 /// the fault that says so.
 ///
 /// A string that XML cannot carry is written as `<base64>` of its UTF-8. A name of a member and the text of a fault,
@@ -39,7 +41,7 @@ pub fn encode_response(value: &Value, limit: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(b"</param>\n</params>\n</methodResponse>\n");
 }
 
-/// Appends the refusal of a call.
+/// Append the refusal of a call.
 pub fn encode_fault(fault: &Fault, out: &mut Vec<u8>) {
     out.extend_from_slice(HEADER);
     out.extend_from_slice(
@@ -51,7 +53,7 @@ pub fn encode_fault(fault: &Fault, out: &mut Vec<u8>) {
     out.extend_from_slice(b"</string></value>\n</member>\n</struct></value>\n</fault>\n</methodResponse>\n");
 }
 
-/// Appends a call, which is as large as the caller makes it.
+/// Append a call, which is as large as the caller makes it.
 ///
 /// # Errors
 /// A fault if the parameters are nested deeper than any server of ours would read.
@@ -129,7 +131,7 @@ fn encode_value(value: &Value, room: Room, out: &mut Vec<u8>) -> Result<(), Faul
 }
 
 impl Room {
-    /// One level further in.
+    /// Enter one more level.
     fn inside(self) -> Result<Self, Fault> {
         match self.levels.checked_sub(1) {
             Some(levels) => Ok(Self { levels, ..self }),
@@ -137,7 +139,7 @@ impl Room {
         }
     }
 
-    /// Whether so many bytes may follow.
+    /// Check that so many bytes may follow.
     fn check(self, out: &[u8], more: usize) -> Result<(), Fault> {
         if out.len().saturating_add(more) <= self.end { Ok(()) } else { Err(too_large()) }
     }
@@ -168,12 +170,12 @@ fn encode_string(text: &str, room: Room, out: &mut Vec<u8>) -> Result<(), Fault>
     }
 }
 
-/// Writes a text that cannot become base64.
+/// Write a text that cannot become base64.
 fn encode_text(text: &str, out: &mut Vec<u8>) {
     escape(&readable(text), out);
 }
 
-/// Text that XML can carry, made of any: for a control character stands its picture, such as `␛`, and U+FFFD for the
+/// Make text that XML can carry of any: for a control character stands its picture, such as `␛`, and U+FFFD for the
 /// two others that XML does not have. For what is there to be read, and need not come back as it was.
 pub fn readable(text: &str) -> Cow<'_, str> {
     let stand_in = |c| match c {
@@ -188,7 +190,7 @@ pub fn readable(text: &str) -> Cow<'_, str> {
     text.chars().map(|c| stand_in(c).unwrap_or(c)).collect::<String>().into()
 }
 
-/// Writes a text with what XML asks to be escaped, in runs as long as can be.
+/// Write a text with what XML asks to be escaped, in runs as long as can be.
 ///
 /// At a character that XML cannot carry it gives up with `false`.
 fn escape(text: &str, out: &mut Vec<u8>) -> bool {
@@ -220,7 +222,7 @@ fn escape(text: &str, out: &mut Vec<u8>) -> bool {
     true
 }
 
-/// Whether a byte needs a second look.
+/// Tell whether a byte needs a second look.
 #[expect(clippy::needless_bitwise_bool, reason = "branches would keep `run_length` from vector instructions")]
 fn is_special(byte: u8) -> bool {
     (byte < b' ' && byte != b'\n' && byte != b'\t') | (byte == b'&') | (byte == b'<') | (byte == b'>') | (byte == 0xef)

@@ -1,18 +1,18 @@
-//! What can be wrong with a document that is read.
+//! Errors of a document that is read.
 
-use super::NESTING_LIMIT;
+use super::limits::NESTING_LIMIT;
 
-/// Why a document could not be read, and where.
+/// Problem of a document, and its place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{problem} (byte {at})")]
 pub struct DecodeError {
-    /// What is wrong.
+    /// Problem that ended the reading.
     pub problem: Problem,
-    /// How many bytes had been read.
+    /// Bytes that had been read.
     pub at: usize,
 }
 
-/// What can be wrong with a document.
+/// Problem of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "each message says it")]

@@ -5,11 +5,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chrono::NaiveDate;
 
 use super::problem::Problem;
 use crate::text::python::{NotInt, exact_int};
 
-/// Reads what Python's `int()` reads, up to 64 bits: blanks around, a sign, `_` between digits.
+/// Read what Python's `int()` reads, up to 64 bits: blanks around, a sign, `_` between digits.
 pub(super) fn parse_int(text: &str) -> Result<i64, Problem> {
     exact_int(text, 10).map_err(|error| match error {
         NotInt::NoNumber => Problem::Int,
@@ -17,7 +18,7 @@ pub(super) fn parse_int(text: &str) -> Result<i64, Problem> {
     })
 }
 
-/// Reads what Python's `float()` reads: also `inf`, `nan`, `.5` and `1_000.0`.
+/// Read what Python's `float()` reads: also `inf`, `nan`, `.5` and `1_000.0`.
 pub(super) fn parse_double(text: &str) -> Result<f64, Problem> {
     let digits = text.trim();
     match digits.parse() {
@@ -29,7 +30,7 @@ pub(super) fn parse_double(text: &str) -> Result<f64, Problem> {
     }
 }
 
-/// Python lets single underscores stand between two digits. `None` if there is none, or one that stands elsewhere.
+/// Take out single underscores between two digits, which Python allows. `None` if there is none, or one elsewhere.
 fn without_underscores(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
     let digit = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_digit);
@@ -43,7 +44,7 @@ fn without_underscores(text: &str) -> Option<String> {
     found.then(|| text.replace('_', ""))
 }
 
-/// Checks a date as `strptime` with `%Y%m%dT%H:%M:%S` does and gives it back with all its digits.
+/// Check a date as `strptime` with `%Y%m%dT%H:%M:%S` does, and return it with all its digits.
 ///
 /// `strptime` lets single digits pass where two are usual; nobody writes them, and what Supervisor sends back always
 /// has 17 characters, so does this.
@@ -55,12 +56,12 @@ pub(super) fn parse_date_time(text: &str) -> Result<String, Problem> {
         .into_iter()
         .find_map(|width| {
             let (month, day) = rest.split_at_checked(width)?;
-            let month = number(month, 1..=2).filter(|month| (1..=12).contains(month))?;
+            let month = number(month, 1..=2)?;
             let day = match day.strip_prefix(' ') {
                 Some(digit) => number(digit, 1..=1)?,
                 None => number(day, 1..=2)?,
             };
-            (1..=days_of(year, month)).contains(&day).then_some((month, day))
+            NaiveDate::from_ymd_opt(year.cast_signed(), month, day).map(|_| (month, day))
         })
         .ok_or(Problem::DateTime)?;
     let mut clock = time.split(':');
@@ -74,25 +75,16 @@ pub(super) fn parse_date_time(text: &str) -> Result<String, Problem> {
     Ok(format!("{year:04}{month:02}{day:02}T{hour:02}:{minute:02}:{second:02}"))
 }
 
-/// A number of so many ASCII digits and nothing else.
+/// Read a number of so many ASCII digits and nothing else.
 fn number(text: &str, width: std::ops::RangeInclusive<usize>) -> Option<u32> {
     (width.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok())?
-}
-
-fn days_of(year: u32, month: u32) -> u32 {
-    match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
-        2 => 28,
-        _ => 31,
-    }
 }
 
 /// Marks in [`SIX_BITS`]: not of the alphabet, and the padding.
 const FOREIGN: u8 = 0xff;
 const PADDING: u8 = 0xfe;
 
-/// What each byte stands for in base64.
+/// Value of each byte in base64.
 const SIX_BITS: [u8; 256] = {
     let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut table = [FOREIGN; 256];
@@ -105,7 +97,7 @@ const SIX_BITS: [u8; 256] = {
     table
 };
 
-/// Reads base64 as Python's `binascii` does when it is not strict: what is not of the alphabet is passed over, and
+/// Read base64 as Python's `binascii` does when it is not strict: what is not of the alphabet is passed over, and
 /// what follows the padding is not looked at.
 pub(super) fn decode_base64(text: &str) -> Result<Vec<u8>, Problem> {
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 3);
@@ -138,7 +130,7 @@ pub(super) fn decode_base64(text: &str) -> Result<Vec<u8>, Problem> {
     if filled == 0 { Ok(bytes) } else { Err(Problem::Base64) }
 }
 
-/// The bytes of a group of four of which only `filled` came.
+/// Get the bytes of a group of four of which only `filled` came.
 fn group_of(group: u32, filled: u32) -> [u8; 4] {
     (group << (6 * (4 - filled))).to_be_bytes()
 }
@@ -146,7 +138,7 @@ fn group_of(group: u32, filled: u32) -> [u8; 4] {
 /// Bytes in a line of base64, 76 characters, as Python's `encodebytes` cuts it.
 const BASE64_LINE: usize = 57;
 
-/// Writes base64 in lines of 76 characters, each with its line feed.
+/// Write base64 in lines of 76 characters, each with its line feed.
 pub(super) fn encode_base64(bytes: &[u8], out: &mut Vec<u8>) {
     let mut line = [0; BASE64_LINE / 3 * 4];
     out.reserve(bytes.len().div_ceil(BASE64_LINE) * (line.len() + 1));

@@ -1,4 +1,4 @@
-//! As much HTTP as a client of supervisord needs, over inet and unix sockets of the standard library.
+//! The HTTP that a client of supervisord needs, over inet and unix sockets of the standard library.
 //!
 //! There is no HTTP library here because `supervisorctl status` should be over before one has started.
 
@@ -9,16 +9,23 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
-use percent_encoding::percent_decode_str;
+use crate::text::url::authority_of;
+
+/// Status of an answer that is what was asked for.
+pub(super) const OK: u16 = 200;
+/// Status of an answer that is a part of what is there.
+pub(super) const PARTIAL_CONTENT: u16 = 206;
+/// Status of an answer without user name and password, or with wrong ones.
+pub(super) const UNAUTHORIZED: u16 = 401;
 
 /// Bytes of a status line with its headers, and of any other line, that a server may send.
 const HEAD_LIMIT: u64 = 64 * 1024;
 /// Bytes of an answer that is read as a whole. The largest real ones are logs, 50 MB unless configured otherwise.
 const BODY_LIMIT: u64 = 1 << 30;
-/// What is reserved for an answer before its bytes have come.
+/// Bytes that are reserved for an answer before it has come.
 const BODY_RESERVE: u64 = 1 << 20;
 
-/// Where a server listens.
+/// Address of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
     Inet { host: String, port: u16 },
@@ -26,7 +33,7 @@ pub(super) enum Endpoint {
 }
 
 impl Endpoint {
-    /// Reads `http://[user:password@]host[:port]` or `unix:///path`; the path of an `http` URL means nothing, as with
+    /// Read `http://[user:password@]host[:port]` or `unix:///path`; the path of an `http` URL means nothing, as with
     /// Supervisor.
     pub(super) fn parse(url: &str) -> Result<Self, &'static str> {
         if let Some(path) = url.strip_prefix("unix://") {
@@ -52,7 +59,7 @@ impl Endpoint {
         Ok(Self::Inet { host: host.to_owned(), port })
     }
 
-    /// Opens a connection.
+    /// Open a connection.
     pub(super) fn connect(&self) -> io::Result<Connection> {
         let socket = match self {
             Self::Inet { host, port } => {
@@ -67,21 +74,7 @@ impl Endpoint {
     }
 }
 
-/// What stands before the last `@` of an authority, if there is one, and what stands after it.
-fn authority_of(rest: &str) -> (Option<&str>, &str) {
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host))
-}
-
-/// User name and password of an `http` URL that has both.
-pub(crate) fn credentials_in(url: &str) -> Option<(String, String)> {
-    let (user, _) = authority_of(url.strip_prefix("http://")?);
-    let (username, password) = user?.split_once(':')?;
-    let decoded = |text| percent_decode_str(text).decode_utf8_lossy().into_owned();
-    Some((decoded(username), decoded(password)))
-}
-
-/// As it stands in the `Host` header.
+/// Form of the `Host` header.
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -133,27 +126,27 @@ impl Write for Socket {
 #[derive(Debug)]
 pub(super) struct Connection(BufReader<Socket>);
 
-/// What stands before the body of an answer.
+/// Status line and headers of an answer.
 #[derive(Debug)]
 pub(super) struct Head {
     pub(super) code: u16,
     pub(super) reason: String,
-    /// Whether another request may follow on the same connection.
+    /// True where another request may follow on the same connection.
     pub(super) keep_alive: bool,
     framing: Framing,
 }
 
-/// How the end of a body is found.
+/// Way to find the end of a body.
 #[derive(Debug)]
 enum Framing {
-    /// So many bytes are left.
+    /// A number of bytes that are left.
     Length(u64),
-    /// So many bytes are left in the present chunk, and further chunks follow.
+    /// A number of bytes that are left in the present chunk; further chunks follow.
     Chunked(u64),
     UntilClose,
 }
 
-/// An answer that did not follow HTTP. Travels as [`io::ErrorKind::InvalidData`].
+/// Make the error of an answer that did not follow HTTP. Travels as [`io::ErrorKind::InvalidData`].
 fn broken(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
@@ -167,7 +160,7 @@ impl Connection {
         self.0.get_mut().write_all(request)
     }
 
-    /// Whether the server has closed the connection meanwhile, or sent something that nobody asked for.
+    /// Tell whether the server has closed the connection meanwhile, or sent something that nobody asked for.
     pub(super) fn is_stale(&mut self) -> bool {
         let socket = self.0.get_mut();
         if socket.set_nonblocking(true).is_err() {
@@ -177,7 +170,7 @@ impl Connection {
         !idle || socket.set_nonblocking(false).is_err()
     }
 
-    /// Reads an answer up to its body.
+    /// Read an answer up to its body.
     pub(super) fn head(&mut self) -> io::Result<Head> {
         loop {
             let head = self.any_head()?;
@@ -234,7 +227,7 @@ impl Connection {
         Ok(head)
     }
 
-    /// Reads the whole body.
+    /// Read the whole body.
     pub(super) fn body(&mut self, head: Head) -> io::Result<Vec<u8>> {
         let expected = if let Framing::Length(length) = head.framing { length } else { 0 };
         let mut body = Vec::with_capacity(usize::try_from(expected.min(BODY_RESERVE)).unwrap_or(0));
@@ -245,7 +238,7 @@ impl Connection {
         Ok(body)
     }
 
-    /// Reads some bytes of a body, 0 at its end.
+    /// Read some bytes of a body, 0 at its end.
     fn read(&mut self, framing: &mut Framing, buffer: &mut [u8]) -> io::Result<usize> {
         if buffer.is_empty() {
             return Ok(0);
@@ -321,7 +314,7 @@ impl Stream {
     }
 }
 
-/// The socket, for a thread that wants to end the waiting of the one that reads.
+/// Access to the socket, for a thread that wants to end the waiting of the one that reads.
 impl AsFd for Stream {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self.connection.0.get_ref() {
@@ -331,7 +324,7 @@ impl AsFd for Stream {
     }
 }
 
-/// Gives what there is, and waits only when there is nothing.
+/// Reading of what there is; waits only when there is nothing.
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.connection.read(&mut self.framing, buffer)

@@ -8,7 +8,7 @@
 use super::body::{foreign_character, is_blank};
 use super::problem::Problem;
 
-/// What kind of piece was read; [`Reader::piece`] is its text.
+/// Kind of a piece that was read; [`Reader::piece`] is its text.
 ///
 /// This is so small, instead of carrying the text, because it is handed from function to function for every tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,12 +25,12 @@ pub(super) enum Piece {
     Eof,
 }
 
-/// Reads a text piece by piece.
+/// Reader of a text, piece by piece.
 pub(super) struct Reader<'a> {
     text: &'a str,
     at: usize,
     piece: &'a str,
-    /// Whether the last start tag was that of an empty element, of which the end is to be told yet.
+    /// True where the last start tag was that of an empty element, of which the end is to be told yet.
     empty: bool,
     /// The names of the open elements.
     open: Vec<&'a str>,
@@ -45,7 +45,7 @@ impl<'a> Reader<'a> {
         Self { text, at: 0, piece: "", empty: false, open: Vec::with_capacity(16), limit }
     }
 
-    /// How many bytes have been read.
+    /// Get the number of bytes that have been read.
     pub(super) fn position(&self) -> usize {
         self.at
     }
@@ -117,7 +117,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads over attributes to the end of a start tag; says whether it was the tag of an empty element.
+    /// Read over attributes to the end of a start tag; `true` for the tag of an empty element.
     fn attributes(&mut self) -> Result<bool, Problem> {
         loop {
             let blanks = self.blanks();
@@ -176,7 +176,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads over a processing instruction, of which the XML declaration is one.
+    /// Read over a processing instruction, of which the XML declaration is one.
     fn instruction(&mut self) -> Result<(), Problem> {
         let target = self.name(self.at + 2)?;
         if target.eq_ignore_ascii_case("xml") && self.at > 0 {
@@ -185,7 +185,7 @@ impl<'a> Reader<'a> {
         self.through(2, "?>").map(|_| ())
     }
 
-    /// Reads what begins with `<!`: over a comment, or a CDATA section.
+    /// Read what begins with `<!`: over a comment, or a CDATA section.
     fn declaration(&mut self) -> Result<Option<&'a str>, Problem> {
         let begins = |word: &[u8]| {
             let rest = self.rest();
@@ -202,7 +202,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads through the next `end` and gives what stands before it, without the `skip` bytes of the beginning.
+    /// Read through the next `end` and return what stands before it, without the `skip` bytes of the beginning.
     fn through(&mut self, skip: usize, end: &str) -> Result<&'a str, Problem> {
         let content = self.text.get(self.at + skip..).ok_or(Problem::Truncated)?;
         let length = find(content.as_bytes(), end.as_bytes()).ok_or(Problem::Truncated)?;
@@ -224,7 +224,7 @@ impl<'a> Reader<'a> {
         if escaped { Piece::Escaped } else { Piece::Text }
     }
 
-    /// Reads over white space and says how much.
+    /// Read over white space and return its length in bytes.
     #[inline]
     pub(super) fn blanks(&mut self) -> usize {
         let count = self.rest().iter().take_while(|byte| is_blank(**byte)).count();
@@ -244,7 +244,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Whether a byte may be part of a name. Letters beyond ASCII are not looked at more closely.
+/// Tell whether a byte may be part of a name. Letters beyond ASCII are not looked at more closely.
 fn is_name(byte: u8) -> bool {
     const NAME: [bool; 256] = {
         let mut table = [true; 256];
@@ -258,7 +258,7 @@ fn is_name(byte: u8) -> bool {
     NAME[usize::from(byte)]
 }
 
-/// How many bytes stand before the first that `stops`.
+/// Count the bytes before the first that `stops`.
 #[inline]
 pub(super) fn run_length(bytes: &[u8], stops: impl Fn(u8) -> bool) -> usize {
     const BLOCK: usize = 64;
@@ -278,8 +278,8 @@ pub(super) fn run_length(bytes: &[u8], stops: impl Fn(u8) -> bool) -> usize {
     length + bytes[length..].iter().position(|byte| stops(*byte)).unwrap_or(bytes.len() - length)
 }
 
-/// Where `word` begins. For words as short as the ends of comments this is faster than the search of the standard
-/// library, which first studies the word.
+/// Find the beginning of `word`. For words as short as the ends of comments this is faster than the search of the
+/// standard library, which first studies the word.
 fn find(bytes: &[u8], word: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
@@ -292,7 +292,7 @@ fn find(bytes: &[u8], word: &[u8]) -> Option<usize> {
     }
 }
 
-/// Puts the characters in place of their references.
+/// Put the characters in place of their references.
 pub(super) fn unescape(text: &str) -> Result<String, Problem> {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
@@ -318,7 +318,7 @@ pub(super) fn unescape(text: &str) -> Result<String, Problem> {
     }
 }
 
-/// The character of `&#65;` or `&#x41;`.
+/// Make the character of `&#65;` or `&#x41;`.
 fn numbered(number: &str) -> Option<char> {
     let (digits, radix) = match number.strip_prefix('x') {
         Some(digits) => (digits, 16),

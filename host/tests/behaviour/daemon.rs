@@ -141,15 +141,17 @@ fn a_storm_of_hups_neither_ends_it_nor_changes_its_pid() {
     let starts = || daemon.sandbox.read("supervisord.log").matches("supervisord started with pid").count();
     wait_until("the last one is over", || {
         let log = daemon.sandbox.read("supervisord.log");
-        daemon.answers() && log.rfind("supervisord started with pid") > log.rfind("indicating restart request")
+        let is_over = log.rfind("supervisord started with pid") > log.rfind("indicating restart request");
+        // One that was held until now may begin at any moment, and has its own way through these.
+        is_over
+            && daemon.answers()
+            && daemon.link("cwd") == *"/usr"
+            && daemon.link("fd/1") == *"/dev/null"
+            && descriptors() < before + 10
     });
     assert!(starts() > 2, "{}", starts());
-    assert_eq!(daemon.link("cwd"), PathBuf::from("/usr"));
-    assert_eq!(daemon.link("fd/1"), PathBuf::from("/dev/null"));
     let environment = fs::read_to_string(format!("/proc/{}/environ", daemon.pid)).expect("it runs");
     assert_eq!(environment.matches("SUPERVISORD_RESTARTED").count(), 1, "{environment}");
-    // But for the connections of a moment ago.
-    assert!(descriptors() < before + 10, "{} descriptors have become {}", before, descriptors());
 }
 
 /// It has left the directory by then; what its config says of paths was never meant for another.

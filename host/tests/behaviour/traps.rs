@@ -35,8 +35,11 @@ fn so_many_retries_and_not_one_more_or_less() {
         .program("two", &(sh("exit 1") + "startretries=2\nstartsecs=5"))
         .program("absent", "command=/nonexistent/x\nstartretries=1\n");
     for supervisord in Supervisord::both(&config) {
+        // The log is written when there is time; it says that last.
+        supervisord.wait_for_log("gave up: absent ");
         for (name, starts) in [("none", 1), ("two", 3)] {
             supervisord.wait_for_state(name, "FATAL");
+            supervisord.wait_for_log(&format!("gave up: {name} "));
             let story = supervisord.story_of(name);
             let spawned = story.iter().filter(|line| line.contains("spawned")).count();
             assert_eq!(spawned, starts, "{name}: {story:#?}");

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use plugin_api::{Fault, IntoParams, NamespaceObject, Value, namespace};
 use supervisor_host::{
     config::{AutoRestart, Process},
-    rpc::supervisor::SupervisorInterface,
+    rpc::SupervisorInterface,
     states::ProcessState,
 };
 

@@ -13,7 +13,7 @@ use supervisor_host::{
     logger::Logger,
     process::output::{self, OutputHandle},
     states::ProcessState,
-    supervisor::{ProcessId, ProcessInfo, Refused, Status, Supervisor},
+    supervisor::{MainLoop, ProcessId, ProcessInfo, Refused, Status, Supervisor},
 };
 
 /// The same as in the tests below the code; `crate::config` is what the root of this crate imports.
@@ -32,23 +32,22 @@ pub(crate) struct Core {
 /// The one supervisor of this process, at work on a thread of its own.
 pub(crate) fn core() -> &'static Core {
     static CORE: LazyLock<Core> = LazyLock::new(|| {
-        let core = Core::new(Vec::new());
+        let (core, main_loop) = Core::new(Vec::new());
         // As PID 1 is: orphans are left to us.
         nix::sys::prctl::set_child_subreaper(true).unwrap();
-        let supervisor = core.supervisor.clone();
-        thread::spawn(move || supervisor.run());
+        thread::spawn(move || main_loop.run());
         core
     });
     &CORE
 }
 
 impl Core {
-    pub(crate) fn new(groups: Vec<Arc<Group>>) -> Self {
+    pub(crate) fn new(groups: Vec<Arc<Group>>) -> (Self, MainLoop) {
         let dir = tempfile::tempdir().unwrap();
         let config = config(dir.path(), groups);
         let (output, logger): (OutputHandle, Logger) = output::start(&config.supervisord).unwrap();
-        let supervisor = Supervisor::new(config, Overrides::default(), logger, output.clone()).unwrap();
-        Self { supervisor, output, dir }
+        let (supervisor, main_loop) = Supervisor::new(config, Overrides::default(), logger, output.clone()).unwrap();
+        (Self { supervisor, output, dir }, main_loop)
     }
 
     /// Adds a group of one process, which starts.

@@ -18,7 +18,7 @@ use supervisor_host::{
     config::{Credentials, HttpServer, ServerAddress},
     logger::{Level, Logger},
     rpc::{Origin, Registry},
-    server::{Handle, Limits, Listeners, Log},
+    server::{Handle, Limits, Listeners, LogName},
     xmlrpc::{decode_response, encode_call},
 };
 use tempfile::TempDir;
@@ -163,16 +163,18 @@ impl Server {
         let main_log = directory.path().join("main.log");
         let cat_log = directory.path().join("cat.log");
         let looking = events.clone();
-        let log_files = Arc::new(move |log: &Log| match log {
-            Log::Main => Some(main_log.clone()),
+        let log_files = Arc::new(move |log: &LogName| match log {
+            LogName::Main => Some(main_log.clone()),
             // A disk that does not answer.
-            Log::Process { namespec, .. } if namespec == "stuck" => {
+            LogName::Process { namespec, .. } if namespec == "stuck" => {
                 looking.waiting.fetch_add(1, SeqCst);
                 loop {
                     thread::park();
                 }
             }
-            Log::Process { namespec, channel } => (namespec == "cat" && channel == "stdout").then(|| cat_log.clone()),
+            LogName::Process { namespec, channel } => {
+                (namespec == "cat" && channel == "stdout").then(|| cat_log.clone())
+            }
         });
         let logger = Logger::new(Level::Critical, |_| {});
         let handle = listeners.serve(registry.clone(), log_files, logger, limits).unwrap();

@@ -11,7 +11,7 @@ fn quick() -> Limits {
     Limits {
         request: Duration::from_millis(200),
         answer: Duration::from_millis(200),
-        parting: Duration::from_millis(200),
+        half_closed: Duration::from_millis(200),
         tick: Duration::from_millis(20),
         ..Limits::default()
     }

@@ -77,7 +77,7 @@ struct ControllerInner {
     exit_status: AtomicI32,
     /// True while a person sits at the prompt.
     interactive: AtomicBool,
-    /// That person's answer to every question.
+    /// Answer to every question that a person is asked.
     consent: AtomicBool,
     /// False once the test has taken the server away.
     server_is_there: AtomicBool,

@@ -1,4 +1,4 @@
-//! Takes ANSI escape sequences out of a stream: what begins with `ESC [` and ends with one of a few letters.
+//! Removal of ANSI escape sequences from a stream: what begins with `ESC [` and ends with one of a few letters.
 
 const ENDS: &[u8] = b"HfABCDRsuJKhlpm";
 
@@ -6,24 +6,24 @@ const ENDS: &[u8] = b"HfABCDRsuJKhlpm";
 enum Place {
     #[default]
     Text,
-    /// After an `ESC` that may begin a sequence.
+    /// Position after an `ESC` that may begin a sequence.
     Escape,
     Sequence,
 }
 
-/// Remembers where it stands, so that a sequence may be cut anywhere by the pipe.
+/// Filter of one stream. A sequence may be cut anywhere by the pipe.
 #[derive(Debug, Default)]
 pub(super) struct AnsiStripper {
     place: Place,
 }
 
 impl AnsiStripper {
-    /// Whether nothing of `data` would be taken out.
+    /// Return whether nothing of `data` would be taken out.
     pub(super) fn passes(&self, data: &[u8]) -> bool {
         self.place == Place::Text && !data.contains(&0x1b)
     }
 
-    /// Appends `data` without escape sequences to `out`.
+    /// Append `data` without escape sequences to `out`.
     pub(super) fn strip(&mut self, data: &[u8], out: &mut Vec<u8>) {
         for &byte in data {
             self.place = match (self.place, byte) {
@@ -47,7 +47,7 @@ impl AnsiStripper {
         }
     }
 
-    /// The stream ended.
+    /// Append what is left when the stream has ended.
     pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
         if std::mem::take(&mut self.place) == Place::Escape {
             out.push(0x1b);

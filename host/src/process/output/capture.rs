@@ -3,18 +3,18 @@
 const BEGIN: &[u8] = b"<!--XSUPERVISOR:BEGIN-->";
 const END: &[u8] = b"<!--XSUPERVISOR:END-->";
 
-/// A part of the stream.
+/// Part of the stream.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Part<'a> {
     /// Ordinary output.
     Plain(&'a [u8]),
     /// Output between the tokens.
     Captured(&'a [u8]),
-    /// The closing token: what stood between the two, as far as it was kept.
+    /// Closing token: what stood between the two, as far as it was kept.
     Complete(Vec<u8>),
 }
 
-/// Finds the tokens, wherever the pipe cuts them.
+/// Parser of one stream, which finds the tokens wherever the pipe cuts them.
 ///
 /// Of what stands between them the end is kept, about `maxbytes` of it. Supervisor's buffer drops as much as comes in
 /// once it is full, whatever that leaves, and takes a piece that is longer than `maxbytes` whole: programs may rely on
@@ -22,7 +22,7 @@ pub(super) enum Part<'a> {
 #[derive(Debug)]
 pub(super) struct Capture {
     maxbytes: usize,
-    /// The beginning of what may become a token.
+    /// Beginning of what may become a token.
     pending: Vec<u8>,
     captured: Option<Vec<u8>>,
 }
@@ -32,7 +32,7 @@ impl Capture {
         Self { maxbytes: usize::try_from(maxbytes).unwrap_or(usize::MAX), pending: Vec::new(), captured: None }
     }
 
-    /// Cuts the stream into its parts.
+    /// Cut what comes into its parts.
     pub(super) fn feed(&mut self, data: &[u8], mut each: impl FnMut(Part<'_>)) {
         let mut joined = std::mem::take(&mut self.pending);
         let mut rest = if joined.is_empty() {
@@ -64,13 +64,13 @@ impl Capture {
         self.pending = later.to_vec();
     }
 
-    /// The stream ended: what looked like the beginning of a token was none.
+    /// Note that the stream has ended: what looked like the beginning of a token was none.
     pub(super) fn finish(&mut self, mut each: impl FnMut(Part<'_>)) {
         let pending = std::mem::take(&mut self.pending);
         self.part(&pending, &mut each);
     }
 
-    /// The one that is looked for.
+    /// Return the token that is looked for.
     fn token(&self) -> &'static [u8] {
         if self.captured.is_some() { END } else { BEGIN }
     }
@@ -92,7 +92,7 @@ impl Capture {
     }
 }
 
-/// What stands before and after the first `token`.
+/// Return what stands before and after the first `token`.
 fn split<'a>(data: &'a [u8], token: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     let mut from = 0;
     loop {
@@ -108,7 +108,7 @@ fn split<'a>(data: &'a [u8], token: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
 mod tests {
     use super::*;
 
-    /// What a process writes, piece by piece, as plain text, captured text and complete messages.
+    /// Take the output of a process, piece by piece, and return it as plain text, captured text and complete messages.
     fn play(maxbytes: u64, pieces: &[&[u8]]) -> (String, String, Vec<String>) {
         let mut capture = Capture::new(maxbytes);
         let (mut plain, mut captured, mut complete) = (Vec::new(), Vec::new(), Vec::new());

@@ -1,57 +1,121 @@
-//! A log and what waits to be written to it.
+//! Logs, each with a queue of jobs: bytes to write, files to open.
 //!
-//! The loop of the output only ever adds to the queue; one of the [`Threads`] does what stands there, in order, and may
-//! wait for a disk as long as that takes. Who writes much to a log that is [full](Log::is_full) is not read until there
-//! is room. What cannot wait, such as the last words of a process that has ended, is kept beyond that; and of so much
-//! that memory is at stake, the rest is lost and counted.
+//! The output loop only ever adds jobs; one of the output threads takes a log from the [`Backlog`] and does its jobs in
+//! order, and may wait for a disk as long as that takes. Who writes much to a log that is [full](Log::is_full) is not
+//! read until there is room. What cannot wait, such as the last words of a process that has ended, is kept beyond that;
+//! and of so much that memory is at stake, the rest is lost and counted.
+//!
+//! Locks, in the order in which they are taken: the state of a log, the ready logs of the backlog, its spare buffers.
 
 use std::{
     collections::VecDeque,
     fs::OpenOptions,
     io::{self, ErrorKind},
-    path::{Path, PathBuf},
-    sync::{Arc, atomic::Ordering},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
 };
 
 use parking_lot::Mutex;
 
-use super::{Done, threads::Threads};
-use crate::logger::{LogFile, Syslog, is_of_the_system};
+use super::{completion::Completion, queue::OutputQueue};
+use crate::logger::{Level, LogFile, Syslog, is_of_the_system};
 
-/// So many bytes are written at once, at most, and a file is rotated only in between.
+/// Greatest number of bytes that are written at once; a file is rotated only in between.
 pub(super) const PIECE: usize = 256 * 1024;
-/// Bytes from which on what is written at once takes a buffer for a whole piece.
-pub(super) const MUCH: usize = 16 * 1024;
-/// From so many bytes on a log is full.
+/// Number of bytes from which on they are written from a buffer for a whole piece.
+pub(super) const MIN_PIECE: usize = 16 * 1024;
+/// Number of waiting bytes from which on a log is full.
 const FULL: usize = 2 * PIECE;
-/// Bytes that may wait for one log.
-const MOST_WAITING: usize = 8 * 1024 * 1024;
-/// Bytes that may wait for all of them. From half of it on, a log for which anything waits is full.
-const MOST_IN_ALL: usize = 64 * 1024 * 1024;
-/// Bytes that a piece costs besides its text.
+/// Number of bytes that may wait for one log.
+const MAX_WAITING: usize = 8 * 1024 * 1024;
+/// Number of bytes that may wait for all of them. From half of it on, a log for which anything waits is full.
+const MAX_WAITING_IN_ALL: usize = 64 * 1024 * 1024;
+/// Number of bytes that a record costs besides its text.
 const OVERHEAD: usize = 64;
+/// Number of buffers that are kept for the next one who needs one: a new one costs as much as to fill it.
+const MAX_SPARE_PIECES: usize = 4;
+
+/// Part that all logs have in common: those for which something is to be done, and bounds on what waits.
+pub(super) struct Backlog {
+    queue: Arc<OutputQueue>,
+    ready: Mutex<VecDeque<Arc<Log>>>,
+    /// Bytes that wait for all logs.
+    waiting: AtomicUsize,
+    /// Set when a log that was full has room for pipes that wait.
+    has_room: AtomicBool,
+    /// Buffers for the next pieces.
+    spare_pieces: Mutex<Vec<Vec<u8>>>,
+}
+
+impl Backlog {
+    pub(super) fn new(queue: &Arc<OutputQueue>) -> Arc<Self> {
+        Arc::new(Self {
+            queue: Arc::clone(queue),
+            ready: Mutex::default(),
+            waiting: AtomicUsize::new(0),
+            has_room: AtomicBool::new(false),
+            spare_pieces: Mutex::default(),
+        })
+    }
+
+    /// Take the next log for which something is to be done.
+    pub(super) fn next(&self) -> Option<Arc<Log>> {
+        self.ready.lock().pop_front()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.ready.lock().is_empty()
+    }
+
+    /// Return whether there is room since the last call, in a log on which pipes wait.
+    pub(super) fn take_room(&self) -> bool {
+        self.has_room.swap(false, Ordering::Acquire)
+    }
+
+    /// Have the pipes read again that wait for room.
+    fn announce_room(&self) {
+        self.has_room.store(true, Ordering::Release);
+        self.queue.wake();
+    }
+
+    /// Take a buffer of [`PIECE`] bytes, with whatever was left in it.
+    fn piece(&self) -> Vec<u8> {
+        let spare = self.spare_pieces.lock().pop();
+        spare.unwrap_or_else(|| vec![0; PIECE])
+    }
+
+    fn give_back(&self, piece: Vec<u8>) {
+        let mut spare = self.spare_pieces.lock();
+        if spare.len() < MAX_SPARE_PIECES {
+            spare.push(piece);
+        }
+    }
+}
 
 /// Work to be done on a log.
 pub(super) enum Job {
-    /// Open it. The text names it in a complaint.
+    /// Open the file. The text names the log in an error.
     Open(String),
-    /// Write these bytes to a file.
+    /// Write these bytes to the file.
     Write(Vec<u8>),
-    /// Write the first so many of these, which are [`PIECE`] in all.
+    /// Write the first so many of these bytes, which are [`PIECE`] in all.
     WritePiece(Vec<u8>, usize),
     /// Send these lines to syslog, each behind that text.
     Record(String, Vec<u8>),
-    /// Open it anew.
+    /// Open the file anew.
     Reopen,
-    /// Empty it.
-    Clear(Arc<Joined>),
-    /// Empty the file of that name, which is not open. One that is not there is empty.
-    Truncate(Arc<Joined>),
-    /// Say that all that stands before this is done.
-    Reach(Arc<Joined>),
-    /// Say how much was lost here.
+    /// Empty the file.
+    Clear(Arc<Completion>),
+    /// Empty the file by its name, while it is not open. One that is not there is empty.
+    Truncate(Arc<Completion>),
+    /// Drop this when all that stands before it is done.
+    Reach(Arc<Completion>),
+    /// Say how much was lost here, in bytes or lines.
     Lost(usize),
-    /// Close it, unless somebody has come to use it again.
+    /// Close the file, unless somebody has come to use it again.
     Close,
 }
 
@@ -76,63 +140,65 @@ pub(super) enum Destination {
 
 #[derive(Default)]
 struct State {
+    /// Jobs in the order in which they came.
     jobs: VecDeque<Job>,
-    /// The cost of the jobs, that included which is being done.
+    /// Cost of the jobs, that included which is being done.
     waiting: usize,
-    /// A thread is at work on it, or will be.
+    /// Set while a thread is at work on it, or will be.
     scheduled: bool,
     /// `None` while a thread is at work on it, and once it is closed.
     destination: Option<Destination>,
+    /// Number of sinks that write to it.
     users: usize,
     closed: bool,
-    /// Pipes wait for room.
+    /// Set while pipes wait for room.
     awaited: bool,
 }
 
 /// One log.
 pub(super) struct Log {
-    /// Its path, or `syslog`.
-    name: PathBuf,
-    /// Losses are counted in lines, not in bytes.
+    /// Path of the file, or `syslog`.
+    name: Arc<Path>,
+    /// Set where losses are counted in lines, not in bytes.
     of_lines: bool,
     state: Mutex<State>,
-    threads: Arc<Threads>,
+    backlog: Arc<Backlog>,
 }
 
 impl Log {
-    /// A log for output of programs. It is closed when nobody uses it any more; until then, nobody does.
-    pub(super) fn new(name: &Path, destination: Destination, threads: &Arc<Threads>) -> Arc<Self> {
-        Self::counting(false, name, destination, threads)
+    /// Make a log for output of programs, without a user yet. It is closed when the last one releases it.
+    pub(super) fn new(name: &Path, destination: Destination, backlog: &Arc<Backlog>) -> Arc<Self> {
+        Self::counting(false, name, destination, backlog)
     }
 
-    /// A log that takes whole lines, and is used until the end.
-    pub(super) fn of_lines(name: &Path, destination: Destination, threads: &Arc<Threads>) -> Arc<Self> {
-        let log = Self::counting(true, name, destination, threads);
+    /// Make a log that takes whole lines, and is used until the end.
+    pub(super) fn of_lines(name: &Path, destination: Destination, backlog: &Arc<Backlog>) -> Arc<Self> {
+        let log = Self::counting(true, name, destination, backlog);
         log.take();
         log
     }
 
-    fn counting(of_lines: bool, name: &Path, destination: Destination, threads: &Arc<Threads>) -> Arc<Self> {
+    fn counting(of_lines: bool, name: &Path, destination: Destination, backlog: &Arc<Backlog>) -> Arc<Self> {
         let state = Mutex::new(State { destination: Some(destination), ..State::default() });
-        Arc::new(Self { name: name.to_owned(), of_lines, state, threads: Arc::clone(threads) })
+        Arc::new(Self { name: name.into(), of_lines, state, backlog: Arc::clone(backlog) })
     }
 
-    pub(super) fn name(&self) -> &Path {
+    pub(super) fn name(&self) -> &Arc<Path> {
         &self.name
     }
 
-    /// Appends to a file.
+    /// Append to the file.
     pub(super) fn write(self: &Arc<Self>, data: &[u8]) {
         let mut state = self.state.lock();
         let count = if self.of_lines { 1 } else { data.len() };
         // Behind others it may wait, and takes no more room than it needs.
-        let as_piece = state.jobs.is_empty() && (MUCH..=PIECE).contains(&data.len());
-        if !self.takes(&mut state, if as_piece { PIECE } else { data.len() }, count) {
+        let as_piece = state.jobs.is_empty() && (MIN_PIECE..=PIECE).contains(&data.len());
+        if !self.take_room(&mut state, if as_piece { PIECE } else { data.len() }, count) {
             return;
         }
         match state.jobs.back_mut() {
             _ if as_piece => {
-                let mut piece = self.threads.piece();
+                let mut piece = self.backlog.piece();
                 piece[..data.len()].copy_from_slice(data);
                 state.jobs.push_back(Job::WritePiece(piece, data.len()));
             }
@@ -142,53 +208,53 @@ impl Log {
         self.schedule(&mut state);
     }
 
-    /// Appends the first `count` bytes of a piece, which becomes another one.
+    /// Append the first `count` bytes of a piece, in whose place another one is put.
     pub(super) fn write_piece(self: &Arc<Self>, piece: &mut Vec<u8>, count: usize) {
         let mut state = self.state.lock();
         if !state.jobs.is_empty() {
             drop(state);
             self.write(&piece[..count]);
-        } else if self.takes(&mut state, PIECE, count) {
-            let full = std::mem::replace(piece, self.threads.piece());
+        } else if self.take_room(&mut state, PIECE, count) {
+            let full = std::mem::replace(piece, self.backlog.piece());
             state.jobs.push_back(Job::WritePiece(full, count));
             self.schedule(&mut state);
         }
     }
 
-    /// Sends lines to syslog, each behind `head`.
+    /// Send lines to syslog, each behind `head`.
     pub(super) fn record(self: &Arc<Self>, head: String, text: Vec<u8>) {
         let mut state = self.state.lock();
         let count = text.trim_ascii_end().split(|&byte| byte == b'\n').count();
         let job = Job::Record(head, text);
-        if self.takes(&mut state, job.cost(), count) {
+        if self.take_room(&mut state, job.cost(), count) {
             state.jobs.push_back(job);
             self.schedule(&mut state);
         }
     }
 
-    /// Has something done with it in its turn.
+    /// Have something done with it in its turn.
     pub(super) fn push(self: &Arc<Self>, job: Job) {
         let mut state = self.state.lock();
         state.jobs.push_back(job);
         self.schedule(&mut state);
     }
 
-    /// Tell whether whoever writes should wait. The output thread hears when there is room.
+    /// Return whether whoever writes should wait. The output loop is woken when there is room.
     pub(super) fn is_full(&self) -> bool {
         let mut state = self.state.lock();
-        let is_full = state.is_full(&self.threads);
+        let is_full = state.is_full(&self.backlog);
         state.awaited |= is_full;
         is_full
     }
 
-    /// Begins to use it. Answers whether that can be: one that is closed stays so.
+    /// Begin to use it. Return whether that can be: one that is closed stays so.
     pub(super) fn take(&self) -> bool {
         let mut state = self.state.lock();
         state.users += usize::from(!state.closed);
         !state.closed
     }
 
-    /// Ends to use it. With the last one it is closed.
+    /// Cease to use it. With the last user it is closed.
     pub(super) fn release(self: &Arc<Self>) {
         let mut state = self.state.lock();
         state.users = state.users.saturating_sub(1);
@@ -198,7 +264,7 @@ impl Log {
         }
     }
 
-    /// Closes it, whoever uses it, after what waits.
+    /// Close it after what waits, whoever uses it.
     pub(super) fn close(self: &Arc<Self>) {
         let mut state = self.state.lock();
         state.users = 0;
@@ -210,13 +276,13 @@ impl Log {
         self.state.lock().closed
     }
 
-    /// Takes room for what costs so much, or counts so many as lost.
-    fn takes(&self, state: &mut State, cost: usize, count: usize) -> bool {
-        let in_all = self.threads.waiting.load(Ordering::Relaxed);
-        let has_room = state.waiting + cost <= MOST_WAITING && in_all + cost <= MOST_IN_ALL;
+    /// Take room for that cost, or count so many bytes or lines as lost.
+    fn take_room(&self, state: &mut State, cost: usize, count: usize) -> bool {
+        let in_all = self.backlog.waiting.load(Ordering::Relaxed);
+        let has_room = state.waiting + cost <= MAX_WAITING && in_all + cost <= MAX_WAITING_IN_ALL;
         if has_room || state.waiting == 0 {
             state.waiting += cost;
-            self.threads.waiting.fetch_add(cost, Ordering::Relaxed);
+            self.backlog.waiting.fetch_add(cost, Ordering::Relaxed);
             return true;
         }
         match state.jobs.back_mut() {
@@ -228,11 +294,12 @@ impl Log {
 
     fn schedule(self: &Arc<Self>, state: &mut State) {
         if !std::mem::replace(&mut state.scheduled, true) {
-            self.threads.add(Arc::clone(self));
+            self.backlog.ready.lock().push_back(Arc::clone(self));
         }
     }
 
-    /// Does what waits, for a turn. Only the thread that was given it calls this. It may take as long as the disk does.
+    /// Do the jobs that wait now. Only the thread that took it from the backlog calls this. May take as long as the
+    /// disk does.
     pub(super) fn serve(self: &Arc<Self>) {
         let mut state = self.state.lock();
         let Some(mut destination) = state.destination.take() else { return };
@@ -241,14 +308,14 @@ impl Log {
             drop(state);
             let cost = job.cost();
             if let Some(news) = self.execute(job, &mut destination) {
-                self.threads.tell(news);
+                self.backlog.queue.log(Level::Error, news);
             }
-            self.threads.waiting.fetch_sub(cost, Ordering::Relaxed);
+            self.backlog.waiting.fetch_sub(cost, Ordering::Relaxed);
             state = self.state.lock();
             state.waiting -= cost;
-            if state.awaited && !state.is_full(&self.threads) {
+            if state.awaited && !state.is_full(&self.backlog) {
                 state.awaited = false;
-                self.threads.tell_of_room();
+                self.backlog.announce_room();
             }
         }
         if state.jobs.is_empty() && state.users == 0 {
@@ -261,17 +328,20 @@ impl Log {
         state.destination = Some(destination);
         state.scheduled = !state.jobs.is_empty();
         if state.scheduled {
-            self.threads.add(Arc::clone(self));
+            self.backlog.ready.lock().push_back(Arc::clone(self));
+        } else {
+            // Most logs are idle most of the time, and then hold no memory for jobs.
+            state.jobs = VecDeque::new();
         }
     }
 
-    /// Answers what an operator should know.
+    /// Do one job. Return what an operator should know.
     fn execute(&self, job: Job, destination: &mut Destination) -> Option<String> {
         match (job, destination) {
             (Job::Write(data), Destination::File(file)) => file.write(&data),
             (Job::WritePiece(piece, count), Destination::File(file)) => {
                 let news = file.write(&piece[..count]);
-                self.threads.give_back(piece);
+                self.backlog.give_back(piece);
                 news
             }
             (Job::Record(head, text), Destination::Syslog(syslog)) => syslog.write(&head, &text),
@@ -283,20 +353,20 @@ impl Log {
                 let error = file.reopen().err()?;
                 Some(format!("could not reopen {}: {error}", self.name.display()))
             }
-            (Job::Clear(joined), Destination::File(file)) => {
-                joined.add(file.clear());
+            (Job::Clear(completion), Destination::File(file)) => {
+                completion.add(file.clear());
                 None
             }
-            (Job::Truncate(joined), _) => {
-                joined.add(truncate(&self.name));
+            (Job::Truncate(completion), _) => {
+                completion.add(truncate(&self.name));
                 None
             }
             (Job::Lost(count), _) => {
                 let (unit, name) = (if self.of_lines { "lines" } else { "bytes" }, self.name.display());
                 Some(format!("{count} {unit} for {name} were lost, because they could not be written fast enough"))
             }
-            (Job::Reach(joined), _) => {
-                drop(joined);
+            (Job::Reach(completion), _) => {
+                drop(completion);
                 None
             }
             // A file takes no records, and syslog none of the rest; and to close one is for the end of the turn.
@@ -306,9 +376,9 @@ impl Log {
 }
 
 impl State {
-    fn is_full(&self, threads: &Threads) -> bool {
-        let in_all = threads.waiting.load(Ordering::Relaxed);
-        self.waiting >= FULL || self.waiting > 0 && in_all >= MOST_IN_ALL / 2
+    fn is_full(&self, backlog: &Backlog) -> bool {
+        let in_all = backlog.waiting.load(Ordering::Relaxed);
+        self.waiting >= FULL || self.waiting > 0 && in_all >= MAX_WAITING_IN_ALL / 2
     }
 }
 
@@ -322,52 +392,20 @@ fn truncate(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Answers once all who hold it have done their part, with the first error.
-pub(super) struct Joined(Mutex<(io::Result<()>, Option<Done>)>);
-
-impl Joined {
-    pub(super) fn new(done: Done) -> Arc<Self> {
-        Arc::new(Self(Mutex::new((Ok(()), Some(done)))))
-    }
-
-    pub(super) fn add(&self, result: io::Result<()>) {
-        let mut state = self.0.lock();
-        if state.0.is_ok() {
-            state.0 = result;
-        }
-    }
-}
-
-impl Drop for Joined {
-    fn drop(&mut self) {
-        let (result, done) = self.0.get_mut();
-        if let Some(done) = done.take() {
-            done(std::mem::replace(result, Ok(())));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use mio::{Poll, Waker};
-
-    use super::{
-        super::{Shared, listeners::Listeners, output_loop::WAKER},
-        *,
-    };
-    use crate::config::Level;
+    use super::*;
 
     #[test]
     fn memory_that_waits_for_a_disk_is_no_more_than_is_counted() {
         let dir = tempfile::tempdir().unwrap();
-        let poll = Poll::new().unwrap();
-        let waker = Waker::new(poll.registry(), WAKER).unwrap();
-        let listeners = Listeners::new(Level::Info, "x");
+        let poll = mio::Poll::new().unwrap();
+        let waker = mio::Waker::new(poll.registry(), mio::Token(0)).unwrap();
         // Nobody serves the log, as if its disk stalled.
-        let threads = Threads::new(&Arc::new(Shared { queue: Mutex::default(), waker, listeners }));
+        let backlog = Backlog::new(&Arc::new(OutputQueue::new(waker, Level::Info, "x")));
         let path = dir.path().join("log");
-        let log = Log::new(&path, Destination::File(LogFile::open(&path, 0, 0).unwrap()), &threads);
-        let mut piece = threads.piece();
+        let log = Log::new(&path, Destination::File(LogFile::open(&path, 0, 0).unwrap()), &backlog);
+        let mut piece = backlog.piece();
         for size in [17_000, 100, 65_536].into_iter().cycle() {
             if log.is_full() {
                 break;

@@ -1,199 +1,74 @@
-//! Where one output of one process goes: its log file, syslog, the activity log, events.
+//! Way of one output of one process: to its log file, to syslog, to the activity log, and as events.
 
-use std::{
-    collections::HashMap,
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
 use super::{
-    activity::Activity,
+    activity_log::ActivityLog,
     ansi::AnsiStripper,
     capture::{Capture, Part},
-    heard::Heard,
-    lines::Lines,
-    log::{Destination, Job, Joined, Log, MUCH},
-    threads::Threads,
+    line_buffer::LineBuffer,
+    log::{Backlog, Destination, Log, MIN_PIECE},
+    open_logs::OpenLogs,
+    target::{OutputTarget, Source},
 };
 use crate::{
-    config::{self, Logfile},
-    events::{self, Bus, Channel, Event},
-    logger::{Level, LogFile, Syslog},
+    events::{self, Bus, Event},
+    logger::{Level, Syslog},
     text::repr::repr,
 };
 
-/// The destinations of one output of a process, with `AUTO` resolved.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Target {
-    /// The log file; `None` for `NONE`.
-    pub path: Option<PathBuf>,
-    maxbytes: u64,
-    backups: u32,
-    syslog: bool,
-    events: bool,
-    capture_maxbytes: u64,
-    /// It is a conversation: shown as bytes in the activity log.
-    is_protocol: bool,
-}
-
-impl Target {
-    /// Resolves one output of a process. `auto` makes the file that an `AUTO` log asks for.
-    pub fn new(output: &config::Output, auto: impl FnOnce() -> io::Result<PathBuf>) -> io::Result<Self> {
-        let path = match &output.logfile {
-            // The config has put `*_syslog=true` in the place of syslog.
-            Logfile::None | Logfile::Syslog => None,
-            Logfile::Auto => Some(auto()?),
-            Logfile::Path(path) => Some(path.clone()),
-        };
-        Ok(Self {
-            path,
-            maxbytes: output.maxbytes,
-            backups: output.backups,
-            syslog: output.syslog,
-            events: output.events_enabled,
-            capture_maxbytes: output.capture_maxbytes,
-            is_protocol: false,
-        })
-    }
-
-    /// The same for the stdout of an event listener: it only has a log file.
-    #[must_use]
-    pub fn of_protocol(self) -> Self {
-        Self { syslog: false, events: false, capture_maxbytes: 0, is_protocol: true, ..self }
-    }
-}
-
-/// Whose output it is.
-#[derive(Clone, Debug)]
-pub(super) struct Source {
-    pub(super) process: String,
-    pub(super) group: String,
-    pub(super) pid: i32,
-    pub(super) channel: Channel,
-}
-
-/// At how many log files those that are closed are forgotten, at least.
-const SWEEP_AT: usize = 64;
-
-/// The log files that are open. Two processes with one log share it, and so rotate it once.
-pub(super) struct Files {
-    open: HashMap<PathBuf, Arc<Log>>,
-    /// At how many those that are closed are forgotten.
-    sweep_at: usize,
-    threads: Arc<Threads>,
-}
-
-impl Files {
-    pub(super) fn new(threads: &Arc<Threads>) -> Self {
-        Self { open: HashMap::new(), sweep_at: SWEEP_AT, threads: Arc::clone(threads) }
-    }
-
-    /// The log of one output, to be [released](Log::release) by its user.
-    fn get(&mut self, path: &Path, target: &Target, source: &Source) -> Arc<Log> {
-        if let Some(log) = self.open.get(path).filter(|log| log.take()) {
-            return Arc::clone(log);
-        }
-        let log = self.add(path, LogFile::closed(path, target.maxbytes, target.backups));
-        log.take();
-        log.push(Job::Open(format!("the {} log of '{}'", source.channel.name(), source.process)));
-        log
-    }
-
-    fn add(&mut self, path: &Path, file: LogFile) -> Arc<Log> {
-        let log = Log::new(path, Destination::File(file), &self.threads);
-        if self.open.len() >= self.sweep_at {
-            self.open.retain(|_, log| !log.is_closed());
-            self.sweep_at = SWEEP_AT.max(2 * self.open.len());
-        }
-        self.open.insert(path.to_owned(), Arc::clone(&log));
-        log
-    }
-
-    /// All that are open.
-    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Log>> {
-        self.open.values()
-    }
-
-    /// Opens every file anew.
-    pub(super) fn reopen(&self) {
-        for log in self.all().filter(|log| log.take()) {
-            log.push(Job::Reopen);
-            log.release();
-        }
-    }
-
-    /// Empties a log, whether its process runs or not. One that does not exist is empty.
-    pub(super) fn clear(&mut self, path: &Path, joined: &Arc<Joined>) {
-        let open = self.open.get(path).filter(|log| log.take()).map(Arc::clone);
-        let is_open = open.is_some();
-        let log = open.unwrap_or_else(|| {
-            let log = self.add(path, LogFile::closed(path, 0, 0));
-            log.take();
-            log
-        });
-        let job = if is_open { Job::Clear } else { Job::Truncate };
-        log.push(job(Arc::clone(joined)));
-        log.release();
-    }
-}
-
-/// What the sinks share.
+/// Destinations that all sinks share.
 pub(super) struct Context {
-    pub(super) activity: Activity,
-    heard: Heard,
-    /// Of all programs.
+    /// Activity log, which gets a copy of all output at its level of debug.
+    pub(super) activity: ActivityLog,
+    /// Bus for the events of output.
+    pub(super) bus: Bus,
+    /// Syslog, for the output of all programs.
     pub(super) syslog: Arc<Log>,
+    /// Option of that name.
     strip_ansi: bool,
-    /// Held by each pipe that was enlarged, and so counts them.
+    /// Counter of pipes that were enlarged: each holds it.
     pub(super) enlarged: Arc<()>,
 }
 
 impl Context {
-    pub(super) fn new(activity: Activity, bus: Bus, strip_ansi: bool, threads: &Arc<Threads>) -> Self {
-        let (heard, enlarged) = (Heard::new(bus), Arc::default());
-        let syslog = Log::of_lines(Path::new("syslog"), Destination::Syslog(Syslog::default()), threads);
-        Self { activity, heard, syslog, strip_ansi, enlarged }
-    }
-
-    /// Publishes an event of somebody else's, in its turn. Its payload has so many bytes.
-    pub(super) fn tell(&mut self, event: Arc<Event>, bytes: usize) {
-        if let Some(news) = self.heard.tell(event, bytes) {
-            self.activity.log(Level::Error, news);
-        }
-    }
-
-    fn publish(&mut self, event: Event, bytes: usize) {
-        if let Some(news) = self.heard.publish(event, bytes) {
-            self.activity.log(Level::Error, news);
-        }
+    pub(super) fn new(activity: ActivityLog, bus: Bus, strip_ansi: bool, backlog: &Arc<Backlog>) -> Self {
+        let syslog = Log::of_lines(Path::new("syslog"), Destination::Syslog(Syslog::default()), backlog);
+        Self { activity, bus, syslog, strip_ansi, enlarged: Arc::default() }
     }
 }
 
-/// The end of the line for one output.
+/// Destinations of one output that is open, and the filters on the way there.
 pub(super) struct Sink {
+    /// Origin of the output.
     source: Source,
+    /// Filter, where `strip_ansi` is set.
     ansi: Option<AnsiStripper>,
-    capture: Option<Capture>,
+    /// Parser of captured output. Boxed, for few programs have one.
+    capture: Option<Box<Capture>>,
+    /// Log file.
     file: Option<Arc<Log>>,
-    /// Whole lines for syslog.
-    syslog: Option<Lines>,
+    /// Buffer that makes whole lines for syslog.
+    syslog: Option<LineBuffer>,
+    /// Set where it is published as events.
     events: bool,
+    /// Set for the conversation of an event listener.
     is_protocol: bool,
+    /// Set where it is copied to the activity log.
     to_activity: bool,
-    /// The beginning of a character whose end has not come yet; only for the activity log.
+    /// Beginning of a character whose end has not come yet; only for the activity log.
     cut: Vec<u8>,
 }
 
 impl Sink {
-    pub(super) fn open(source: Source, target: &Target, files: &mut Files, context: &Context) -> Self {
+    pub(super) fn open(source: Source, target: &OutputTarget, files: &mut OpenLogs, context: &Context) -> Self {
         let file = target.path.as_ref().map(|path| files.get(path, target, &source));
         Self {
             source,
             ansi: context.strip_ansi.then(AnsiStripper::default),
-            capture: (target.capture_maxbytes > 0).then(|| Capture::new(target.capture_maxbytes)),
+            capture: (target.capture_maxbytes > 0).then(|| Box::new(Capture::new(target.capture_maxbytes))),
             file,
-            syslog: target.syslog.then(Lines::default),
+            syslog: target.syslog.then(LineBuffer::default),
             events: target.events,
             is_protocol: target.is_protocol,
             to_activity: context.activity.logs(Level::Debug),
@@ -201,29 +76,29 @@ impl Sink {
         }
     }
 
-    /// All that it writes to.
+    /// List the logs that it writes to.
     pub(super) fn logs<'a>(&'a self, context: &'a Context) -> impl Iterator<Item = &'a Arc<Log>> {
         let syslog = self.syslog.is_some().then_some(&context.syslog);
         let activity = self.to_activity.then(|| context.activity.all());
         self.file.iter().chain(syslog).chain(activity.into_iter().flatten())
     }
 
-    /// Whether the process should wait before it writes more. A conversation goes on whatever its log does.
+    /// Return whether the process should wait before it writes more. A conversation goes on whatever its log does.
     pub(super) fn is_full(&self, context: &Context) -> bool {
         !self.is_protocol && self.logs(context).any(|log| log.is_full())
     }
 
-    /// Takes what the process wrote: the first `count` bytes of a piece. Much for a file alone is not copied.
+    /// Take what the process wrote: the first `count` bytes of a piece. Much for a file alone is not copied.
     pub(super) fn write_piece(&mut self, piece: &mut Vec<u8>, count: usize, context: &mut Context) {
         let is_plain = !self.events && !self.to_activity && self.syslog.is_none() && self.capture.is_none();
         let is_plain = is_plain && self.ansi.as_ref().is_none_or(|ansi| ansi.passes(&piece[..count]));
         match &self.file {
-            Some(file) if is_plain && count >= MUCH => file.write_piece(piece, count),
+            Some(file) if is_plain && count >= MIN_PIECE => file.write_piece(piece, count),
             _ => self.write(&piece[..count], context),
         }
     }
 
-    /// Takes what the process wrote.
+    /// Take what the process wrote.
     pub(super) fn write(&mut self, data: &[u8], context: &mut Context) {
         if self.is_protocol && self.to_activity {
             let Source { process, channel, .. } = &self.source;
@@ -239,7 +114,7 @@ impl Sink {
         }
     }
 
-    /// The process will write no more.
+    /// Write what is left when the process has ended.
     pub(super) fn finish(&mut self, context: &mut Context) {
         let mut rest = Vec::new();
         if let Some(ansi) = &mut self.ansi {
@@ -278,8 +153,7 @@ impl Sink {
             Part::Complete(data) => {
                 let Source { process, group, pid, channel } = self.source.clone();
                 let line = format!("{} {} emitted a comm event", repr(&process), channel.name());
-                let bytes = data.len();
-                context.publish(Event::ProcessCommunication { process, group, pid, channel, data }, bytes);
+                context.bus.publish(Event::ProcessCommunication { process, group, pid, channel, data });
                 context.activity.log(Level::Debug, line);
             }
         }
@@ -301,10 +175,9 @@ impl Sink {
         if self.to_activity && !self.is_protocol {
             self.copy_to_activity(data, context);
         }
-        if self.events && context.heard.asks_for(self.source.channel.log_event()) {
+        if self.events && context.bus.asks_for(self.source.channel.log_event()) {
             let Source { process, group, pid, channel } = self.source.clone();
-            let event = Event::ProcessLog { process, group, pid, channel, data: data.to_vec() };
-            context.publish(event, data.len());
+            context.bus.publish(Event::ProcessLog { process, group, pid, channel, data: data.to_vec() });
         }
     }
 
@@ -312,7 +185,7 @@ impl Sink {
         context.syslog.record(format!("{} ", self.source.process), lines.to_vec());
     }
 
-    /// A character that the pipe cut in two must not make all of the output undecodable.
+    /// Copy output to the activity log. A character that the pipe cut in two must not make all of it undecodable.
     fn copy_to_activity(&mut self, data: &[u8], context: &mut Context) {
         let mut whole = std::mem::take(&mut self.cut);
         whole.extend_from_slice(data);

@@ -1,153 +1,126 @@
-//! The output thread is the one that has the [loop](Output). Between two turns of that it writes the logs, and puts the
-//! loop down meanwhile. Where a log keeps it waiting, the thread that stands by takes the loop up and goes on with
-//! all else. So a disk that stalls holds up its own logs and no more; and as long as none does, what is read is written
-//! by the same thread right away, as fast as one thread can.
+//! Output threads: the one that has the [loop](OutputLoop), one that stands by, and those that wait for a disk.
+//!
+//! Between two turns of the loop its thread writes the logs, and parks the loop meanwhile. Where a log keeps it
+//! waiting, the thread that stands by takes the loop and goes on with all else. So a disk that stalls holds up its own
+//! logs and no more; and as long as none does, what is read is written by the same thread right away, as fast as one
+//! thread can.
 
 use std::{
-    collections::VecDeque,
     io,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use nix::sys::signal::SigSet;
 use parking_lot::{Condvar, Mutex};
 
-use super::{
-    Shared,
-    log::{Log, PIECE},
-    output_loop::Output,
-};
-use crate::logger::Level;
+use super::{log::Backlog, output_loop::OutputLoop, queue::OutputQueue};
 
 /// Time for which logs may keep the thread with the loop waiting. Far more than a disk takes.
-const PATIENCE: Duration = Duration::from_millis(20);
+const STALL_TIMEOUT: Duration = Duration::from_millis(20);
 /// Number of logs that may keep a thread waiting, so that the others are still written.
-const MOST_STALLED: usize = 256;
-/// Besides those one has the loop, and one stands by.
-const MOST_THREADS: usize = MOST_STALLED + 2;
+const MAX_STALLED: usize = 256;
+/// Number of threads: besides those one has the loop, and one stands by.
+const MAX_THREADS: usize = MAX_STALLED + 2;
 const STACK_SIZE: usize = 512 * 1024;
-/// So many buffers are kept for the next one who needs one: a new one costs as much as to fill it.
-const MOST_KEPT: usize = 4;
 
 /// The threads, and what they need to take turns.
 pub(super) struct Threads {
-    shared: Arc<Shared>,
-    /// Bytes that wait for all logs.
-    pub(super) waiting: AtomicUsize,
-    /// A log on which pipes wait has room.
-    has_room: AtomicBool,
+    queue: Arc<OutputQueue>,
+    backlog: Arc<Backlog>,
+    /// Locked before the ready logs of the backlog, where both are.
     state: Mutex<State>,
     changed: Condvar,
 }
 
 struct State {
-    /// Logs for which something is to be done.
-    ready: VecDeque<Arc<Log>>,
     /// The loop, while its thread is at work on a log.
-    left: Option<Box<Output>>,
+    parked: Option<Box<OutputLoop>>,
     /// Moment when that work was begun.
     since: Instant,
+    /// Number of threads.
     threads: usize,
-    /// A thread stands by to take the loop.
+    /// Set while a thread stands by to take the loop.
     stands_by: bool,
-    /// The one that stands by looks every now and then whether it has to.
+    /// Set while that thread looks every now and then whether it has to.
     watches: bool,
     closed: bool,
-    pieces: Vec<Vec<u8>>,
 }
 
 impl Threads {
-    pub(super) fn new(shared: &Arc<Shared>) -> Arc<Self> {
-        let state = State {
-            ready: VecDeque::new(),
-            left: None,
-            since: Instant::now(),
-            threads: 0,
-            stands_by: false,
-            watches: false,
-            closed: false,
-            pieces: Vec::new(),
-        };
-        Arc::new(Self {
-            shared: Arc::clone(shared),
-            waiting: AtomicUsize::new(0),
-            has_room: AtomicBool::new(false),
-            state: Mutex::new(state),
-            changed: Condvar::new(),
-        })
+    /// Start the first thread, which has the loop, and the one that stands by.
+    pub(super) fn start(queue: Arc<OutputQueue>, backlog: Arc<Backlog>, output_loop: OutputLoop) -> io::Result<()> {
+        let since = Instant::now();
+        let state = State { parked: None, since, threads: 0, stands_by: false, watches: false, closed: false };
+        let this = Arc::new(Self { queue, backlog, state: Mutex::new(state), changed: Condvar::new() });
+        let mut state = this.state.lock();
+        this.add_thread(&mut state, Some(Box::new(output_loop)))?;
+        this.add_stand_by(&mut state)
     }
 
-    /// Starts the first thread, which has the loop, and the one that stands by.
-    pub(super) fn start(self: &Arc<Self>, output: Output) -> io::Result<()> {
-        let mut state = self.state.lock();
-        self.add_thread(&mut state, Some(Box::new(output)))?;
-        self.add_stand_by(&mut state)
-    }
-
-    fn add_thread(self: &Arc<Self>, state: &mut State, output: Option<Box<Output>>) -> io::Result<()> {
+    fn add_thread(self: &Arc<Self>, state: &mut State, output_loop: Option<Box<OutputLoop>>) -> io::Result<()> {
         let this = Arc::clone(self);
         let thread = std::thread::Builder::new().name("output".to_owned()).stack_size(STACK_SIZE);
-        thread.spawn(move || this.run(output))?;
+        thread.spawn(move || this.run(output_loop))?;
         state.threads += 1;
         Ok(())
     }
 
     fn add_stand_by(self: &Arc<Self>, state: &mut State) -> io::Result<()> {
-        if !state.stands_by && state.threads < MOST_THREADS {
+        if !state.stands_by && state.threads < MAX_THREADS {
             self.add_thread(state, None)?;
             state.stands_by = true;
         }
         Ok(())
     }
 
-    fn run(self: &Arc<Self>, mut output: Option<Box<Output>>) {
-        // Signals are the supervisor thread's business.
+    fn run(self: &Arc<Self>, mut output_loop: Option<Box<OutputLoop>>) {
+        // Signals are the main thread's business.
         let _ = SigSet::all().thread_block();
         loop {
-            let Some(mut mine) = output.take().or_else(|| self.stand_by()) else { return };
-            if !mine.turn() {
+            let Some(mut mine) = output_loop.take().or_else(|| self.stand_by()) else { return };
+            if !mine.turn(|| self.next_write()) {
                 self.close();
                 return mine.end();
             }
-            output = self.write_logs(mine);
-            if output.is_none() && !self.take_stand_by() {
+            output_loop = self.write_logs(mine);
+            if output_loop.is_none() && !self.take_stand_by() {
                 return;
             }
         }
     }
 
-    /// Writes the logs, and gives the loop back unless another thread has taken it meanwhile.
-    fn write_logs(&self, output: Box<Output>) -> Option<Box<Output>> {
+    /// Write the logs, and give the loop back unless another thread has taken it meanwhile.
+    fn write_logs(&self, output_loop: Box<OutputLoop>) -> Option<Box<OutputLoop>> {
+        if self.backlog.is_empty() {
+            return Some(output_loop);
+        }
         let mut state = self.state.lock();
         // Without a thread that could take the loop nothing may keep this one waiting.
-        if state.ready.is_empty() || !state.stands_by {
-            return Some(output);
+        if !state.stands_by {
+            return Some(output_loop);
         }
-        state.left = Some(output);
+        state.parked = Some(output_loop);
         // For all of them together: many that are slow hold up the loop as much as one that stalls.
         state.since = Instant::now();
         if !std::mem::replace(&mut state.watches, true) {
             self.changed.notify_one();
         }
-        while state.left.is_some()
-            && let Some(log) = state.ready.pop_front()
+        while state.parked.is_some()
+            && let Some(log) = self.backlog.next()
         {
             drop(state);
             log.serve();
             state = self.state.lock();
         }
-        if state.left.is_none() && !state.ready.is_empty() {
+        if state.parked.is_none() && !self.backlog.is_empty() {
             // They are for the thread that has the loop now, which may be waiting for something to do.
-            self.shared.wake();
+            self.queue.wake();
         }
-        state.left.take()
+        state.parked.take()
     }
 
-    /// Stands by, unless another thread does already.
+    /// Stand by, unless another thread does already.
     fn take_stand_by(&self) -> bool {
         let mut state = self.state.lock();
         let is_needed = !state.stands_by && !state.closed;
@@ -156,21 +129,21 @@ impl Threads {
         is_needed
     }
 
-    /// Waits until there is a loop to be taken. It is the end where there is none.
-    fn stand_by(self: &Arc<Self>) -> Option<Box<Output>> {
+    /// Wait until there is a loop to be taken. `None` is the end.
+    fn stand_by(self: &Arc<Self>) -> Option<Box<OutputLoop>> {
         let mut state = self.state.lock();
         while !state.closed {
-            if state.left.is_some() && state.since.elapsed() >= PATIENCE {
+            if state.parked.is_some() && state.since.elapsed() >= STALL_TIMEOUT {
                 state.stands_by = false;
                 // Where there is no thread to be had now, it is tried again.
                 let _ = self.add_stand_by(&mut state);
-                return state.left.take();
+                return state.parked.take();
             }
             if state.watches {
                 let since = state.since;
-                self.changed.wait_for(&mut state, PATIENCE);
+                self.changed.wait_for(&mut state, STALL_TIMEOUT);
                 // Where nothing was written, nobody needs to be watched until something is.
-                state.watches = state.left.is_some() || state.since != since;
+                state.watches = state.parked.is_some() || state.since != since;
             } else {
                 self.changed.wait(&mut state);
             }
@@ -178,58 +151,18 @@ impl Threads {
         None
     }
 
-    /// Has a log served.
-    pub(super) fn add(&self, log: Arc<Log>) {
-        self.state.lock().ready.push_back(log);
+    /// Return the time until logs are to be written that no thread was there for, if any wait.
+    fn next_write(self: &Arc<Self>) -> Option<Duration> {
+        let _ = self.add_stand_by(&mut self.state.lock());
+        (!self.backlog.is_empty()).then_some(STALL_TIMEOUT)
     }
 
-    /// Time until the thread with the loop has to look after logs again, if any wait: those that no thread was there
-    /// for.
-    pub(super) fn look_again(self: &Arc<Self>) -> Option<Duration> {
-        let mut state = self.state.lock();
-        let _ = self.add_stand_by(&mut state);
-        (!state.ready.is_empty()).then_some(PATIENCE)
-    }
-
-    /// Does what is left, and ends the threads. Those that a disk keeps waiting are left behind.
+    /// Write what is left, and end the threads. Those that a disk keeps waiting are left behind.
     fn close(&self) {
-        let mut state = self.state.lock();
-        state.closed = true;
+        self.state.lock().closed = true;
         self.changed.notify_all();
-        while let Some(log) = state.ready.pop_front() {
-            drop(state);
+        while let Some(log) = self.backlog.next() {
             log.serve();
-            state = self.state.lock();
-        }
-    }
-
-    /// Says something in the activity log.
-    pub(super) fn tell(&self, news: String) {
-        self.shared.log(Level::Error, news);
-    }
-
-    /// Has the pipes read again that wait for room.
-    pub(super) fn tell_of_room(&self) {
-        self.has_room.store(true, Ordering::Release);
-        self.shared.wake();
-    }
-
-    /// Tell whether there is room since this was last asked, in a log on which pipes wait.
-    pub(super) fn has_room(&self) -> bool {
-        self.has_room.swap(false, Ordering::Acquire)
-    }
-
-    /// A buffer of that length, with whatever was left in it.
-    pub(super) fn piece(&self) -> Vec<u8> {
-        let kept = self.state.lock().pieces.pop();
-        kept.unwrap_or_else(|| vec![0; PIECE])
-    }
-
-    /// Takes back a buffer that is not needed any more.
-    pub(super) fn give_back(&self, piece: Vec<u8>) {
-        let mut state = self.state.lock();
-        if state.pieces.len() < MOST_KEPT {
-            state.pieces.push(piece);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The child, from clone to exec.
+//! Child, from clone to exec.
 //!
 //! The child may share memory with its parent, which goes on meanwhile: all threads of supervisord run, allocate and
 //! hold locks. So the child makes raw system calls only. It calls no function of libc, for any may take a lock that
@@ -38,15 +38,15 @@ const SIGSET_SIZE: usize = 8;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(super) enum Stage {
-    /// Out of the memory of its parent. The kernel writes this one, and wakes who waits.
+    /// The child is out of the memory of its parent. The kernel writes this one, and wakes who waits.
     Gone = 0,
-    /// With our descriptors.
+    /// The child shares our descriptors.
     Sharing = 1,
-    /// With descriptors of its own.
+    /// The child has descriptors of its own.
     Apart = 2,
 }
 
-/// All that a child needs, made by its parent and kept for as long as the child may read it.
+/// Memory that a child reads, made by its parent and kept for as long as the child may do so.
 pub(super) struct Birth {
     stage: AtomicU32,
     launch: Arc<Launch>,
@@ -79,8 +79,8 @@ impl Birth {
         let (limit, _) = limits::get(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
         Self {
             stage: AtomicU32::new(if files_below.is_some() { Stage::Sharing } else { Stage::Apart } as u32),
-            argv_addresses: addresses(&argv),
-            environment_addresses: addresses(&launch.environment),
+            argv_addresses: addresses(argv.iter().map(CString::as_c_str)),
+            environment_addresses: addresses(launch.environment.iter()),
             launch,
             file,
             argv,
@@ -111,11 +111,11 @@ impl Birth {
         }
     }
 
-    /// Waits, but only so long, for a child to have descriptors of its own; answers how far it has come.
-    pub(super) fn wait(&self, patience: Duration) -> Stage {
+    /// Wait, but only so long, for a child to have descriptors of its own; return how far it has come.
+    pub(super) fn wait(&self, timeout: Duration) -> Stage {
         let begin = Instant::now();
         loop {
-            let left = patience.saturating_sub(begin.elapsed());
+            let left = timeout.saturating_sub(begin.elapsed());
             let stage = self.stage();
             if stage != Stage::Sharing || left.is_zero() {
                 return stage;
@@ -129,12 +129,12 @@ impl Birth {
         }
     }
 
-    /// To be said of a child that was reaped: one that was killed may not have had the kernel write it.
+    /// Note that the child was reaped: for one that was killed, the kernel may not have written it.
     pub(super) fn is_gone(&self) {
         self.stage.store(Stage::Gone as u32, Ordering::Release);
     }
 
-    /// The child's life until it becomes the program, or does not.
+    /// Run the child until it becomes the program, or does not.
     fn run(&self) -> ! {
         let mut message = Message::default();
         let stderr = match self.come_apart() {
@@ -154,7 +154,7 @@ impl Birth {
         exit(NOT_SPAWNED)
     }
 
-    /// Sees to it that its parent learns of it when it leaves the memory, and has descriptors of its own.
+    /// Have the kernel tell the parent when the child leaves the memory, and take descriptors of its own.
     fn come_apart(&self) -> Result<(), Errno> {
         // SAFETY: the word lives for as long as the child may be in this memory, and the other arguments are numbers.
         unsafe {
@@ -170,7 +170,7 @@ impl Birth {
         Ok(())
     }
 
-    /// Its process group, its signals and its descriptors.
+    /// Take its process group, its signals and its descriptors.
     fn take_place(&self) {
         // SAFETY: plain system calls on descriptors that are open.
         unsafe {
@@ -189,7 +189,7 @@ impl Birth {
         }
     }
 
-    /// Returns only if that failed, with the reason in `message`.
+    /// Become the program. Returns only if that failed, with the reason in `message`.
     fn become_program(&self, message: &mut Message) {
         if let Some(user) = &self.launch.user
             && let Err(why) = self.set_user(user)
@@ -223,7 +223,7 @@ impl Birth {
         }
     }
 
-    /// Becomes that user: this task alone, whatever else runs in this memory.
+    /// Become that user: this task alone, whatever else runs in this memory.
     fn set_user<'a>(&self, user: &'a Credentials) -> Result<(), &'a str> {
         let groups = match &user.groups {
             Err(why) if why.starts_with("Can't") => return Err(why),
@@ -271,8 +271,8 @@ mod call {
     pub(super) const SETUID: Sysno = Sysno::setuid;
 }
 
-fn addresses(strings: &[CString]) -> Vec<usize> {
-    strings.iter().map(|string| string.as_ptr() as usize).chain([0]).collect()
+fn addresses<'a>(strings: impl Iterator<Item = &'a CStr>) -> Vec<usize> {
+    strings.map(|string| string.as_ptr() as usize).chain([0]).collect()
 }
 
 fn errno(error: syscalls::Errno) -> Errno {
@@ -286,7 +286,7 @@ pub(super) extern "C" fn begin(birth: *mut c_void) -> c_int {
     birth.run()
 }
 
-/// Ends this process, without anything that its parent would do at its own end.
+/// End this process, without anything that its parent would do at its own end.
 pub(super) fn exit(status: c_int) -> ! {
     loop {
         // SAFETY: it does not return.
@@ -316,7 +316,7 @@ impl Action {
         mask: 0,
     };
 
-    /// Ends the process, and never returns, so that any address will do for what restores what was before.
+    /// Action that ends the process, and never returns, so that any address will do for what restores what was before.
     fn die() -> Self {
         Self {
             handler: die as *const () as usize,
@@ -343,7 +343,7 @@ const CORE_DUMPING: [c_int; 10] = [
     libc::SIGSYS,
 ];
 
-/// Takes back what we do with signals, and blocks none: the program must not inherit our habits. Exec does so itself
+/// Take back what we do with signals, and block none: the program must not inherit our habits. Exec does so itself
 /// with those that are caught, but from here on none may run a handler of ours. Rust ignores SIGPIPE.
 ///
 /// Those that would dump core only kill, until exec makes them what they are: before Linux 5.16 a core dump ends all
@@ -369,7 +369,7 @@ extern "C" fn die(_signal: c_int) {
     let _ = unsafe { syscall!(Sysno::getpid).and_then(|pid| syscall!(Sysno::kill, pid, libc::SIGKILL)) };
 }
 
-/// A text on the stack; what does not fit is cut.
+/// Text on the stack; what does not fit is cut.
 struct Message {
     bytes: [u8; 1024],
     len: usize,

@@ -1,4 +1,4 @@
-//! Spawning: a child that is cheap to make, however much supervisord holds.
+//! Spawning of children that are cheap to make, however much supervisord holds.
 //!
 //! A plain fork copies the page tables and the table of descriptors, and both grow with what others do: with what a
 //! client stored in a plugin, and with every program that runs. So the child shares supervisord's memory until it execs
@@ -14,14 +14,17 @@
 //!
 //! All signals are blocked over the clone. Our handlers write into a pipe that the child still shares with us: a signal
 //! meant for the child would otherwise be taken for one to the supervisor.
+//!
+//! The modules are floors; each imports only from those above it in this list.
 
 // `clone` is unsafe by nature, and so is what the child does with memory and descriptors.
 #![allow(unsafe_code)]
 
 mod child;
-mod sharing;
 mod slots;
 mod stack;
+
+mod sharing;
 
 use std::{
     ffi::CString,
@@ -50,41 +53,41 @@ use self::{
 };
 use super::{command::Command, launch::Launch, stdin::Stdin};
 
-/// Time for which the supervisor thread waits for a child to take its descriptors: two system calls that wait for
-/// nothing but a processor. Who takes longer is stopped or frozen.
-const PATIENCE: Duration = Duration::from_millis(20);
+/// Time for which the main thread waits for a child to take its descriptors: two system calls that wait for nothing but
+/// a processor. Who takes longer is stopped or frozen.
+const TIMEOUT: Duration = Duration::from_millis(20);
 
 /// Time until the second look at a child that was not ready; the next ones come less and less often.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// Number of stacks that are kept for the next children: to map one costs little, and memory more.
-const MOST_STACKS: usize = 4;
+const MAX_SPARE_STACKS: usize = 4;
 
-/// A process that has just come to life, and our ends of its pipes.
+/// Process that has just come to life, and our ends of its pipes.
 #[derive(Debug)]
 pub struct Spawned {
-    /// Its pid, which is also its process group.
+    /// Pid, which is also the process group.
     pub pid: i32,
-    /// Its stdin.
+    /// Writing end of its stdin.
     pub stdin: Stdin,
-    /// Its stdout.
+    /// Reading end of its stdout.
     pub stdout: OwnedFd,
-    /// Its stderr, unless that goes to stdout.
+    /// Reading end of its stderr, unless that goes to stdout.
     pub stderr: Option<OwnedFd>,
 }
 
-/// Why a process could not be spawned.
+/// Reason why a process could not be spawned.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 pub struct SpawnError {
-    /// What is reported as `spawnerr`.
+    /// Text that is reported as `spawnerr`.
     pub text: String,
-    /// Nothing is wrong with the program: there were no descriptors left, here or in the whole system.
+    /// Set where nothing is wrong with the program: there were no descriptors left, here or in the whole system.
     pub no_descriptors: bool,
 }
 
 impl SpawnError {
-    /// There are no descriptors left for the process of that name.
+    /// Make the error of there being no descriptors left for the process of that name.
     pub fn too_many_open_files(name: &str) -> Self {
         Self { text: format!("too many open files to spawn '{name}'"), no_descriptors: true }
     }
@@ -115,17 +118,17 @@ impl Pipes {
     }
 }
 
-/// A child that may still read what lies in our memory.
+/// Child that may still read what lies in our memory.
 struct Unborn {
     pid: i32,
     since: Instant,
     birth: Box<Birth>,
     stack: Stack,
-    /// Holds the slots: it shares our descriptors until it has its own.
+    /// Set while it has the slots: it shares our descriptors until it has its own.
     has_slots: bool,
 }
 
-/// Makes processes; belongs to the thread that reaps them.
+/// Maker of processes; belongs to the thread that reaps them.
 pub struct Spawner {
     sharing: Sharing,
     /// `None` where a child gets a copy of all descriptors.
@@ -133,9 +136,9 @@ pub struct Spawner {
     unborn: Vec<Unborn>,
     /// Stacks of children that need them no more.
     stacks: Vec<Stack>,
-    /// Our memory may be read by others of our user, as it may be where nothing was done about it.
+    /// Set where our memory may be read by others of our user, as it may be where nothing was done about it.
     was_dumpable: bool,
-    /// The kernel has put an end to that, since a child that shared it changed its user.
+    /// Set once the kernel has put an end to that, since a child that shared it changed its user.
     is_undumpable: bool,
 }
 
@@ -146,7 +149,7 @@ impl fmt::Debug for Spawner {
 }
 
 impl Spawner {
-    /// Finds out how much a child may share, and takes three descriptors: the lowest that are free.
+    /// Find out how much a child may share, and takes three descriptors: the lowest that are free.
     pub fn new() -> Self {
         let mut sharing = Sharing::find();
         let slots = if sharing.files { Slots::new().ok() } else { None };
@@ -155,7 +158,7 @@ impl Spawner {
         Self { sharing, slots, unborn: Vec::new(), stacks: Vec::new(), was_dumpable, is_undumpable: false }
     }
 
-    /// Starts a process. Its stdin is `stdin` where that is given, and then what is sent to the pipe reaches nobody.
+    /// Start a process. Its stdin is `stdin` where that is given, and then what is sent to the pipe reaches nobody.
     ///
     /// [`settle`](Self::settle) is to be called soon: until then we may hold the child's ends of its pipes as well, and
     /// who reads ours does not see it end.
@@ -219,19 +222,19 @@ impl Spawner {
         Ok(Spawned { pid, stdin: Stdin::new(stdin), stdout, stderr: stderr.map(|(ours, _)| ours) })
     }
 
-    /// Takes back what children do not need any more. Waits for the last one to have descriptors of its own, but not
+    /// Take back what children do not need any more. Waits for the last one to have descriptors of its own, but not
     /// for long.
     pub fn settle(&mut self) {
         if let Some(last) = self.unborn.iter().find(|unborn| unborn.has_slots)
             && let Some(slots) = &mut self.slots
-            && last.birth.wait(PATIENCE.saturating_sub(last.since.elapsed())) != Stage::Sharing
+            && last.birth.wait(TIMEOUT.saturating_sub(last.since.elapsed())) != Stage::Sharing
         {
             slots.take_back();
             self.unborn.iter_mut().for_each(|unborn| unborn.has_slots = false);
         }
         let left = self.unborn.extract_if(.., |unborn| unborn.birth.stage() == Stage::Gone);
         self.stacks.extend(left.map(|unborn| unborn.stack));
-        self.stacks.truncate(MOST_STACKS);
+        self.stacks.truncate(MAX_SPARE_STACKS);
         if self.is_undumpable && !self.unborn.iter().any(|unborn| unborn.birth.changes_user()) {
             // What may not be read is closed to the programs of a container as well: `/proc/1/fd/1` is their way to its
             // log. Now nobody of another user shares it any more.
@@ -239,7 +242,7 @@ impl Spawner {
         }
     }
 
-    /// A process is gone, and certainly has no use for our memory.
+    /// Note that a process is gone, and certainly has no use for our memory.
     pub fn reaped(&mut self, pid: i32) {
         for unborn in self.unborn.iter().filter(|unborn| unborn.pid == pid) {
             unborn.birth.is_gone();
@@ -260,7 +263,7 @@ impl Default for Spawner {
     }
 }
 
-/// Makes the child. `birth` and `stack` must stay where they are until it has left our memory.
+/// Make the child. `birth` and `stack` must stay where they are until it has left our memory.
 fn clone(birth: &Birth, stack: &Stack) -> Result<i32, Errno> {
     let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
     let argument = std::ptr::from_ref(birth).cast_mut().cast();

@@ -1,4 +1,4 @@
-//! The part of ours that a child may share until it execs, found out once.
+//! Parts of this process that a child may share until it execs, found out once.
 
 use std::{ffi::CStr, fs, ptr};
 
@@ -28,7 +28,7 @@ pub(super) struct Sharing {
 }
 
 impl Sharing {
-    /// Asks the system, by making a child that does nothing else.
+    /// Ask the system, by making a child that does nothing else.
     pub(super) fn find() -> Self {
         let status = if libc_keeps_to_itself() { probe() } else { None };
         let memory = status.is_some();
@@ -39,8 +39,8 @@ impl Sharing {
     }
 }
 
-/// Tell whether libc's `clone` changes nothing in memory that is shared. glibc before 2.25 has the child overwrite the
-/// pid that it remembers for the thread that cloned.
+/// Return whether libc's `clone` changes nothing in memory that is shared. glibc before 2.25 has the child overwrite
+/// the pid that it remembers for the thread that cloned.
 #[cfg(target_env = "gnu")]
 fn libc_keeps_to_itself() -> bool {
     // SAFETY: a text of libc's own that lives for ever.
@@ -49,13 +49,13 @@ fn libc_keeps_to_itself() -> bool {
     (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) >= (2, 25)
 }
 
-/// Tell whether libc's `clone` changes nothing in memory that is shared: no other libc does.
+/// Return whether libc's `clone` changes nothing in memory that is shared: no other libc does.
 #[cfg(not(target_env = "gnu"))]
 fn libc_keeps_to_itself() -> bool {
     true
 }
 
-/// The exit status of a child that shares everything with us and tries to get a table of descriptors of its own.
+/// Return the exit status of a child that shares everything with us and tries to get a table of descriptors of its own.
 fn probe() -> Option<c_int> {
     let stack = Stack::new().ok()?;
     let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK).ok()?;

@@ -33,7 +33,7 @@ impl Slots {
         Ok(Self { all, nothing, are_lent: false })
     }
 
-    /// The first descriptor above them.
+    /// Return the first descriptor above them.
     pub(super) fn end(&self) -> RawFd {
         self.all.iter().map(|slot| slot.as_raw_fd() + 1).max().unwrap_or(3)
     }
@@ -42,7 +42,7 @@ impl Slots {
         !self.are_lent
     }
 
-    /// Puts three open files into them, for one child; answers where they lie.
+    /// Put three open files into them, for one child; return where they lie.
     pub(super) fn lend(&mut self, stdio: [RawFd; 3]) -> Result<[RawFd; 3], Errno> {
         self.are_lent = true;
         let lent = stdio.into_iter().zip(&self.all).try_for_each(|(fd, slot)| put(fd, slot));
@@ -52,7 +52,7 @@ impl Slots {
         lent.map(|()| self.all.each_ref().map(OwnedFd::as_raw_fd))
     }
 
-    /// Closes what lies in them: who reads from the child's pipes is to see their end.
+    /// Close what lies in them: who reads from the child's pipes is to see their end.
     pub(super) fn take_back(&mut self) {
         for slot in &self.all {
             // There is nothing that it could fail for: both are open, and no new descriptor is made.

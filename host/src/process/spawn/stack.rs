@@ -1,11 +1,12 @@
-//! The stack of a child that shares our memory.
+//! Stack of a child that shares our memory.
 
 use std::ptr;
 
 use libc::c_void;
 use nix::errno::Errno;
 
-/// Half of it can be used: the lower one is a guard, as large as the largest page that a kernel may have.
+/// Size in bytes. Half of it can be used: the lower one is a guard, as large as the largest page that a kernel may
+/// have.
 const SIZE: usize = 2 * GUARD;
 const GUARD: usize = 64 * 1024;
 
@@ -30,7 +31,7 @@ impl Stack {
         }
     }
 
-    /// Address at which it begins: stacks grow downwards.
+    /// Return the address at which it begins: stacks grow downwards.
     pub(super) fn top(&self) -> *mut c_void {
         (self.bottom + SIZE) as *mut c_void
     }

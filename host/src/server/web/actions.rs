@@ -1,4 +1,4 @@
-//! What the buttons of the status page do, and what is said afterwards, in Supervisor's words.
+//! Actions behind the buttons of the status page, and the message after each, in Supervisor's words.
 
 use chrono::Local;
 use plugin_api::{
@@ -8,7 +8,7 @@ use plugin_api::{
 
 use crate::rpc::Registry;
 
-/// Does what a form asks for, and waits for it. `None` where there is no such action.
+/// Do what a form asks for, and return the message when it is done. `None` where there is no such action.
 pub(super) async fn act(registry: &Registry, action: &str, processname: Option<&str>) -> Option<String> {
     let said = match (action, processname) {
         ("refresh", _) => format!("Page refreshed at {}", now()),
@@ -29,7 +29,7 @@ pub(super) async fn act(registry: &Registry, action: &str, processname: Option<&
 
 async fn of_process(registry: &Registry, action: &str, name: &str) -> String {
     // Its namespec could be that of a whole group, for which there is no button.
-    if call(registry, "getProcessInfo", &[name]).await.is_err_and(|fault| fault.code == Code::BadName as i32) {
+    if call(registry, "getProcessInfo", &[name]).await.is_err_and(|fault| fault.is(Code::BadName)) {
         return format!("No such process named {name}");
     }
     let unexpected = |fault: &Fault| format!("unexpected rpc fault [{}] {}", fault.code, fault.text);
@@ -64,13 +64,13 @@ async fn of_process(registry: &Registry, action: &str, name: &str) -> String {
     }
 }
 
-/// Calls a method of `supervisor` with strings.
+/// Call a method of `supervisor` with strings.
 pub(super) async fn call(registry: &Registry, method: &str, params: &[&str]) -> Result<Value, Fault> {
     let params = params.iter().map(|&param| Value::from(param)).collect();
     registry.call(&format!("supervisor.{method}"), params).await
 }
 
-/// As Python's `time.ctime` has it.
+/// The time as Python's `time.ctime` has it.
 fn now() -> String {
     Local::now().format("%a %b %e %H:%M:%S %Y").to_string()
 }

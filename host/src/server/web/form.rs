@@ -1,4 +1,4 @@
-//! What a browser sends with a request: fields of a query or a form, and how they are written.
+//! Fields of a query or a form that a browser sends, and the quoting of texts for URLs and HTML.
 
 use std::borrow::Cow;
 
@@ -9,8 +9,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 pub(super) struct Form(Vec<(String, String)>);
 
 impl Form {
-    /// As Supervisor reads them: of the query the first value of a name counts, of the form the last; the form counts
-    /// more; and a field without a value is not there.
+    /// Read the fields as Supervisor does: of the query the first value of a name counts, of the form the last; the
+    /// form counts more; and a field without a value is not there.
     pub(super) fn new(query: &str, body: &str) -> Self {
         let mut form = Self::default();
         for (name, value) in fields(query) {
@@ -25,6 +25,7 @@ impl Form {
         form
     }
 
+    /// Value of a field.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
@@ -34,13 +35,13 @@ fn fields(text: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
     form_urlencoded::parse(text.as_bytes()).filter(|(_, value)| !value.is_empty())
 }
 
-/// As Python's `urllib.parse.quote` writes it.
+/// Quote a text for a URL as Python's `urllib.parse.quote` does.
 pub(super) fn quote(text: &str) -> String {
     const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'.').remove(b'-').remove(b'~').remove(b'/');
     utf8_percent_encode(text, ESCAPED).to_string()
 }
 
-/// Text as it may stand in HTML, also within quotes.
+/// Escape a text for HTML, also within quotes.
 pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

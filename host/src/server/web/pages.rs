@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use plugin_api::Value;
 
 use super::form::{escape, quote};
-use crate::{states::ProcessState, version::SUPERVISOR};
+use crate::{states::ProcessState, text::namespec::make_namespec, version::SUPERVISOR};
 
-/// What every page begins and ends with. `title` is text, `body` is HTML.
+/// A page around its body. `title` is text, `body` is HTML.
 fn page(title: &str, body: &str) -> String {
     let title = escape(title);
     format!(
@@ -53,10 +53,11 @@ pub(super) fn status(infos: Result<&[Value], &str>, message: Option<&str>) -> St
     )
 }
 
+/// Row of a process in the table.
 fn row(info: &Value) -> String {
     let text = |member: &str| info.get(member).and_then(Value::as_str).unwrap_or_default();
     let (group, name) = (text("group"), text("name"));
-    let namespec = if group == name { name.to_owned() } else { format!("{group}:{name}") };
+    let namespec = make_namespec(group, name);
     let state = text("statename");
     let is = |states: &[ProcessState]| states.iter().any(|it| it.name() == state);
     let class = if is(&[ProcessState::Running]) {

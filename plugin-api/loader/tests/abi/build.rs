@@ -295,7 +295,17 @@ fn write(path: &Path, text: &str) {
     }
 }
 
+/// Make `to` a copy of `from`, but for `bin`, where the later host is.
 fn copy(from: &Path, to: &Path, wanted: &dyn Fn(&Path) -> bool) {
+    // A file that has moved is not to be there twice.
+    for old in fs::read_dir(to).into_iter().flatten().flatten() {
+        let name = old.file_name();
+        if name == "bin" || from.join(&name).exists() {
+            continue;
+        }
+        let removed = if old.path().is_dir() { fs::remove_dir_all(old.path()) } else { fs::remove_file(old.path()) };
+        removed.unwrap();
+    }
     for entry in fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
         let target = to.join(path.file_name().unwrap());

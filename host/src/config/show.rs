@@ -1,0 +1,95 @@
+//! Values as `--check-config` shows them: sizes are bytes, times are seconds, modes are octal text as the config has
+//! them. Passwords are never shown, and neither are values of variables whose names speak of one.
+
+#![expect(clippy::ptr_arg, clippy::trivially_copy_pass_by_ref, reason = "all take a reference to the value")]
+
+use std::path::PathBuf;
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    types::{AutoRestart, Level, Logfile, User},
+    variables::Variables,
+};
+use crate::text::signals;
+
+/// Text in place of a password.
+pub(super) const HIDDEN: &str = "***";
+/// Parts of a name that make its value a secret.
+const SECRETS: [&str; 4] = ["password", "passwd", "secret", "token"];
+
+/// Numbers, booleans, texts, and lists of them.
+pub(super) fn plain<T: Clone + Into<Value>>(value: &T) -> Value {
+    value.clone().into()
+}
+
+/// A path.
+pub(super) fn path(path: &PathBuf) -> Value {
+    path.to_string_lossy().into()
+}
+
+/// Paths in order.
+pub(super) fn paths(paths: &Vec<PathBuf>) -> Value {
+    paths.iter().map(path).collect()
+}
+
+/// A mode or umask in octal, at least three digits.
+pub(super) fn octal(mode: &u32) -> Value {
+    format!("{mode:03o}").into()
+}
+
+/// A signal without `SIG`.
+pub(super) fn signal(number: &i32) -> Value {
+    signals::name(*number).trim_start_matches("SIG").into()
+}
+
+/// A log in the spelling of the config.
+pub(super) fn logfile(logfile: &Logfile) -> Value {
+    match logfile {
+        Logfile::None => "NONE".into(),
+        Logfile::Auto => "AUTO".into(),
+        Logfile::Syslog => "syslog".into(),
+        Logfile::Path(file) => path(file),
+    }
+}
+
+/// A level by its name.
+pub(super) fn level(level: &Level) -> Value {
+    level.name().into()
+}
+
+/// `autorestart=`.
+pub(super) fn auto_restart(value: &AutoRestart) -> Value {
+    match value {
+        AutoRestart::Never => false.into(),
+        AutoRestart::Unexpected => "unexpected".into(),
+        AutoRestart::Always => true.into(),
+    }
+}
+
+/// A user as the config names it.
+pub(super) fn user(user: &User) -> Value {
+    user.name.as_str().into()
+}
+
+/// A password.
+pub(super) fn secret(_: &String) -> Value {
+    HIDDEN.into()
+}
+
+/// Variables by their names.
+pub(super) fn environment(variables: &Variables) -> Value {
+    let variable = |(name, value): &(String, String)| (name.clone(), hidden(name).unwrap_or_else(|| json!(value)));
+    variables.iter().map(variable).collect::<Map<_, _>>().into()
+}
+
+/// Stand-in for a value that is not for all eyes, if its name says so.
+pub(super) fn hidden(name: &str) -> Option<Value> {
+    let name = name.to_lowercase();
+    SECRETS.iter().any(|secret| name.contains(secret)).then(|| json!(HIDDEN))
+}
+
+/// A host and a port; `*` for all interfaces.
+pub(super) fn inet_address((host, port): &(String, u16)) -> Value {
+    format!("{}:{port}", if host.is_empty() { "*" } else { host }).into()
+}

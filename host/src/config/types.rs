@@ -1,0 +1,86 @@
+//! Values of options that are more than text or a number.
+
+use std::path::{Path, PathBuf};
+
+pub use plugin_api::Level;
+
+/// A line that is logged once the activity log is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Level of the line.
+    pub level: Level,
+    /// Text of the line.
+    pub text: String,
+}
+
+/// A user to run as. Two are equal if the operating system takes them for the same.
+#[derive(Clone, Debug)]
+pub struct User {
+    /// User as the config gives it: a name or a number.
+    pub name: String,
+    /// Number of the user.
+    pub uid: u32,
+    /// Number of the user's primary group.
+    pub gid: u32,
+}
+
+impl PartialEq for User {
+    fn eq(&self, other: &Self) -> bool {
+        (self.uid, self.gid) == (other.uid, other.gid)
+    }
+}
+
+impl Eq for User {}
+
+/// Destination of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Logfile {
+    /// `NONE`.
+    None,
+    /// `AUTO`: a file in `childlogdir`, named when the process is made.
+    Auto,
+    /// A file; or something that cannot seek, such as `/dev/stdout`.
+    Path(PathBuf),
+    /// `syslog`, Supervisor's deprecated spelling.
+    Syslog,
+}
+
+impl Logfile {
+    /// Get the file, where it is one that has a name already.
+    pub fn path(&self) -> Option<&Path> {
+        if let Self::Path(path) = self { Some(path) } else { None }
+    }
+}
+
+/// `autorestart=`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AutoRestart {
+    /// `false`.
+    Never,
+    /// `unexpected`: when the exit code is not in `exitcodes`.
+    Unexpected,
+    /// `true`.
+    Always,
+}
+
+/// `numprocs` and `numprocs_start` of the section that a process comes from. All are equal: a process is not another
+/// one because its section makes more of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Numbering {
+    /// Number of processes that the section makes.
+    pub numprocs: i64,
+    /// Number of the first of them.
+    pub numprocs_start: i64,
+}
+
+impl Default for Numbering {
+    fn default() -> Self {
+        Self { numprocs: 1, numprocs_start: 0 }
+    }
+}
+
+impl PartialEq for Numbering {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}

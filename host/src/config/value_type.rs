@@ -1,0 +1,94 @@
+//! Types of values: the way from text to each and back, and words for what would be right.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::{
+    accounts, datatypes as read, show,
+    types::{AutoRestart, Level, Logfile, User},
+    variables::Variables,
+};
+
+/// A type of value.
+#[derive(Clone, Copy)]
+pub(super) struct ValueType<T: 'static> {
+    /// From text to the value, or Supervisor's words for what is wrong with it.
+    pub(super) read: fn(&str) -> Result<T, String>,
+    /// From the value to what `--check-config` shows.
+    pub(super) show: fn(&T) -> Value,
+    /// Description of what would be right, for messages; none where anything goes.
+    pub(super) expected: Option<&'static str>,
+    /// True where TOML's numbers and booleans are a mistake, since the text could be anything.
+    pub(super) only_strings: bool,
+    /// True where a TOML array means its items with commas between them.
+    pub(super) is_list: bool,
+}
+
+impl<T: 'static> ValueType<T> {
+    const fn new(read: fn(&str) -> Result<T, String>, show: fn(&T) -> Value) -> Self {
+        Self { read, show, expected: None, only_strings: false, is_list: false }
+    }
+
+    const fn takes(self, expected: &'static str) -> Self {
+        Self { expected: Some(expected), ..self }
+    }
+
+    const fn only_strings(self) -> Self {
+        Self { only_strings: true, ..self }
+    }
+
+    const fn list(self) -> Self {
+        Self { is_list: true, ..self }
+    }
+}
+
+/// Make a constant for each type of value, named as the table of options names it.
+macro_rules! value_types {
+    ($($name:ident: $type:ty = $read:expr, $show:ident $(, $expected:literal)? $(, $property:ident)*;)*) => {
+        $(
+            #[allow(non_upper_case_globals, reason = "they are named as the functions that read them")]
+            pub(super) const $name: ValueType<$type> =
+                ValueType::new($read, show::$show)$(.takes($expected))?$(.$property())*;
+        )*
+    };
+}
+
+value_types! {
+    text: String = read::text, plain;
+    password: String = read::text, secret;
+    boolean: bool = read::boolean, plain, "true or false";
+    integer: i64 = read::integer, plain, "a whole number";
+    count: u32 = read::count, plain, "a whole number";
+    limit: u64 = read::limit, plain, "a whole number";
+    priority: i32 = read::priority, plain, "a whole number";
+    byte_size: u64 = read::byte_size, plain, "a number of bytes, or of KB, MB or GB, such as 50MB";
+    octal: u32 = read::octal, octal, "an octal number, such as 022";
+    signal_number: i32 = read::signal_number, signal, "a signal by name or number, such as TERM";
+    process_or_group_name: String = read::process_or_group_name, plain, "a name without blanks, ':' and '/'";
+    environment: Variables = read::environment, environment,
+        "pairs with commas between them: KEY=\"value\",KEY2=\"value\"";
+    server_url: Option<String> = read::server_url, plain;
+    auto_restart: AutoRestart = read::auto_restart, auto_restart, "true, false or unexpected";
+    logging_level: Level = read::logging_level, level,
+        "critical, error, warn, info, debug, trace or blather", only_strings;
+    user: User = accounts::user, user, "the name or the number of a user";
+    // Supervisor looks it up in the end, and says no more of it.
+    user_of_supervisord: User = accounts::user, user;
+    inet_address: (String, u16) = read::inet_address, inet_address, "PORT or HOST:PORT, with a port from 1 to 65535";
+
+    path: PathBuf = read::path, path, "a path", only_strings;
+    existing_directory: PathBuf = read::existing_directory, path, "a directory that exists", only_strings;
+    existing_dirpath: PathBuf = read::existing_dirpath, path, "a file in a directory that exists", only_strings;
+    activity_log: Logfile = read::activity_log, logfile,
+        "a file in a directory that exists, or syslog", only_strings;
+    logfile_name: Logfile = read::logfile_name, logfile,
+        "AUTO, NONE, or a file in a directory that exists", only_strings;
+
+    list_of_strings: Vec<String> = read::list_of_strings, plain, list;
+    list_of_exitcodes: Vec<i32> = read::list_of_exitcodes, plain, "numbers from 0 to 255 with commas between them", list;
+    list_of_paths: Vec<PathBuf> = read::list_of_paths, paths,
+        "directories with commas between them", only_strings, list;
+    list_of_hosts: Vec<String> = read::list_of_hosts, plain,
+        "names of hosts with commas between them, without ports", only_strings, list;
+}

@@ -1,0 +1,135 @@
+//! Actions on processes by name, group or all together: what `start`, `stop`, `signal` and `clear` have in common.
+
+use plugin_api::{Fault, Value, fault::Code};
+
+use super::process_result::{ProcessResult, namespec_of};
+use crate::{
+    ctl::{exit_status, session::Session},
+    text::namespec::split_namespec,
+    xmlrpc::ClientError,
+};
+
+/// An action on processes: the methods that do it, and the words for its outcome.
+pub(super) struct ProcessAction<'a> {
+    /// Name of the command.
+    pub(super) command: &'a str,
+    /// The method for one process.
+    pub(super) one: &'a str,
+    /// The method for a group. `None` where the action takes no groups; the name is then passed on as it is.
+    pub(super) group: Option<&'a str>,
+    /// The method for all processes.
+    pub(super) all: &'a str,
+    /// Further parameters of the methods, after the name.
+    pub(super) further: &'a [Value],
+    /// The word for a process with which it went well.
+    pub(super) done: &'a str,
+    /// Words for the faults that the server may answer with.
+    pub(super) errors: &'a [(Code, &'a str)],
+    /// The fault whose own text is printed.
+    pub(super) verbatim: Option<Code>,
+    /// A fault that leaves the exit status as it is.
+    pub(super) harmless: Option<Code>,
+    /// Exit status where no process is named, or a group that does not exist.
+    pub(super) invalid_args: i32,
+}
+
+/// Words for the faults of methods that send a signal to a process.
+pub(super) const SIGNAL_ERRORS: &[(Code, &str)] =
+    &[(Code::BadName, "no such process"), (Code::BadSignal, "bad signal name"), (Code::NotRunning, "not running")];
+
+impl ProcessAction<'_> {
+    /// Run the command with these words, which have to name processes.
+    pub(super) fn run_command(&self, session: &Session, names: &[String]) -> Result<(), Fault> {
+        if !session.upcheck()? {
+            return Ok(());
+        }
+        if names.is_empty() {
+            session.usage_error(&format!("Error: {} requires a process name", self.command), self.invalid_args);
+            return Ok(());
+        }
+        self.run(session, names)
+    }
+
+    /// Act on the named processes and groups, or on all.
+    pub(super) fn run(&self, session: &Session, names: &[String]) -> Result<(), Fault> {
+        if names.iter().any(|name| name == "all") {
+            return self.report_all(session, &self.call(session, self.all, None)?);
+        }
+        for name in names {
+            match (split_namespec(name), self.group) {
+                ((group, None), Some(method)) => self.run_group(session, method, group)?,
+                _ => self.run_one(session, name)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn run_group(&self, session: &Session, method: &str, group: &str) -> Result<(), Fault> {
+        match self.call(session, method, Some(group)) {
+            Ok(results) => self.report_all(session, &results),
+            Err(ClientError::Fault(fault)) if fault.is(Code::BadName) => {
+                session.fail(&format!("{group}: ERROR (no such group)"), self.invalid_args);
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn run_one(&self, session: &Session, name: &str) -> Result<(), Fault> {
+        match self.call(session, self.one, Some(name)) {
+            Ok(_) => {
+                let (group, process) = split_namespec(name);
+                session.output(&format!("{}: {}", namespec_of(group, process), self.done));
+                Ok(())
+            }
+            Err(ClientError::Fault(fault)) => self.report(session, &ProcessResult::refused(name, fault)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn call(&self, session: &Session, method: &str, name: Option<&str>) -> Result<Value, ClientError> {
+        let params: Vec<Value> = name.map(Value::from).into_iter().chain(self.further.iter().cloned()).collect();
+        session.call(method, &params)
+    }
+
+    fn report_all(&self, session: &Session, results: &Value) -> Result<(), Fault> {
+        ProcessResult::several(results).iter().try_for_each(|result| self.report(session, result))
+    }
+
+    fn report(&self, session: &Session, result: &ProcessResult) -> Result<(), Fault> {
+        session.output(&self.describe(result)?);
+        match Code::from_number(result.status) {
+            Some(Code::Success) => {}
+            Some(code) if Some(code) == self.harmless => {}
+            Some(Code::SpawnError | Code::AbnormalTermination | Code::NotRunning) => {
+                session.set_exit_status(exit_status::NOT_RUNNING);
+            }
+            _ => session.set_exit_status(exit_status::GENERIC),
+        }
+        Ok(())
+    }
+
+    /// The line for one process; a status that means nothing here is an error.
+    fn describe(&self, result: &ProcessResult) -> Result<String, Fault> {
+        let code = Code::from_number(result.status);
+        if code == Some(Code::Success) {
+            return Ok(format!("{}: {}", result.namespec(), self.done));
+        }
+        if code.is_some() && code == self.verbatim {
+            return Ok(result.description.clone());
+        }
+        match self.errors.iter().find(|&&(known, _)| Some(known) == code) {
+            Some((_, what)) => Ok(format!("{}: ERROR ({what})", result.namespec())),
+            None => Err(result.unexpected()),
+        }
+    }
+}
+
+#[cfg(test)]
+impl ProcessAction<'_> {
+    /// The line for the process `web:1`, refused with a fault of this number.
+    pub(super) fn line_of(&self, code: i32) -> Result<String, String> {
+        let result = ProcessResult::refused("web:1", Fault::new(code, "the text"));
+        self.describe(&result).map_err(|fault| fault.text.into())
+    }
+}

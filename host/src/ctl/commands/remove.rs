@@ -1,0 +1,40 @@
+//! `remove`: take a group out of the active config.
+
+use std::sync::Arc;
+
+use plugin_api::{Fault, ctl_plugin, fault::Code};
+
+use crate::{
+    ctl::{exit_status, session::Session},
+    xmlrpc::ClientError,
+};
+
+/// The command `remove`.
+pub(super) struct RemoveCommand(pub(super) Arc<Session>);
+
+#[ctl_plugin]
+impl RemoveCommand {
+    #[doc = "remove <name> [...]\tTake a process or group out of the active config"]
+    #[ctl(complete = "groups")]
+    pub fn remove(&self, names: Vec<String>) -> Result<(), Fault> {
+        let session = &self.0;
+        for name in names {
+            let fault = match session.call("supervisor.removeProcessGroup", &[name.as_str().into()]) {
+                Ok(_) => {
+                    session.output(&format!("{name}: removed process group"));
+                    continue;
+                }
+                Err(ClientError::Fault(fault)) => fault,
+                Err(error) => return Err(error.into()),
+            };
+            let what = match Code::from_number(fault.code) {
+                Some(Code::StillRunning) => "process/group still running",
+                Some(Code::BadName) => "no such process/group",
+                // The exit status of a fault is the general one too.
+                _ => return Err(fault),
+            };
+            session.fail(&format!("ERROR: {what}: {name}"), exit_status::GENERIC);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,18 @@
+//! Exit statuses that mean more than yes or no; scripts read them.
+
+/// Exit status of a failure that has none of its own.
+pub(super) const GENERIC: i32 = 1;
+/// Exit status where words are missing, or a group does not exist.
+pub(super) const INVALID_ARGS: i32 = 2;
+/// Exit status where the server lacks the `supervisor` namespace.
+pub(super) const UNIMPLEMENTED_FEATURE: i32 = 3;
+/// Exit status where the server refuses the connection.
+pub(super) const INSUFFICIENT_PRIVILEGES: i32 = 4;
+/// Exit status where the server speaks another version.
+pub(super) const NOT_INSTALLED: i32 = 5;
+/// Exit status where there is no server, or the process does not run.
+pub(super) const NOT_RUNNING: i32 = 7;
+/// Exit status of `status` where a process is down.
+pub(super) const STATUS_NOT_RUNNING: i32 = 3;
+/// Exit status of `status` where the processes cannot be known.
+pub(super) const STATUS_UNKNOWN: i32 = 4;

@@ -1,0 +1,130 @@
+//! The bus: the place where events are published, and from where they reach subscribers and event listeners.
+
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+};
+
+use parking_lot::RwLock;
+
+use super::{
+    Event, EventType,
+    subscription::{Queue, Subscription},
+};
+
+/// Receiver of every event, on the thread that publishes it: the pools of event listeners.
+pub trait EventSink: Send + Sync {
+    /// Take an event. Must not block.
+    fn accept(&self, event: &Arc<Event>);
+
+    /// Return whether there are pools, or soon will be.
+    fn has_pools(&self) -> bool;
+
+    /// Return whether a pool asks for events of that name, now.
+    fn asks_for(&self, name: &str) -> bool;
+}
+
+/// Way of an event from its publisher to another thread, which publishes it in its turn. Must not block.
+type Relay = Arc<dyn Fn(Arc<Event>) + Send + Sync>;
+
+/// A bus of events. Cheap to clone; a clone is the same bus.
+#[derive(Clone, Default)]
+pub struct Bus {
+    /// Queues of the subscribers, and of some that have gone.
+    queues: Arc<RwLock<Vec<Weak<Queue>>>>,
+    sink: Option<Arc<dyn EventSink>>,
+    relay: Option<Relay>,
+}
+
+impl fmt::Debug for Bus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bus").field("queues", &self.queues.read().len()).finish_non_exhaustive()
+    }
+}
+
+impl Bus {
+    /// Make a bus without subscribers.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Make a bus without subscribers and with a sink.
+    pub fn with_sink(sink: Arc<dyn EventSink>) -> Self {
+        Self { sink: Some(sink), ..Self::new() }
+    }
+
+    /// Return this bus for those who must not be ahead of others: their events are handed to `relay`, which publishes
+    /// each on this one in its turn, and must not block.
+    #[must_use]
+    pub fn relayed(&self, relay: impl Fn(Arc<Event>) + Send + Sync + 'static) -> Self {
+        Self { relay: Some(Arc::new(relay)), ..self.clone() }
+    }
+
+    /// Give an event to the sink and to every subscriber that asked for its type, at once or in its turn. Never
+    /// blocks.
+    pub fn publish(&self, event: impl Into<Arc<Event>>) {
+        let event = event.into();
+        if let Some(relay) = &self.relay {
+            if self.any_queue(|_| true) || self.sink.as_ref().is_some_and(|sink| sink.has_pools()) {
+                relay(event);
+            }
+            return;
+        }
+        if let Some(sink) = &self.sink {
+            sink.accept(&event);
+        }
+        let queues = self.queues.read();
+        queues.iter().filter_map(Weak::upgrade).filter(|it| it.asks_for(event.name())).for_each(|it| it.push(&event));
+    }
+
+    /// Return whether anybody asks for events of that name: one that is costly to make need not be made for nobody.
+    pub fn asks_for(&self, name: &str) -> bool {
+        self.any_queue(|queue| queue.asks_for(name)) || self.sink.as_ref().is_some_and(|sink| sink.asks_for(name))
+    }
+
+    /// Subscribe to every event from now on.
+    pub fn subscribe(&self) -> Subscription {
+        self.subscribe_to(EventType::built_in("EVENT"))
+    }
+
+    /// Subscribe to events of these types from now on.
+    pub fn subscribe_to(&self, types: impl IntoIterator<Item = EventType>) -> Subscription {
+        let (subscription, queue) = Subscription::new(types.into_iter().collect());
+        let mut queues = self.queues.write();
+        queues.retain(|queue| queue.strong_count() > 0);
+        queues.push(Arc::downgrade(&queue));
+        subscription
+    }
+
+    fn any_queue(&self, is_it: impl Fn(&Queue) -> bool) -> bool {
+        self.queues.read().iter().filter_map(Weak::upgrade).any(|queue| is_it(&queue))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::subscription::MAX_EVENTS, *};
+
+    #[test]
+    fn what_nobody_asks_for_need_not_be_made() {
+        let bus = Bus::new();
+        assert!(!bus.asks_for("TICK_5"));
+        let ticks = bus.subscribe_to(EventType::built_in("TICK"));
+        assert!(bus.asks_for("TICK_5") && !bus.asks_for("PROCESS_LOG_STDOUT"));
+        let all = bus.subscribe();
+        assert!(bus.asks_for("PROCESS_LOG_STDOUT"));
+        drop((ticks, all));
+        assert!(!bus.asks_for("TICK_5"));
+    }
+
+    #[test]
+    fn a_slow_subscriber_loses_events_and_delays_nobody() {
+        let bus = Bus::new();
+        let slow = bus.subscribe();
+        for _ in 0..MAX_EVENTS + 5 {
+            bus.publish(Event::SupervisorRunning);
+        }
+        assert_eq!(plugin_api::block_on(slow.missed()), 5);
+        assert_eq!(*slow.try_recv().unwrap(), Event::SupervisorRunning);
+    }
+}

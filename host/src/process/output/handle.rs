@@ -1,0 +1,173 @@
+//! The way to the output threads for everybody else, and their start.
+
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::Ordering, mpsc},
+    time::Duration,
+};
+
+use mio::{Poll, Waker};
+
+use super::{
+    activity_log::{ActivityLog, OpenedLogs},
+    completion::Done,
+    event_pools::NewPool,
+    log::Backlog,
+    output_loop::{self, OutputLoop},
+    queue::{ChildOutput, Command, OutputQueue},
+    threads::Threads,
+};
+use crate::{
+    config::{self, EventListenerPool},
+    events::{Bus, EventSink},
+    logger::Logger,
+    process::{
+        event_pool::ResultHandler,
+        stdin::{Stdin, StdinError},
+    },
+};
+
+/// Handle on the output threads. Cheap to clone; nothing here blocks, except where it says so.
+#[derive(Clone)]
+pub struct OutputHandle {
+    queue: Arc<OutputQueue>,
+    bus: Bus,
+}
+
+impl fmt::Debug for OutputHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OutputHandle").finish_non_exhaustive()
+    }
+}
+
+/// Open the activity log and start the output threads. To be called after the process has become a daemon: threads do
+/// not survive a fork.
+pub fn start(config: &config::Supervisord) -> io::Result<(OutputHandle, Logger)> {
+    let opened = OpenedLogs::open(config)?;
+    let poll = Poll::new()?;
+    let waker = Waker::new(poll.registry(), output_loop::WAKER)?;
+    let queue = Arc::new(OutputQueue::new(waker, config.loglevel, &config.identifier));
+    let bus = Bus::with_sink(Arc::clone(&queue) as Arc<dyn EventSink>);
+    // An event takes its turn behind what was written before: the end of a process comes after its last words.
+    let relay = Arc::clone(&queue);
+    let in_turn = bus.relayed(move |event| relay.push(Command::Publish(relay.pools.queued(event))));
+    let handle = OutputHandle { queue: Arc::clone(&queue), bus: in_turn };
+    let backlog = Backlog::new(&queue);
+    let activity = ActivityLog::new(config, opened, &backlog);
+    let output_loop = OutputLoop::new(poll, Arc::clone(&queue), activity, bus, config.strip_ansi, Arc::clone(&backlog));
+    Threads::start(queue, backlog, output_loop)?;
+    let sink = handle.clone();
+    Ok((handle, Logger::new(config.loglevel, move |line| sink.push(Command::Line(line)))))
+}
+
+impl OutputHandle {
+    /// Return the bus on which the output loop publishes `PROCESS_LOG_*` and `PROCESS_COMMUNICATION_*`, and everybody
+    /// else the rest: in the order in which it happened.
+    pub fn bus(&self) -> &Bus {
+        &self.bus
+    }
+
+    pub(super) fn push(&self, command: Command) {
+        self.queue.push(command);
+    }
+
+    /// Read these pipes from now on.
+    pub fn add(&self, child: ChildOutput) {
+        self.push(Command::Add(Box::new(child)));
+    }
+
+    /// Read what the pipes of a process hold that has exited, then close them, whoever else holds them.
+    pub fn child_exited(&self, run: u64) {
+        self.push(Command::Exited(run));
+    }
+
+    /// Send `data` to the stdin of a process. What the pipe does not take is sent when it does.
+    pub fn write_stdin(&self, run: u64, stdin: &Arc<Stdin>, data: &[u8]) -> Result<(), StdinError> {
+        if stdin.write(data)? {
+            self.push(Command::Stdin(run, Arc::clone(stdin)));
+        }
+        Ok(())
+    }
+
+    /// Open all log files anew.
+    pub fn reopen(&self) {
+        self.push(Command::Reopen);
+    }
+
+    /// Empty the activity log. Blocks until that is done, but no longer than `timeout`.
+    pub fn clear_activity(&self, timeout: Duration) -> io::Result<()> {
+        self.wait(timeout, Command::ClearActivity)
+    }
+
+    /// Empty log files of programs. Blocks until that is done, but no longer than `timeout`.
+    pub fn clear(&self, paths: Vec<PathBuf>, timeout: Duration) -> io::Result<()> {
+        self.wait(timeout, |done| Command::Clear(paths, done))
+    }
+
+    /// Wait until everything that was logged, and written by programs, before this call has reached the files. Blocks,
+    /// but no longer than `timeout`.
+    pub fn flush(&self, timeout: Duration) -> io::Result<()> {
+        self.wait(timeout, |done| Command::Flush { log: None, since: None, done })
+    }
+
+    /// Wait until everything that was written to one log before this call has reached it, whatever others do. Blocks,
+    /// but no longer than `timeout`.
+    pub fn flush_log(&self, log: &Path, timeout: Duration) -> io::Result<()> {
+        self.wait(timeout, |done| Command::Flush { log: Some(log.to_owned()), since: None, done })
+    }
+
+    fn wait(&self, timeout: Duration, command: impl FnOnce(Done) -> Command) -> io::Result<()> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        self.push(command(Box::new(move |result| {
+            let _ = sender.send(result);
+        })));
+        match receiver.recv_timeout(timeout) {
+            Ok(result) => result,
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                Err(io::Error::new(io::ErrorKind::TimedOut, "the disk with the logs does not answer"))
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err(io::Error::other("the logs are closed")),
+        }
+    }
+
+    /// Write what is waiting, close all files and end the threads. Blocks until then, but no longer than `timeout`.
+    /// What is logged afterwards is lost.
+    pub fn stop(&self, timeout: Duration) {
+        self.push(Command::RemovePools);
+        let _ = self.flush(timeout);
+        let _ = self.wait(timeout, Command::Stop);
+    }
+}
+
+/// Pools of event listeners.
+impl OutputHandle {
+    /// Add a pool of event listeners, which gets every event that is published from now on.
+    pub fn add_pool<'a>(
+        &self,
+        name: &str,
+        config: &EventListenerPool,
+        processes: impl IntoIterator<Item = &'a str>,
+        handler: Arc<dyn ResultHandler>,
+    ) {
+        self.queue.pools.count.fetch_add(1, Ordering::Relaxed);
+        let (name, config) = (name.to_owned(), config.clone());
+        let processes = processes.into_iter().map(str::to_owned).collect();
+        self.push(Command::AddPool(Box::new(NewPool { name, config, processes, handler })));
+    }
+
+    /// Forget a pool of event listeners and what waits in it.
+    pub fn remove_pool(&self, name: &str) {
+        self.push(Command::RemovePool(name.to_owned()));
+    }
+
+    /// Return whether a pool has something that its listeners have not got, or not answered, although they listen.
+    pub fn is_pool_behind(&self, name: &str) -> bool {
+        self.queue.pools.is_behind(name)
+    }
+
+    /// Return the number of events that a pool has discarded because its buffer was full, if there is such a pool.
+    pub fn discarded_events(&self, pool: &str) -> Option<u64> {
+        self.queue.pools.pools.lock().discarded(pool)
+    }
+}

@@ -1,0 +1,70 @@
+//! State that requests share: of all servers, of one socket, of one connection.
+
+use std::sync::Arc;
+
+use hyper::server::conn::http1;
+use tokio::sync::{Notify, Semaphore};
+
+use super::{
+    browser_guard::BrowserGuard,
+    connection_watch::{ConnectionTable, ConnectionWatch},
+    limits::Limits,
+    log_files::LogFiles,
+};
+use crate::{config::Credentials, logger::Logger, rpc::Registry};
+
+/// State of all connections of all sockets.
+pub(super) struct ServerContext {
+    pub(super) registry: Arc<Registry>,
+    pub(super) log_files: LogFiles,
+    pub(super) logger: Logger,
+    pub(super) limits: Limits,
+    /// Settings of hyper for every connection.
+    pub(super) builder: http1::Builder,
+    /// Notification of a new connection, for the sweep that sleeps while there are none.
+    pub(super) connected: Notify,
+    /// Memory that the larger requests may still take, in KiB.
+    pub(super) requests: Arc<Semaphore>,
+    /// Memory that the larger answers may still take, in KiB.
+    pub(super) answers: Arc<Semaphore>,
+    /// Threads that may still be taken for large requests and answers, and for logs.
+    pub(super) blocking: Arc<Semaphore>,
+}
+
+/// State of all connections of one socket.
+pub(super) struct SocketContext {
+    /// Credentials that are asked for; `None` where none are.
+    pub(super) credentials: Option<Credentials>,
+    pub(super) guard: BrowserGuard,
+    /// True for a unix socket: any path there that is not one of our own is XML-RPC, since Supervisor's own transport
+    /// says of its URL that it is superfluous.
+    pub(super) any_path: bool,
+    /// Connections of this socket alone: a crowd on one must not lock out who comes by another.
+    pub(super) connections: Arc<ConnectionTable>,
+    /// Number of clients more that may be told that the server is full.
+    pub(super) turned_away: Arc<Semaphore>,
+}
+
+/// State of one connection.
+pub(super) struct ConnectionContext {
+    pub(super) server: Arc<ServerContext>,
+    pub(super) socket: Arc<SocketContext>,
+    pub(super) watch: Arc<ConnectionWatch>,
+}
+
+impl ServerContext {
+    /// Run heavy work on a thread where it holds up nobody; it may have to wait for one to be free.
+    pub(super) async fn run_blocking<R: Send + 'static>(&self, work: impl FnOnce() -> R + Send + 'static) -> R {
+        // It is never closed.
+        let permit = self.blocking.clone().acquire_owned().await.ok();
+        let done = tokio::task::spawn_blocking(move || {
+            // Given back when the work is done, not when its client stops waiting.
+            let _permit = permit;
+            work()
+        });
+        match done.await {
+            Ok(done) => done,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Application of inputs to the state machines of processes, and of requests.
+
+use std::time::SystemTime;
+
+use nix::errno::Errno;
+
+use super::{
+    main_loop::MainLoop,
+    process::Process,
+    requests::Request,
+    signal::kill,
+    start_conditions::StartPoint,
+    status::{ProcessId, Refused, Status},
+};
+use crate::{
+    events::Event,
+    process::{
+        signals,
+        state::{Action, Exit, Input},
+    },
+    states::ProcessState,
+};
+
+impl MainLoop {
+    /// Carry out a request.
+    pub(super) fn request(&mut self, request: Request) {
+        match request {
+            Request::Start { id, answer } => match self.shared.may_start(id, StartPoint::Asked) {
+                Ok(()) => self.spawn_queue.push_client(id, self.now() + self.start_timeout, answer),
+                Err(refused) => drop(answer.send(Err(refused))),
+            },
+            Request::Found(id, result) => self.spawn_queue.push_found(id, result),
+            Request::Stop { id, waited_for, answer } => {
+                let _ = answer.send(self.stop(id, waited_for));
+            }
+            Request::Signal { id, signal, answer } => {
+                let _ = answer.send(self.signal(id, signal));
+            }
+        }
+    }
+
+    fn stop(&mut self, id: ProcessId, waited_for: bool) -> Result<Status, Refused> {
+        let state = self.shared.groups.lock().processes.get(&id).ok_or(Refused::Gone)?.machine.state();
+        if !state.is_running() {
+            return Err(Refused::NotRunning(state));
+        }
+        let status = self.step(id, Input::Stop { waited_for }).ok_or(Refused::Gone)?;
+        if status.state == ProcessState::Unknown {
+            return Err(Refused::Failed("the stop signal could not be sent".to_owned()));
+        }
+        Ok(status)
+    }
+
+    fn signal(&self, id: ProcessId, signal: i32) -> Result<Status, Refused> {
+        let groups = self.shared.groups.lock();
+        let process = groups.processes.get(&id).ok_or(Refused::Gone)?;
+        // One that is not spawned yet has no pid, and 0 would be our own process group.
+        if !process.machine.state().is_signallable() || process.machine.pid() == 0 {
+            return Err(Refused::NotRunning(process.machine.state()));
+        }
+        let (name, pid, how) = (&process.config.name, process.machine.pid(), signals::name(signal));
+        self.shared.logger.debug(format_args!("sending {name} (pid {pid}) sig {how}"));
+        match kill(pid, signal) {
+            Ok(()) | Err(Errno::ESRCH) => Ok(process.watch.borrow().clone()),
+            Err(errno) => {
+                let problem = format!("unknown problem sending sig {how} ({name}):{errno:?}");
+                self.shared.logger.critical(&problem);
+                Err(Refused::Failed(problem))
+            }
+        }
+    }
+
+    /// Apply one input to one process and do all that follows from it, save that a spawn waits in the queue.
+    pub(super) fn step(&mut self, id: ProcessId, input: Input) -> Option<Status> {
+        let mut next = Some(input);
+        let mut groups = self.shared.groups.lock();
+        while let Some(input) = next.take() {
+            match input {
+                Input::Spawned(pid) => {
+                    groups.born(pid, id);
+                    // With startsecs=0 it is RUNNING at once.
+                    next = Some(Input::Tick { may_start: true });
+                }
+                Input::Reaped(_) => {
+                    let pid = groups.processes.get(&id)?.machine.pid();
+                    groups.died(pid);
+                }
+                _ => {}
+            }
+            let process = groups.processes.get_mut(&id)?;
+            for action in process.machine.step(&process.config, self.now(), input) {
+                match action {
+                    Action::Spawn => self.spawn_queue.push(id),
+                    Action::Kill { pid, signal, as_group } => next = self.kill(process, pid, signal, as_group),
+                    Action::Log(level, line) => self.shared.logger.log(level, line),
+                    Action::Changed(change) => {
+                        if change.to == ProcessState::Starting {
+                            process.started = Some(SystemTime::now());
+                        }
+                        let (name, group) = (process.config.name.clone(), process.group.clone());
+                        self.shared.output.bus().publish(Event::ProcessState { process: name, group, change });
+                    }
+                }
+            }
+        }
+        groups.note_deadline(id);
+        let process = groups.processes.get_mut(&id)?;
+        process.announce();
+        let status = process.watch.borrow().clone();
+        if !process.machine.awaits_spawn()
+            && let Some(start_answer) = process.start_answer.take()
+        {
+            let _ = start_answer.send(Ok(status.clone()));
+        }
+        Some(status)
+    }
+
+    fn kill(&self, process: &Process, pid: i32, signal: i32, as_group: bool) -> Option<Input> {
+        match kill(if as_group { -pid } else { pid }, signal) {
+            Ok(()) => None,
+            Err(Errno::ESRCH) => {
+                self.shared.logger.debug(format_args!(
+                    "unable to signal {} (pid {pid}), it probably just exited on its own: [Errno 3] No such process",
+                    process.config.name
+                ));
+                None
+            }
+            Err(errno) => Some(Input::KillFailed(format!("{errno:?}"))),
+        }
+    }
+
+    /// Apply the end of a child.
+    pub(super) fn reaped(&mut self, pid: i32, exit: Exit) {
+        self.spawner.reaped(pid);
+        let mut groups = self.shared.groups.lock();
+        let Some(&id) = groups.by_pid.get(&pid) else {
+            groups.strays.remove(&pid);
+            self.shared.logger.info(format_args!("reaped unknown pid {pid} ({exit})"));
+            return;
+        };
+        if let Some(process) = groups.processes.get_mut(&id) {
+            // First, so that its last words stand in the log before the line about its end.
+            self.shared.output.child_exited(process.run);
+            process.stdin = None;
+            process.listening = None;
+            process.stopped = Some(SystemTime::now());
+        }
+        drop(groups);
+        self.step(id, Input::Reaped(exit));
+    }
+}

@@ -1,0 +1,121 @@
+//! Processes as the main thread keeps them.
+
+use std::{ffi::OsString, io, path::PathBuf, sync::Arc, time::SystemTime};
+
+use tokio::sync::watch;
+
+use super::status::{Answer, Status};
+use crate::{
+    config::{self, GroupKind},
+    events::Channel,
+    process::{
+        fcgi::{Listening, SharedSocket},
+        launch::Launch,
+        output::{OutputTarget, auto_logs},
+        state::Machine,
+        stdin::Stdin,
+    },
+};
+
+/// Process of an active group.
+#[derive(Debug)]
+pub(super) struct Process {
+    /// Name of its group.
+    pub(super) group: String,
+    /// Set where its group is a pool of event listeners.
+    pub(super) is_listener: bool,
+    /// Config that it was made from.
+    pub(super) config: Arc<config::Process>,
+    /// State machine.
+    pub(super) machine: Machine,
+    /// Program as it is started.
+    pub(super) launch: Arc<Launch>,
+    /// Destinations of its stdout.
+    pub(super) stdout: OutputTarget,
+    /// Destinations of its stderr.
+    pub(super) stderr: OutputTarget,
+    /// Number of the present run, by which the output threads know it.
+    pub(super) run: u64,
+    /// Writing end of its stdin, while it runs.
+    pub(super) stdin: Option<Arc<Stdin>>,
+    /// Socket that it shares with its group, if that is one of `[fcgi-program:x]`.
+    pub(super) socket: Option<Arc<SharedSocket>>,
+    /// The socket, kept open while it runs.
+    pub(super) listening: Option<Arc<Listening>>,
+    /// Answer to the client that asked for the start that goes on: for when it was spawned, or could not be.
+    pub(super) start_answer: Option<Answer>,
+    /// Time of the last start, for people only: decisions use the machine's monotonic time.
+    pub(super) started: Option<SystemTime>,
+    /// Time of the last end, for people only.
+    pub(super) stopped: Option<SystemTime>,
+    /// Status for those who wait for it.
+    pub(super) watch: watch::Sender<Status>,
+}
+
+impl Process {
+    /// Make a process. May wait: makes the files of `AUTO` logs, which are added to `made`, and looks up the groups of
+    /// the user.
+    pub(super) fn new(
+        config: &Arc<config::Process>,
+        group: &config::Group,
+        supervisord: &config::Supervisord,
+        environment: &[(OsString, OsString)],
+        made: &mut Vec<PathBuf>,
+    ) -> io::Result<Self> {
+        let mut target = |output: &config::OutputOptions, channel| {
+            OutputTarget::new(output, || {
+                let path = auto_logs::create(&supervisord.childlogdir, &config.name, channel, &supervisord.identifier)?;
+                made.push(path.clone());
+                Ok(path)
+            })
+        };
+        let is_listener = matches!(group.kind, GroupKind::EventListener(_));
+        let stdout = target(&config.stdout, Channel::Stdout)?;
+        let stdout = if is_listener { stdout.of_protocol() } else { stdout };
+        // Of stderr that goes to stdout nothing is left to log.
+        let stderr =
+            if config.redirect_stderr { OutputTarget::default() } else { target(&config.stderr, Channel::Stderr)? };
+        let machine = Machine::new();
+        let status = status(&machine);
+        Ok(Self {
+            group: group.name.clone(),
+            is_listener,
+            config: Arc::clone(config),
+            machine,
+            launch: Arc::new(Launch::new(config, &group.name, supervisord, environment)),
+            stdout,
+            stderr,
+            run: 0,
+            stdin: None,
+            socket: None,
+            listening: None,
+            start_answer: None,
+            started: None,
+            stopped: None,
+            watch: watch::Sender::new(status),
+        })
+    }
+
+    /// Return the number of our descriptors that it takes while it runs: ends of its pipes, and log files.
+    pub(super) fn descriptors(&self) -> u64 {
+        let pipes = if self.config.redirect_stderr { 2 } else { 3 };
+        let logs = [&self.stdout, &self.stderr].into_iter().filter(|target| target.path.is_some()).count();
+        pipes + logs as u64
+    }
+
+    /// Tell its status to those who wait. To be called when all that follows from one input is done.
+    pub(super) fn announce(&self) {
+        let status = status(&self.machine);
+        self.watch.send_if_modified(|old| {
+            let changed = *old != status;
+            if changed {
+                *old = status;
+            }
+            changed
+        });
+    }
+}
+
+fn status(machine: &Machine) -> Status {
+    Status { state: machine.state(), starts: machine.starts(), failed: machine.spawnerr().is_some() }
+}

@@ -1,0 +1,165 @@
+//! Spawning of the processes in the queue, many at once.
+//!
+//! A turn of the main loop first collects them, then looks up all of them, then makes the children, and at last tells
+//! everybody. So other threads are woken once for each turn and not for each process.
+//!
+//! A process that a client asks to start is looked up first as well, and where its command is not there, that is all
+//! that happens: it stays as it was.
+
+use std::{os::fd::AsFd as _, sync::Arc, time::SystemTime};
+
+use super::{
+    fd_budget::FdBudget,
+    lookup::{Findings, LookupRequest, LookupResult, Round},
+    main_loop::MainLoop,
+    start_conditions::StartPoint,
+    status::{ProcessId, Refused},
+};
+use crate::process::{
+    fcgi::Listening,
+    output::ChildOutput,
+    spawn::{SpawnError, Spawned},
+    state::Input,
+};
+
+/// Process that has come to life, with the socket that it shares with its group, if it does.
+type Alive = (Spawned, Option<Arc<Listening>>);
+
+impl MainLoop {
+    /// Spawn all that wait for it, but for those whose lookups come late.
+    pub(super) fn spawn_all(&mut self) {
+        self.spawner.settle();
+        self.give_up_clients();
+        let (unlooked, mut found) = self.spawn_queue.take();
+        if unlooked.is_empty() && found.is_empty() {
+            return;
+        }
+        let mut requests = Vec::with_capacity(unlooked.len());
+        for id in unlooked {
+            match self.lookup_request(id) {
+                Ok(request) => requests.push(request),
+                Err(refused) => self.refuse_clients(id, &refused),
+            }
+        }
+        let Round { found: soon, hindered } = self.lookups.find(requests);
+        found.extend(soon);
+        for id in hindered {
+            let why = "no thread could be had to look for its command";
+            self.refuse_clients(id, &Refused::Failed(why.to_owned()));
+            if self.shared.may_start(id, StartPoint::Spawn).is_ok() {
+                self.step(id, Input::SpawnHindered(why.to_owned()));
+            }
+        }
+        let mut spawned: Vec<(ProcessId, Result<Alive, SpawnError>)> = Vec::with_capacity(found.len());
+        let mut budget = self.shared.groups.lock().fd_budget();
+        for (id, result) in found {
+            self.answer_clients(id, &result);
+            // A late result may have come beside one that was looked up once more.
+            if spawned.iter().all(|(other, _)| *other != id)
+                && let Some(result) = self.spawn(id, result, &mut budget)
+            {
+                spawned.push((id, result));
+            }
+        }
+        self.spawner.settle();
+        for (id, result) in spawned {
+            let input = match result {
+                Ok(alive) => match self.note_spawned(id, alive) {
+                    Some(input) => input,
+                    None => continue,
+                },
+                Err(SpawnError { text, no_descriptors: true }) => Input::SpawnHindered(text),
+                Err(SpawnError { text, .. }) => Input::SpawnFailed(text),
+            };
+            self.step(id, input);
+        }
+    }
+
+    /// Tell clients that wait for a file system, or for a supervisor that is stopping, that they do so in vain.
+    fn give_up_clients(&mut self) {
+        let (now, stopping) = (self.now(), self.shared.is_stopping());
+        for answer in self.spawn_queue.take_late_clients(now, stopping) {
+            let _ = answer.send(Err(if stopping { Refused::Stopping } else { Refused::NoAnswer }));
+        }
+    }
+
+    fn refuse_clients(&mut self, id: ProcessId, why: &Refused) {
+        for answer in self.spawn_queue.take_clients(id) {
+            let _ = answer.send(Err(why.clone()));
+        }
+    }
+
+    /// Start a process that clients have asked for, now that it was looked up, or refuse it.
+    fn answer_clients(&mut self, id: ProcessId, result: &LookupResult) {
+        for answer in self.spawn_queue.take_clients(id) {
+            if let Err(refused) = self.shared.may_start(id, StartPoint::Found(result)) {
+                let _ = answer.send(Err(refused));
+                continue;
+            }
+            if let Some(process) = self.shared.groups.lock().processes.get_mut(&id) {
+                process.start_answer = Some(answer);
+            }
+            self.step(id, Input::Start);
+            self.spawn_queue.remove(id);
+        }
+    }
+
+    fn lookup_request(&self, id: ProcessId) -> Result<LookupRequest, Refused> {
+        let point = if self.spawn_queue.has_client(id) { StartPoint::Asked } else { StartPoint::Spawn };
+        self.shared.may_start(id, point)?;
+        let groups = self.shared.groups.lock();
+        let process = groups.processes.get(&id).ok_or(Refused::Gone)?;
+        Ok(LookupRequest { id, launch: Arc::clone(&process.launch), socket: process.socket.clone() })
+    }
+
+    /// Make the child. Nobody waits for it: the lock of the groups is open.
+    fn spawn(
+        &mut self,
+        id: ProcessId,
+        result: LookupResult,
+        budget: &mut FdBudget,
+    ) -> Option<Result<Alive, SpawnError>> {
+        self.shared.may_start(id, StartPoint::Spawn).ok()?;
+        let (launch, descriptors) = {
+            let groups = self.shared.groups.lock();
+            let process = groups.processes.get(&id)?;
+            (Arc::clone(&process.launch), process.descriptors())
+        };
+        let Findings { command, listening } = match result {
+            Ok(findings) => findings,
+            Err(error) => return Some(Err(error.to_string().into())),
+        };
+        let stdin = listening.as_ref().map(|listening| listening.as_fd());
+        if !budget.take(descriptors) {
+            return Some(Err(SpawnError::too_many_open_files(launch.name())));
+        }
+        let Self { fd_reserve, spawner, .. } = self;
+        fd_reserve.resize(budget.left());
+        let spawned = fd_reserve.with(|| spawner.spawn(&launch, &command, stdin), |error| error.no_descriptors);
+        Some(spawned.map(|spawned| (spawned, listening)))
+    }
+
+    /// Hand the pipes of a child to the output threads. `None` where its group has gone: that of a process that is
+    /// starting is not removed.
+    fn note_spawned(&mut self, id: ProcessId, (spawned, listening): Alive) -> Option<Input> {
+        let run = self.next_run();
+        let mut groups = self.shared.groups.lock();
+        let process = groups.processes.get_mut(&id)?;
+        let Spawned { pid, stdin, stdout, stderr } = spawned;
+        let stdin = Arc::new(stdin);
+        process.run = run;
+        process.started = Some(SystemTime::now());
+        process.stdin = Some(Arc::clone(&stdin));
+        process.listening = listening;
+        self.shared.output.add(ChildOutput {
+            run,
+            process: process.config.name.clone(),
+            group: process.group.clone(),
+            pid,
+            stdout: (stdout, process.stdout.clone()),
+            stderr: stderr.map(|stderr| (stderr, process.stderr.clone())),
+            listener: process.is_listener.then_some(stdin),
+        });
+        Some(Input::Spawned(pid))
+    }
+}

@@ -1,0 +1,9 @@
+//! Lines on stderr, also where nobody reads it any more: `eprintln!` panics at a closed pipe.
+
+use std::{fmt, io::Write as _};
+
+/// Write a line to stderr; a stderr that has gone loses it.
+pub fn stderr_line(line: impl fmt::Display) {
+    // One write, so that the lines of several threads do not mix.
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
+}

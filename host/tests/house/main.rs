@@ -1,0 +1,6 @@
+//! The plan of the code: what stands where, and that the documents about it are true.
+
+mod architecture;
+mod documentation;
+mod floors;
+mod source;
