@@ -1,4 +1,4 @@
-//! What all methods of the cache share.
+//! The cache that all of its methods share.
 
 use std::sync::{
     Arc,

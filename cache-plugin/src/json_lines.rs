@@ -13,9 +13,9 @@ use serde_json::{Map, Value as Json, json};
 /// An entry of a line.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Entry {
-    /// Its key.
+    /// Key of the entry.
     pub(crate) key: String,
-    /// Its value.
+    /// Value of the entry.
     pub(crate) value: Value,
     /// The time that it has left; 0 if it stays.
     pub(crate) seconds: f64,

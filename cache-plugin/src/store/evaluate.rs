@@ -1,4 +1,4 @@
-//! What an operation comes to: a pure function of the entries that it finds.
+//! Operations on what they find: a pure function that tells the answer, and what is to change.
 
 use std::time::Duration;
 

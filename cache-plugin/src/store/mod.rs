@@ -1,4 +1,4 @@
-//! Where the cache keeps what it is given: one trait, and the stores behind it.
+//! The stores in which the cache keeps what it is given, behind one trait.
 //!
 //! The modules are floors; each imports only from those above it in this list.
 

@@ -1,4 +1,4 @@
-//! What may be asked of a store, in words that every store can carry out in one step.
+//! Requests to a store, in words that every store can carry out in one step.
 
 use std::time::Duration;
 

@@ -53,7 +53,7 @@ pub(super) fn file_number(header: &[u8; FILE_HEADER]) -> io::Result<Result<u32, 
 /// The numbers in a frame's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
-    /// Its number; one more than that of the frame before.
+    /// Number of the frame; one more than that of the frame before.
     pub(super) number: u64,
     /// Number of the last frame that was known to be on the disk when this one was written.
     pub(super) synced: u64,
