@@ -2,7 +2,7 @@
 
 use plugin_api::{Config, Controller, Fault, Proxy, Value, ctl_plugin, pformat};
 
-/// As wide as Python prints.
+/// Width at which Python prints.
 const WIDTH: usize = 80;
 
 /// The cache's commands.

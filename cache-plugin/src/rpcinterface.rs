@@ -1,49 +1,22 @@
-//! `cache.*`: the cache itself.
+//! `cache.*`: the methods of the original. Those that came later stand in [`further_methods`](crate::further_methods).
 
-use std::{
-    collections::BTreeMap,
-    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+use std::sync::Arc;
+
+use plugin_api::{Chain, Config, Fault, Host, MaybeReady, Value, rpc_interface};
+
+use crate::{
+    cache::{Cache, validate_key},
+    further_methods::FurtherMethods,
+    options::Options,
+    store::{Clock, Operation, Page, open},
 };
-
-use plugin_api::{Config, Fault, Host, Value, rpc_interface};
 
 /// The version of this interface, not of the library.
 pub const API_VERSION: &str = "0.2";
 
-type Cache = BTreeMap<Box<str>, Cached>;
-
-/// Length in bytes of a text up to which each fetch copies it. A longer one is shared and takes 64 bytes more.
-const SHORT: usize = 1024;
-
-/// A value that takes no more memory than it needs: most of what people cache is short.
-enum Cached {
-    Short(Box<str>),
-    /// A long string is shared, so that fetching it copies nothing.
-    Other(Box<Value>),
-}
-
-impl From<Value> for Cached {
-    fn from(value: Value) -> Self {
-        match value.as_str() {
-            Some(text) if text.len() <= SHORT => Self::Short(text.into()),
-            _ => Self::Other(Box::new(value.into_shared())),
-        }
-    }
-}
-
-impl From<&Cached> for Value {
-    fn from(cached: &Cached) -> Self {
-        match cached {
-            Cached::Short(text) => Self::from(&**text),
-            Cached::Other(value) => (**value).clone(),
-        }
-    }
-}
-
 /// An RPC interface for keeping arbitrary data in the supervisor.
 pub struct CacheNamespaceRPCInterface {
-    /// Sorted as `getKeys` lists it: by code point, which is the order of UTF-8 bytes.
-    cache: RwLock<Cache>,
+    cache: Arc<Cache>,
 }
 
 #[rpc_interface(refuse_in_shutdown)]
@@ -62,8 +35,8 @@ impl CacheNamespaceRPCInterface {
     /// # Returns
     /// the keys, sorted
     // Not `nonblocking`, as `clear` is not: a million keys take their time, and other clients need not wait for that.
-    pub fn get_keys(&self) -> Result<Vec<String>, Fault> {
-        Ok(self.read().keys().map(ToString::to_string).collect())
+    pub fn get_keys(&self) -> Result<MaybeReady<Vec<String>>, Fault> {
+        Ok(self.cache.store.list(Page::default()))
     }
 
     /// Count what is cached.
@@ -71,15 +44,15 @@ impl CacheNamespaceRPCInterface {
     /// # Returns
     /// the number of keys
     #[rpc(nonblocking, returns = "integer")]
-    pub fn get_count(&self) -> Result<usize, Fault> {
-        Ok(self.read().len())
+    pub fn get_count(&self) -> Result<MaybeReady<usize>, Fault> {
+        Ok(self.cache.store.count())
     }
 
     /// Cache a value under a key. What was there before is replaced.
     ///
     /// # Returns
     /// true
-    #[rpc(nonblocking)]
+    #[rpc(nonblocking, returns = "boolean")]
     pub fn store(
         &self,
         /// any string but the empty one
@@ -88,12 +61,9 @@ impl CacheNamespaceRPCInterface {
         /// a string, or any other value
         #[rpc(kind = "string")]
         data: Value,
-    ) -> Result<bool, Fault> {
-        let (key, data) = (validate_key(&key)?.into(), data.into());
-        let replaced = self.write().insert(key, data);
-        // Freed here, after the lock is given back.
-        drop(replaced);
-        Ok(true)
+    ) -> Result<MaybeReady<Value>, Fault> {
+        let key = validate_key(&key)?.into();
+        Ok(self.cache.write(Operation::Store { key, value: data, lifetime: None }))
     }
 
     /// Get what is cached under a key.
@@ -106,62 +76,53 @@ impl CacheNamespaceRPCInterface {
         /// the key it was stored under
         #[rpc(kind = "string")]
         key: Value,
-    ) -> Result<Value, Fault> {
-        let key = validate_key(&key)?;
-        self.read().get(key).map(Value::from).ok_or_else(Fault::bad_name)
+    ) -> Result<MaybeReady<Value>, Fault> {
+        let (value, usage) = (self.cache.store.fetch(validate_key(&key)?), self.cache.usage());
+        Ok(value.and_then(move |value| {
+            usage.note_fetch(value.is_some());
+            value.ok_or_else(Fault::bad_name)
+        }))
     }
 
     /// Forget what is cached under a key, if anything is.
     ///
     /// # Returns
     /// true
-    #[rpc(nonblocking)]
+    #[rpc(nonblocking, returns = "boolean")]
     pub fn delete(
         &self,
         /// the key it was stored under
         #[rpc(kind = "string")]
         key: Value,
-    ) -> Result<bool, Fault> {
-        let removed = self.write().remove(validate_key(&key)?);
-        drop(removed);
-        Ok(true)
+    ) -> Result<MaybeReady<Value>, Fault> {
+        let key = validate_key(&key)?.into();
+        Ok(self.cache.write(Operation::Delete { key }))
     }
 
     /// Forget everything that is cached.
     ///
     /// # Returns
     /// true
-    pub fn clear(&self) -> Result<bool, Fault> {
-        let removed = std::mem::take(&mut *self.write());
-        drop(removed);
-        Ok(true)
-    }
-
-    // A panic while the lock is held leaves the map whole, so poisoning has nothing to say.
-
-    fn read(&self) -> RwLockReadGuard<'_, Cache> {
-        self.cache.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, Cache> {
-        self.cache.write().unwrap_or_else(PoisonError::into_inner)
+    #[rpc(returns = "boolean")]
+    pub fn clear(&self) -> Result<MaybeReady<Value>, Fault> {
+        Ok(self.cache.write(Operation::Clear))
     }
 }
 
-/// The text of a key that can be used.
-fn validate_key(key: &Value) -> Result<&str, Fault> {
-    match key {
-        Value::Base64(bytes) => std::str::from_utf8(bytes).ok(),
-        key => key.as_str(),
-    }
-    .filter(|key| !key.is_empty())
-    .ok_or_else(|| Fault::bad_name_with("Cache key must be a non-empty string"))
+/// The methods of the cache: those of the original, and those that came later.
+pub type CacheMethods = Chain<CacheNamespaceRPCInterface, FurtherMethods>;
+
+/// The factory that `supervisor.rpcinterface_factory` names. Its options stand in the README.
+#[allow(clippy::needless_pass_by_value, reason = "the form of a factory is given")]
+pub fn make_cache_rpcinterface(supervisord: Host, config: Config) -> Result<CacheMethods, Fault> {
+    let options = Options::read(&config)?;
+    let store = open(options.store(&supervisord)?, options.limits(), Clock::default(), &supervisord)?;
+    Ok(methods(supervisord, Cache::new(store, options.limits())))
 }
 
-/// The factory that `supervisor.rpcinterface_factory` names. The cache has no options.
-pub fn make_cache_rpcinterface(_supervisord: Host, _config: Config) -> Result<CacheNamespaceRPCInterface, Fault> {
-    Ok(CacheNamespaceRPCInterface { cache: RwLock::default() })
+/// The methods of this cache.
+pub(crate) fn methods(supervisord: Host, cache: Cache) -> CacheMethods {
+    let cache = Arc::new(cache);
+    let original = CacheNamespaceRPCInterface { cache: Arc::clone(&cache) };
+    Chain::new(original, FurtherMethods::new(supervisord, cache))
 }
-
-#[cfg(test)]
-mod tests;

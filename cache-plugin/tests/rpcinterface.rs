@@ -151,9 +151,29 @@ fn the_cache_asks_nothing_of_the_supervisor_but_its_state() {
 }
 
 #[test]
-fn it_has_no_options() {
+fn unknown_options_are_errors_that_name_the_known_ones() {
     let fault = FakeHost::new().make(make_cache_rpcinterface, [("size", "1".into())]).unwrap_err();
-    assert_eq!(fault.text, "BAD_ARGUMENTS: unknown key 'size': this plugin has no options");
+    let expected = "BAD_ARGUMENTS: unknown key 'size'; known are 'max_keys', 'max_bytes', 'max_value_bytes', 'store', \
+                    'file', 'sync'";
+    assert_eq!(fault.text, expected);
+}
+
+#[test]
+fn limits_are_numbers_and_sizes() {
+    let make = |options: [(&str, Value); 1]| FakeHost::new().make(make_cache_rpcinterface, options);
+    for (option, value, fault) in [
+        ("max_keys", "many", "max_keys: expected a whole number, not 'many'"),
+        ("max_keys", "-1", "max_keys: -1 is out of range"),
+        ("max_bytes", "10 cats", "max_bytes: expected a size such as 1024, 500KB, 10MB or 2GB, not '10 cats'"),
+        ("store", "paper", "store: 'paper' is none; known are 'memory' and 'file'"),
+    ] {
+        assert_eq!(make([(option, value.into())]).unwrap_err().detail(), fault);
+    }
+    let cache = make([("max_value_bytes", "1KB".into())]).unwrap();
+    assert_eq!(cache.call("store", ("k", "x".repeat(1024))), Ok(true));
+    let fault = cache.call::<bool>("store", ("k", "x".repeat(1025))).unwrap_err();
+    let expected = "QUOTA_EXCEEDED: max_value_bytes is 1024, and a value of 1025 bytes was asked for";
+    assert_eq!(fault, Fault::new(240, expected));
 }
 
 #[test]
@@ -175,5 +195,28 @@ fn signatures_are_those_of_the_original() {
         "boolean delete(string)",
         "boolean clear()",
     ];
-    assert_eq!(signatures, expected);
+    assert_eq!(signatures[..7], expected);
+}
+
+#[test]
+fn a_file_keeps_what_was_stored() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("cache");
+    let make = |sync: &str| {
+        let options = [("store", "file".into()), ("file", path.to_str().unwrap().into()), ("sync", sync.into())];
+        FakeHost::new().make(make_cache_rpcinterface, options)
+    };
+    let fault = make("often").unwrap_err();
+    assert_eq!(fault.text, "BAD_ARGUMENTS: sync: 'often' is not known; known are 'always' and 'everysec'");
+    for sync in ["always", "everysec"] {
+        let cache = make(sync).unwrap();
+        assert_eq!(cache.call("increment", ("n",)), Ok(if sync == "always" { 1 } else { 2 }));
+        let info: Value = cache.call("getInfo", ()).unwrap();
+        assert_eq!(info.get("sync"), Some(&sync.into()));
+        assert_eq!(info.get("file"), Some(&path.to_str().unwrap().into()));
+    }
+    // Without an option it lies in the plugin's own directory.
+    let host = FakeHost::new();
+    drop(host.make(make_cache_rpcinterface, [("store", "file".into())]).unwrap());
+    assert!(host.host().data_dir().unwrap().join("cache").exists());
 }

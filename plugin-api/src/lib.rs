@@ -5,6 +5,7 @@ extern crate self as plugin_api;
 
 pub mod abi;
 mod block_on;
+mod byte_size;
 
 #[doc(hidden)]
 pub mod fault;
@@ -16,6 +17,7 @@ mod describe;
 mod event;
 mod guard;
 mod level;
+mod maybe_ready;
 mod params;
 mod supervisor;
 
@@ -26,6 +28,7 @@ mod host;
 
 mod interface;
 
+mod chain;
 mod result_handler;
 
 mod factory;
@@ -43,6 +46,8 @@ pub use supervisor_plugin_macros::{FromValue, IntoValue, ctl_plugin, rpc_interfa
 pub use crate::abi::{Fault, Member, MethodInfo, NamespaceObject, Param, Reply, Value};
 pub use crate::{
     block_on::block_on,
+    byte_size::ByteSize,
+    chain::Chain,
     config::Config,
     controller::{Controller, Progress, Proxy},
     event::Event,
@@ -50,6 +55,7 @@ pub use crate::{
     host::Host,
     interface::{Methods, namespace},
     level::Level,
+    maybe_ready::MaybeReady,
     params::{IntoParams, Params},
     result_handler::{ResultHandler, Verdict},
     supervisor::{Group, SupervisorInfo, SupervisorState},

@@ -203,10 +203,11 @@ fn call(method: &Method) -> TokenStream {
             })
         }
     } else {
+        let convert = quote_spanned! { returns.span()=> ::plugin_api::IntoAnswer::into_reply };
         quote! {
-            ::plugin_api::__macro::try_now(move || {
+            ::plugin_api::__macro::try_later(move || {
                 #read
-                #convert(Self::#ident(&self, #(#arguments),*))
+                ::std::result::Result::Ok(#convert(Self::#ident(&self, #(#arguments),*), method))
             })
         }
     };

@@ -11,7 +11,7 @@ use std::{
 use abi_stable::std_types::{RArc, RString, RVec};
 
 use crate::{
-    abi::{Fault, Member, Value},
+    abi::{Fault, Member, Reply, Value},
     fault::Code,
 };
 
@@ -85,6 +85,14 @@ pub trait IntoAnswer {
 
     /// The value, or the fault.
     fn into_answer(self) -> Result<Value, Fault>;
+
+    /// The reply of a method that is not an `async fn`. Only what may come later needs to say more than the default.
+    fn into_reply(self, _method: &str) -> Reply
+    where
+        Self: Sized,
+    {
+        self.into_answer().into()
+    }
 }
 
 impl<T: IntoValue> IntoAnswer for T {

@@ -1,0 +1,149 @@
+//! Figures of the stores, as ratios of what was measured in the same run: `cargo bench -p supervisor-cache`.
+//!
+//! A folder for the files can be named: `cargo bench -p supervisor-cache -- /var/tmp`.
+
+#![allow(missing_docs, clippy::cast_precision_loss)]
+
+use std::{
+    fs::OpenOptions,
+    io::Write as _,
+    path::Path,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    thread,
+    time::{Duration, Instant},
+};
+
+use plugin_api::{
+    Value,
+    testing::{FakeHost, Published},
+};
+use supervisor_cache::rpcinterface::make_cache_rpcinterface;
+
+/// Clients that call at once.
+const CLIENTS: usize = 32;
+
+fn cache(options: &[(&str, &str)]) -> Published {
+    let options: Vec<_> = options.iter().map(|(key, value)| (*key, Value::from(*value))).collect();
+    FakeHost::new().make(make_cache_rpcinterface, options).unwrap()
+}
+
+fn in_file(path: &Path, sync: &str) -> Published {
+    cache(&[("store", "file"), ("file", path.to_str().unwrap()), ("sync", sync)])
+}
+
+/// Calls in a second.
+fn per_second(time: Duration, call: impl Fn(usize, u64) + Sync) -> f64 {
+    let (end, calls) = (AtomicBool::new(false), AtomicU64::new(0));
+    let (start, before) = (Instant::now(), cpu());
+    thread::scope(|scope| {
+        for client in 0..CLIENTS {
+            let (end, calls, call) = (&end, &calls, &call);
+            scope.spawn(move || {
+                let mut number = 0;
+                while !end.load(Relaxed) {
+                    call(client, number);
+                    number += 1;
+                }
+                calls.fetch_add(number, Relaxed);
+            });
+        }
+        thread::sleep(time);
+        end.store(true, Relaxed);
+    });
+    let (calls, cpu) = (calls.load(Relaxed) as f64, cpu().saturating_sub(before));
+    println!("  {:.2} microseconds of a processor for each call", cpu.as_secs_f64() * 1e6 / calls);
+    calls / start.elapsed().as_secs_f64()
+}
+
+fn stores(cache: &Published) -> f64 {
+    let value = "v".repeat(100);
+    per_second(Duration::from_secs(3), |client, number| {
+        cache.call::<bool>("store", (format!("k{client}:{}", number % 1000), &value)).unwrap();
+    })
+}
+
+fn fetches(cache: &Published) -> f64 {
+    cache.call::<bool>("store", ("k", "bar baz")).unwrap();
+    let start = Instant::now();
+    for _ in 0..1_000_000 {
+        cache.call::<Value>("fetch", ("k",)).unwrap();
+    }
+    start.elapsed().as_secs_f64() * 1e3
+}
+
+fn bare(directory: &Path) -> f64 {
+    let mut file = OpenOptions::new().create(true).append(true).open(directory.join("bare")).unwrap();
+    let (start, mut number) = (Instant::now(), 0);
+    while start.elapsed() < Duration::from_secs(3) {
+        file.write_all(&[b'v'; 140]).unwrap();
+        file.sync_data().unwrap();
+        number += 1;
+    }
+    f64::from(number) / start.elapsed().as_secs_f64()
+}
+
+/// The slowest fetch while all keys are listed again and again.
+fn slowest_fetch(cache: &Published, keys: usize) -> Duration {
+    for number in 0..keys {
+        cache.call::<bool>("store", (format!("key {number:07}"), "v")).unwrap();
+    }
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..3 {
+                let start = Instant::now();
+                let listed: Vec<String> = cache.call("getKeys", ()).unwrap();
+                println!("  getKeys of {} took {:?}", listed.len(), start.elapsed());
+            }
+            done.store(true, Relaxed);
+        });
+        let mut slowest = Duration::ZERO;
+        for number in (0_usize..).take_while(|_| !done.load(Relaxed)) {
+            let start = Instant::now();
+            cache.call::<Value>("fetch", (format!("key {:07}", number * 7919 % keys),)).unwrap();
+            // Others write, too.
+            cache.call::<bool>("store", (format!("key {:07}", number * 7919 % keys), "w")).unwrap();
+            slowest = slowest.max(start.elapsed());
+        }
+        slowest
+    })
+}
+
+/// Time that all threads have had on a processor: what does not depend on what else the machine does.
+fn cpu() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
+    let ticks: u64 = fields[11..13].iter().map(|field| field.parse::<u64>().unwrap()).sum();
+    Duration::from_millis(ticks * 10)
+}
+
+fn main() {
+    let directory = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let directory = tempfile::tempdir_in(directory.as_deref().unwrap_or(".")).unwrap();
+    let path = |name: &str| directory.path().join(name);
+
+    let memory = fetches(&cache(&[]));
+    let file = fetches(&in_file(&path("fetch"), "always"));
+    println!("fetch: memory {memory:.0} ns, file {file:.0} ns; file/memory {:.2}", memory / file);
+
+    let bare_loop = bare(directory.path());
+    let always = stores(&in_file(&path("always"), "always"));
+    println!("store at {CLIENTS}, always: {always:.0}/s; bare loop {bare_loop:.0}/s; {:.1} times", always / bare_loop);
+    let memory = stores(&cache(&[]));
+    let everysec = stores(&in_file(&path("everysec"), "everysec"));
+    println!("store at {CLIENTS}, everysec: {everysec:.0}/s; memory {memory:.0}/s; {:.2}", everysec / memory);
+
+    let filled = in_file(&path("start"), "everysec");
+    let value = "x".repeat(1000);
+    for number in 0..100_000 {
+        filled.call::<bool>("store", (format!("key:{:06}", number * 7919 % 100_000), &value)).unwrap();
+    }
+    drop(filled);
+    let (start, before) = (Instant::now(), cpu());
+    let opened = in_file(&path("start"), "always");
+    let (took, size) = (start.elapsed(), std::fs::metadata(path("start")).unwrap().len() >> 20);
+    let (keys, cpu) = (opened.call::<usize>("getCount", ()).unwrap(), cpu().saturating_sub(before));
+    println!("start with {keys} keys of 1 kB: {took:?}, {cpu:?} of a processor, {size} MiB on disk");
+
+    println!("slowest fetch and store: {:?}", slowest_fetch(&cache(&[]), 1_000_000));
+}

@@ -1,0 +1,61 @@
+//! The steps by which entries change, as bytes of a frame.
+
+use super::bytes::{Reader, put_text, put_value};
+use crate::store::{cached::Cached, clock::Deadline, operation::Change};
+
+const PUT: u8 = 1;
+const EXPIRE: u8 = 2;
+const REMOVE: u8 = 3;
+const CLEAR: u8 = 4;
+
+/// Append a step. A deadline is written in milliseconds since 1970, and none as 0.
+pub(super) fn put(out: &mut Vec<u8>, change: &Change) {
+    match change {
+        Change::Put { key, cached } => put_entry(out, key, cached),
+        Change::Expire { key, deadline } => {
+            out.push(EXPIRE);
+            put_deadline(out, *deadline);
+            put_text(out, key);
+        }
+        Change::Remove { key } => {
+            out.push(REMOVE);
+            put_text(out, key);
+        }
+        Change::Clear => out.push(CLEAR),
+    }
+}
+
+/// Append the step that brings an entry.
+pub(super) fn put_entry(out: &mut Vec<u8>, key: &str, cached: &Cached) {
+    out.push(PUT);
+    put_deadline(out, cached.deadline());
+    put_text(out, key);
+    put_value(out, &cached.value());
+}
+
+fn put_deadline(out: &mut Vec<u8>, deadline: Option<Deadline>) {
+    out.extend_from_slice(&deadline.map_or(0, Deadline::get).to_le_bytes());
+}
+
+/// All steps of a frame; none if they make no sense.
+pub(super) fn read(payload: &[u8]) -> Option<Vec<Change>> {
+    let mut reader = Reader::new(payload);
+    let mut changes = Vec::new();
+    while !reader.is_empty() {
+        changes.push(match reader.u8()? {
+            PUT => {
+                let deadline = Deadline::new(reader.u64()?);
+                let key = reader.text()?.into();
+                Change::Put { key, cached: reader.cached(deadline)? }
+            }
+            EXPIRE => {
+                let deadline = Deadline::new(reader.u64()?);
+                Change::Expire { key: reader.text()?.into(), deadline }
+            }
+            REMOVE => Change::Remove { key: reader.text()?.into() },
+            CLEAR => Change::Clear,
+            _ => return None,
+        });
+    }
+    Some(changes)
+}

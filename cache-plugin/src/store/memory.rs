@@ -1,0 +1,148 @@
+//! The store that is gone when supervisord exits or starts anew.
+
+use std::{
+    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
+    thread,
+    time::Duration,
+};
+
+use plugin_api::{Fault, MaybeReady, Value};
+
+use super::{
+    clock::Deadline,
+    contract::Store,
+    evaluate::evaluate,
+    local::{Local, Shared, TableView, Writer},
+    operation::{Change, Operation},
+    table::PAGE,
+};
+
+/// A store of these entries.
+pub(super) fn open(shared: Shared) -> impl Store {
+    Local { shared: Arc::new(shared), writer: Memory::default() }
+}
+
+/// Operations are carried out where they are asked for.
+#[derive(Debug, Default)]
+struct Memory {
+    /// The thread that takes out what has expired; there from when the first entry that expires is stored.
+    reaper: OnceLock<Reaper>,
+}
+
+impl Memory {
+    fn carry_out(&self, shared: &Arc<Shared>, operation: Operation) -> Result<Value, Fault> {
+        // What is still there though its time is over is not to be in the way of a limit.
+        if shared.limits.any() {
+            purge(shared);
+        }
+        let table = shared.lock();
+        let view = TableView { table: &table, clock: &shared.clock };
+        let (answer, changes) = evaluate(operation, &view, &shared.limits, &shared.clock)?;
+        let (next, soonest) = (table.next_deadline(), changes.as_slice().iter().filter_map(Change::deadline).min());
+        shared.apply(table, changes);
+        if soonest.is_some_and(|soonest| next.is_none_or(|next| soonest < next)) {
+            self.reaper.get_or_init(|| Reaper::start(shared)).wake();
+        }
+        Ok(answer)
+    }
+}
+
+impl Writer for Memory {
+    fn write(&self, shared: &Arc<Shared>, operation: Operation) -> MaybeReady<Value> {
+        self.carry_out(shared, operation).into()
+    }
+
+    fn info(&self) -> (&'static str, Vec<(&'static str, Value)>) {
+        ("memory", Vec::new())
+    }
+}
+
+/// Take out the entries whose time is over, some at a time. Return when the next one expires.
+fn purge(shared: &Shared) -> Option<Deadline> {
+    loop {
+        let table = shared.lock();
+        let next = table.next_deadline();
+        let expired = table.expired(|| shared.clock.now(), PAGE);
+        if expired.as_slice().is_empty() {
+            return next;
+        }
+        shared.apply(table, expired);
+    }
+}
+
+/// The thread that takes out entries when their time is over, so that they take no memory and whoever waits for them
+/// hears of it.
+#[derive(Debug, Default)]
+struct Reaper(Arc<Alarm>);
+
+/// The thread's alarm clock.
+#[derive(Debug, Default)]
+struct Alarm {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+/// The thread's next task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    /// Sleep until the next entry expires.
+    #[default]
+    Sleep,
+    /// Look when that is.
+    Look,
+    /// End.
+    End,
+}
+
+impl Reaper {
+    fn start(shared: &Arc<Shared>) -> Self {
+        let (alarm, shared) = (Arc::new(Alarm::default()), Arc::downgrade(shared));
+        let thread = thread::Builder::new().name("cache-expiry".to_owned());
+        let its_alarm = Arc::clone(&alarm);
+        // Without the thread what has expired takes memory, and that is all: nobody gets it.
+        let _ = thread.spawn(move || its_alarm.run(&shared));
+        Self(alarm)
+    }
+
+    fn wake(&self) {
+        self.0.set(State::Look);
+    }
+}
+
+impl Drop for Reaper {
+    fn drop(&mut self) {
+        self.0.set(State::End);
+    }
+}
+
+impl Alarm {
+    fn run(&self, shared: &Weak<Shared>) {
+        loop {
+            let Some(time) = shared.upgrade().map(|shared| {
+                let next = purge(&shared);
+                next.map(|next| shared.clock.until(next))
+            }) else {
+                return;
+            };
+            let state = self.lock();
+            let sleeps = |state: &mut State| *state == State::Sleep;
+            // Without an entry that expires the next look is in an hour, and finds nothing.
+            let time = time.unwrap_or(Duration::from_hours(1));
+            let (mut state, _) =
+                self.changed.wait_timeout_while(state, time, sleeps).unwrap_or_else(PoisonError::into_inner);
+            match *state {
+                State::End => return,
+                State::Look | State::Sleep => *state = State::Sleep,
+            }
+        }
+    }
+
+    fn set(&self, new: State) {
+        *self.lock() = new;
+        self.changed.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

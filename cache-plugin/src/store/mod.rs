@@ -1,0 +1,33 @@
+//! The stores in which the cache keeps what it is given, behind one trait.
+//!
+//! The modules are floors; each imports only from those above it in this list.
+
+mod clock;
+
+mod cached;
+
+mod operation;
+
+mod contract;
+
+mod evaluate;
+mod table;
+mod waiters;
+
+mod local;
+
+#[cfg(feature = "file")]
+mod file;
+mod memory;
+
+mod open;
+
+pub(crate) use self::{
+    clock::Clock,
+    contract::{Info, Limits, Page, QUOTA_EXCEEDED, Store, TimeLeft},
+    open::{Kind, open},
+    operation::Operation,
+};
+
+#[cfg(feature = "file")]
+pub(crate) use self::file::SyncMode;

@@ -1,0 +1,44 @@
+//! The store that the options name.
+
+#[cfg(feature = "file")]
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use plugin_api::{Fault, Host};
+
+#[cfg(feature = "file")]
+use super::file::{self, SyncMode};
+use super::{
+    clock::Clock,
+    contract::{Limits, Store},
+    local::Shared,
+    memory,
+};
+
+/// The stores that there are.
+#[derive(Clone, Debug)]
+pub(crate) enum Kind {
+    /// Gone when supervisord exits or starts anew.
+    Memory,
+    /// Kept in a file.
+    #[cfg(feature = "file")]
+    File {
+        /// The path of the file.
+        path: PathBuf,
+        /// When what is written has to be on the disk.
+        sync: SyncMode,
+    },
+}
+
+/// Open a store. What an operator has to know of it, `supervisord` is told.
+pub(crate) fn open(kind: Kind, limits: Limits, clock: Clock, supervisord: &Host) -> Result<Arc<dyn Store>, Fault> {
+    let shared = Shared::new(limits, clock);
+    match kind {
+        Kind::Memory => {
+            let _ = supervisord;
+            Ok(Arc::new(memory::open(shared)))
+        }
+        #[cfg(feature = "file")]
+        Kind::File { path, sync } => Ok(Arc::new(file::open(&path, sync, shared, supervisord)?)),
+    }
+}
