@@ -116,8 +116,8 @@ pub struct MethodInfo {
     pub params: RVec<Param>,
     /// The XML-RPC type of the result.
     pub returns: RString,
-    /// Further facts by name: `nonblocking` and `refuse_in_shutdown` (bools), `returns` (the meaning of the result, in
-    /// words); of a command `usage` (the line before its help text) and `complete` (`processes`, `groups`, `actions`).
+    /// Further facts by name: `nonblocking`, `refuse_in_shutdown` and `unlisted` (bools), `returns` (the meaning of the
+    /// result, in words); of a command `usage` (the line before its help text) and `complete` (`processes`, `groups`, `actions`).
     /// A host ignores what it does not know.
     pub properties: RVec<Member>,
 }

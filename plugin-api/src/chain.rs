@@ -5,7 +5,7 @@ use std::{collections::HashSet, fmt, sync::Arc};
 use abi_stable::std_types::RVec;
 
 use crate::{
-    abi::{MethodInfo, Reply, Value},
+    abi::{Member, MethodInfo, Reply, Value},
     interface::Methods,
 };
 
@@ -44,13 +44,22 @@ pub struct Chain<A, B> {
     second: Arc<B>,
     /// The names of the second's methods, the host's own line among them.
     of_second: HashSet<String>,
+    /// Set where the second's methods are left out of `system.listMethods`.
+    second_is_unlisted: bool,
 }
 
 impl<A: Methods, B: Methods> Chain<A, B> {
     /// The methods of `first`, then those of `second`.
     pub fn new(first: A, second: B) -> Self {
         let of_second = second.methods().into_iter().map(|method| method.name.into()).collect();
-        Self { first: Arc::new(first), second: Arc::new(second), of_second }
+        Self { first: Arc::new(first), second: Arc::new(second), of_second, second_is_unlisted: false }
+    }
+
+    /// Leave the methods of the second out of `system.listMethods`, for clients that know what is listed. They can be
+    /// called, and their signatures and help asked for, all the same.
+    #[must_use]
+    pub fn unlisted(self) -> Self {
+        Self { second_is_unlisted: true, ..self }
     }
 }
 
@@ -60,7 +69,11 @@ impl<A: Methods, B: Methods> Methods for Chain<A, B> {
     fn methods(&self) -> Vec<MethodInfo> {
         let mut methods = self.first.methods();
         methods.retain(|method| !self.of_second.contains(method.name.as_str()));
-        methods.extend(self.second.methods());
+        let mut of_second = self.second.methods();
+        if self.second_is_unlisted {
+            of_second.iter_mut().for_each(|method| method.properties.push(Member::new("unlisted", true)));
+        }
+        methods.extend(of_second);
         methods
     }
 

@@ -74,6 +74,8 @@ pub(super) struct Method {
     pub(super) audience: Audience,
     /// Set when the namespace wants its calls refused while supervisord shuts down.
     pub(super) refuse_in_shutdown: bool,
+    /// Set for a published method that `system.listMethods` has.
+    pub(super) is_listed: bool,
 }
 
 impl Method {
@@ -92,8 +94,9 @@ impl Method {
         };
         // Hooks are called during a shutdown, and because of it.
         let refuse_in_shutdown = has("refuse_in_shutdown") && audience != Audience::Host;
+        let is_listed = audience == Audience::Clients && !has("unlisted");
         let full_name = format!("{namespace}.{}", info.name).into();
-        Self { info, full_name, number, object, start, audience, refuse_in_shutdown }
+        Self { info, full_name, number, object, start, audience, refuse_in_shutdown, is_listed }
     }
 }
 

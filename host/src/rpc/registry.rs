@@ -296,10 +296,9 @@ impl Registry {
         self.methods.get(method).filter(|method| method.audience == Audience::Clients).map(|method| &method.info)
     }
 
-    /// Full names of all published methods, in no order.
+    /// Full names of all methods that are listed, in no order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        let published = self.methods.iter().filter(|(_, method)| method.audience == Audience::Clients);
-        published.map(|(name, _)| &**name)
+        self.methods.iter().filter(|(_, method)| method.is_listed).map(|(name, _)| &**name)
     }
 
     /// Number of threads that the blocking pool needs so that no namespace and no result handler ever waits for
