@@ -82,7 +82,8 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// None of this supervisord; a host may refuse a duration that it cannot count.
+    /// `FAILED` in a `nonblocking` method, which cannot wait for a time to pass; `BAD_ARGUMENTS` for a duration that
+    /// the host cannot count.
     pub async fn sleep(&self, duration: Duration) -> Result<(), Fault> {
         self.0.ask("sleep", (duration.as_secs_f64(),)).answer().await.map(drop)
     }
@@ -104,7 +105,7 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// As of [`sleep`](Self::sleep).
+    /// As of [`sleep`](Self::sleep), unless `future` is ready at once. A fault of `future` is in its output.
     pub async fn timeout<F: Future>(&self, limit: Duration, future: F) -> Result<Option<F::Output>, Fault> {
         let (mut future, mut time) = (pin!(future), pin!(self.sleep(limit)));
         poll_fn(|context| match future.as_mut().poll(context) {
