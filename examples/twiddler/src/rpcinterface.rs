@@ -116,11 +116,11 @@ impl TwiddlerNamespaceRPCInterface {
 /// The level that a client means by a name in any case, or by Supervisor's number.
 fn level_of(level: Option<&Value>) -> Result<Level, Fault> {
     let Some(level) = level else { return Ok(Level::Info) };
-    let is_it = |known: &Level| match level.as_str() {
-        Some(name) => name.eq_ignore_ascii_case(known.label()),
-        None => level.as_i64() == Some(known.number().into()),
+    let found = match level.as_str() {
+        Some(name) => Level::ALL.into_iter().find(|known| name.eq_ignore_ascii_case(known.label())),
+        None => level.as_i64().and_then(|number| Level::from_number(number.try_into().ok()?)),
     };
-    Level::ALL.into_iter().find(is_it).ok_or_else(Fault::incorrect_parameters)
+    found.ok_or_else(Fault::incorrect_parameters)
 }
 
 /// Make the interface for `[rpcinterface:twiddler]`.
