@@ -120,7 +120,7 @@ impl Host {
     /// # Errors
     ///
     /// None of this supervisord.
-    pub fn info(&self) -> Result<SupervisorInfo, Fault> {
+    pub fn supervisor_info(&self) -> Result<SupervisorInfo, Fault> {
         self.0.call("info", ())
     }
 

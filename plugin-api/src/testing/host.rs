@@ -423,7 +423,7 @@ mod tests {
         let fault = fake.with_events([""; 0]).host().emit("SHELF_FULL", "").unwrap_err();
         assert!(fault.text.ends_with(": it lists none"), "{fault}");
         assert_eq!(fake.events().len(), 3);
-        assert_eq!(host.info().unwrap().identifier, "supervisor");
+        assert_eq!(host.supervisor_info().unwrap().identifier, "supervisor");
         drop((fake, host, listed));
         assert!(!directory.exists());
     }
