@@ -15,7 +15,7 @@ use crate::{
     params::IntoParams,
     remote::{RemoteNamespace, answer},
     supervisor::{Group, SupervisorInfo, SupervisorState},
-    value::{FromValue, IntoValue},
+    value::FromValue,
 };
 
 /// The supervisord that a plugin lives in. Cloning it is cheap; keep one in the plugin.
@@ -135,7 +135,7 @@ impl Host {
     }
 
     /// Add a program to an active group. `options` are the keys of what would be `[program:NAME]` in the config:
-    /// strings as in INI, or typed as in TOML. Answers with the names of its processes, of which `numprocs` says how
+    /// strings as in INI, `("command", "/bin/cat".into())`, or typed as in TOML. Answers with the names of its processes, of which `numprocs` says how
     /// many there are; they start at once unless `autostart` is false. They are gone when the group is removed or
     /// supervisord ends, and when `supervisorctl update` makes the group again as the config has it.
     ///
@@ -145,13 +145,12 @@ impl Host {
     ///
     /// `BAD_NAME` if no group of that name is active, or it has a process of such a name; `INCORRECT_PARAMETERS` with
     /// what is wrong with the options; `SHUTDOWN_STATE`.
-    pub fn add_program<N: AsRef<str>, V: IntoValue>(
+    pub fn add_program<'a>(
         &self,
         group: &str,
         program: &str,
-        options: impl IntoIterator<Item = (N, V)>,
+        options: impl IntoIterator<Item = (&'a str, Value)>,
     ) -> Result<Vec<String>, Fault> {
-        let options = options.into_iter().map(|(name, value)| (name.as_ref().to_owned(), value.into_value()));
         self.0.call("addProgram", (group, program, Value::structure(options)))
     }
 

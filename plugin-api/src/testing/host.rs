@@ -392,10 +392,11 @@ mod tests {
         let fake = FakeHost::new();
         let host = fake.host();
         fake.add_group("web", &["a"]);
-        assert_eq!(host.add_program("web", "b", [("command", "/bin/cat")]), Ok(vec!["b".to_owned()]));
-        assert_eq!(host.add_program("web", "a", [("command", "/bin/cat")]), Err(Fault::bad_name_with("a")));
-        assert_eq!(host.add_program("db", "a", [("command", "/bin/cat")]), Err(Fault::bad_name_with("group: db")));
-        assert!(host.add_program("web", "c", [("priority", 1)]).is_err());
+        let cat = || [("command", "/bin/cat".into())];
+        assert_eq!(host.add_program("web", "b", cat()), Ok(vec!["b".to_owned()]));
+        assert_eq!(host.add_program("web", "a", cat()), Err(Fault::bad_name_with("a")));
+        assert_eq!(host.add_program("db", "a", cat()), Err(Fault::bad_name_with("group: db")));
+        assert!(host.add_program("web", "c", [("priority", 1.into())]).is_err());
         assert_eq!(host.remove_process("web", "a"), Ok(()));
         fake.fails("removeProcess", Fault::still_running_with("b"));
         assert_eq!(host.remove_process("web", "b"), Err(Fault::still_running_with("b")));

@@ -12,7 +12,7 @@ pub fn find<'a>(members: &'a [Member], name: &str) -> Option<&'a Value> {
 }
 
 impl Value {
-    /// A struct of these members, in this order.
+    /// A struct of these members, in this order. Their names may be owned, which saves a copy.
     ///
     /// ```
     /// use plugin_api::Value;
