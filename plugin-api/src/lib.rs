@@ -6,8 +6,7 @@ extern crate self as plugin_api;
 pub mod abi;
 mod block_on;
 
-#[doc(hidden)]
-pub mod fault;
+mod fault;
 
 mod value;
 
