@@ -118,7 +118,7 @@ pub struct MethodInfo {
     pub returns: RString,
     /// Further facts by name. A host ignores what it does not know.
     ///
-    /// * `nonblocking` (bool): a call answers at once, so the host makes it on its own thread.
+    /// * `nonblocking` (bool): a call returns at once, so the host makes it on its own thread.
     /// * `async` (bool): a call never blocks, and comes back as [`Reply::Later`] unless it is refused. The host makes
     ///   calls with neither of the two on threads that may block.
     /// * `refuse_in_shutdown` (bool): the host refuses the calls of clients and plugins while it shuts down.

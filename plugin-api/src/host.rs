@@ -135,9 +135,10 @@ impl Host {
     }
 
     /// Add a program to an active group. `options` are the keys of what would be `[program:NAME]` in the config:
-    /// strings as in INI, `("command", "/bin/cat".into())`, or typed as in TOML. Answers with the names of its processes, of which `numprocs` says how
-    /// many there are; they start at once unless `autostart` is false. They are gone when the group is removed or
-    /// supervisord ends, and when `supervisorctl update` makes the group again as the config has it.
+    /// strings as in INI, `("command", "/bin/cat".into())`, or typed as in TOML. Answers with the names of its
+    /// processes, of which `numprocs` says how many there are; they start at once unless `autostart` is false. They are
+    /// gone when the group is removed or supervisord ends, and when `supervisorctl update` makes the group again as the
+    /// config has it.
     ///
     /// It may wait for a disk, so it is not for `nonblocking` methods. In a factory it works too.
     ///
