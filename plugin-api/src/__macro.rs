@@ -1,4 +1,5 @@
-//! Support for the code that the macros write. No part of the API: it may change with any version.
+//! Support for the code that the macros write. No part of the API: it may change with any version, so this crate takes
+//! the macros of its own version only.
 
 pub use abi_stable::{library::LibHeader, std_types::RResult};
 pub use serde::{Deserialize, Serialize};

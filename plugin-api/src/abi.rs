@@ -116,9 +116,19 @@ pub struct MethodInfo {
     pub params: RVec<Param>,
     /// The XML-RPC type of the result.
     pub returns: RString,
-    /// Further facts by name: `nonblocking`, `refuse_in_shutdown` and `unlisted` (bools), `returns` (the meaning of the
-    /// result, in words); of a command `usage` (the line before its help text) and `complete` (`processes`, `groups`, `actions`).
-    /// A host ignores what it does not know.
+    /// Further facts by name. A host ignores what it does not know.
+    ///
+    /// * `nonblocking` (bool): a call returns at once, so the host makes it on its own thread.
+    /// * `async` (bool): a call never blocks, and comes back as [`Reply::Later`] unless it is refused. The host makes
+    ///   calls with neither of the two on threads that may block.
+    /// * `refuse_in_shutdown` (bool): the host refuses the calls of clients and plugins while it shuts down.
+    /// * `unlisted` (bool): `system.listMethods` leaves the method out, which can be called all the same.
+    /// * `returns` (string): the meaning of the result, in words.
+    /// * `events` (string): types of events, separated by commas. The host calls the method with each event of these;
+    ///   its name begins with `_`, so that nobody else does.
+    /// * `usage` (string), of a command: the line before its help text.
+    /// * `complete` (string), of a command: the kind of its words, `processes`, `groups` or `actions`; or `plugin`, and
+    ///   then `_complete` is called with the command and the words before the one to complete, and answers with a list.
     pub properties: RVec<Member>,
 }
 

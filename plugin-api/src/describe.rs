@@ -17,7 +17,7 @@ impl MethodInfo {
     /// with a wrong number of parameters is `INCORRECT_PARAMETERS` in any state.
     #[doc(hidden)]
     pub fn takes(&self, count: usize) -> bool {
-        let is = |param: &Param, flag| param.property(flag) == Some(&Value::Bool(true));
+        let is = |param: &Param, flag| param.property(flag).and_then(Value::as_bool) == Some(true);
         let least = self.params.iter().filter(|param| !is(param, "optional") && !is(param, "rest")).count();
         least <= count && (count <= self.params.len() || self.params.last().is_some_and(|param| is(param, "rest")))
     }

@@ -3,7 +3,7 @@
 use crate::abi::Fault;
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $code:literal, $text:literal, $plain:ident, $with:ident;)*) => {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $text:literal $(, $plain:ident, $with:ident)?;)*) => {
         /// The numbers of Supervisor's faults. A plugin may use others: [`Fault::new`].
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
@@ -23,12 +23,12 @@ macro_rules! codes {
         }
 
         impl Fault {
-            $(
+            $($(
                 #[doc = concat!("Fault ", stringify!($code), ", plain `", $text, "`.")]
                 pub fn $plain() -> Self { Self::from(Code::$name) }
                 #[doc = concat!("Fault ", stringify!($code), ", `", $text, ": extra`.")]
                 pub fn $with(extra: impl std::fmt::Display) -> Self { Self::of(Code::$name, extra) }
-            )*
+            )?)*
         }
     };
 }
@@ -62,8 +62,8 @@ codes! {
     AlreadyStarted = 60, "ALREADY_STARTED", already_started, already_started_with;
     /// The process is not running.
     NotRunning = 70, "NOT_RUNNING", not_running, not_running_with;
-    /// Not a fault: the status of one process among the results for several.
-    Success = 80, "SUCCESS", success, success_with;
+    /// Not a fault, so no constructor makes one of it: the status of one process among the results for several.
+    Success = 80, "SUCCESS";
     /// The group is active already.
     AlreadyAdded = 90, "ALREADY_ADDED", already_added, already_added_with;
     /// The group has processes that run.

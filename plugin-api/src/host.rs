@@ -15,7 +15,7 @@ use crate::{
     params::IntoParams,
     remote::{RemoteNamespace, answer},
     supervisor::{Group, SupervisorInfo, SupervisorState},
-    value::{FromValue, IntoValue},
+    value::FromValue,
 };
 
 /// The supervisord that a plugin lives in. Cloning it is cheap; keep one in the plugin.
@@ -82,7 +82,8 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// None of this supervisord; a host may refuse a duration that it cannot count.
+    /// `FAILED` in a `nonblocking` method, which cannot wait for a time to pass; `BAD_ARGUMENTS` for a duration that
+    /// the host cannot count.
     pub async fn sleep(&self, duration: Duration) -> Result<(), Fault> {
         self.0.ask("sleep", (duration.as_secs_f64(),)).answer().await.map(drop)
     }
@@ -104,7 +105,7 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// As of [`sleep`](Self::sleep).
+    /// As of [`sleep`](Self::sleep), unless `future` is ready at once. A fault of `future` is in its output.
     pub async fn timeout<F: Future>(&self, limit: Duration, future: F) -> Result<Option<F::Output>, Fault> {
         let (mut future, mut time) = (pin!(future), pin!(self.sleep(limit)));
         poll_fn(|context| match future.as_mut().poll(context) {
@@ -119,7 +120,7 @@ impl Host {
     /// # Errors
     ///
     /// None of this supervisord.
-    pub fn info(&self) -> Result<SupervisorInfo, Fault> {
+    pub fn supervisor_info(&self) -> Result<SupervisorInfo, Fault> {
         self.0.call("info", ())
     }
 
@@ -134,9 +135,10 @@ impl Host {
     }
 
     /// Add a program to an active group. `options` are the keys of what would be `[program:NAME]` in the config:
-    /// strings as in INI, or typed as in TOML. Answers with the names of its processes, of which `numprocs` says how
-    /// many there are; they start at once unless `autostart` is false. They are gone when the group is removed or
-    /// supervisord ends, and when `supervisorctl update` makes the group again as the config has it.
+    /// strings as in INI, `("command", "/bin/cat".into())`, or typed as in TOML. Answers with the names of its
+    /// processes, of which `numprocs` says how many there are; they start at once unless `autostart` is false. They are
+    /// gone when the group is removed or supervisord ends, and when `supervisorctl update` makes the group again as the
+    /// config has it.
     ///
     /// It may wait for a disk, so it is not for `nonblocking` methods. In a factory it works too.
     ///
@@ -144,13 +146,12 @@ impl Host {
     ///
     /// `BAD_NAME` if no group of that name is active, or it has a process of such a name; `INCORRECT_PARAMETERS` with
     /// what is wrong with the options; `SHUTDOWN_STATE`.
-    pub fn add_program<N: AsRef<str>, V: IntoValue>(
+    pub fn add_program<'a>(
         &self,
         group: &str,
         program: &str,
-        options: impl IntoIterator<Item = (N, V)>,
+        options: impl IntoIterator<Item = (&'a str, Value)>,
     ) -> Result<Vec<String>, Fault> {
-        let options = options.into_iter().map(|(name, value)| (name.as_ref().to_owned(), value.into_value()));
         self.0.call("addProgram", (group, program, Value::structure(options)))
     }
 

@@ -50,6 +50,11 @@ impl Level {
         }
     }
 
+    /// The level of that [`number`](Self::number).
+    pub fn from_number(number: i32) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.number() == number)
+    }
+
     /// The level of that [`name`](Self::name).
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|level| level.name() == name)
@@ -66,5 +71,21 @@ impl Level {
             Self::Error => "error",
             Self::Critical => "critical",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_is_found_by_its_name_and_its_number() {
+        for level in Level::ALL {
+            assert_eq!(
+                (Level::from_name(level.name()), Level::from_number(level.number())),
+                (Some(level), Some(level))
+            );
+        }
+        assert_eq!((Level::from_name("INFO"), Level::from_number(21)), (None, None));
     }
 }

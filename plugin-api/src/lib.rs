@@ -7,8 +7,7 @@ pub mod abi;
 mod block_on;
 mod byte_size;
 
-#[doc(hidden)]
-pub mod fault;
+mod fault;
 
 mod value;
 

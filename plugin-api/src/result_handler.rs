@@ -56,11 +56,8 @@ struct Handling {
 #[rpc_interface]
 impl Handling {
     pub fn handle_result(&self, event: Event, #[rpc(kind = "base64")] result: Value) -> Result<Verdict, Fault> {
-        let result = match &result {
-            Value::Base64(bytes) => bytes.as_slice(),
-            other => other.as_str().unwrap_or_default().as_bytes(),
-        };
-        (self.handler)(&self.host, &event, result)
+        let result = result.as_bytes().or_else(|| Some(result.as_str()?.as_bytes()));
+        (self.handler)(&self.host, &event, result.unwrap_or_default())
     }
 }
 

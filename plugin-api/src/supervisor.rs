@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::{FromValue, abi::Value};
 
@@ -38,7 +38,7 @@ impl SupervisorState {
     }
 }
 
-/// Identity of a supervisord: the answer of [`Host::info`](crate::Host::info).
+/// Identity of a supervisord: the answer of [`Host::supervisor_info`](crate::Host::supervisor_info).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, FromValue)]
 #[non_exhaustive]
 pub struct SupervisorInfo {
@@ -52,10 +52,16 @@ pub struct SupervisorInfo {
     pub version: String,
     /// Config file, as an absolute path.
     pub config_file: PathBuf,
-    /// URL that its programs get as `SUPERVISOR_SERVER_URL`; empty if it has no server.
-    pub serverurl: String,
+    /// URL that its programs get as `SUPERVISOR_SERVER_URL`, if it has a server.
+    #[serde(deserialize_with = "unless_empty")]
+    pub serverurl: Option<String>,
     /// The word before the dot of this plugin's methods: the name of its section.
     pub namespace: String,
+}
+
+/// Read a text, of which the host sends an empty one where there is none.
+fn unless_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.filter(|text: &String| !text.is_empty()))
 }
 
 /// A process group that is active: one of the answer of [`Host::groups`](crate::Host::groups).
@@ -76,5 +82,28 @@ impl Group {
     /// The names of the group's processes.
     pub fn process_names(&self) -> impl Iterator<Item = &str> {
         self.processes.iter().filter_map(|process| process.get("name")?.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_supervisord_without_a_server_has_no_url() {
+        let url = |url: Value| {
+            let info = Value::structure([
+                ("identifier", "supervisor".into()),
+                ("pid", 4711.into()),
+                ("supervisor_version", "4.3.0".into()),
+                ("version", "1.0.0".into()),
+                ("config_file", "/etc/supervisord.conf".into()),
+                ("serverurl", url),
+                ("namespace", "test".into()),
+            ]);
+            SupervisorInfo::from_value(info).unwrap().serverurl
+        };
+        assert_eq!(url("http://localhost:9001".into()).as_deref(), Some("http://localhost:9001"));
+        assert_eq!((url("".into()), url(Value::Nil)), (None, None));
     }
 }

@@ -1,6 +1,6 @@
 //! `twiddler.*`.
 
-use plugin_api::{Config, Fault, Host, Level, Member, RVec, Value, rpc_interface};
+use plugin_api::{Config, Fault, Host, Level, Value, rpc_interface};
 use serde::Deserialize;
 
 /// The version of this interface, not of the library.
@@ -77,13 +77,12 @@ impl TwiddlerNamespaceRPCInterface {
         program_options: Value,
     ) -> Result<bool, Fault> {
         self.check_whitelist("addProgramToGroup")?;
-        let options = match program_options {
-            Value::Struct(options) => options,
+        let options = match program_options.as_array() {
             // What some clients make of a struct without members.
-            Value::Array(none) if none.is_empty() => RVec::new(),
-            _ => return Err(Fault::incorrect_parameters()),
+            Some([]) => &[],
+            _ => program_options.as_struct().ok_or_else(Fault::incorrect_parameters)?,
         };
-        let options = options.into_iter().map(|Member { name, value }| (name, value));
+        let options = options.iter().map(|option| (option.name.as_str(), option.value.clone()));
         self.supervisord.add_program(&group_name, &program_name, options)?;
         Ok(true)
     }
@@ -116,11 +115,11 @@ impl TwiddlerNamespaceRPCInterface {
 /// The level that a client means by a name in any case, or by Supervisor's number.
 fn level_of(level: Option<&Value>) -> Result<Level, Fault> {
     let Some(level) = level else { return Ok(Level::Info) };
-    let is_it = |known: &Level| match level.as_str() {
-        Some(name) => name.eq_ignore_ascii_case(known.label()),
-        None => level.as_i64() == Some(known.number().into()),
+    let found = match level.as_str() {
+        Some(name) => Level::ALL.into_iter().find(|known| name.eq_ignore_ascii_case(known.label())),
+        None => level.as_i64().and_then(|number| Level::from_number(number.try_into().ok()?)),
     };
-    Level::ALL.into_iter().find(is_it).ok_or_else(Fault::incorrect_parameters)
+    found.ok_or_else(Fault::incorrect_parameters)
 }
 
 /// Make the interface for `[rpcinterface:twiddler]`.

@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use plugin_api::{Fault, Value, fault::Code};
+use plugin_api::{Code, Fault, Value};
 
 use super::{exit_status, printer::Printer, prompt};
 use crate::{

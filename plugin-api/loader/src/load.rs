@@ -80,6 +80,9 @@ impl Factory {
     }
 }
 
+/// The library of a path, once it has been opened.
+type Opened = Arc<Mutex<Option<Library>>>;
+
 /// A plugin library that has been opened, and stays open.
 #[derive(Clone)]
 pub struct Library(Arc<Module>);
@@ -87,15 +90,21 @@ pub struct Library(Arc<Module>);
 impl Library {
     /// Open the library at this absolute path, without symbolic links. Once, however often it is asked for.
     pub fn open(path: &Path) -> Result<Self, PluginError> {
-        static LIBRARIES: LazyLock<Mutex<HashMap<PathBuf, Library>>> = LazyLock::new(Mutex::default);
-        // Held while the library is opened, so that two who ask at the same time get the same one.
-        let mut libraries = LIBRARIES.lock();
-        if let Some(library) = libraries.get(path) {
+        Self::open_once(path, open)
+    }
+
+    /// Return the library that has been opened at this path, or have `open` do so.
+    fn open_once(path: &Path, open: impl FnOnce(&Path) -> Result<Module, PluginError>) -> Result<Self, PluginError> {
+        static LIBRARIES: LazyLock<Mutex<HashMap<PathBuf, Opened>>> = LazyLock::new(Mutex::default);
+        let opened = LIBRARIES.lock().entry(path.to_owned()).or_default().clone();
+        // Held while the library is opened, so that two who ask at the same time get the same one. It is the lock of
+        // this path alone: code of the library runs here, and if that hangs, others can still be opened. Not so the
+        // initializers, during which the dynamic linker keeps a lock of its own.
+        let mut opened = opened.lock();
+        if let Some(library) = &*opened {
             return Ok(library.clone());
         }
-        let library = Self(Arc::new(open(path)?));
-        libraries.insert(path.to_owned(), library.clone());
-        Ok(library)
+        Ok(opened.insert(Self(Arc::new(open(path)?))).clone())
     }
 
     /// Name, version and file, as the library says.
@@ -216,4 +225,39 @@ fn reason(error: &libloading::Error, path: &Path) -> String {
 
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, thread};
+
+    use super::*;
+
+    #[test]
+    fn a_library_that_hangs_holds_up_no_other() {
+        let module = |path: &Path| {
+            let info = LibraryInfo {
+                path: path.to_owned(),
+                name: "cat".to_owned(),
+                version: "1.0.0".to_owned(),
+                api_version: "1.0.0".to_owned(),
+            };
+            Ok(Module { info: Arc::new(info), factories: RVec::new() })
+        };
+        let (begun, has_begun) = mpsc::channel();
+        let (go_on, may_go_on) = mpsc::channel();
+        let hanging = thread::spawn(move || {
+            Library::open_once(Path::new("/hangs.so"), |path| {
+                begun.send(()).unwrap();
+                may_go_on.recv().unwrap();
+                module(path)
+            })
+        });
+        has_begun.recv().unwrap();
+        assert!(Library::open_once(Path::new("/cat.so"), module).is_ok());
+        go_on.send(()).unwrap();
+        let library = hanging.join().unwrap().unwrap();
+        let again = Library::open_once(Path::new("/hangs.so"), |_| unreachable!("it is open")).unwrap();
+        assert!(Arc::ptr_eq(&library.0, &again.0));
+    }
 }

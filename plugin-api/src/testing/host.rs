@@ -392,10 +392,11 @@ mod tests {
         let fake = FakeHost::new();
         let host = fake.host();
         fake.add_group("web", &["a"]);
-        assert_eq!(host.add_program("web", "b", [("command", "/bin/cat")]), Ok(vec!["b".to_owned()]));
-        assert_eq!(host.add_program("web", "a", [("command", "/bin/cat")]), Err(Fault::bad_name_with("a")));
-        assert_eq!(host.add_program("db", "a", [("command", "/bin/cat")]), Err(Fault::bad_name_with("group: db")));
-        assert!(host.add_program("web", "c", [("priority", 1)]).is_err());
+        let cat = || [("command", "/bin/cat".into())];
+        assert_eq!(host.add_program("web", "b", cat()), Ok(vec!["b".to_owned()]));
+        assert_eq!(host.add_program("web", "a", cat()), Err(Fault::bad_name_with("a")));
+        assert_eq!(host.add_program("db", "a", cat()), Err(Fault::bad_name_with("group: db")));
+        assert!(host.add_program("web", "c", [("priority", 1.into())]).is_err());
         assert_eq!(host.remove_process("web", "a"), Ok(()));
         fake.fails("removeProcess", Fault::still_running_with("b"));
         assert_eq!(host.remove_process("web", "b"), Err(Fault::still_running_with("b")));
@@ -423,7 +424,7 @@ mod tests {
         let fault = fake.with_events([""; 0]).host().emit("SHELF_FULL", "").unwrap_err();
         assert!(fault.text.ends_with(": it lists none"), "{fault}");
         assert_eq!(fake.events().len(), 3);
-        assert_eq!(host.info().unwrap().identifier, "supervisor");
+        assert_eq!(host.supervisor_info().unwrap().identifier, "supervisor");
         drop((fake, host, listed));
         assert!(!directory.exists());
     }

@@ -81,7 +81,7 @@ impl Published {
             return None;
         }
         let info = self.plugin.methods().into_iter().find(|info| info.name == method)?;
-        let refuses = info.property("refuse_in_shutdown") == Some(&Value::Bool(true));
+        let refuses = info.property("refuse_in_shutdown").and_then(Value::as_bool) == Some(true);
         let fault = if info.takes(params) { Fault::shutdown_state() } else { Fault::incorrect_parameters() };
         refuses.then_some(fault)
     }

@@ -12,7 +12,7 @@ pub fn find<'a>(members: &'a [Member], name: &str) -> Option<&'a Value> {
 }
 
 impl Value {
-    /// A struct of these members, in this order.
+    /// A struct of these members, in this order. Their names may be owned, which saves a copy.
     ///
     /// ```
     /// use plugin_api::Value;
@@ -43,6 +43,14 @@ impl Value {
         }
     }
 
+    /// The boolean, if it is one. [`is_truthy`](Self::is_truthy) is for what only means one.
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Self::Bool(value) => Some(*value),
+            _ => None,
+        }
+    }
+
     /// The text of a string.
     pub fn as_str(&self) -> Option<&str> {
         match self {
@@ -61,6 +69,23 @@ impl Value {
         }
     }
 
+    /// The number, if it is a double or an integer of either size; of one beyond 2⁵³ the nearest double.
+    #[allow(clippy::cast_precision_loss, reason = "who asks for a double takes the nearest")]
+    pub fn as_f64(&self) -> Option<f64> {
+        match self {
+            Self::Double(number) => Some(*number),
+            _ => self.as_i64().map(|number| number as f64),
+        }
+    }
+
+    /// The bytes, if it is base64. A string is not: its bytes are those of [`as_str`](Self::as_str).
+    pub fn as_bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Base64(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
     /// The items, if it is an array.
     pub fn as_array(&self) -> Option<&[Self]> {
         match self {
@@ -69,12 +94,17 @@ impl Value {
         }
     }
 
-    /// The member of that name, if this is a struct that has it. Of members of one name the last counts.
-    pub fn get(&self, name: &str) -> Option<&Self> {
+    /// The members in their order, if it is a struct. [`get`](Self::get) finds one by its name.
+    pub fn as_struct(&self) -> Option<&[Member]> {
         match self {
-            Self::Struct(members) => find(members, name),
+            Self::Struct(members) => Some(members),
             _ => None,
         }
+    }
+
+    /// The member of that name, if this is a struct that has it. Of members of one name the last counts.
+    pub fn get(&self, name: &str) -> Option<&Self> {
+        find(self.as_struct()?, name)
     }
 
     /// Return true for what Python would call true: anything but nil, false, zero, and what is empty.
@@ -228,6 +258,19 @@ mod tests {
         assert_eq!(value.get("a"), Some(&Value::Int(2)));
         assert_eq!(value.get("b"), None);
         assert_eq!(Value::Nil.get("a"), None);
+    }
+
+    #[test]
+    fn a_value_is_looked_into_by_its_type() {
+        assert_eq!((Value::from(true).as_bool(), Value::from(1).as_bool()), (Some(true), None));
+        let numbers = [Value::from(0.5), 2.into(), Value::Int64(1 << 40), true.into(), "1".into()];
+        assert_eq!(numbers.map(|it| it.as_f64()), [Some(0.5), Some(2.0), Some(1_099_511_627_776.0), None, None]);
+        let bytes = Value::Base64(vec![0, 255].into());
+        assert_eq!((bytes.as_bytes(), bytes.as_str()), (Some([0, 255].as_slice()), None));
+        assert_eq!(Value::from("text").as_bytes(), None);
+        let value = Value::structure([("b", 1.into()), ("a", 2.into())]);
+        assert_eq!(value.as_struct(), Some([Member::new("b", 1), Member::new("a", 2)].as_slice()));
+        assert_eq!(Value::array([]).as_struct(), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{ops::ControlFlow, sync::Arc};
 
-use plugin_api::{Fault, ctl_plugin, fault::Code};
+use plugin_api::{Code, Fault, ctl_plugin};
 
 use crate::{
     ctl::{exit_status, follow, process_info::process_info, session::Session},

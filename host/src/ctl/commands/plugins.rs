@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use plugin_api::{Fault, Value, ctl_plugin, fault::Code};
+use plugin_api::{Code, Fault, Value, ctl_plugin};
 
 use super::refusal::refuses_words;
 use crate::{

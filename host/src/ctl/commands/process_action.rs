@@ -1,6 +1,6 @@
 //! Actions on processes by name, group or all together: what `start`, `stop`, `signal` and `clear` have in common.
 
-use plugin_api::{Fault, Value, fault::Code};
+use plugin_api::{Code, Fault, Value};
 
 use super::process_result::{ProcessResult, namespec_of};
 use crate::{

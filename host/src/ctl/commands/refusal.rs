@@ -1,6 +1,6 @@
 //! Refusals that several commands share.
 
-use plugin_api::{Fault, fault::Code};
+use plugin_api::{Code, Fault};
 
 use crate::{
     ctl::{exit_status, session::Session},

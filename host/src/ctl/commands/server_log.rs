@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use plugin_api::{Fault, Value, fault::Code};
+use plugin_api::{Code, Fault, Value};
 
 use crate::{
     ctl::{exit_status, follow, session::Session},

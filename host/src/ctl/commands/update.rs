@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use plugin_api::{Fault, ctl_plugin, fault::Code};
+use plugin_api::{Code, Fault, ctl_plugin};
 
 use super::{config_changes::ConfigChanges, process_result::ProcessResult, refusal::report_shutdown};
 use crate::{

@@ -2,8 +2,8 @@
 
 use chrono::Local;
 use plugin_api::{
+    Code::{self, AbnormalTermination, AlreadyStarted, NoFile, NotExecutable, SpawnError},
     Fault, Value,
-    fault::Code::{self, AbnormalTermination, AlreadyStarted, NoFile, NotExecutable, SpawnError},
 };
 
 use crate::rpc::Registry;

@@ -19,7 +19,7 @@ use hyper::{
     HeaderMap, Method, Response, StatusCode,
     header::{CACHE_CONTROL, EXPIRES, HOST, HeaderName, HeaderValue, LOCATION, PRAGMA},
 };
-use plugin_api::{Value, fault::Code};
+use plugin_api::{Code, Value};
 
 use self::form::{Form, quote};
 use super::{

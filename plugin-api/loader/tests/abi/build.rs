@@ -228,6 +228,7 @@ impl Workshop {
         let members =
             "[workspace]\nresolver = \"3\"\nmembers = [\"plugin-api\", \"plugin-api/macros\", \"plugin-api/loader\"]\n";
         let rest = rest.replacen("version = \"1.0.0\"", &format!("version = \"{version}\""), 1);
+        let rest = rest.replace("\"=1.0.0\"", &format!("\"={version}\""));
         write(&later.join("Cargo.toml"), &format!("{members}\n[workspace.package]{rest}"));
         write(&later.join("Cargo.lock"), &fs::read_to_string(from.join("Cargo.lock")).unwrap());
         copy(&from.join("plugin-api"), &later.join("plugin-api"), &|path| !path.ends_with("tests"));

@@ -70,7 +70,8 @@ impl Unruly {
     /// Add so many programs to a group.
     pub fn flood(&self, group: String, programs: u32) -> Result<u32, Fault> {
         for number in 0..programs {
-            let options = [("command", "/bin/cat"), ("autostart", "false"), ("stdout_logfile", "NONE")];
+            let options =
+                [("command", "/bin/cat".into()), ("autostart", "false".into()), ("stdout_logfile", "NONE".into())];
             self.host.add_program(&group, &format!("flood_{number}"), options)?;
         }
         Ok(programs)

@@ -50,7 +50,7 @@ impl Witness {
 
     /// Tell what the host is called.
     pub fn who(&self) -> Result<Vec<String>, Fault> {
-        let info = self.0.info()?;
+        let info = self.0.supervisor_info()?;
         let directory = self.0.data_dir()?;
         Ok(vec![info.identifier, info.namespace, info.pid.to_string(), directory.display().to_string()])
     }
