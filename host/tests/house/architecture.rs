@@ -1,6 +1,6 @@
 //! `host/ARCHITECTURE.md` names files and functions; each is there.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use crate::source::{self, CRATES};
 
@@ -23,12 +23,12 @@ fn every_path_and_name_in_it_exists() {
     let (mut names, mut missing) = (0, Vec::new());
     for piece in quoted(&text) {
         names += 1;
-        let there = if piece.contains('/') || piece.ends_with(".rs") {
+        let there = if piece.contains('/') || Path::new(piece).extension().is_some_and(|it| it == "rs") {
             ["", "host/src"].iter().any(|root| workspace.join(root).join(piece).exists())
         } else if piece.contains(' ') {
             continue;
         } else {
-            piece.trim_end_matches("()").split("::").all(|name| is_in_code(name))
+            piece.trim_end_matches("()").split("::").all(&is_in_code)
         };
         if !there {
             missing.push(piece);

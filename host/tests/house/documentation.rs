@@ -21,7 +21,7 @@ fn every_doc_comment_begins_with_what_it_is_about() {
             if let Some(doc) = doc.filter(|_| is_first) {
                 let begins_with =
                     |words: &&str| doc.trim().strip_prefix(*words).is_some_and(|rest| rest.starts_with(' '));
-                if DEPENDENT.iter().any(|words| begins_with(&words)) {
+                if DEPENDENT.iter().any(begins_with) {
                     let file = file.strip_prefix(source::workspace()).expect("it lies there");
                     faults.push(format!("{}:{}:{doc}", file.display(), number + 1));
                 }

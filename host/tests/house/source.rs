@@ -44,7 +44,7 @@ pub(crate) fn files(root: &Path) -> Vec<PathBuf> {
         let name = entry.file_name().into_string().expect("names of source files are text");
         if path.is_dir() {
             found.extend(files(&path));
-        } else if name.ends_with(".rs") && !is_of_tests(&name) {
+        } else if path.extension().is_some_and(|it| it == "rs") && !is_of_tests(&name) {
             found.push(path);
         }
     }
@@ -66,7 +66,7 @@ pub(crate) fn modules(root: &Path) -> BTreeMap<Names, Module> {
     let mut modules: BTreeMap<Names, Module> =
         named.into_iter().map(|(name, file)| (name.clone(), Module::read(name, file, &known))).collect();
     let of_tests = |(room, module): (&Names, &Module)| -> Vec<Names> {
-        module.tests.iter().map(|name| [&room[..], &[name.clone()]].concat()).collect()
+        module.tests.iter().map(|name| [room, std::slice::from_ref(name)].concat()).collect()
     };
     let macros: Vec<String> = modules.values().flat_map(|module| module.foreign.iter().cloned()).collect();
     modules.entry(Names::new()).or_default().foreign.extend(macros);
@@ -100,7 +100,7 @@ impl Module {
 fn floors(text: &str) -> (Vec<Vec<String>>, Vec<String>) {
     let (mut floors, mut tests, mut is_test) = (vec![Vec::new()], Vec::new(), false);
     for line in text.lines().map(str::trim_end) {
-        let declared = line.strip_suffix(';').and_then(|line| Some(line.split_once("mod ")?));
+        let declared = line.strip_suffix(';').and_then(|line| line.split_once("mod "));
         match declared.filter(|(before, _)| before.is_empty() || before.starts_with("pub")) {
             Some((_, name)) if is_test => tests.push(name.to_owned()),
             Some((_, name)) => floors.last_mut().expect("never empty").push(name.to_owned()),
