@@ -151,7 +151,7 @@ fn raw(value: &DeValue<'_>) -> Raw {
     }
 }
 
-/// From bytes to lines.
+/// Text of a file, in which the offset of a byte gives the number of its line.
 struct Lines<'a> {
     text: &'a str,
     file: &'a Arc<str>,

@@ -51,7 +51,7 @@ pub(crate) struct InFlight(Arc<Mutex<List>>);
 struct List {
     /// Number of entries that there ever were, which numbers the next one.
     begun: u64,
-    /// By the order of their begin.
+    /// Entries by the order of their begin.
     entries: BTreeMap<u64, Entry>,
 }
 
