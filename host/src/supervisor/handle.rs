@@ -24,7 +24,7 @@ use super::{
     new_group::NewGroup,
     requests::{Request, Requests},
     shared::Shared,
-    status::{Answer, ProcessId, Refused, Status},
+    status::{ProcessId, Refused, Status, StatusSender},
 };
 use crate::{
     config::{self, Config, ConfigError, ConfigErrors, Overrides},
@@ -339,7 +339,7 @@ impl Supervisor {
     }
 
     /// Leave a request for the main thread. Its answer is [`Refused::Gone`] once nobody looks at it any more.
-    fn request<F: FnOnce(Answer) -> Request>(
+    fn request<F: FnOnce(StatusSender) -> Request>(
         &self,
         request: F,
     ) -> impl Future<Output = Result<Status, Refused>> + Send + use<F> {
