@@ -2,8 +2,8 @@
 //!
 //! No server is bound, no program is started, no log, pidfile or socket is written, no user is switched to. Plugins are
 //! loaded: their library is found, opened and compared with this host, and their factory is looked up. It is not
-//! called, since nobody knows what a constructor does; so what it would say of the values in its section is heard at a
-//! start only.
+//! called, since nobody knows what a constructor does; so what it would say of the values in its section is reported
+//! at a start only.
 
 use std::path::{Path, PathBuf};
 

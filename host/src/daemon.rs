@@ -203,10 +203,10 @@ pub fn run_interruptible<R>(work: impl FnOnce() -> R) -> io::Result<R> {
     let listener = {
         let is_done = is_done.clone();
         std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-            let heard = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, DONE]);
+            let awaited = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, DONE]);
             let mut late = Vec::new();
             loop {
-                match heard.wait() {
+                match awaited.wait() {
                     Ok(DONE) if is_done.load(SeqCst) => return late,
                     Ok(DONE) => {}
                     Ok(signal) if is_done.load(SeqCst) => late.push(signal),

@@ -44,9 +44,9 @@ An option stands above the key of [supervisord] that is named behind it.
 
 ";
 
-/// Command that the command line gives.
+/// Invocation of supervisord, as its command line has it.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Command {
+pub enum Invocation {
     /// `-h`: print [`HELP`].
     Help,
     /// `-v`: print [`version::SUPERVISOR`](crate::version::SUPERVISOR).
@@ -98,7 +98,7 @@ const OWN: [Known; 5] = [
     Known { short: None, long: Some("check-config"), takes_value: true },
 ];
 
-impl Command {
+impl Invocation {
     /// Read what follows the name of the program. The error is Supervisor's text.
     pub fn parse(args: &[String]) -> Result<Self, String> {
         let mut known = OWN.to_vec();
@@ -152,13 +152,13 @@ pub(crate) fn find(configuration: Option<PathBuf>) -> Result<PathBuf, String> {
 mod tests {
     use super::*;
 
-    fn parse(line: &str) -> Result<Command, String> {
-        Command::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    fn parse(line: &str) -> Result<Invocation, String> {
+        Invocation::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
     }
 
     #[test]
     fn options_are_read_as_getopt_reads_them() {
-        let Ok(Command::Run { configuration, overrides }) =
+        let Ok(Invocation::Run { configuration, overrides }) =
             parse("-nc a.conf --um=27 --logfile_b 3 -ewarn --minp 5 -- ")
         else {
             panic!("a run")
@@ -167,9 +167,9 @@ mod tests {
         assert!(overrides.nodaemon);
         assert_eq!((overrides.umask, overrides.logfile_backups, overrides.minprocs), (Some(0o27), Some(3), Some(5)));
         assert_eq!(parse("-n -h --nope-is-never-read").unwrap_err(), "option --nope-is-never-read not recognized");
-        assert_eq!(parse("-c a -h -m x"), Ok(Command::Help));
-        assert_eq!(parse("-?"), Ok(Command::Help));
-        assert_eq!(parse("--vers"), Ok(Command::Version));
+        assert_eq!(parse("-c a -h -m x"), Ok(Invocation::Help));
+        assert_eq!(parse("-?"), Ok(Invocation::Help));
+        assert_eq!(parse("--vers"), Ok(Invocation::Version));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use supervisor_host::{
     },
     rpc::{self, Lifecycle},
     server::{Limits, Listeners, log_files},
-    server_options::{self, Command, Format, HELP},
+    server_options::{self, Format, HELP, Invocation},
     supervisor::{MainLoop, Outcome, Supervisor},
     text::stderr_line::stderr_line,
     version,
@@ -32,17 +32,17 @@ fn main() -> ExitCode {
     daemon::coerce_c_locale();
     let args: Vec<String> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
     let program = args.first().map_or("supervisord", String::as_str);
-    let result = match Command::parse(args.get(1..).unwrap_or_default()) {
-        Ok(Command::Help) => {
+    let result = match Invocation::parse(args.get(1..).unwrap_or_default()) {
+        Ok(Invocation::Help) => {
             print(&HELP.replace("PROG", program));
             Ok(())
         }
-        Ok(Command::Version) => {
+        Ok(Invocation::Version) => {
             print(&format!("{}\n", version::SUPERVISOR));
             Ok(())
         }
-        Ok(Command::Check { configuration, overrides, format }) => return check(configuration, &overrides, format),
-        Ok(Command::Run { configuration, overrides }) => {
+        Ok(Invocation::Check { configuration, overrides, format }) => return check(configuration, &overrides, format),
+        Ok(Invocation::Run { configuration, overrides }) => {
             server_options::load(configuration, &overrides).and_then(|config| run(config, *overrides))
         }
         Err(error) => Err(error),
@@ -76,7 +76,7 @@ fn run(config: Config, overrides: Overrides) -> Result<(), String> {
     let restart = Restart::of_this_process().map_err(in_words)?;
     let supervisord = config.supervisord.clone();
     let becomes_daemon = !supervisord.nodaemon && !restart.restarted();
-    let birth = becomes_daemon.then(daemon::fork).transpose().map_err(in_words)?;
+    let forked = becomes_daemon.then(daemon::fork).transpose().map_err(in_words)?;
 
     // Of all threads only this one hears signals, once it supervises.
     signals::hold();
@@ -93,7 +93,7 @@ fn run(config: Config, overrides: Overrides) -> Result<(), String> {
     for message in &messages {
         logger.log(message.level, &message.text);
     }
-    let outcome = supervise(config, overrides, &restart, birth, &output, &logger);
+    let outcome = supervise(config, overrides, &restart, forked, &output, &logger);
     let error = match outcome {
         Ok(Outcome::Exit) => {
             output.stop(LOG_FLUSH_TIMEOUT);
@@ -118,13 +118,13 @@ fn supervise(
     config: Config,
     overrides: Overrides,
     restart: &Restart,
-    birth: Option<ForkedDaemon>,
+    forked: Option<ForkedDaemon>,
     output: &OutputHandle,
     logger: &Logger,
 ) -> Result<Outcome, String> {
     let (supervisor, main_loop) =
         Supervisor::new(config, overrides, logger.clone(), output.clone()).map_err(in_words)?;
-    with_plugins(&supervisor, main_loop, restart, birth, logger)
+    with_plugins(&supervisor, main_loop, restart, forked, logger)
 }
 
 /// Make the plugins, let them serve while programs are supervised, and wait for their end.
@@ -132,16 +132,16 @@ fn with_plugins(
     supervisor: &Supervisor,
     main_loop: MainLoop,
     restart: &Restart,
-    birth: Option<ForkedDaemon>,
+    forked: Option<ForkedDaemon>,
     logger: &Logger,
 ) -> Result<Outcome, String> {
     let config = supervisor.config();
     let build = || rpc::build(&config, supervisor, logger);
-    // Signals that were kept over a restart are heard later, all of them; at the first start nobody has sent any yet.
+    // Signals that were kept over a restart are all received later; at the first start nobody has sent any yet.
     let plugins = if restart.restarted() { build() } else { daemon::run_interruptible(build).map_err(in_words)? };
     let plugins = plugins.map_err(in_words)?;
     let waiter = plugins.shutdown_waiter();
-    let outcome = serve(supervisor, main_loop, plugins, birth, logger);
+    let outcome = serve(supervisor, main_loop, plugins, forked, logger);
     if outcome == Ok(Outcome::Restart)
         && let Err(errors) = supervisor.check_restart()
     {
@@ -159,7 +159,7 @@ fn serve(
     supervisor: &Supervisor,
     main_loop: MainLoop,
     plugins: Lifecycle,
-    birth: Option<ForkedDaemon>,
+    forked: Option<ForkedDaemon>,
     logger: &Logger,
 ) -> Result<Outcome, String> {
     let config = supervisor.config();
@@ -172,8 +172,8 @@ fn serve(
         let section = &server.section;
         logger.critical(format_args!("Server '{section}' running without any HTTP authentication checking"));
     }
-    match &birth {
-        Some(birth) => birth.detach(supervisord, logger).map_err(in_words)?,
+    match &forked {
+        Some(forked) => forked.detach(supervisord, logger).map_err(in_words)?,
         None if supervisord.nodaemon => {}
         None => daemon::change_directory(supervisord, logger),
     }
@@ -186,8 +186,8 @@ fn serve(
             Limits::of_this_process(config.servers.len()),
         )
         .map_err(in_words)?;
-    if let Some(birth) = birth {
-        birth.announce_ready();
+    if let Some(forked) = forked {
+        forked.announce_ready();
     }
 
     signals::listen();

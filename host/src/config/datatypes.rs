@@ -1,4 +1,4 @@
-//! From the text of a value to its type, by Supervisor's rules and with its error texts.
+//! Conversions of the text of a value to its type, by Supervisor's rules and with its error texts.
 
 #![expect(clippy::unnecessary_wraps, reason = "all conversions have one signature")]
 

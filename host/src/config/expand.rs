@@ -129,7 +129,7 @@ impl Names {
         if !format.contains('%') {
             return Ok(format.to_owned());
         }
-        Formatter::new(format, self).run().map_err(|error| match error {
+        PercentFormatter::new(format, self).run().map_err(|error| match error {
             FormatError::UnknownName(name) => {
                 let mut available: Vec<&str> = self.iter().map(|(name, _)| name).collect();
                 available.sort_unstable();
@@ -186,14 +186,15 @@ struct Spec {
     precision: Option<usize>,
 }
 
-struct Formatter<'a> {
+/// Formatter of a text with conversions such as `%(name)s`, as Python's `%` makes it of a text and a dictionary.
+struct PercentFormatter<'a> {
     rest: Peekable<std::iter::Enumerate<std::str::Chars<'a>>>,
     names: &'a Names,
     next: Next<'a>,
     out: String,
 }
 
-impl<'a> Formatter<'a> {
+impl<'a> PercentFormatter<'a> {
     fn new(format: &'a str, names: &'a Names) -> Self {
         Self { rest: format.chars().enumerate().peekable(), names, next: Next::Dictionary, out: String::new() }
     }

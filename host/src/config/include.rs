@@ -1,4 +1,4 @@
-//! From files to sections: the main file, and what its `[include]` names.
+//! Reading of files into sections: the main file, and what its `[include]` names.
 
 use std::{fs, io, path::Path, sync::Arc};
 

@@ -36,7 +36,7 @@ macro_rules! overrides {
                 },)*
             ];
 
-            fn take(&mut self, long: &str, given: &Given<'_>) -> Result<(), String> {
+            fn take(&mut self, long: &str, given: &GivenOption<'_>) -> Result<(), String> {
                 match long {
                     "user" => given.value(&mut self.user, text),
                     $(stringify!($flag) => given.flag(&mut self.$flag),)*
@@ -101,17 +101,17 @@ impl Overrides {
             (false, Some(_)) => return Err(format!("option {spelling} must not have an argument")),
             (_, value) => value.unwrap_or_default(),
         };
-        self.take(option.long.unwrap_or_default(), &Given { spelling, value })
+        self.take(option.long.unwrap_or_default(), &GivenOption { spelling, value })
     }
 }
 
 /// An option as it was given.
-struct Given<'a> {
+struct GivenOption<'a> {
     spelling: &'a str,
     value: &'a str,
 }
 
-impl Given<'_> {
+impl GivenOption<'_> {
     fn flag(&self, field: &mut bool) -> Result<(), String> {
         if std::mem::replace(field, true) { Err(conflict(self.spelling)) } else { Ok(()) }
     }

@@ -112,15 +112,15 @@ impl<'a> Programs<'a> {
     }
 
     /// Read what of `stdout_*` or `stderr_*` may depend on the number.
-    fn output(&self, reader: &Reader<'_>, channel: &Channel, output: &mut OutputOptions) {
-        let key = channel.logfile.key;
-        output.logfile = reader.find_expanded_twice(channel.logfile, &reader.names).unwrap_or(Logfile::Auto);
-        output.backups = reader.get(channel.backups);
-        output.maxbytes = reader.get(channel.maxbytes);
-        output.syslog = reader.get(channel.syslog);
+    fn output(&self, reader: &Reader<'_>, keys: &OutputKeys, output: &mut OutputOptions) {
+        let key = keys.logfile.key;
+        output.logfile = reader.find_expanded_twice(keys.logfile, &reader.names).unwrap_or(Logfile::Auto);
+        output.backups = reader.get(keys.backups);
+        output.maxbytes = reader.get(keys.maxbytes);
+        output.syslog = reader.get(keys.syslog);
         let section = &reader.section.name;
         if output.logfile == Logfile::Syslog {
-            let syslog_key = channel.syslog.key;
+            let syslog_key = keys.syslog.key;
             self.warn(format!(
                 "For [{section}], {key}=syslog but this is deprecated and will be removed.  Use {syslog_key}=true to \
                  enable syslog instead."
@@ -142,14 +142,14 @@ fn template(reader: &Reader<'_>) -> Option<(Process, Range<i64>)> {
     // In Supervisor's order, which decides which of several errors comes first.
     let mut process = Process::default();
     process.read(reader, Stage::First);
-    // Its default is another option.
+    // Again, since its default is another option; the table has it too, for the order of errors.
     process.killasgroup = reader.find(&options::killasgroup).unwrap_or(process.stopasgroup);
     let numprocs = reader.get(&options::numprocs);
     let numprocs_start = reader.get(&options::numprocs_start);
     process.numbering = Numbering { numprocs, numprocs_start };
-    for (channel, output) in [(&STDOUT, &mut process.stdout), (&STDERR, &mut process.stderr)] {
-        output.capture_maxbytes = reader.get(channel.capture_maxbytes);
-        output.events_enabled = reader.get(channel.events_enabled);
+    for (keys, output) in [(&STDOUT, &mut process.stdout), (&STDERR, &mut process.stderr)] {
+        output.capture_maxbytes = reader.get(keys.capture_maxbytes);
+        output.events_enabled = reader.get(keys.events_enabled);
     }
     process.read(reader, Stage::Last);
     let key = options::process_name.key;
@@ -172,7 +172,7 @@ fn template(reader: &Reader<'_>) -> Option<(Process, Range<i64>)> {
 }
 
 /// Keys of one of a program's two outputs.
-struct Channel {
+struct OutputKeys {
     logfile: &'static Opt<Logfile>,
     maxbytes: &'static Opt<u64>,
     backups: &'static Opt<u32>,
@@ -181,7 +181,7 @@ struct Channel {
     events_enabled: &'static Opt<bool>,
 }
 
-const STDOUT: Channel = Channel {
+const STDOUT: OutputKeys = OutputKeys {
     logfile: &options::stdout_logfile,
     maxbytes: &options::stdout_logfile_maxbytes,
     backups: &options::stdout_logfile_backups,
@@ -190,7 +190,7 @@ const STDOUT: Channel = Channel {
     events_enabled: &options::stdout_events_enabled,
 };
 
-const STDERR: Channel = Channel {
+const STDERR: OutputKeys = OutputKeys {
     logfile: &options::stderr_logfile,
     maxbytes: &options::stderr_logfile_maxbytes,
     backups: &options::stderr_logfile_backups,

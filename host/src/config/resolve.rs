@@ -1,4 +1,4 @@
-//! From sections to [`Config`].
+//! Making of a [`Config`] out of sections.
 
 use std::{cell::RefCell, path::Path};
 

@@ -92,7 +92,7 @@ fn array_of_tables(name: &str, place: Place) -> ConfigError {
 }
 
 /// A section as TOML has it.
-struct Found<'t, 'i> {
+struct TomlSection<'t, 'i> {
     name: String,
     /// Offset of its header, in bytes.
     start: usize,
@@ -100,17 +100,17 @@ struct Found<'t, 'i> {
 }
 
 /// The sections that one top-level table makes: itself, and one for each table in it if its kind has names.
-fn sections_of<'t, 'i>(key: &'t Spanned<DeString<'i>>, table: &'t DeTable<'i>, found: &mut Vec<Found<'t, 'i>>) {
+fn sections_of<'t, 'i>(key: &'t Spanned<DeString<'i>>, table: &'t DeTable<'i>, found: &mut Vec<TomlSection<'t, 'i>>) {
     let kind = key.get_ref().as_ref();
     let has_names = NAMED.contains(&kind);
-    let mut own = Found { name: kind.to_owned(), start: key.span().start, entries: Vec::new() };
+    let mut own = TomlSection { name: kind.to_owned(), start: key.span().start, entries: Vec::new() };
     let mut named = 0;
     for (name, value) in table {
         match value.get_ref() {
             DeValue::Table(section) if has_names => {
                 named += 1;
                 let name_of_section = format!("{kind}:{}", name.get_ref());
-                found.push(Found {
+                found.push(TomlSection {
                     name: name_of_section,
                     start: name.span().start,
                     entries: section.iter().collect(),
@@ -151,7 +151,7 @@ fn raw(value: &DeValue<'_>) -> Raw {
     }
 }
 
-/// From bytes to lines.
+/// Text of a file, in which the offset of a byte gives the number of its line.
 struct Lines<'a> {
     text: &'a str,
     file: &'a Arc<str>,

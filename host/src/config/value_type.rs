@@ -13,9 +13,9 @@ use super::{
 /// A type of value.
 #[derive(Clone, Copy)]
 pub(super) struct ValueType<T: 'static> {
-    /// From text to the value, or Supervisor's words for what is wrong with it.
+    /// Function that makes the value of a text, or returns Supervisor's words for what is wrong with it.
     pub(super) read: fn(&str) -> Result<T, String>,
-    /// From the value to what `--check-config` shows.
+    /// Function that makes of the value what `--check-config` shows.
     pub(super) show: fn(&T) -> Value,
     /// Description of what would be right, for messages; none where anything goes.
     pub(super) expected: Option<&'static str>,

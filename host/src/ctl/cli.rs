@@ -143,8 +143,8 @@ fn try_run(program: &str, args: &[String]) -> Result<u8, String> {
     })
 }
 
-/// Complain that the output is not all there, and return the exit status for that. Where nobody reads it any more, as
-/// with `| head`, nobody wonders.
+/// Say on stderr that the output is not all there, and return the exit status for that. Where nobody reads it any
+/// more, as with `| head`, nobody wonders.
 fn cannot_print(error: &io::Error) -> u8 {
     if error.kind() != io::ErrorKind::BrokenPipe {
         stderr_line(format_args!("Error: cannot write to stdout: {error}"));

@@ -7,7 +7,7 @@ use plugin_api::{MethodInfo, NamespaceObject, Value, find};
 use rustyline::{Context, Helper, completion::Completer, highlight::Highlighter, hint::Hinter, validate::Validator};
 
 use super::{
-    process_info::{ProcessInfo, process_infos},
+    process_info::{ProcessStatus, process_infos},
     session::Session,
 };
 use crate::text::shlex;
@@ -18,7 +18,7 @@ pub(super) struct Completion {
     /// Kind of the words of each command, by its name.
     commands: BTreeMap<String, WordKind>,
     /// Processes of the server. It is asked once for a line, because a person may press the key many times.
-    processes: RefCell<Option<Vec<ProcessInfo>>>,
+    processes: RefCell<Option<Vec<ProcessStatus>>>,
 }
 
 /// Kind of the words that a command takes.
@@ -109,7 +109,7 @@ impl Completion {
     fn processes(&self, begun: &str) -> Vec<String> {
         self.with_processes(|infos| {
             let mut names = Vec::new();
-            for ProcessInfo { group, name, .. } in infos {
+            for ProcessStatus { group, name, .. } in infos {
                 if begun.contains(':') || name != group {
                     names.extend([format!("{group}:*"), format!("{group}:{name}")]);
                 } else {
@@ -120,7 +120,7 @@ impl Completion {
         })
     }
 
-    fn with_processes(&self, names: impl Fn(&[ProcessInfo]) -> Vec<String>) -> Vec<String> {
+    fn with_processes(&self, names: impl Fn(&[ProcessStatus]) -> Vec<String>) -> Vec<String> {
         let mut processes = self.processes.borrow_mut();
         if processes.is_none() {
             // In the midst of a line there is no place for an error, so there is nothing to complete then.

@@ -98,7 +98,7 @@ impl Controller {
     fn run_command(&mut self, name: &str, line: &CommandLine) {
         let Some((group, command)) = self.find(name) else {
             self.session.set_exit_status(exit_status::GENERIC);
-            if !self.complain_of_plugins(name) {
+            if !self.report_not_loaded(name) {
                 self.session.output(&format!("*** Unknown syntax: {}", line.text()));
             }
             return;
@@ -164,7 +164,7 @@ impl Controller {
         self.groups.push(CommandGroup::new("plugin", plugin_commands(&self.session)));
     }
 
-    /// Load the plugins for a list of all commands, and complain of those that have none to show.
+    /// Load the plugins for a list of all commands, and name on stderr those that have none to show.
     pub(super) fn load_all_plugins(&mut self) {
         self.load_plugins();
         self.session.flush();
@@ -174,7 +174,7 @@ impl Controller {
     }
 
     /// Name the plugins that may have a command that is not there; `false` where all are loaded, and so none has.
-    fn complain_of_plugins(&self, command: &str) -> bool {
+    fn report_not_loaded(&self, command: &str) -> bool {
         self.session.flush();
         for text in &self.not_loaded {
             stderr_line(format_args!("Error: no command '{command}' without the plugin of {text}"));
@@ -205,7 +205,7 @@ impl Controller {
         } else {
             match self.find(topic) {
                 Some((_, command)) => self.session.output(&help_of(&command.info)),
-                None if self.complain_of_plugins(topic) => {}
+                None if self.report_not_loaded(topic) => {}
                 None => self.session.output(&format!("*** No help on {topic}")),
             }
         }

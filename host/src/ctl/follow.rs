@@ -104,7 +104,7 @@ struct Follower {
 }
 
 impl Follower {
-    /// Start to print the log at `path`, or complain on stderr if it cannot be read.
+    /// Start to print the log at `path`, or say on stderr that it cannot be read.
     fn start(session: &Arc<Session>, path: &str) -> Option<Self> {
         let url = session.url();
         match Self::try_start(session, path) {

@@ -6,7 +6,7 @@ use super::session::Session;
 use crate::{states::ProcessState, text::namespec::make_namespec, xmlrpc::ClientError};
 
 /// A process, as `supervisor.getProcessInfo` describes it.
-pub(super) struct ProcessInfo {
+pub(super) struct ProcessStatus {
     pub(super) group: String,
     pub(super) name: String,
     /// Supervisor's number of the state.
@@ -19,7 +19,7 @@ pub(super) struct ProcessInfo {
     pub(super) pid: i64,
 }
 
-impl ProcessInfo {
+impl ProcessStatus {
     fn from_value(value: &Value) -> Self {
         Self {
             group: text(value, "group"),
@@ -49,18 +49,18 @@ impl ProcessInfo {
 }
 
 /// Ask the server for one process.
-pub(super) fn process_info(session: &Session, name: &str) -> Result<ProcessInfo, ClientError> {
-    session.call("supervisor.getProcessInfo", &[name.into()]).map(|info| ProcessInfo::from_value(&info))
+pub(super) fn process_info(session: &Session, name: &str) -> Result<ProcessStatus, ClientError> {
+    session.call("supervisor.getProcessInfo", &[name.into()]).map(|info| ProcessStatus::from_value(&info))
 }
 
 /// Ask the server for all processes; they come in its order.
-pub(super) fn all_process_info(session: &Session) -> Result<Vec<ProcessInfo>, ClientError> {
+pub(super) fn all_process_info(session: &Session) -> Result<Vec<ProcessStatus>, ClientError> {
     session.call("supervisor.getAllProcessInfo", &[]).map(|infos| process_infos(&infos))
 }
 
 /// The processes of an answer of `supervisor.getAllProcessInfo`.
-pub(super) fn process_infos(infos: &Value) -> Vec<ProcessInfo> {
-    items(infos).iter().map(ProcessInfo::from_value).collect()
+pub(super) fn process_infos(infos: &Value) -> Vec<ProcessStatus> {
+    items(infos).iter().map(ProcessStatus::from_value).collect()
 }
 
 /// Items of an array; none where it is no array.

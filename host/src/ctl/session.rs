@@ -109,7 +109,7 @@ impl Session {
         self.set_exit_status(exit_status);
     }
 
-    /// Complain of the words of a command; its help follows when it returns.
+    /// Report that the words of a command are wrong; its help follows when it returns.
     pub(super) fn usage_error(&self, text: &str, exit_status: i32) {
         self.fail(text, exit_status);
         self.misused.store(true, Ordering::Relaxed);

@@ -2,7 +2,7 @@
 
 use super::{open::of_our_own, *};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
@@ -158,7 +158,7 @@ fn write_until(log: &mut LogFile, mut done: impl FnMut() -> bool) -> Vec<String>
     let begin = Instant::now();
     let mut news = Vec::new();
     while !done() {
-        assert!(begin.elapsed() < PATIENCE, "{news:?}");
+        assert!(begin.elapsed() < TIMEOUT, "{news:?}");
         log.looked = begin.checked_sub(LOOK_AGAIN).unwrap(); // The second has passed.
         news.extend(log.write(b"line\n"));
     }

@@ -1,6 +1,6 @@
 //! The activity log as everybody else sees it: a handle that takes a line and never waits.
 //!
-//! The lines go to the output thread, which alone touches files: a disk that does not answer must not hold up the
+//! The lines go to the output threads, which alone touch files: a disk that does not answer must not hold up the
 //! supervision of processes. Its engine for files and their rotation, [`LogFile`], also writes the logs of programs.
 //!
 //! The modules are floors; each imports only from those above it in this list.

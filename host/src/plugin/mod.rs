@@ -1,4 +1,4 @@
-//! From a factory spec in the config to a factory that can be called.
+//! Finding and loading of the factory that a factory spec in the config names.
 //!
 //! `supervisor_cache.rpcinterface:make_cache_rpcinterface` means the factory `make_cache_rpcinterface` of the library
 //! `supervisor_cache`. A [`SearchPath`] finds the library's file, the loader opens it once and checks that host and

@@ -26,7 +26,7 @@ pub enum ListenerState {
 }
 
 impl ListenerState {
-    /// As the log has it.
+    /// Name of the state, as the log has it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Acknowledged => "ACKNOWLEDGED",

@@ -19,7 +19,7 @@ pub struct Launch {
     pub(super) environment: Environment,
     pub(super) directory: Option<CString>,
     pub(super) umask: Option<u32>,
-    pub(super) user: Option<Credentials>,
+    pub(super) user: Option<UserIds>,
     pub(super) redirect_stderr: bool,
 }
 
@@ -47,7 +47,7 @@ impl Environment {
 
 /// User that a process becomes.
 #[derive(Clone, Debug)]
-pub(super) struct Credentials {
+pub(super) struct UserIds {
     pub(super) uid: u32,
     pub(super) gid: u32,
     /// Groups of that user, or the reason why they are unknown.
@@ -92,7 +92,7 @@ impl Launch {
             environment: Environment::new(environment),
             directory: config.directory.as_ref().and_then(|path| CString::new(path.as_os_str().as_bytes()).ok()),
             umask: config.umask,
-            user: config.user.as_ref().map(Credentials::new),
+            user: config.user.as_ref().map(UserIds::new),
             redirect_stderr: config.redirect_stderr,
         }
     }
@@ -108,7 +108,7 @@ impl Launch {
     }
 }
 
-impl Credentials {
+impl UserIds {
     fn new(user: &config::User) -> Self {
         let groups = match User::from_uid(Uid::from_raw(user.uid)) {
             Ok(Some(entry)) => CString::new(entry.name)

@@ -1,4 +1,4 @@
-//! One process: its life, its birth, its signals and its output.
+//! One process: its states, its spawning, its signals and its output.
 //!
 //! The modules are floors; each imports only from those above it in this list.
 

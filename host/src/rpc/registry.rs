@@ -30,7 +30,7 @@ type OnServer = Box<dyn FnOnce(&Arc<Registry>, &Handle) + Send>;
 
 /// The methods of all namespaces. There is one registry in a supervisord, shared by all its servers.
 pub struct Registry {
-    /// By their full names.
+    /// Methods by their full names.
     methods: HashMap<Arc<str>, Method>,
     /// The objects of all namespaces.
     objects: Vec<Arc<PluginObject>>,

@@ -47,7 +47,7 @@ pub(super) fn maker(
 struct OfPlugin {
     /// Object that makes the judgements, under the name that the config gives it.
     object: Arc<PluginObject>,
-    /// Told of faults.
+    /// Logger for faults of that object.
     logger: Logger,
 }
 
@@ -148,7 +148,7 @@ mod tests {
         {
             ask(&mild, result);
             let begin = Instant::now();
-            let heard = runtime.block_on(async {
+            let received = runtime.block_on(async {
                 loop {
                     match told.try_recv() {
                         Ok(verdict) => return Some(verdict),
@@ -157,7 +157,7 @@ mod tests {
                     }
                 }
             });
-            assert_eq!(heard, Some(verdict));
+            assert_eq!(received, Some(verdict));
         }
         let handlers = registry.result_handlers();
         let counts = handlers.iter().map(|(object, _)| (object.name().to_owned(), object.usage_snapshot()));

@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn each_phase_has_its_patience() {
+    fn each_phase_has_its_time_limit() {
         assert_eq!(ticks_until_order(Phase::Head), Some((4, Order::TimedOut)));
         assert_eq!(ticks_until_order(Phase::Body), Some((4, Order::TimedOut)));
         assert_eq!(ticks_until_order(Phase::Call), None);
@@ -309,7 +309,7 @@ mod tests {
 
     #[test]
     fn a_body_that_trickles_has_no_more_time_than_one_that_stands_still() {
-        let patience = |bytes_per_tick| {
+        let ticks_until_refused = |bytes_per_tick| {
             let list = list(4);
             let place = list.admit().unwrap();
             place.watch.enter(Phase::Body);
@@ -319,9 +319,9 @@ mod tests {
                 place.watch.order() != Order::None
             })
         };
-        assert_eq!(patience(0), Some(4));
-        assert_eq!(patience(1), Some(4));
-        assert_eq!(patience(PROGRESS / 2), None);
+        assert_eq!(ticks_until_refused(0), Some(4));
+        assert_eq!(ticks_until_refused(1), Some(4));
+        assert_eq!(ticks_until_refused(PROGRESS / 2), None);
     }
 
     #[test]

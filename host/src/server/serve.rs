@@ -277,7 +277,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_crowd_is_one_complaint() {
+    fn a_crowd_is_one_line_of_the_log() {
         let start = Instant::now();
         let mut throttle = LogThrottle::default();
         let said = (0..150).filter(|number| throttle.is_due(start + LOG_INTERVAL * *number / 100)).count();

@@ -77,7 +77,7 @@ impl MainLoop {
         while let Some(input) = next.take() {
             match input {
                 Input::Spawned(pid) => {
-                    groups.born(pid, id);
+                    groups.spawned(pid, id);
                     // With startsecs=0 it is RUNNING at once.
                     next = Some(Input::Tick { may_start: true });
                 }

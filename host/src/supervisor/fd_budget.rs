@@ -51,12 +51,12 @@ impl FdBudget {
 }
 
 /// Return what to log if processes that take so many descriptors each cannot run at the same time.
-pub(super) fn complain_of_limit(descriptors: impl Iterator<Item = u64>) -> Option<(Level, String)> {
+pub(super) fn limit_message(descriptors: impl Iterator<Item = u64>) -> Option<(Level, String)> {
     let (limit, _) = limits::get(Resource::RLIMIT_NOFILE).ok()?;
-    complaint(limit, descriptors)
+    message_below(limit, descriptors)
 }
 
-fn complaint(limit: u64, descriptors: impl Iterator<Item = u64>) -> Option<(Level, String)> {
+fn message_below(limit: u64, descriptors: impl Iterator<Item = u64>) -> Option<(Level, String)> {
     let (count, needed) = descriptors.fold((0, OWN), |(count, sum), next| (count + 1, sum + next));
     (limit != limits::INFINITY && needed > limit).then(|| {
         let text = format!(
@@ -83,11 +83,11 @@ mod tests {
 
     #[test]
     fn who_may_need_more_than_there_is_hears_of_it() {
-        let complaint = |limit| complaint(limit, [5, 3, 3].into_iter());
+        let message = |limit| message_below(limit, [5, 3, 3].into_iter());
         let needed = OWN + 5 + 3 + 3;
-        assert_eq!(complaint(needed), None);
-        assert_eq!(complaint(limits::INFINITY), None);
-        let (_, text) = complaint(needed - 1).unwrap();
+        assert_eq!(message(needed), None);
+        assert_eq!(message(limits::INFINITY), None);
+        let (_, text) = message(needed - 1).unwrap();
         assert!(text.contains(&format!("RLIMIT_NOFILE is {}, and 3 programs", needed - 1)), "{text}");
         assert!(text.contains(&format!("minfds={needed} ")), "{text}");
     }

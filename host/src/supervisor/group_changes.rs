@@ -93,11 +93,11 @@ impl Supervisor {
 }
 
 /// Config of a group before and after.
-type Change = [Arc<config::Group>; 2];
+type GroupChange = [Arc<config::Group>; 2];
 
 impl Groups {
     /// Move the processes of `new` to the active group of the same name.
-    fn extend(&mut self, new: &mut NewGroup) -> Result<Change, NotAdded> {
+    fn extend(&mut self, new: &mut NewGroup) -> Result<GroupChange, NotAdded> {
         let name = &new.config.name;
         let index = self.position(name).ok_or_else(|| NotAdded::NoGroup(name.clone()))?;
         let old = Arc::clone(&self.in_order[index].config);
@@ -113,7 +113,7 @@ impl Groups {
         Ok([old, Arc::clone(&group.config)])
     }
 
-    fn remove_process(&mut self, group: &str, name: &str) -> Result<Change, NotRemoved> {
+    fn remove_process(&mut self, group: &str, name: &str) -> Result<GroupChange, NotRemoved> {
         let index = self.position(group).ok_or(NotRemoved::NoGroup)?;
         let members = &self.in_order[index].processes;
         let is_it = |id| self.processes.get(id).is_some_and(|process| process.config.name == name);

@@ -115,8 +115,8 @@ impl Groups {
         self.note_deadline(id);
     }
 
-    /// Note that a process has come to life.
-    pub(super) fn born(&mut self, pid: i32, id: ProcessId) {
+    /// Note that a process was spawned.
+    pub(super) fn spawned(&mut self, pid: i32, id: ProcessId) {
         self.by_pid.insert(pid, id);
         self.descriptors_taken += self.processes.get(&id).map_or(0, Process::descriptors);
     }
@@ -169,8 +169,8 @@ impl Groups {
     }
 
     /// Return what to log if not all processes can run at the same time.
-    pub(super) fn complain_of_limit(&self) -> Option<(Level, String)> {
-        fd_budget::complain_of_limit(self.processes.values().map(Process::descriptors))
+    pub(super) fn limit_message(&self) -> Option<(Level, String)> {
+        fd_budget::limit_message(self.processes.values().map(Process::descriptors))
     }
 
     /// List the processes of a group by priority, those of the same priority in the group's order.
@@ -339,7 +339,7 @@ mod tests {
             process.machine.step(&process.config, Time::ZERO, input);
         }
         process.machine.step(&process.config, Time::ZERO, Input::KillFailed("EPERM".to_owned()));
-        groups.born(5, id);
+        groups.spawned(5, id);
         assert_eq!(groups.remove("cat"), Some(true), "it is UNKNOWN");
         assert!(groups.by_pid.is_empty());
         assert!(groups.strays.contains(&5), "and still to be reaped");

@@ -24,7 +24,7 @@ use super::{
     new_group::NewGroup,
     requests::{Request, Requests},
     shared::Shared,
-    status::{Answer, ProcessId, Refused, Status},
+    status::{ProcessId, Refused, Status, StatusSender},
 };
 use crate::{
     config::{self, Config, ConfigError, ConfigErrors, Overrides},
@@ -96,7 +96,7 @@ impl Supervisor {
         {
             let groups = shared.groups.lock();
             groups.in_order.iter().for_each(|group| shared.announce_group(&group.config));
-            if let Some((level, text)) = groups.complain_of_limit() {
+            if let Some((level, text)) = groups.limit_message() {
                 shared.logger.log(level, text);
             }
         }
@@ -203,17 +203,17 @@ impl Supervisor {
         self.0.extensions.prepare(group).map_err(io::Error::other)?;
         let mut new = NewGroup::new(group, &self.config().supervisord, &self.0.environment)?;
         new.try_socket(&self.0.logger)?;
-        let complaint = {
+        let message = {
             let mut groups = self.0.groups.lock();
             // Said once, not again with each group that follows.
-            let is_known = groups.complain_of_limit().is_some();
+            let is_known = groups.limit_message().is_some();
             if !groups.add(&mut new) {
                 return Ok(false);
             }
             self.0.announce_group(group);
-            groups.complain_of_limit().filter(|_| !is_known)
+            groups.limit_message().filter(|_| !is_known)
         };
-        if let Some((level, text)) = complaint {
+        if let Some((level, text)) = message {
             self.0.logger.log(level, text);
         }
         self.0.requests.wake();
@@ -339,7 +339,7 @@ impl Supervisor {
     }
 
     /// Leave a request for the main thread. Its answer is [`Refused::Gone`] once nobody looks at it any more.
-    fn request<F: FnOnce(Answer) -> Request>(
+    fn request<F: FnOnce(StatusSender) -> Request>(
         &self,
         request: F,
     ) -> impl Future<Output = Result<Status, Refused>> + Send + use<F> {

@@ -68,7 +68,7 @@ pub(super) type FindCommand = Box<dyn Fn(&Launch) -> Result<Command, CommandErro
 type OnLate = Box<dyn Fn(ProcessId, LookupResult) + Send + Sync>;
 
 /// Lookups that go on, and their threads. The main thread alone asks.
-pub(super) struct Lookups(Arc<Pool>);
+pub(super) struct Lookups(Arc<LookupPool>);
 
 /// Results of a round of lookups that came while it was waited for. Those of the others come late.
 #[derive(Default)]
@@ -78,7 +78,8 @@ pub(super) struct Round {
     pub(super) hindered: Vec<ProcessId>,
 }
 
-struct Pool {
+/// Lookups as the main thread and the threads that make them share them.
+struct LookupPool {
     find_command: FindCommand,
     on_late: OnLate,
     logger: Logger,
@@ -120,7 +121,7 @@ struct LateLookup {
 impl Lookups {
     pub(super) fn new(find_command: FindCommand, on_late: OnLate, logger: Logger) -> Self {
         let (work, done, handed_over) = (Condvar::new(), Condvar::new(), Condvar::new());
-        Self(Arc::new(Pool { find_command, on_late, logger, state: Mutex::default(), work, done, handed_over }))
+        Self(Arc::new(LookupPool { find_command, on_late, logger, state: Mutex::default(), work, done, handed_over }))
     }
 
     /// Look up some processes.
@@ -190,7 +191,7 @@ impl Lookups {
     }
 }
 
-impl Pool {
+impl LookupPool {
     fn look_up(&self, request: &LookupRequest) -> LookupResult {
         let command = (self.find_command)(&request.launch)?;
         // Only for a command that can be executed, as Supervisor does.

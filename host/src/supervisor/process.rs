@@ -4,7 +4,7 @@ use std::{ffi::OsString, io, path::PathBuf, sync::Arc, time::SystemTime};
 
 use tokio::sync::watch;
 
-use super::status::{Answer, Status};
+use super::status::{Status, StatusSender};
 use crate::{
     config::{self, GroupKind},
     events::Channel,
@@ -43,7 +43,7 @@ pub(super) struct Process {
     /// The socket, kept open while it runs.
     pub(super) listening: Option<Arc<Listening>>,
     /// Answer to the client that asked for the start that goes on: for when it was spawned, or could not be.
-    pub(super) start_answer: Option<Answer>,
+    pub(super) start_answer: Option<StatusSender>,
     /// Time of the last start, for people only: decisions use the machine's monotonic time.
     pub(super) started: Option<SystemTime>,
     /// Time of the last end, for people only.

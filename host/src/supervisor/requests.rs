@@ -7,25 +7,25 @@ use parking_lot::Mutex;
 
 use super::{
     lookup::LookupResult,
-    status::{Answer, ProcessId},
+    status::{ProcessId, StatusSender},
 };
 
 /// Work for the main thread, which does it between two of its own duties.
 pub(super) enum Request {
     Start {
         id: ProcessId,
-        answer: Answer,
+        answer: StatusSender,
     },
     Stop {
         id: ProcessId,
         /// Log every two seconds that somebody waits.
         waited_for: bool,
-        answer: Answer,
+        answer: StatusSender,
     },
     Signal {
         id: ProcessId,
         signal: i32,
-        answer: Answer,
+        answer: StatusSender,
     },
     /// Spawn a process, or not: a late lookup has ended.
     Found(ProcessId, LookupResult),

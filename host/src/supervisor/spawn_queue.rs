@@ -2,7 +2,7 @@
 
 use super::{
     lookup::LookupResult,
-    status::{Answer, ProcessId},
+    status::{ProcessId, StatusSender},
 };
 use crate::process::state::Time;
 
@@ -17,13 +17,13 @@ pub(super) struct SpawnQueue {
     /// Processes whose lookups have ended late.
     found: Vec<(ProcessId, LookupResult)>,
     /// Clients whose starts wait for a lookup.
-    clients: Vec<Client>,
+    clients: Vec<WaitingClient>,
 }
 
 /// A client that asks for a start, which waits for a lookup.
-struct Client {
+struct WaitingClient {
     id: ProcessId,
-    answer: Answer,
+    answer: StatusSender,
     /// Moment when the client is told that the file system does not answer.
     deadline: Time,
     /// Set while nobody looks for the command yet.
@@ -50,8 +50,8 @@ impl SpawnQueue {
     }
 
     /// Add a client, which waits until `deadline`.
-    pub(super) fn push_client(&mut self, id: ProcessId, deadline: Time, answer: Answer) {
-        self.clients.push(Client { id, answer, deadline, is_new: true });
+    pub(super) fn push_client(&mut self, id: ProcessId, deadline: Time, answer: StatusSender) {
+        self.clients.push(WaitingClient { id, answer, deadline, is_new: true });
     }
 
     /// Return whether it holds all that one turn takes.
@@ -82,13 +82,13 @@ impl SpawnQueue {
     }
 
     /// Take the answers to the clients that still wait for that process.
-    pub(super) fn take_clients(&mut self, id: ProcessId) -> Vec<Answer> {
+    pub(super) fn take_clients(&mut self, id: ProcessId) -> Vec<StatusSender> {
         let clients = self.clients.extract_if(.., |client| client.id == id);
         clients.map(|client| client.answer).filter(|answer| !answer.is_closed()).collect()
     }
 
     /// Take the answers to the clients whose deadline has come; to all of them where `all` is set.
-    pub(super) fn take_late_clients(&mut self, now: Time, all: bool) -> Vec<Answer> {
+    pub(super) fn take_late_clients(&mut self, now: Time, all: bool) -> Vec<StatusSender> {
         self.clients.extract_if(.., |client| all || client.deadline <= now).map(|client| client.answer).collect()
     }
 }

@@ -46,4 +46,4 @@ pub enum Refused {
 }
 
 /// Way of an answer to the client that asked for something.
-pub(super) type Answer = oneshot::Sender<Result<Status, Refused>>;
+pub(super) type StatusSender = oneshot::Sender<Result<Status, Refused>>;

@@ -5,9 +5,9 @@ use std::fs;
 use crate::source::{self, CRATES};
 
 /// First words of a sentence that needs the line above it.
-const DEPENDENT: [&str; 14] = [
-    "What", "Whether", "How", "Which", "Who", "Whose", "Where", "It", "Its", "They", "Their", "That", "As above",
-    "The same",
+const DEPENDENT: [&str; 20] = [
+    "What", "Whether", "How", "Which", "Who", "Whose", "Where", "It", "Its", "They", "Their", "That", "The same", "By",
+    "Told", "As", "From", "For", "Because", "Also",
 ];
 
 #[test]

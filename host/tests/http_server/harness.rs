@@ -24,7 +24,7 @@ use supervisor_host::{
 use tempfile::TempDir;
 
 /// How long a client waits for bytes before it says that there are none.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(crate) struct Server {
     pub(crate) registry: Arc<Registry>,
@@ -220,14 +220,14 @@ fn free_port() -> u16 {
 
 trait Socket: Read + Write + Send {
     fn shut(&self);
-    fn patience(&self, time: Duration);
+    fn set_timeout(&self, time: Duration);
 }
 
 impl Socket for TcpStream {
     fn shut(&self) {
         self.shutdown(Shutdown::Write).unwrap();
     }
-    fn patience(&self, time: Duration) {
+    fn set_timeout(&self, time: Duration) {
         self.set_read_timeout(Some(time)).unwrap();
     }
 }
@@ -236,7 +236,7 @@ impl Socket for UnixStream {
     fn shut(&self) {
         self.shutdown(Shutdown::Write).unwrap();
     }
-    fn patience(&self, time: Duration) {
+    fn set_timeout(&self, time: Duration) {
         self.set_read_timeout(Some(time)).unwrap();
     }
 }
@@ -267,7 +267,7 @@ impl Response {
 
 impl Client {
     fn new(socket: impl Socket + 'static) -> Self {
-        socket.patience(PATIENCE);
+        socket.set_timeout(TIMEOUT);
         Self { socket: Box::new(socket), buffer: Vec::new() }
     }
 
@@ -294,9 +294,9 @@ impl Client {
     /// Whether anything has come that was not received yet, or the connection was closed.
     pub(crate) fn has_answer(&mut self) -> bool {
         let mut bytes = [0; 16384];
-        self.socket.patience(Duration::from_millis(1));
+        self.socket.set_timeout(Duration::from_millis(1));
         let read = self.socket.read(&mut bytes);
-        self.socket.patience(PATIENCE);
+        self.socket.set_timeout(TIMEOUT);
         match read {
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => false,
             Err(_) => true,
@@ -377,12 +377,12 @@ impl Client {
 
     /// Whether nothing comes for this long.
     pub(crate) fn is_silent(&mut self, time: Duration) -> bool {
-        self.socket.patience(time);
+        self.socket.set_timeout(time);
         let silent = matches!(
             self.socket.read(&mut [0]),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
         );
-        self.socket.patience(PATIENCE);
+        self.socket.set_timeout(TIMEOUT);
         silent
     }
 }
@@ -416,7 +416,7 @@ pub(crate) fn echo() -> Vec<u8> {
 
 /// Waits until it is so.
 pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + TIMEOUT;
     while !condition() {
         assert!(Instant::now() < end, "never: {what}");
         thread::sleep(Duration::from_millis(2));

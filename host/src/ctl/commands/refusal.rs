@@ -7,7 +7,7 @@ use crate::{
     xmlrpc::ClientError,
 };
 
-/// Complain of words after a command that takes none, and return true where there are some.
+/// Refuse words after a command that takes none, and return true where there are some.
 pub(super) fn refuses_words(session: &Session, command: &str, words: &[String]) -> bool {
     let refused = !words.is_empty();
     if refused {

@@ -7,7 +7,7 @@ use plugin_api::{Fault, ctl_plugin};
 use crate::{
     ctl::{
         exit_status,
-        process_info::{ProcessInfo, all_process_info},
+        process_info::{ProcessStatus, all_process_info},
         session::Session,
     },
     text::{namespec::split_namespec, pad::pad},
@@ -38,7 +38,7 @@ pub(super) fn show_status(session: &Session, names: &[String]) -> Result<(), Fau
         return Ok(());
     }
     let all = all_process_info(session)?;
-    let shown: Vec<&ProcessInfo> = if names.is_empty() || names.iter().any(|name| name == "all") {
+    let shown: Vec<&ProcessStatus> = if names.is_empty() || names.iter().any(|name| name == "all") {
         all.iter().collect()
     } else {
         names.iter().flat_map(|name| matching(session, &all, name)).collect()
@@ -50,10 +50,10 @@ pub(super) fn show_status(session: &Session, names: &[String]) -> Result<(), Fau
     Ok(())
 }
 
-/// The processes that `name` means; complains where there is none.
-fn matching<'a>(session: &Session, all: &'a [ProcessInfo], name: &str) -> Vec<&'a ProcessInfo> {
+/// The processes that `name` means; reports an error where there is none.
+fn matching<'a>(session: &Session, all: &'a [ProcessStatus], name: &str) -> Vec<&'a ProcessStatus> {
     let (group, process) = split_namespec(name);
-    let found: Vec<&ProcessInfo> =
+    let found: Vec<&ProcessStatus> =
         all.iter().filter(|info| info.group == group && process.is_none_or(|process| info.name == process)).collect();
     if found.is_empty() {
         let text = match process {
@@ -65,7 +65,7 @@ fn matching<'a>(session: &Session, all: &'a [ProcessInfo], name: &str) -> Vec<&'
     found
 }
 
-fn print_table(session: &Session, infos: &[&ProcessInfo]) {
+fn print_table(session: &Session, infos: &[&ProcessStatus]) {
     let names: Vec<String> = infos.iter().map(|info| info.namespec()).collect();
     let width = names.iter().map(|name| name.chars().count()).fold(NAME_WIDTH, usize::max) + 3;
     for (name, info) in names.iter().zip(infos) {

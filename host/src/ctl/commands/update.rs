@@ -27,7 +27,7 @@ impl UpdateCommand {
         };
         let wanted: &[String] = if names.iter().any(|name| name == "all") { &[] } else { &names };
         if !wanted.is_empty() {
-            complain_of_unknown(session, wanted, &changes)?;
+            report_unknown_groups(session, wanted, &changes)?;
         }
         let is_wanted = |name: &&String| wanted.is_empty() || wanted.contains(name);
         let group = |method: &str, name: &str| session.call(method, &[name.into()]);
@@ -56,7 +56,7 @@ impl UpdateCommand {
     }
 }
 
-fn complain_of_unknown(session: &Session, wanted: &[String], changes: &ConfigChanges) -> Result<(), ClientError> {
+fn report_unknown_groups(session: &Session, wanted: &[String], changes: &ConfigChanges) -> Result<(), ClientError> {
     let mut known: BTreeSet<String> = all_process_info(session)?.into_iter().map(|info| info.group).collect();
     known.extend(changes.added.iter().cloned());
     for name in wanted.iter().collect::<BTreeSet<_>>() {

@@ -2,8 +2,9 @@
 
 const ENDS: &[u8] = b"HfABCDRsuJKhlpm";
 
+/// Position in the stream: in a sequence, before it, or outside.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Place {
+enum Position {
     #[default]
     Text,
     /// Position after an `ESC` that may begin a sequence.
@@ -14,42 +15,42 @@ enum Place {
 /// Filter of one stream. A sequence may be cut anywhere by the pipe.
 #[derive(Debug, Default)]
 pub(super) struct AnsiStripper {
-    place: Place,
+    position: Position,
 }
 
 impl AnsiStripper {
     /// Return whether nothing of `data` would be taken out.
     pub(super) fn passes(&self, data: &[u8]) -> bool {
-        self.place == Place::Text && !data.contains(&0x1b)
+        self.position == Position::Text && !data.contains(&0x1b)
     }
 
     /// Append `data` without escape sequences to `out`.
     pub(super) fn strip(&mut self, data: &[u8], out: &mut Vec<u8>) {
         for &byte in data {
-            self.place = match (self.place, byte) {
-                (Place::Text, 0x1b) => Place::Escape,
-                (Place::Text, _) => {
+            self.position = match (self.position, byte) {
+                (Position::Text, 0x1b) => Position::Escape,
+                (Position::Text, _) => {
                     out.push(byte);
-                    Place::Text
+                    Position::Text
                 }
-                (Place::Escape, b'[') => Place::Sequence,
-                (Place::Escape, 0x1b) => {
+                (Position::Escape, b'[') => Position::Sequence,
+                (Position::Escape, 0x1b) => {
                     out.push(0x1b);
-                    Place::Escape
+                    Position::Escape
                 }
-                (Place::Escape, _) => {
+                (Position::Escape, _) => {
                     out.extend([0x1b, byte]);
-                    Place::Text
+                    Position::Text
                 }
-                (Place::Sequence, _) if ENDS.contains(&byte) => Place::Text,
-                (Place::Sequence, _) => Place::Sequence,
+                (Position::Sequence, _) if ENDS.contains(&byte) => Position::Text,
+                (Position::Sequence, _) => Position::Sequence,
             };
         }
     }
 
     /// Append what is left when the stream has ended.
     pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
-        if std::mem::take(&mut self.place) == Place::Escape {
+        if std::mem::take(&mut self.position) == Position::Escape {
             out.push(0x1b);
         }
     }

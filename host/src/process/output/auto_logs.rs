@@ -11,6 +11,9 @@ use std::{
 
 use crate::events::Channel;
 
+/// Letters of the random part of a name: those of Python's `mkstemp`, which makes Supervisor's names. The `tempfile`
+/// crate draws capitals as well: [`is_auto`], and an operator's patterns, would have to take more for a file of ours,
+/// and so remove more, to spare us the few lines of [`random`].
 const LETTERS: &[u8; 37] = b"abcdefghijklmnopqrstuvwxyz0123456789_";
 const RANDOM_LEN: usize = 8;
 

@@ -15,7 +15,7 @@ use super::{
     event_pools::NewPool,
     log::Backlog,
     output_loop::{self, OutputLoop},
-    queue::{ChildOutput, Command, OutputQueue},
+    queue::{ChildOutput, OutputCommand, OutputQueue},
     threads::Threads,
 };
 use crate::{
@@ -51,14 +51,14 @@ pub fn start(config: &config::Supervisord) -> io::Result<(OutputHandle, Logger)>
     let bus = Bus::with_sink(Arc::clone(&queue) as Arc<dyn EventSink>);
     // An event takes its turn behind what was written before: the end of a process comes after its last words.
     let relay = Arc::clone(&queue);
-    let in_turn = bus.relayed(move |event| relay.push(Command::Publish(relay.pools.queued(event))));
+    let in_turn = bus.relayed(move |event| relay.push(OutputCommand::Publish(relay.pools.queued(event))));
     let handle = OutputHandle { queue: Arc::clone(&queue), bus: in_turn };
     let backlog = Backlog::new(&queue);
     let activity = ActivityLog::new(config, opened, &backlog);
     let output_loop = OutputLoop::new(poll, Arc::clone(&queue), activity, bus, config.strip_ansi, Arc::clone(&backlog));
     Threads::start(queue, backlog, output_loop)?;
     let sink = handle.clone();
-    Ok((handle, Logger::new(config.loglevel, move |line| sink.push(Command::Line(line)))))
+    Ok((handle, Logger::new(config.loglevel, move |line| sink.push(OutputCommand::Line(line)))))
 }
 
 impl OutputHandle {
@@ -68,56 +68,56 @@ impl OutputHandle {
         &self.bus
     }
 
-    pub(super) fn push(&self, command: Command) {
+    pub(super) fn push(&self, command: OutputCommand) {
         self.queue.push(command);
     }
 
     /// Read these pipes from now on.
     pub fn add(&self, child: ChildOutput) {
-        self.push(Command::Add(Box::new(child)));
+        self.push(OutputCommand::Add(Box::new(child)));
     }
 
     /// Read what the pipes of a process hold that has exited, then close them, whoever else holds them.
     pub fn child_exited(&self, run: u64) {
-        self.push(Command::Exited(run));
+        self.push(OutputCommand::Exited(run));
     }
 
     /// Send `data` to the stdin of a process. What the pipe does not take is sent when it does.
     pub fn write_stdin(&self, run: u64, stdin: &Arc<Stdin>, data: &[u8]) -> Result<(), StdinError> {
         if stdin.write(data)? {
-            self.push(Command::Stdin(run, Arc::clone(stdin)));
+            self.push(OutputCommand::Stdin(run, Arc::clone(stdin)));
         }
         Ok(())
     }
 
     /// Open all log files anew.
     pub fn reopen(&self) {
-        self.push(Command::Reopen);
+        self.push(OutputCommand::Reopen);
     }
 
     /// Empty the activity log. Blocks until that is done, but no longer than `timeout`.
     pub fn clear_activity(&self, timeout: Duration) -> io::Result<()> {
-        self.wait(timeout, Command::ClearActivity)
+        self.wait(timeout, OutputCommand::ClearActivity)
     }
 
     /// Empty log files of programs. Blocks until that is done, but no longer than `timeout`.
     pub fn clear(&self, paths: Vec<PathBuf>, timeout: Duration) -> io::Result<()> {
-        self.wait(timeout, |done| Command::Clear(paths, done))
+        self.wait(timeout, |done| OutputCommand::Clear(paths, done))
     }
 
     /// Wait until everything that was logged, and written by programs, before this call has reached the files. Blocks,
     /// but no longer than `timeout`.
     pub fn flush(&self, timeout: Duration) -> io::Result<()> {
-        self.wait(timeout, |done| Command::Flush { log: None, since: None, done })
+        self.wait(timeout, |done| OutputCommand::Flush { log: None, since: None, done })
     }
 
     /// Wait until everything that was written to one log before this call has reached it, whatever others do. Blocks,
     /// but no longer than `timeout`.
     pub fn flush_log(&self, log: &Path, timeout: Duration) -> io::Result<()> {
-        self.wait(timeout, |done| Command::Flush { log: Some(log.to_owned()), since: None, done })
+        self.wait(timeout, |done| OutputCommand::Flush { log: Some(log.to_owned()), since: None, done })
     }
 
-    fn wait(&self, timeout: Duration, command: impl FnOnce(Done) -> Command) -> io::Result<()> {
+    fn wait(&self, timeout: Duration, command: impl FnOnce(Done) -> OutputCommand) -> io::Result<()> {
         let (sender, receiver) = mpsc::sync_channel(1);
         self.push(command(Box::new(move |result| {
             let _ = sender.send(result);
@@ -134,9 +134,9 @@ impl OutputHandle {
     /// Write what is waiting, close all files and end the threads. Blocks until then, but no longer than `timeout`.
     /// What is logged afterwards is lost.
     pub fn stop(&self, timeout: Duration) {
-        self.push(Command::RemovePools);
+        self.push(OutputCommand::RemovePools);
         let _ = self.flush(timeout);
-        let _ = self.wait(timeout, Command::Stop);
+        let _ = self.wait(timeout, OutputCommand::Stop);
     }
 }
 
@@ -153,12 +153,12 @@ impl OutputHandle {
         self.queue.pools.count.fetch_add(1, Ordering::Relaxed);
         let (name, config) = (name.to_owned(), config.clone());
         let processes = processes.into_iter().map(str::to_owned).collect();
-        self.push(Command::AddPool(Box::new(NewPool { name, config, processes, handler })));
+        self.push(OutputCommand::AddPool(Box::new(NewPool { name, config, processes, handler })));
     }
 
     /// Forget a pool of event listeners and what waits in it.
     pub fn remove_pool(&self, name: &str) {
-        self.push(Command::RemovePool(name.to_owned()));
+        self.push(OutputCommand::RemovePool(name.to_owned()));
     }
 
     /// Return whether a pool has something that its listeners have not got, or not answered, although they listen.

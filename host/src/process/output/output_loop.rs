@@ -1,5 +1,5 @@
-//! Loop of the output thread: reads the pipes, carries out commands, and speaks with event listeners. It writes no
-//! logs: the thread that has it does that between two turns.
+//! Loop that one of the output threads has at a time: reads the pipes, carries out commands, and speaks with event
+//! listeners. It writes no logs: the thread that has it does that between two turns.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -18,7 +18,7 @@ use super::{
     log::{Backlog, Job, Log, PIECE},
     open_logs::OpenLogs,
     pipe::{Pipe, Reading},
-    queue::{ChildOutput, Command, OutputQueue, Waiting},
+    queue::{ChildOutput, OutputCommand, OutputQueue, Waiting},
     sink::{Context, Sink},
     target::{OutputTarget, Source},
 };
@@ -195,33 +195,33 @@ impl OutputLoop {
     fn commands(&mut self) -> bool {
         let mut waiting = self.queue.take();
         for command in std::mem::take(&mut waiting.commands) {
-            if !matches!(command, Command::Line(_) | Command::Publish(_)) {
+            if !matches!(command, OutputCommand::Line(_) | OutputCommand::Publish(_)) {
                 // Who waits for the log to be written finds in it what is missing.
                 self.report_losses(&mut waiting);
             }
             match command {
-                Command::Line(line) => self.context.activity.write(line),
-                Command::Publish(queued) => self.context.bus.publish(Arc::clone(&queued.event)),
-                Command::AddPool(pool) => self.add_pool(&pool),
-                Command::RemovePool(name) => self.remove_pool(&name),
-                Command::RemovePools => self.remove_pools(),
-                Command::Add(child) => self.add(*child),
-                Command::Exited(run) => self.exited(run),
-                Command::Stdin(run, stdin) => self.watch_stdin(run, stdin),
-                Command::Listeners => self.serve_listeners(),
-                Command::Reopen => {
+                OutputCommand::Line(line) => self.context.activity.write(line),
+                OutputCommand::Publish(queued) => self.context.bus.publish(Arc::clone(&queued.event)),
+                OutputCommand::AddPool(pool) => self.add_pool(&pool),
+                OutputCommand::RemovePool(name) => self.remove_pool(&name),
+                OutputCommand::RemovePools => self.remove_pools(),
+                OutputCommand::Add(child) => self.add(*child),
+                OutputCommand::Exited(run) => self.exited(run),
+                OutputCommand::Stdin(run, stdin) => self.watch_stdin(run, stdin),
+                OutputCommand::Listeners => self.serve_listeners(),
+                OutputCommand::Reopen => {
                     self.context.activity.reopen();
                     self.logs.reopen();
                 }
-                Command::ClearActivity(done) => self.context.activity.clear(&Completion::new(done)),
-                Command::Clear(paths, done) => {
+                OutputCommand::ClearActivity(done) => self.context.activity.clear(&Completion::new(done)),
+                OutputCommand::Clear(paths, done) => {
                     let completion = Completion::new(done);
                     for path in &paths {
                         self.logs.clear(path, &completion);
                     }
                 }
-                Command::Flush { log, since, done } => self.flush(log, since, done),
-                Command::Stop(done) => {
+                OutputCommand::Flush { log, since, done } => self.flush(log, since, done),
+                OutputCommand::Stop(done) => {
                     self.queue.close();
                     self.close_logs();
                     self.ended = Some(done);
@@ -265,7 +265,7 @@ impl OutputLoop {
             done
         } else {
             let queue = Arc::clone(&self.queue);
-            Box::new(move |_| queue.push(Command::Flush { log, since: Some(since), done }))
+            Box::new(move |_| queue.push(OutputCommand::Flush { log, since: Some(since), done }))
         };
         let completion = Completion::new(done);
         for log in logs.into_iter().filter(|log| log.take()) {

@@ -51,7 +51,7 @@ pub struct ChildOutput {
 }
 
 /// Work for the output loop.
-pub(super) enum Command {
+pub(super) enum OutputCommand {
     /// Write a line to the activity log.
     Line(Record),
     Publish(QueuedEvent),
@@ -83,7 +83,7 @@ pub(super) enum Command {
 /// Commands that wait.
 #[derive(Default)]
 pub(super) struct Waiting {
-    pub(super) commands: VecDeque<Command>,
+    pub(super) commands: VecDeque<OutputCommand>,
     /// Bytes of lines.
     lines: usize,
     /// Bytes of events, counted apart: lines, however many, crowd out none.
@@ -94,7 +94,7 @@ pub(super) struct Waiting {
     pub(super) dropped_events: u64,
     /// Numbers of the runs whose stdins are in `commands`.
     stdins: HashSet<u64>,
-    /// Set while [`Command::Listeners`] is in `commands`.
+    /// Set while [`OutputCommand::Listeners`] is in `commands`.
     listeners: bool,
     /// Set at the end: nothing is taken any more.
     closed: bool,
@@ -102,20 +102,20 @@ pub(super) struct Waiting {
 
 impl Waiting {
     /// Return whether to keep a command: lines and events may come faster than the loop takes them.
-    fn admits(&mut self, command: &Command) -> bool {
+    fn admits(&mut self, command: &OutputCommand) -> bool {
         match command {
-            Command::Line(line) => {
+            OutputCommand::Line(line) => {
                 let has_room = take_room(&mut self.lines, line.message.len());
                 self.dropped_lines += u64::from(!has_room);
                 has_room
             }
-            Command::Publish(queued) => {
+            OutputCommand::Publish(queued) => {
                 let has_room = take_room(&mut self.events, queued.event.size());
                 self.dropped_events += u64::from(!has_room);
                 has_room
             }
-            Command::Stdin(run, _) => self.stdins.insert(*run),
-            Command::Listeners => !std::mem::replace(&mut self.listeners, true),
+            OutputCommand::Stdin(run, _) => self.stdins.insert(*run),
+            OutputCommand::Listeners => !std::mem::replace(&mut self.listeners, true),
             _ => true,
         }
     }
@@ -145,7 +145,7 @@ impl OutputQueue {
     }
 
     /// Add a command, and wake the loop if it has none yet.
-    pub(super) fn push(&self, command: Command) {
+    pub(super) fn push(&self, command: OutputCommand) {
         let mut waiting = self.waiting.lock();
         if waiting.closed || !waiting.admits(&command) {
             return;
@@ -185,7 +185,7 @@ impl OutputQueue {
     /// Log a line.
     pub(super) fn log(&self, level: Level, message: String) {
         if level >= self.pools.level {
-            self.push(Command::Line(Record { level, time: SystemTime::now(), message }));
+            self.push(OutputCommand::Line(Record { level, time: SystemTime::now(), message }));
         }
     }
 
@@ -199,7 +199,7 @@ impl OutputQueue {
             self.log(level, message);
         }
         if has_work {
-            self.push(Command::Listeners);
+            self.push(OutputCommand::Listeners);
         }
     }
 }

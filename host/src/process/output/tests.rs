@@ -1,4 +1,4 @@
-//! The output thread with pipes that the test writes to.
+//! The output loop with pipes that the test writes to.
 
 use std::{
     fs::{self, File},
@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 struct Setup {
     dir: tempfile::TempDir,
@@ -66,7 +66,7 @@ impl Setup {
         writing.into()
     }
 
-    /// Holds the output thread up until told otherwise, so that commands pile up.
+    /// Holds the output loop up until told otherwise, so that commands pile up.
     fn hold(&self) -> mpsc::Sender<()> {
         let (release, held) = mpsc::channel();
         let (begin, holds) = mpsc::channel();
@@ -76,8 +76,8 @@ impl Setup {
     }
 
     fn hold_later(&self, held: mpsc::Receiver<()>, begin: mpsc::Sender<()>) {
-        // There is nothing to clear, so the answer is given by the output thread itself.
-        self.output.push(Command::Clear(Vec::new(), wait_there(held, begin)));
+        // There is nothing to clear, so the answer is given by the output loop itself.
+        self.output.push(OutputCommand::Clear(Vec::new(), wait_there(held, begin)));
     }
 
     /// Keeps one log waiting, as its disk would, until told otherwise. All that was written before is there.
@@ -85,18 +85,18 @@ impl Setup {
         let (release, held) = mpsc::channel();
         let (begin, holds) = mpsc::channel();
         let done = wait_there(held, begin);
-        self.output.push(Command::Flush { log: Some(self.path(name)), since: Some(0), done });
+        self.output.push(OutputCommand::Flush { log: Some(self.path(name)), since: Some(0), done });
         holds.recv().unwrap();
         release
     }
 
     fn read_log(&self, name: &str) -> String {
-        self.output.flush_log(&self.path(name), PATIENCE).unwrap();
+        self.output.flush_log(&self.path(name), TIMEOUT).unwrap();
         fs::read_to_string(self.path(name)).unwrap()
     }
 
     fn read(&self, name: &str) -> String {
-        self.output.flush(PATIENCE).unwrap();
+        self.output.flush(TIMEOUT).unwrap();
         fs::read_to_string(self.path(name)).unwrap()
     }
 
@@ -117,7 +117,7 @@ fn wait_there(held: mpsc::Receiver<()>, begin: mpsc::Sender<()>) -> Done {
 
 impl Drop for Setup {
     fn drop(&mut self) {
-        self.output.stop(PATIENCE);
+        self.output.stop(TIMEOUT);
     }
 }
 
@@ -221,7 +221,7 @@ fn what_happens_to_a_process_is_told_after_its_last_words() {
     setup.output.child_exited(1);
     setup.output.bus().publish(Event::SupervisorStopping);
     release.send(()).unwrap();
-    setup.output.flush(PATIENCE).unwrap();
+    setup.output.flush(TIMEOUT).unwrap();
     assert_eq!(events.try_recv().unwrap().name(), "PROCESS_LOG_STDOUT");
     assert_eq!(events.try_recv().unwrap().name(), "SUPERVISOR_STATE_CHANGE_STOPPING");
 }
@@ -237,7 +237,7 @@ fn lines_that_wait_crowd_out_no_event() {
     }
     setup.output.bus().publish(Event::RemoteCommunication { kind: String::new(), data: text.repeat(10) });
     release.send(()).unwrap();
-    setup.output.flush(PATIENCE).unwrap();
+    setup.output.flush(TIMEOUT).unwrap();
     assert_eq!(events.try_recv().unwrap().name(), "REMOTE_COMMUNICATION", "not even where it is large");
 }
 
@@ -294,8 +294,8 @@ fn logs_are_cleared_and_reopened() {
     child.write_all(b"old").unwrap();
     setup.logger.info("old");
     assert_eq!(setup.read("cat"), "old");
-    setup.output.clear(vec![setup.path("cat"), setup.path("never made")], PATIENCE).unwrap();
-    setup.output.clear_activity(PATIENCE).unwrap();
+    setup.output.clear(vec![setup.path("cat"), setup.path("never made")], TIMEOUT).unwrap();
+    setup.output.clear_activity(TIMEOUT).unwrap();
     child.write_all(b"new").unwrap();
     assert_eq!(setup.read("cat"), "new");
     assert_eq!(setup.activity(), [""; 0]);
@@ -307,7 +307,7 @@ fn logs_are_cleared_and_reopened() {
     assert_eq!(setup.activity().last().unwrap(), "INFO supervisord logreopen");
 
     setup.output.child_exited(1);
-    setup.output.clear(vec![setup.path("cat")], PATIENCE).unwrap();
+    setup.output.clear(vec![setup.path("cat")], TIMEOUT).unwrap();
     assert_eq!(setup.read("cat"), "", "that of a stopped process too");
 }
 
@@ -343,7 +343,7 @@ fn lines_that_nobody_can_write_are_dropped_and_counted() {
         setup.logger.info(&text);
     }
     assert!(setup.output.flush(Duration::from_millis(10)).is_err(), "and a reader is told");
-    assert!(start.elapsed() < PATIENCE);
+    assert!(start.elapsed() < TIMEOUT);
     release.send(()).unwrap();
     let activity = setup.activity();
     let dropped = activity.iter().find(|line| line.contains("dropped")).unwrap();
@@ -364,7 +364,7 @@ fn while_one_log_stalls_all_else_goes_on() {
     other.write_all(b"fine").unwrap();
     assert_eq!(setup.read_log("other"), "fine");
     assert_eq!(events.try_recv().unwrap().name(), "PROCESS_LOG_STDOUT");
-    setup.output.clear(vec![setup.path("other"), setup.path("never made")], PATIENCE).unwrap();
+    setup.output.clear(vec![setup.path("other"), setup.path("never made")], TIMEOUT).unwrap();
     assert_eq!(setup.read_log("other"), "");
     setup.logger.info("a line");
     assert_eq!(setup.read_log("supervisord.log").lines().count(), 1);
@@ -403,7 +403,7 @@ fn who_writes_to_a_log_that_stalls_waits_and_loses_nothing() {
             (written, refused) = (written + count, 0);
         } else {
             refused += 1;
-            setup.output.clear(Vec::new(), PATIENCE).unwrap();
+            setup.output.clear(Vec::new(), TIMEOUT).unwrap();
         }
     }
     assert!((64 * 1024..4 * 1024 * 1024).contains(&written), "{written}");
@@ -428,11 +428,11 @@ fn of_processes_that_come_and_go_while_a_log_stalls_the_output_is_kept_within_re
         let mut child = setup.child(run, "short");
         child.write_all(&piece).unwrap();
         setup.output.child_exited(run);
-        setup.output.clear(Vec::new(), PATIENCE).unwrap();
+        setup.output.clear(Vec::new(), TIMEOUT).unwrap();
         // Its pipe is closed; the child of another test may hold it until its exec.
         let start = Instant::now();
         while child.write_all(b"x").is_ok() {
-            assert!(start.elapsed() < PATIENCE);
+            assert!(start.elapsed() < TIMEOUT);
         }
     }
     release.send(()).unwrap();
@@ -453,7 +453,7 @@ fn lines_for_a_log_that_stalls_are_kept_within_reason() {
     let text = "x".repeat(1024 * 1024);
     for _ in 0..20 {
         setup.logger.info(&text);
-        setup.output.clear(Vec::new(), PATIENCE).unwrap();
+        setup.output.clear(Vec::new(), TIMEOUT).unwrap();
     }
     release.send(()).unwrap();
     let log = setup.read("supervisord.log");
@@ -492,7 +492,7 @@ fn who_waits_for_the_logs_waits_for_hundreds_of_pipes() {
         let log = log.clone();
         move |_| done.send(fs::metadata(log).unwrap().len()).unwrap()
     };
-    setup.output.push(Command::Flush { log: Some(log), since: None, done: Box::new(len) });
+    setup.output.push(OutputCommand::Flush { log: Some(log), since: None, done: Box::new(len) });
     first.send(()).unwrap();
     assert_eq!(is_done.recv().unwrap(), COUNT as u64, "at that moment");
 }
@@ -504,7 +504,7 @@ fn few_pipes_are_enlarged() {
     for child in &mut children {
         child.write_all(&vec![b'x'; 60_000]).unwrap();
     }
-    setup.output.flush(PATIENCE).unwrap();
+    setup.output.flush(TIMEOUT).unwrap();
     let size = |child: &File| nix::fcntl::fcntl(child, nix::fcntl::FcntlArg::F_GETPIPE_SZ).unwrap();
     let large = children.iter().filter(|child| size(child) == 256 * 1024).count();
     assert!(large <= MAX_ENLARGED, "{large}");
@@ -538,7 +538,7 @@ fn stdin_takes_more_than_the_pipe_holds() {
     let mut read = 0;
     let mut buffer = vec![0; 1 << 16];
     let start = Instant::now();
-    while read < data.len() && start.elapsed() < PATIENCE {
+    while read < data.len() && start.elapsed() < TIMEOUT {
         match nix::unistd::read(&reading, &mut buffer) {
             Ok(count) => read += count,
             Err(_) => std::thread::yield_now(),
@@ -556,7 +556,7 @@ fn lines_that_waited_are_not_older_than_those_above() {
     // The second has waited; before the last, somebody has set the clock.
     for time in [time(60, 5), time(60, 0), time(60, 6), time(30, 0)] {
         let time = SystemTime::UNIX_EPOCH + time;
-        setup.output.push(Command::Line(Record { level: Level::Info, time, message: "x".to_owned() }));
+        setup.output.push(OutputCommand::Line(Record { level: Level::Info, time, message: "x".to_owned() }));
     }
     let log = setup.read("supervisord.log");
     let times: Vec<_> = log.lines().map(|line| &line["1970-01-01 hh:".len()..][..9]).collect();

@@ -25,7 +25,7 @@ use syscalls::{Sysno, syscall};
 
 use crate::{
     limits,
-    process::launch::{Credentials, Launch},
+    process::launch::{Launch, UserIds},
 };
 
 /// The exit status of a child that could not be turned into the program.
@@ -37,7 +37,7 @@ const SIGSET_SIZE: usize = 8;
 /// Progress of a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
-pub(super) enum Stage {
+pub(super) enum ChildStage {
     /// The child is out of the memory of its parent. The kernel writes this one, and wakes who waits.
     Gone = 0,
     /// The child shares our descriptors.
@@ -47,7 +47,7 @@ pub(super) enum Stage {
 }
 
 /// Memory that a child reads, made by its parent and kept for as long as the child may do so.
-pub(super) struct Birth {
+pub(super) struct ChildSetup {
     stage: AtomicU32,
     launch: Arc<Launch>,
     file: CString,
@@ -61,13 +61,13 @@ pub(super) struct Birth {
     shares_memory: bool,
     /// End of those that it copies, where it shares our descriptors.
     files_below: Option<RawFd>,
-    /// The user that it is born with.
+    /// Supervisord's user, as which it begins.
     uid: u32,
     /// Number of descriptors that may be open, for a kernel that cannot close all at once.
     open_files: c_int,
 }
 
-impl Birth {
+impl ChildSetup {
     pub(super) fn new(
         launch: Arc<Launch>,
         file: CString,
@@ -78,7 +78,7 @@ impl Birth {
     ) -> Self {
         let (limit, _) = limits::get(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
         Self {
-            stage: AtomicU32::new(if files_below.is_some() { Stage::Sharing } else { Stage::Apart } as u32),
+            stage: AtomicU32::new(if files_below.is_some() { ChildStage::Sharing } else { ChildStage::Apart } as u32),
             argv_addresses: addresses(argv.iter().map(CString::as_c_str)),
             environment_addresses: addresses(launch.environment.iter()),
             launch,
@@ -103,26 +103,26 @@ impl Birth {
         self.launch.user.as_ref().is_some_and(|user| user.uid != self.uid)
     }
 
-    pub(super) fn stage(&self) -> Stage {
+    pub(super) fn stage(&self) -> ChildStage {
         match self.stage.load(Ordering::Acquire) {
-            0 => Stage::Gone,
-            1 => Stage::Sharing,
-            _ => Stage::Apart,
+            0 => ChildStage::Gone,
+            1 => ChildStage::Sharing,
+            _ => ChildStage::Apart,
         }
     }
 
     /// Wait, but only so long, for a child to have descriptors of its own; return how far it has come.
-    pub(super) fn wait(&self, timeout: Duration) -> Stage {
+    pub(super) fn wait(&self, timeout: Duration) -> ChildStage {
         let begin = Instant::now();
         loop {
             let left = timeout.saturating_sub(begin.elapsed());
             let stage = self.stage();
-            if stage != Stage::Sharing || left.is_zero() {
+            if stage != ChildStage::Sharing || left.is_zero() {
                 return stage;
             }
             // Seconds and nanoseconds as this call takes them, whatever libc makes of its `timespec` on 32 bits.
             let timeout: [c_long; 2] = [0, left.subsec_nanos().cast_signed().into()];
-            let (word, expected) = (self.stage.as_ptr(), Stage::Sharing as u32);
+            let (word, expected) = (self.stage.as_ptr(), ChildStage::Sharing as u32);
             // The kernel wakes without the flag for private ones. However it ends, we look again.
             // SAFETY: the word and the time live longer than the call.
             unsafe { libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAIT, expected, &raw const timeout) };
@@ -131,12 +131,12 @@ impl Birth {
 
     /// Note that the child was reaped: for one that was killed, the kernel may not have written it.
     pub(super) fn is_gone(&self) {
-        self.stage.store(Stage::Gone as u32, Ordering::Release);
+        self.stage.store(ChildStage::Gone as u32, Ordering::Release);
     }
 
     /// Run the child until it becomes the program, or does not.
     fn run(&self) -> ! {
-        let mut message = Message::default();
+        let mut message = ErrorText::default();
         let stderr = match self.come_apart() {
             Ok(()) => {
                 self.take_place();
@@ -163,7 +163,7 @@ impl Birth {
             }
             if let Some(first) = self.files_below {
                 syscall!(Sysno::close_range, first, u32::MAX, libc::CLOSE_RANGE_UNSHARE).map_err(errno)?;
-                self.stage.store(Stage::Apart as u32, Ordering::Release);
+                self.stage.store(ChildStage::Apart as u32, Ordering::Release);
                 let _ = syscall!(Sysno::futex, self.stage.as_ptr(), libc::FUTEX_WAKE, 1);
             }
         }
@@ -190,7 +190,7 @@ impl Birth {
     }
 
     /// Become the program. Returns only if that failed, with the reason in `message`.
-    fn become_program(&self, message: &mut Message) {
+    fn become_program(&self, message: &mut ErrorText) {
         if let Some(user) = &self.launch.user
             && let Err(why) = self.set_user(user)
         {
@@ -224,7 +224,7 @@ impl Birth {
     }
 
     /// Become that user: this task alone, whatever else runs in this memory.
-    fn set_user<'a>(&self, user: &'a Credentials) -> Result<(), &'a str> {
+    fn set_user<'a>(&self, user: &'a UserIds) -> Result<(), &'a str> {
         let groups = match &user.groups {
             Err(why) if why.starts_with("Can't") => return Err(why),
             groups => groups,
@@ -280,10 +280,10 @@ fn errno(error: syscalls::Errno) -> Errno {
 }
 
 /// Entry point of a child.
-pub(super) extern "C" fn begin(birth: *mut c_void) -> c_int {
-    // SAFETY: `clone` in the parent passes a `Birth`, which nobody writes but through its atomic.
-    let birth: &Birth = unsafe { &*birth.cast_const().cast() };
-    birth.run()
+pub(super) extern "C" fn begin(setup: *mut c_void) -> c_int {
+    // SAFETY: `clone` in the parent passes a `ChildSetup`, which nobody writes but through its atomic.
+    let setup: &ChildSetup = unsafe { &*setup.cast_const().cast() };
+    setup.run()
 }
 
 /// End this process, without anything that its parent would do at its own end.
@@ -296,7 +296,7 @@ pub(super) fn exit(status: c_int) -> ! {
 
 /// Action of a signal as the kernel takes it, on the architectures that have a restorer and on those that have none.
 #[repr(C)]
-struct Action {
+struct KernelSigaction {
     handler: usize,
     flags: c_ulong,
     #[cfg(not(any(target_arch = "riscv64", target_arch = "riscv32", target_arch = "loongarch64")))]
@@ -307,7 +307,7 @@ struct Action {
 #[cfg(not(any(target_arch = "riscv64", target_arch = "riscv32", target_arch = "loongarch64")))]
 const SA_RESTORER: c_ulong = 0x0400_0000;
 
-impl Action {
+impl KernelSigaction {
     const DEFAULT: Self = Self {
         handler: libc::SIG_DFL,
         flags: 0,
@@ -352,7 +352,7 @@ const CORE_DUMPING: [c_int; 10] = [
 /// # Safety
 /// Only in a process that is about to exec.
 unsafe fn reset_signals() {
-    let (default, die) = (Action::DEFAULT, Action::die());
+    let (default, die) = (KernelSigaction::DEFAULT, KernelSigaction::die());
     // SAFETY: the actions and the set have the kernel's layout. It fails for SIGKILL and SIGSTOP, as it should.
     unsafe {
         for signal in 1..=c_int::try_from(8 * SIGSET_SIZE).unwrap_or(64) {
@@ -370,18 +370,18 @@ extern "C" fn die(_signal: c_int) {
 }
 
 /// Text on the stack; what does not fit is cut.
-struct Message {
+struct ErrorText {
     bytes: [u8; 1024],
     len: usize,
 }
 
-impl Default for Message {
+impl Default for ErrorText {
     fn default() -> Self {
         Self { bytes: [0; 1024], len: 0 }
     }
 }
 
-impl Message {
+impl ErrorText {
     fn push(&mut self, bytes: &[u8]) {
         for byte in bytes {
             if let Some(place) = self.bytes.get_mut(self.len) {
@@ -392,7 +392,7 @@ impl Message {
     }
 }
 
-impl fmt::Write for Message {
+impl fmt::Write for ErrorText {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.push(text.as_bytes());
         Ok(())

@@ -46,9 +46,9 @@ use nix::{
 };
 
 use self::{
-    child::{Birth, Stage},
+    child::{ChildSetup, ChildStage},
     sharing::Sharing,
-    slots::Slots,
+    slots::StdioSlots,
     stack::Stack,
 };
 use super::{command::Command, launch::Launch, stdin::Stdin};
@@ -119,10 +119,10 @@ impl Pipes {
 }
 
 /// Child that may still read what lies in our memory.
-struct Unborn {
+struct StartingChild {
     pid: i32,
     since: Instant,
-    birth: Box<Birth>,
+    setup: Box<ChildSetup>,
     stack: Stack,
     /// Set while it has the slots: it shares our descriptors until it has its own.
     has_slots: bool,
@@ -132,8 +132,8 @@ struct Unborn {
 pub struct Spawner {
     sharing: Sharing,
     /// `None` where a child gets a copy of all descriptors.
-    slots: Option<Slots>,
-    unborn: Vec<Unborn>,
+    slots: Option<StdioSlots>,
+    starting: Vec<StartingChild>,
     /// Stacks of children that need them no more.
     stacks: Vec<Stack>,
     /// Set where our memory may be read by others of our user, as it may be where nothing was done about it.
@@ -152,10 +152,10 @@ impl Spawner {
     /// Find out how much a child may share, and takes three descriptors: the lowest that are free.
     pub fn new() -> Self {
         let mut sharing = Sharing::find();
-        let slots = if sharing.files { Slots::new().ok() } else { None };
+        let slots = if sharing.files { StdioSlots::new().ok() } else { None };
         sharing.files = slots.is_some();
         let was_dumpable = prctl::get_dumpable().unwrap_or(true);
-        Self { sharing, slots, unborn: Vec::new(), stacks: Vec::new(), was_dumpable, is_undumpable: false }
+        Self { sharing, slots, starting: Vec::new(), stacks: Vec::new(), was_dumpable, is_undumpable: false }
     }
 
     /// Start a process. Its stdin is `stdin` where that is given, and then what is sent to the pipe reaches nobody.
@@ -203,8 +203,8 @@ impl Spawner {
             Some(slots) => (slots.lend(ends).map_err(cannot_fork)?, Some(slots.end())),
             None => (ends, None),
         };
-        let birth = Box::new(Birth::new(Arc::clone(launch), file, argv, ends, shares_memory, files_below));
-        let cloned = clone(&birth, &stack);
+        let setup = Box::new(ChildSetup::new(Arc::clone(launch), file, argv, ends, shares_memory, files_below));
+        let cloned = clone(&setup, &stack);
         if cloned.is_err()
             && let Some(slots) = &mut self.slots
         {
@@ -214,7 +214,7 @@ impl Spawner {
         if shares_memory {
             self.is_undumpable |= changes_user;
             let has_slots = files_below.is_some();
-            self.unborn.push(Unborn { pid, since: Instant::now(), birth, stack, has_slots });
+            self.starting.push(StartingChild { pid, since: Instant::now(), setup, stack, has_slots });
         } else {
             self.stacks.push(stack);
         }
@@ -225,17 +225,17 @@ impl Spawner {
     /// Take back what children do not need any more. Waits for the last one to have descriptors of its own, but not
     /// for long.
     pub fn settle(&mut self) {
-        if let Some(last) = self.unborn.iter().find(|unborn| unborn.has_slots)
+        if let Some(last) = self.starting.iter().find(|child| child.has_slots)
             && let Some(slots) = &mut self.slots
-            && last.birth.wait(TIMEOUT.saturating_sub(last.since.elapsed())) != Stage::Sharing
+            && last.setup.wait(TIMEOUT.saturating_sub(last.since.elapsed())) != ChildStage::Sharing
         {
             slots.take_back();
-            self.unborn.iter_mut().for_each(|unborn| unborn.has_slots = false);
+            self.starting.iter_mut().for_each(|child| child.has_slots = false);
         }
-        let left = self.unborn.extract_if(.., |unborn| unborn.birth.stage() == Stage::Gone);
-        self.stacks.extend(left.map(|unborn| unborn.stack));
+        let left = self.starting.extract_if(.., |child| child.setup.stage() == ChildStage::Gone);
+        self.stacks.extend(left.map(|child| child.stack));
         self.stacks.truncate(MAX_SPARE_STACKS);
-        if self.is_undumpable && !self.unborn.iter().any(|unborn| unborn.birth.changes_user()) {
+        if self.is_undumpable && !self.starting.iter().any(|child| child.setup.changes_user()) {
             // What may not be read is closed to the programs of a container as well: `/proc/1/fd/1` is their way to its
             // log. Now nobody of another user shares it any more.
             self.is_undumpable = prctl::set_dumpable(self.was_dumpable).is_err();
@@ -244,15 +244,15 @@ impl Spawner {
 
     /// Note that a process is gone, and certainly has no use for our memory.
     pub fn reaped(&mut self, pid: i32) {
-        for unborn in self.unborn.iter().filter(|unborn| unborn.pid == pid) {
-            unborn.birth.is_gone();
+        for child in self.starting.iter().filter(|child| child.pid == pid) {
+            child.setup.is_gone();
         }
     }
 
     /// Time until [`settle`](Self::settle) should be called again; `None` where nothing waits for that.
     pub fn next_settle(&self) -> Option<Duration> {
-        let is_awaited = |unborn: &&Unborn| unborn.has_slots || self.is_undumpable && unborn.birth.changes_user();
-        let age = self.unborn.iter().filter(is_awaited).map(|unborn| unborn.since.elapsed()).min()?;
+        let is_awaited = |child: &&StartingChild| child.has_slots || self.is_undumpable && child.setup.changes_user();
+        let age = self.starting.iter().filter(is_awaited).map(|child| child.since.elapsed()).min()?;
         Some(LOOK_AGAIN.max(age / 4))
     }
 }
@@ -263,13 +263,13 @@ impl Default for Spawner {
     }
 }
 
-/// Make the child. `birth` and `stack` must stay where they are until it has left our memory.
-fn clone(birth: &Birth, stack: &Stack) -> Result<i32, Errno> {
+/// Make the child. `setup` and `stack` must stay where they are until it has left our memory.
+fn clone(setup: &ChildSetup, stack: &Stack) -> Result<i32, Errno> {
     let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
-    let argument = std::ptr::from_ref(birth).cast_mut().cast();
+    let argument = std::ptr::from_ref(setup).cast_mut().cast();
     // SAFETY: the child runs on a stack of its own and only `child::begin`, which never returns, makes raw system calls
-    // alone, and reads nothing but `birth`. Who calls keeps both until the child has left.
-    let pid = unsafe { libc::clone(child::begin, stack.top(), birth.flags() | libc::SIGCHLD, argument) };
+    // alone, and reads nothing but `setup`. Who calls keeps both until the child has left.
+    let pid = unsafe { libc::clone(child::begin, stack.top(), setup.flags() | libc::SIGCHLD, argument) };
     let result = Errno::result(pid);
     // It succeeded a moment ago with the same kind of argument.
     let _ = before.thread_set_mask();

@@ -1,7 +1,7 @@
 //! Three descriptors at the bottom of the table, through which a child gets its stdin, stdout and stderr.
 //!
 //! A child that shares our descriptors asks for a table of its own, and for a copy of only those below the
-//! [end](Slots::end) of these three: so that it costs the same with ten programs and with ten thousand.
+//! [end](StdioSlots::end) of these three: so that it costs the same with ten programs and with ten thousand.
 
 use std::{
     fs::File,
@@ -14,14 +14,15 @@ use nix::{
     fcntl::{FcntlArg, fcntl},
 };
 
-pub(super) struct Slots {
+/// Descriptors that each child is lent in turn, until it has copied them.
+pub(super) struct StdioSlots {
     all: [OwnedFd; 3],
     /// `/dev/null`, which lies in them while no child needs them.
     nothing: OwnedFd,
     are_lent: bool,
 }
 
-impl Slots {
+impl StdioSlots {
     pub(super) fn new() -> io::Result<Self> {
         let nothing = OwnedFd::from(File::open("/dev/null")?);
         let slot = || -> Result<OwnedFd, Errno> {

@@ -19,7 +19,7 @@ use nix::{
 use super::*;
 use crate::{
     config,
-    process::{fixtures, launch::Credentials},
+    process::{fixtures, launch::UserIds},
 };
 
 fn launch(command: &str) -> Arc<Launch> {
@@ -27,7 +27,7 @@ fn launch(command: &str) -> Arc<Launch> {
     Arc::new(Launch::new(&config, "x", &fixtures::supervisord(Path::new("/tmp")), &[]))
 }
 
-/// As much may be shared as the system allows, or nothing.
+/// Spawners whose children share as much as the system allows, memory alone, or nothing.
 fn spawners() -> [Spawner; 3] {
     let everything = Spawner::new();
     let nothing = Sharing { memory: false, memory_across_users: false, files: false };
@@ -46,7 +46,7 @@ fn start(spawner: &mut Spawner, command: &str) -> Spawned {
 /// Waits until every child has left: only then are its ends of the pipes closed here, too, and a read of one ends.
 fn settle(spawner: &mut Spawner) {
     spawner.settle();
-    while !spawner.unborn.is_empty() {
+    while !spawner.starting.is_empty() {
         std::thread::yield_now();
         spawner.settle();
     }
@@ -117,7 +117,7 @@ fn ids_beyond_16_bits_are_taken_whole() {
         // Others have no user to change to.
         return;
     }
-    let user = Credentials { uid: 100_000, gid: 100_001, groups: Ok(vec![100_001, 100_002]) };
+    let user = UserIds { uid: 100_000, gid: 100_001, groups: Ok(vec![100_001, 100_002]) };
     let mut launch = Launch::clone(&launch("cat /proc/self/status"));
     launch.user = Some(user);
     let launch = Arc::new(launch);
@@ -142,7 +142,7 @@ fn memory_and_descriptors_are_given_back() {
             })
             .collect();
         settle(&mut spawner);
-        assert!(spawner.slots.as_ref().is_none_or(Slots::are_free));
+        assert!(spawner.slots.as_ref().is_none_or(StdioSlots::are_free));
         assert!(spawner.next_settle().is_none());
         assert!((1..=MAX_SPARE_STACKS).contains(&spawner.stacks.len()), "{}", spawner.stacks.len());
         for Spawned { pid, stdin, .. } in children.drain(..) {
@@ -160,15 +160,15 @@ fn a_child_that_never_leaves_is_given_up_when_it_is_reaped() {
     spawner.settle();
     let stack = spawner.stacks.pop().map_or_else(Stack::new, Ok).unwrap();
     let launch = launch("cat");
-    let birth = Box::new(Birth::new(launch, CString::default(), Vec::new(), [0; 3], true, None));
-    spawner.unborn.push(Unborn { pid: spawned.pid, since: Instant::now(), birth, stack, has_slots: false });
+    let setup = Box::new(ChildSetup::new(launch, CString::default(), Vec::new(), [0; 3], true, None));
+    spawner.starting.push(StartingChild { pid: spawned.pid, since: Instant::now(), setup, stack, has_slots: false });
     kill(Pid::from_raw(spawned.pid), Signal::SIGKILL).unwrap();
     status(spawned.pid);
     spawner.settle();
-    assert!(spawner.unborn.iter().any(|unborn| unborn.pid == spawned.pid));
+    assert!(spawner.starting.iter().any(|child| child.pid == spawned.pid));
     spawner.reaped(spawned.pid);
     spawner.settle();
-    assert!(spawner.unborn.iter().all(|unborn| unborn.pid != spawned.pid));
+    assert!(spawner.starting.iter().all(|child| child.pid != spawned.pid));
 }
 
 #[test]

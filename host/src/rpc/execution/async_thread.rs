@@ -37,7 +37,7 @@ thread_local! {
 }
 
 /// Outcome of a future of a plugin.
-type Answer = Result<Value, Fault>;
+type CallResult = Result<Value, Fault>;
 
 /// A thread for the futures of one plugin, made when it is first needed.
 #[derive(Debug)]
@@ -58,9 +58,9 @@ impl AsyncThread {
 
     /// Run a future here. Dropping the answer drops the future. `server` has the timers, once it runs. `None` says that
     /// the thread is gone.
-    pub(super) async fn run<F>(&self, server: Option<&Handle>, future: F) -> Option<Answer>
+    pub(super) async fn run<F>(&self, server: Option<&Handle>, future: F) -> Option<CallResult>
     where
-        F: Future<Output = Answer> + Send + 'static,
+        F: Future<Output = CallResult> + Send + 'static,
     {
         if CURRENT.get().0 == self.id() {
             // To wait here for another task of this thread would be to wait for ever, should the caller block.
@@ -166,7 +166,7 @@ fn timeout_by<F: Future>(server: &Handle, duration: Duration, future: F) -> Time
 }
 
 /// A task that is aborted when this is dropped.
-pub(super) struct AbortOnDrop(pub(super) JoinHandle<Answer>);
+pub(super) struct AbortOnDrop(pub(super) JoinHandle<CallResult>);
 
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {
@@ -181,7 +181,7 @@ struct Nested<F> {
     future: Pin<Box<F>>,
 }
 
-impl<F: Future<Output = Answer>> Future for Nested<F> {
+impl<F: Future<Output = CallResult>> Future for Nested<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> task::Poll<F::Output> {

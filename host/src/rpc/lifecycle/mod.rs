@@ -276,9 +276,9 @@ mod tests {
             bus.publish(Event::Custom { name: "TOLD".to_owned(), payload: data.clone() });
         }
         lifecycle.stop_plugins(Duration::from_secs(20));
-        let heard = story.lock().clone();
-        assert_eq!(heard[..heard.len() - 1], told);
-        assert_eq!(heard.last().map(String::as_str), Some("end"));
+        let received = story.lock().clone();
+        assert_eq!(received[..received.len() - 1], told);
+        assert_eq!(received.last().map(String::as_str), Some("end"));
     }
     struct Slow {
         story: Story,

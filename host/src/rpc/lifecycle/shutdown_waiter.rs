@@ -69,8 +69,8 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_plugin_is_waited_for_with_patience() {
-        let (sender, heard) = mpsc::channel();
+    fn the_end_of_a_plugin_is_waited_for_but_only_so_long() {
+        let (sender, lines) = mpsc::channel();
         let sender = Mutex::new(sender);
         let logger = Logger::new(Level::Warn, move |line| drop(sender.lock().send(line.message)));
         let slow = |origin| {
@@ -85,7 +85,7 @@ mod tests {
         drop(registry);
         waiter.wait(Duration::from_millis(500), &logger);
         assert_eq!(
-            heard.recv_timeout(Duration::from_secs(20)).unwrap(),
+            lines.recv_timeout(Duration::from_secs(20)).unwrap(),
             "the plugin 'slow' has not ended after 0.5 seconds; not waiting for it"
         );
         drop(release);
@@ -95,6 +95,6 @@ mod tests {
         drop(registry);
         drop(release);
         waiter.wait(Duration::from_mins(1), &logger);
-        assert!(heard.try_recv().is_err());
+        assert!(lines.try_recv().is_err());
     }
 }

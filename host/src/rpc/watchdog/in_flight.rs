@@ -51,13 +51,13 @@ pub(crate) struct InFlight(Arc<Mutex<List>>);
 struct List {
     /// Number of entries that there ever were, which numbers the next one.
     begun: u64,
-    /// By the order of their begin.
-    entries: BTreeMap<u64, Entry>,
+    /// Entries by the order of their begin.
+    entries: BTreeMap<u64, RunningCall>,
 }
 
 /// Call or poll that runs.
 #[derive(Debug)]
-struct Entry {
+struct RunningCall {
     kind: Kind,
     name: Arc<str>,
     begun: Instant,
@@ -68,7 +68,7 @@ struct Entry {
 impl InFlight {
     /// Add what begins to run. It is taken out when the answer is dropped.
     pub(crate) fn begin(&self, kind: Kind, name: Arc<str>) -> Entered<'_> {
-        let entry = Entry { kind, name, begun: Instant::now(), is_reported: false };
+        let entry = RunningCall { kind, name, begun: Instant::now(), is_reported: false };
         let mut list = self.0.lock();
         list.begun += 1;
         let number = list.begun;

@@ -25,9 +25,9 @@ impl StuckNotice {
     }
 
     /// Count one that waits, until the answer is dropped.
-    pub(crate) fn wait(&self) -> Waiting<'_> {
+    pub(crate) fn wait(&self) -> WaitingCall<'_> {
         self.waiting.fetch_add(1, Relaxed);
-        Waiting(&self.waiting)
+        WaitingCall(&self.waiting)
     }
 
     /// Number of those that wait.
@@ -55,10 +55,10 @@ impl StuckNotice {
     }
 }
 
-/// One that waits, until this is dropped.
-pub(crate) struct Waiting<'a>(&'a AtomicUsize);
+/// Call that is counted as one that waits, until this is dropped.
+pub(crate) struct WaitingCall<'a>(&'a AtomicUsize);
 
-impl Drop for Waiting<'_> {
+impl Drop for WaitingCall<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Relaxed);
     }

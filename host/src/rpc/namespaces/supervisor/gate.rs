@@ -1,5 +1,5 @@
 //! A gate before each file and each config that calls look at: a file system that does not answer costs the few calls
-//! that are past the gate, and not the places that all other calls need.
+//! that are past the gate, and not the slots that all other calls need.
 
 use std::{
     collections::HashMap,

@@ -14,7 +14,7 @@ use crate::{
 
 /// Time that a client waits for the mount, which is gone; a start of what lies elsewhere takes far less, whatever else
 /// this machine does.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 fn idle(name: &str) -> config::Process {
     config::Process { autostart: false, startsecs: 0, ..fixtures::process(name) }
@@ -42,7 +42,7 @@ fn pair(name: &str, description: &str) -> (String, String) {
 #[test]
 fn start_process_of_what_lies_there_fails_and_others_start() {
     let mount = Mount::gone();
-    let supervisor = AtWork::mounted(groups(), &mount, PATIENCE);
+    let supervisor = AtWork::mounted(groups(), &mount, TIMEOUT);
     let methods = SupervisorInterface::new(supervisor.clone());
     let fault = block_on(methods.start_process("mixed:mounted".to_owned(), None)).unwrap_err();
     assert_eq!((fault.code, fault.text.as_str()), (Code::Failed as i32, NO_ANSWER));
@@ -53,7 +53,7 @@ fn start_process_of_what_lies_there_fails_and_others_start() {
 #[test]
 fn start_of_a_group_starts_those_that_lie_elsewhere() {
     let mount = Mount::gone();
-    let supervisor = AtWork::mounted(groups(), &mount, PATIENCE);
+    let supervisor = AtWork::mounted(groups(), &mount, TIMEOUT);
     let methods = SupervisorInterface::new(supervisor.clone());
     let results = block_on(methods.start_process_group("mixed".to_owned(), None)).unwrap();
     assert_eq!(told(&results), [pair("mounted", NO_ANSWER), pair("local", "OK")]);
@@ -82,7 +82,7 @@ fn start_of_all_starts_those_that_lie_elsewhere_before_it_answers() {
 #[test]
 fn a_group_that_is_added_does_not_wait_for_it() {
     let mount = Mount::gone();
-    let supervisor = AtWork::mounted(groups(), &mount, PATIENCE);
+    let supervisor = AtWork::mounted(groups(), &mount, TIMEOUT);
     let autostart = |name| config::Process { autostart: true, ..idle(name) };
     let added = fixtures::group("added", 1, vec![autostart("mounted too"), autostart("here")]);
     assert!(supervisor.add_group(&added).unwrap());

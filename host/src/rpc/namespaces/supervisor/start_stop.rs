@@ -1,6 +1,6 @@
 //! Start, stop and signal of one process or of many at once.
 //!
-//! Each has up to three steps: what can be refused at once, the request that the supervisor thread carries out, and the
+//! Each has up to three steps: what can be refused at once, the request that the main thread carries out, and the
 //! wait for what comes of it. For many processes each step is taken for all before the next, so that starting a
 //! hundred takes as long as the slowest of them.
 
