@@ -71,7 +71,9 @@ impl<A: Methods, B: Methods> Methods for Chain<A, B> {
         methods.retain(|method| !self.of_second.contains(method.name.as_str()));
         let mut of_second = self.second.methods();
         if self.second_is_unlisted {
-            of_second.iter_mut().for_each(|method| method.properties.push(Member::new("unlisted", true)));
+            for method in &mut of_second {
+                method.properties.push(Member::new("unlisted", true));
+            }
         }
         methods.extend(of_second);
         methods
