@@ -176,6 +176,15 @@ impl Host {
         self.0.call("emit", (name, payload.to_string()))
     }
 
+    /// Return true if an event listener or a plugin asks now for any of the types of events that are listed with the
+    /// factory; also if the host is too old to say. Never waits.
+    ///
+    /// Events that nobody asks for need not be [emitted](Self::emit), nor their payloads be made. To ask costs less than
+    /// a tenth of a microsecond.
+    pub fn has_listeners(&self) -> bool {
+        self.0.call("hasListeners", ()).unwrap_or(true)
+    }
+
     /// A directory for what has to survive a restart. It is this plugin's alone, and made with the mode 0700 when it is
     /// first asked for: `NAMESPACE` below `plugin_data_dir` of `[supervisord]`. Where the config does not say, that is
     /// `/var/lib/supervisor/IDENTIFIER` for root, and `supervisor/IDENTIFIER` in `$XDG_STATE_HOME` or `~/.local/state`
@@ -229,6 +238,7 @@ mod tests {
         assert_eq!(fault.text, "FAILED: answer of a.b: expected a string, not an array");
         assert_eq!(crate::block_on(host.call_async("a.b", ("x",))), Ok(vec!["x".to_owned()]));
         assert_eq!(crate::block_on(host.sleep(Duration::from_millis(1))), Ok(()));
+        assert!(host.has_listeners(), "a host that cannot say may have some");
         host.log(Level::Info, "a host without a log is no reason to fail");
     }
 }

@@ -49,6 +49,8 @@ struct HostInner {
     logs: Mutex<Vec<String>>,
     /// Events that plugins published: type and payload.
     events: Mutex<Vec<String>>,
+    /// Set while nobody listens to events.
+    nobody_listens: AtomicBool,
     clock: Arc<Clock>,
     groups: Groups,
     data_dir: DataDir,
@@ -66,6 +68,7 @@ impl FakeHost {
                 script: Script::default(),
                 logs: Mutex::default(),
                 events: Mutex::default(),
+                nobody_listens: AtomicBool::new(false),
                 clock: Arc::default(),
                 groups: Groups::default(),
                 data_dir: DataDir::default(),
@@ -139,6 +142,11 @@ impl FakeHost {
     /// The events that the plugin published so far: `SHELF_FULL name:cups`.
     pub fn events(&self) -> Vec<String> {
         lock(&self.0.events).clone()
+    }
+
+    /// Let somebody listen to events, which is so at first, or nobody: the answer of [`Host::has_listeners`].
+    pub fn set_listeners(&self, listeners: bool) {
+        self.0.nobody_listens.store(!listeners, SeqCst);
     }
 
     /// Add an active group with processes of these names. A new supervisord has none.
@@ -247,6 +255,11 @@ impl HostNamespace {
         }
         lock(&self.0.events).push(format!("{name} {payload}").trim_end().to_owned());
         Ok(())
+    }
+
+    #[rpc(nonblocking)]
+    pub fn has_listeners(&self) -> bool {
+        !self.0.nobody_listens.load(SeqCst)
     }
 
     pub async fn call(&self, method: String, params: Vec<Value>) -> Result<Value, Fault> {
@@ -417,6 +430,9 @@ mod tests {
         assert_eq!(fake.events(), ["SHELF_FULL name:cups", "SHELF_EMPTY"]);
         let listed = fake.with_events(["SHELF_FULL", "SHELF_EMPTY"]).host();
         assert_eq!(listed.emit("SHELF_FULL", "name:cups"), Ok(()));
+        assert!(listed.has_listeners());
+        fake.set_listeners(false);
+        assert!(!listed.has_listeners());
         let fault = listed.emit("SHELF_FUL", "").unwrap_err();
         let expected = "BAD_ARGUMENTS: SHELF_FUL is not among the events that this plugin lists with its factory: \
                         SHELF_FULL, SHELF_EMPTY";

@@ -214,6 +214,6 @@ impl EventSink for OutputQueue {
     }
 
     fn asks_for(&self, name: &str) -> bool {
-        self.pools.pools.lock().ask_for(name)
+        self.has_pools() && self.pools.pools.lock().ask_for(name)
     }
 }

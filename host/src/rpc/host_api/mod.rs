@@ -267,6 +267,13 @@ impl HostApi {
         Ok(())
     }
 
+    /// Tell whether an event listener or a plugin asks now for any event that the plugin may publish.
+    // Without parameters, which would be most of what the call costs: a plugin asks before each event.
+    #[rpc(nonblocking)]
+    pub fn has_listeners(&self) -> bool {
+        self.events.iter().any(|name| self.supervisor.bus().asks_for(name))
+    }
+
     /// Name a directory that is this plugin's alone, and make it when it is first asked for.
     pub fn data_dir(&self) -> Result<String, Fault> {
         let config = self.supervisor.config();
