@@ -24,7 +24,10 @@ const CLIENTS: usize = 32;
 
 fn cache(options: &[(&str, &str)]) -> Published {
     let options: Vec<_> = options.iter().map(|(key, value)| (*key, Value::from(*value))).collect();
-    FakeHost::new().make(make_cache_rpcinterface, options).unwrap()
+    let host = FakeHost::new();
+    // As in a supervisord that has no listener; a fake one would note each event.
+    host.set_listeners(false);
+    host.make(make_cache_rpcinterface, options).unwrap()
 }
 
 fn in_file(path: &Path, sync: &str) -> Published {

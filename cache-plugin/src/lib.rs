@@ -35,7 +35,9 @@ pub mod rpcinterface;
 mod suite;
 
 plugin_api::export!(
-    rpcinterface: rpcinterface::make_cache_rpcinterface,
+    rpcinterface: rpcinterface::make_cache_rpcinterface {
+        events: ["CACHE_STORE", "CACHE_DELETE", "CACHE_CLEAR", "CACHE_EXPIRE"],
+    },
     ctl: controllerplugin::make_cache_controllerplugin,
     ctl: operations::make_cache_operations,
 );

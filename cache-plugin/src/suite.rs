@@ -2,6 +2,7 @@
 
 #![allow(clippy::too_many_lines, reason = "tables")]
 
+mod events;
 mod histories;
 mod table;
 

@@ -14,6 +14,7 @@ use super::{
     clock::Clock,
     contract::{Info, Limits, Page, Store, TimeLeft},
     evaluate::{View, is_over},
+    events::Events,
     operation::{Changes, Operation},
     table::{Map, PAGE, Table, lives, range},
     waiters::Waiters,
@@ -26,6 +27,7 @@ pub(super) struct Shared {
     waiters: Arc<Waiters>,
     pub(super) limits: Limits,
     pub(super) clock: Clock,
+    pub(super) events: Events,
 }
 
 /// The way in which operations are carried out.
@@ -45,8 +47,8 @@ pub(super) struct Local<W> {
 }
 
 impl Shared {
-    pub(super) fn new(limits: Limits, clock: Clock) -> Self {
-        Self { limits, clock, ..Self::default() }
+    pub(super) fn new(limits: Limits, clock: Clock, events: Events) -> Self {
+        Self { limits, clock, events, ..Self::default() }
     }
 
     // A panic while a lock is held leaves the table whole, so poisoning has nothing to say.

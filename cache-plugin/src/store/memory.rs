@@ -11,7 +11,7 @@ use plugin_api::{Fault, MaybeReady, Value};
 use super::{
     clock::Deadline,
     contract::Store,
-    evaluate::evaluate,
+    evaluate::{evaluate, is_over},
     local::{Local, Shared, TableView, Writer},
     operation::{Change, Operation},
     table::PAGE,
@@ -31,13 +31,18 @@ struct Memory {
 
 impl Memory {
     fn carry_out(&self, shared: &Arc<Shared>, operation: Operation) -> Result<Value, Fault> {
-        // What is still there though its time is over is not to be in the way of a limit.
-        if shared.limits.any() {
+        let mut table = shared.lock();
+        // What is still there though its time is over is not to be in the way of a limit, nor replaced before it is said
+        // to have expired.
+        if is_over(table.next_deadline(), &shared.clock) && (shared.limits.any() || shared.events.has_listeners()) {
+            drop(table);
             purge(shared);
+            table = shared.lock();
         }
-        let table = shared.lock();
         let view = TableView { table: &table, clock: &shared.clock };
         let (answer, changes) = evaluate(operation, &view, &shared.limits, &shared.clock)?;
+        // With the table locked, so that they come in the order of the changes.
+        shared.events.publish(shared.events.of(changes.as_slice()));
         let (next, soonest) = (table.next_deadline(), changes.as_slice().iter().filter_map(Change::deadline).min());
         shared.apply(table, changes);
         if soonest.is_some_and(|soonest| next.is_none_or(|next| soonest < next)) {
@@ -66,6 +71,7 @@ fn purge(shared: &Shared) -> Option<Deadline> {
         if expired.as_slice().is_empty() {
             return next;
         }
+        shared.events.publish(shared.events.of_expired(expired.as_slice()));
         shared.apply(table, expired);
     }
 }

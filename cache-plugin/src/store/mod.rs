@@ -11,6 +11,7 @@ mod operation;
 mod contract;
 
 mod evaluate;
+mod events;
 mod table;
 mod waiters;
 

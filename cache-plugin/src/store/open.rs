@@ -11,6 +11,7 @@ use super::file::{self, SyncMode};
 use super::{
     clock::Clock,
     contract::{Limits, Store},
+    events::Events,
     local::Shared,
     memory,
 };
@@ -32,12 +33,9 @@ pub(crate) enum Kind {
 
 /// Open a store. What an operator has to know of it, `supervisord` is told.
 pub(crate) fn open(kind: Kind, limits: Limits, clock: Clock, supervisord: &Host) -> Result<Arc<dyn Store>, Fault> {
-    let shared = Shared::new(limits, clock);
+    let shared = Shared::new(limits, clock, Events::new(supervisord));
     match kind {
-        Kind::Memory => {
-            let _ = supervisord;
-            Ok(Arc::new(memory::open(shared)))
-        }
+        Kind::Memory => Ok(Arc::new(memory::open(shared))),
         #[cfg(feature = "file")]
         Kind::File { path, sync } => Ok(Arc::new(file::open(&path, sync, shared, supervisord)?)),
     }

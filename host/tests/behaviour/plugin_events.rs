@@ -71,6 +71,37 @@ fn event_listeners_hear_what_plugins_say() {
 }
 
 #[test]
+fn event_listeners_hear_of_changes_of_the_cache() {
+    for store in ["store=memory", "store=file\nfile={here}/kept"] {
+        let supervisord = start("OK", "events=CACHE", |config| config.section("rpcinterface:cache", store));
+        supervisord.wait_for_state("ear", "RUNNING");
+        supervisord.doctest(
+            "
+            >>> s.cache.store('foo bar', 'the value'), s.cache.storeFor('soon', 'gone', 0.3)
+            (True, True)
+            >>> s.cache.storeMany({'a:1': 1, 'b': 2}), s.cache.delete('b'), s.cache.delete('b')
+            (True, True, True)
+            >>> s.cache.wait('soon', 'gone', 30)['changed'], s.cache.clear()
+            (True, True)
+            ",
+        );
+        let expected = "CACHE_STORE|key:foo%20bar\nCACHE_STORE|key:soon\nCACHE_STORE|key:a%3A1\nCACHE_STORE|key:b\n\
+                        CACHE_DELETE|key:b\nCACHE_EXPIRE|key:soon\nCACHE_CLEAR|\n";
+        wait_until("all is heard", || supervisord.sandbox.read("heard").ends_with("CACHE_CLEAR|\n"));
+        assert_eq!(supervisord.sandbox.read("heard"), expected, "{store}");
+    }
+}
+
+#[test]
+fn an_event_listener_hears_of_the_changes_that_it_asks_for() {
+    let supervisord = start("OK", "events=CACHE_DELETE", |config| config);
+    supervisord.wait_for_state("ear", "RUNNING");
+    supervisord.call("cache.store", &["k", "v"]);
+    supervisord.call("cache.delete", &["k"]);
+    wait_until("it is heard", || supervisord.sandbox.read("heard") == "CACHE_DELETE|key:k\n");
+}
+
+#[test]
 fn a_type_of_nobody_ends_the_start() {
     let refused = |config: &Config| {
         let output = Supervisord::run(Kind::Ours, config);

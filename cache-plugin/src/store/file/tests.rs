@@ -14,6 +14,7 @@ use super::{SyncMode, frame, open};
 use crate::store::{
     clock::Clock,
     contract::{Limits, Page, Store},
+    events::Events,
     local::Shared,
     operation::Operation,
 };
@@ -23,7 +24,8 @@ fn open_at(path: &Path, host: &Host) -> Result<Arc<dyn Store>, Fault> {
 }
 
 fn open_with(path: &Path, sync: SyncMode, host: &Host) -> Result<Arc<dyn Store>, Fault> {
-    open(path, sync, Shared::new(Limits::default(), Clock::default()), host).map(|store| Arc::new(store) as _)
+    let shared = Shared::new(Limits::default(), Clock::default(), Events::default());
+    open(path, sync, shared, host).map(|store| Arc::new(store) as _)
 }
 
 fn write(store: &Arc<dyn Store>, operation: Operation) -> Result<Value, Fault> {

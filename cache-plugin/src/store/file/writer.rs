@@ -22,7 +22,7 @@ use super::{
 };
 use crate::store::{
     contract::{STORE_FAILED, Store},
-    evaluate::evaluate,
+    evaluate::{evaluate, is_over},
     local::{Local, Shared, Writer},
     operation::{Changes, Operation},
     table::PAGE,
@@ -223,20 +223,24 @@ impl Thread {
     /// Carry out an operation, and all that have come meanwhile.
     fn carry_out(&mut self, first: Request, requests: &Receiver<Request>) {
         let shared = Arc::clone(&self.shared);
-        let (mut frame, mut answers) = (Vec::new(), Vec::new());
+        let (mut frame, mut answers, mut events) = (Vec::new(), Vec::new(), Vec::new());
         frame::begin(&mut frame);
         let changes = {
             let table = shared.read();
             let mut overlay = Overlay::new(&table, &shared.clock);
-            // What is still there though its time is over is not to be in the way of a limit.
-            let most = if shared.limits.any() { usize::MAX } else { PAGE };
-            let expired = table.expired(|| shared.clock.now(), most);
+            // What is still there though its time is over is not to be in the way of a limit, nor replaced before it is
+            // said to have expired.
+            let all = || shared.limits.any() || shared.events.has_listeners();
+            let is_due = is_over(table.next_deadline(), &shared.clock);
+            let expired = table.expired(|| shared.clock.now(), if is_due && all() { usize::MAX } else { PAGE });
+            events.extend(shared.events.of_expired(expired.as_slice()));
             put(&mut frame, expired.as_slice());
             expired.for_each(|change| overlay.make(change));
             let mut next = Some(first);
             while let Some(Request { operation, answer }) = next {
                 let result = evaluate(operation, &overlay, &shared.limits, &shared.clock).map(|(value, changes)| {
                     put(&mut frame, changes.as_slice());
+                    events.extend(shared.events.of(changes.as_slice()));
                     changes.for_each(|change| overlay.make(change));
                     value
                 });
@@ -246,6 +250,9 @@ impl Thread {
             overlay.into_changes()
         };
         let written = self.write(&mut frame, changes);
+        if written.is_ok() {
+            shared.events.publish(events);
+        }
         for (answer, result) in answers {
             // Who asked may have gone.
             let _ = answer.send(match &written {
@@ -284,7 +291,9 @@ impl Thread {
             // The file has their deadlines: it need not be told in time, nor at all.
             let _ = self.log.write(&mut frame, SyncMode::EverySecond, &self.shared);
             self.size.store(self.log.len(), Relaxed);
+            let events = self.shared.events.of_expired(expired.as_slice());
             self.shared.apply(self.shared.lock(), expired);
+            self.shared.events.publish(events);
         }
     }
 
