@@ -38,7 +38,8 @@ use crate::{
 pub enum MaybeReady<T> {
     /// The result.
     Ready(Result<T, Fault>),
-    /// The future that it comes from. It runs where an `async fn` of the plugin would.
+    /// The future that it comes from. It is polled on the thread that called the method, so the method's promise holds
+    /// for it: no poll waits. It may await what the plugin's own threads do, but not the host.
     Pending(Pin<Box<dyn Future<Output = Result<T, Fault>> + Send>>),
 }
 

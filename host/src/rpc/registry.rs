@@ -15,7 +15,10 @@ use plugin_api::{
 use tokio::runtime::Handle;
 
 use super::{
-    execution::{ExecutorContext, NAMESPACE_SLOTS, PluginObject, RESULT_HANDLER_SLOTS, RESULT_HANDLERS},
+    execution::{
+        ExecutorContext, NAMESPACE_SLOTS, PluginObject, RESULT_HANDLER_SLOTS, RESULT_HANDLERS, ServerFuture,
+        limit_answer,
+    },
     method::{Audience, Caller, Method, Origin, Start},
     usage::{CallTimer, UsageSnapshot},
     watchdog::{Watchdog, is_in_method, warn_if_slow},
@@ -256,7 +259,7 @@ impl Registry {
         }
     }
 
-    /// Wait for the answer to a call that did not give it at once.
+    /// Wait for the answer to a call that was made on this thread and did not give it at once.
     async fn wait_for(
         &self,
         caller: Caller,
@@ -265,7 +268,15 @@ impl Registry {
         mut timer: CallTimer<'_>,
     ) -> Result<Value, Fault> {
         timer.mark_pending();
-        self.objects[found.object].answer(caller, &found.full_name, reply).await
+        let object = &self.objects[found.object];
+        match (caller, object.origin(), reply) {
+            // As for the call itself: a plugin that calls has another thread.
+            (Caller::Client | Caller::Host, Origin::Plugin, Reply::Later(future)) => {
+                let answer = ServerFuture::new(&self.watchdog, self.logger(), found, future).await;
+                limit_answer(Result::from(answer)?)
+            }
+            (_, _, reply) => object.answer(caller, &found.full_name, reply).await,
+        }
     }
 
     /// Count a fault with which a call of a method ended, and return whether that was by a panic. The client hears of a
@@ -331,9 +342,11 @@ mod tests {
             mpsc,
         },
         task::Poll,
+        thread,
     };
 
-    use plugin_api::{Methods, abi::Member, block_on, namespace, rpc_interface};
+    use plugin_api::{MaybeReady, Methods, abi::Member, block_on, namespace, rpc_interface};
+    use tokio::sync::oneshot;
 
     use super::*;
     use crate::{logger::Level, rpc::fixtures::TestRuntime};
@@ -383,6 +396,75 @@ mod tests {
             let _ = self.entered.send(());
             let _ = self.opens.lock().recv();
         }
+    }
+
+    /// A plugin that answers when its own thread lets it, with the names of the threads that it met.
+    struct Lamp {
+        lit: Mutex<Option<oneshot::Receiver<String>>>,
+        dropped: mpsc::Sender<String>,
+    }
+
+    /// Tells by which thread it is dropped.
+    struct Shade(mpsc::Sender<String>);
+
+    impl Drop for Shade {
+        fn drop(&mut self) {
+            let _ = self.0.send(thread_name());
+        }
+    }
+
+    fn thread_name() -> String {
+        thread::current().name().unwrap_or_default().to_owned()
+    }
+
+    #[rpc_interface]
+    impl Lamp {
+        #[rpc(nonblocking)]
+        pub fn light(&self) -> MaybeReady<Vec<String>> {
+            let (lit, shade) = (self.lit.lock().take(), Shade(self.dropped.clone()));
+            MaybeReady::later(async move {
+                let _shade = shade;
+                let before = thread_name();
+                let by = match lit {
+                    Some(lit) => lit.await.map_err(Fault::failed_with)?,
+                    None => std::future::pending().await,
+                };
+                Ok(vec![before, by, thread_name()])
+            })
+        }
+    }
+
+    #[test]
+    fn a_future_of_a_nonblocking_method_stays_on_the_thread_that_made_it() {
+        let ((light, lit), (dropped, drops)) = (oneshot::channel(), mpsc::channel());
+        let lamp = namespace(Arc::new(Lamp { lit: Mutex::new(Some(lit)), dropped }));
+        let namespaces = vec![("lamp".to_owned(), lamp, Origin::Plugin)];
+        let registry = Registry::with_system(&RegistryRef::default(), namespaces, Logger::new(Level::Critical, |_| {}));
+        let server = thread::Builder::new().name("the server".to_owned());
+        let serving = server.spawn(move || {
+            let runtime = TestRuntime::new();
+            registry.run_on(runtime.handle());
+            runtime.block_on(async {
+                let its_registry = registry.clone();
+                let call = tokio::spawn(async move { its_registry.call("lamp.light", RVec::new()).await });
+                while registry.usage("lamp").running == 0 {
+                    tokio::task::yield_now().await;
+                }
+                let lights = thread::Builder::new().name("plugin's own".to_owned());
+                lights.spawn(move || light.send(thread_name())).unwrap();
+                let answer = call.await.unwrap();
+                // A client that goes.
+                let mut call = Box::pin(registry.call("lamp.light", RVec::new()));
+                assert!(poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await.is_pending());
+                assert_eq!(registry.usage("lamp").running, 1);
+                drop(call);
+                assert_eq!(registry.usage("lamp").running, 0);
+                answer
+            })
+        });
+        let names = Value::array(["the server", "plugin's own", "the server"].map(Value::from));
+        assert_eq!(serving.unwrap().join().unwrap(), Ok(names));
+        assert_eq!(drops.iter().take(2).collect::<Vec<_>>(), ["the server"; 2]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! The modules are floors; each imports only from those above it in this list.
 
 mod call_depth;
+mod server_future;
 mod slots;
 mod value_depth;
 
@@ -16,6 +17,7 @@ mod plugin_object;
 pub(super) use self::{
     executor::ExecutorContext,
     plugin_object::PluginObject,
+    server_future::ServerFuture,
     slots::{NAMESPACE_SLOTS, RESULT_HANDLER_SLOTS, RESULT_HANDLERS},
-    value_depth::limit_params,
+    value_depth::{limit_answer, limit_params},
 };

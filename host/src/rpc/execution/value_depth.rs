@@ -32,7 +32,7 @@ fn refuse(reply: Reply) -> Reply {
 }
 
 /// Turn a value that a plugin has answered later into a fault if it is nested too deep.
-pub(super) fn limit_answer(value: Value) -> Result<Value, Fault> {
+pub(crate) fn limit_answer(value: Value) -> Result<Value, Fault> {
     if is_deeper(&value, LIMIT) {
         take_apart(vec![value]);
         return Err(Fault::failed_with(format_args!("the answer is nested more than {LIMIT} deep")));

@@ -6,7 +6,7 @@ use std::{
     task::{Context, Wake, Waker},
 };
 
-use plugin_api::{Host, IntoParams, SupervisorState, namespace};
+use plugin_api::{Host, IntoParams, MaybeReady, SupervisorState, namespace};
 use tokio::time::timeout;
 
 use super::*;
@@ -47,6 +47,13 @@ impl Relay {
     #[rpc(nonblocking)]
     pub fn doze_at_once(&self) -> Result<(), Fault> {
         plugin_api::block_on(self.0.sleep(Duration::from_millis(5)))
+    }
+
+    /// Wait for the host in the future of a method that promised not to.
+    #[rpc(nonblocking)]
+    pub fn doze_later(&self) -> MaybeReady<()> {
+        let host = self.0.clone();
+        MaybeReady::later(async move { host.sleep(Duration::from_millis(5)).await })
     }
 
     pub async fn doze(&self) -> Result<&'static str, Fault> {
@@ -189,6 +196,8 @@ fn who_has_the_servers_thread_cannot_wait_for_others() {
                 &["a.blockHere", "a.doze"],
                 &["a.blockHere", "outside.news"],
                 &["a.dozeAtOnce"],
+                &["a.dozeLater"],
+                &["a.wait", "a.dozeLater"],
                 &["a.wait", "a.blockHere", "outside.news"],
             ] {
                 let _ = told.send(chain(&registry, chained).await);
@@ -207,6 +216,8 @@ fn who_has_the_servers_thread_cannot_wait_for_others() {
         assert_eq!(next().unwrap_err().text, expected.as_str());
     }
     assert!(next().unwrap_err().text.starts_with("FAILED: a.dozeAtOnce is declared nonblocking and cannot wait"));
+    assert!(next().unwrap_err().text.starts_with("FAILED: a.dozeLater is declared nonblocking and cannot wait"));
+    assert_eq!(next(), Ok(Value::Nil), "the future of a plugin's call has the plugin's thread");
     assert_eq!(next(), Ok("news".into()), "on its own thread it may");
     server.join().unwrap();
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, mpsc};
 
 use parking_lot::Mutex;
-use plugin_api::{RVec, namespace, rpc_interface};
+use plugin_api::{MaybeReady, RVec, namespace, rpc_interface};
 
 use super::*;
 use crate::{
@@ -21,6 +21,15 @@ impl Sleepy {
         thread::sleep(slow::LIMIT);
     }
 
+    /// Hold the thread when the future is polled.
+    #[rpc(nonblocking)]
+    pub fn here_later(&self) -> MaybeReady<()> {
+        MaybeReady::later(async {
+            thread::sleep(slow::LIMIT);
+            Ok(())
+        })
+    }
+
     pub async fn later(&self) {
         thread::sleep(slow::LIMIT);
     }
@@ -33,13 +42,24 @@ impl Sleepy {
     pub async fn quick(&self) {}
 }
 
-struct Stuck(Mutex<mpsc::Receiver<()>>);
+struct Stuck(Arc<Mutex<mpsc::Receiver<()>>>);
 
 #[rpc_interface]
 impl Stuck {
     #[rpc(nonblocking)]
     pub fn wait(&self) {
         let _ = self.0.lock().recv();
+    }
+
+    /// Block at the second poll.
+    #[rpc(nonblocking)]
+    pub fn wait_later(&self) -> MaybeReady<()> {
+        let wait = self.0.clone();
+        MaybeReady::later(async move {
+            tokio::task::yield_now().await;
+            let _ = wait.lock().recv();
+            Ok(())
+        })
     }
 
     #[rpc(on_start)]
@@ -65,7 +85,7 @@ impl Stuck {
 fn what_does_not_end_elsewhere_is_known() {
     let runtime = TestRuntime::new();
     let (release, wait) = mpsc::channel();
-    let stuck = vec![("stuck".to_owned(), namespace(Arc::new(Stuck(Mutex::new(wait)))), Origin::Plugin)];
+    let stuck = vec![("stuck".to_owned(), namespace(Arc::new(Stuck(Arc::new(Mutex::new(wait))))), Origin::Plugin)];
     let logger = Logger::new(Level::Critical, |_| {});
     let registry = Registry::with_system(&RegistryRef::default(), stuck, logger);
     let _lifecycle = Lifecycle::new(registry.clone(), &Bus::new());
@@ -95,21 +115,23 @@ fn what_does_not_end_elsewhere_is_known() {
 
 #[test]
 fn the_log_names_who_does_not_come_back() {
-    let (warn, warnings) = mpsc::channel();
-    let logger = Logger::new(Level::Warn, move |line| drop(warn.send(line.message)));
-    let (release, wait) = mpsc::channel();
-    let stuck = vec![("stuck".to_owned(), namespace(Arc::new(Stuck(Mutex::new(wait)))), Origin::Plugin)];
-    let registry = Registry::with_system(&RegistryRef::default(), stuck, logger);
-    let seen = Arc::downgrade(registry.watchdog());
-    let watchdog = thread::spawn(move || look(&seen, Duration::from_millis(5)));
-    let server = thread::spawn(move || plugin_api::block_on(registry.call("stuck.wait", RVec::new())));
-    let said = warnings.recv_timeout(Duration::from_secs(20)).unwrap();
-    assert!(said.starts_with("stuck.wait is declared nonblocking and has not come back for "), "{said}");
-    release.send(()).unwrap();
-    server.join().unwrap().unwrap();
-    // The registry is gone, and with it the logger.
-    watchdog.join().unwrap();
-    assert!(warnings.iter().all(|line| line.contains(" took ")), "it is said once");
+    for method in ["stuck.wait", "stuck.waitLater"] {
+        let (warn, warnings) = mpsc::channel();
+        let logger = Logger::new(Level::Warn, move |line| drop(warn.send(line.message)));
+        let (release, wait) = mpsc::channel();
+        let stuck = vec![("stuck".to_owned(), namespace(Arc::new(Stuck(Arc::new(Mutex::new(wait))))), Origin::Plugin)];
+        let registry = Registry::with_system(&RegistryRef::default(), stuck, logger);
+        let seen = Arc::downgrade(registry.watchdog());
+        let watchdog = thread::spawn(move || look(&seen, Duration::from_millis(5)));
+        let server = thread::spawn(move || plugin_api::block_on(registry.call(method, RVec::new())));
+        let said = warnings.recv_timeout(Duration::from_secs(20)).unwrap();
+        assert!(said.starts_with(&format!("{method} is declared nonblocking and has not come back for ")), "{said}");
+        release.send(()).unwrap();
+        server.join().unwrap().unwrap();
+        // The registry is gone, and with it the logger.
+        watchdog.join().unwrap();
+        assert!(warnings.iter().all(|line| line.contains(" took ")), "it is said once");
+    }
 }
 
 #[tokio::test]
@@ -122,12 +144,13 @@ async fn the_log_names_who_held_a_thread_of_others() {
     let sleepy = vec![("sleepy".to_owned(), namespace(Arc::new(Sleepy)), Origin::Plugin)];
     let registry = Registry::with_system(&RegistryRef::default(), sleepy, logger);
     registry.run_on(&tokio::runtime::Handle::current());
-    for method in ["sleepy.here", "sleepy.later", "sleepy.plain", "sleepy.quick"] {
+    for method in ["sleepy.here", "sleepy.hereLater", "sleepy.later", "sleepy.plain", "sleepy.quick"] {
         registry.call(method, RVec::new()).await.unwrap();
     }
     let lines = lines.lock();
     let named: Vec<_> = lines.iter().map(|line| line.split(" seconds").next().unwrap_or_default()).collect();
-    let [here, later] = named[..] else { panic!("{lines:?}") };
+    let [here, here_later, later] = named[..] else { panic!("{lines:?}") };
     assert!(here.starts_with("sleepy.here is declared nonblocking and took 1."), "{here}");
+    assert!(here_later.starts_with("sleepy.hereLater is declared nonblocking and took 1."), "{here_later}");
     assert!(later.starts_with("sleepy.later is an async fn and blocked its thread for 1."), "{later}");
 }
