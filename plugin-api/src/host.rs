@@ -177,7 +177,8 @@ impl Host {
     }
 
     /// Return true if an event listener or a plugin asks now for any of the types of events that are listed with the
-    /// factory; also if the host is too old to say. Never waits.
+    /// factory, or for one above them, such as `SHELF` for `SHELF_FULL`; also if the host is too old to say. `EVENT`,
+    /// which is everything, does not count: who asks for that alone is told of what others ask for. Never waits.
     ///
     /// Events that nobody asks for need not be [emitted](Self::emit), nor their payloads be made. To ask costs less than
     /// a tenth of a microsecond.

@@ -20,8 +20,8 @@ pub trait EventSink: Send + Sync {
     /// Return whether there are pools, or soon will be.
     fn has_pools(&self) -> bool;
 
-    /// Return whether a pool asks for events of that name, now.
-    fn asks_for(&self, name: &str) -> bool;
+    /// Return whether a pool asks for such a type of events, now.
+    fn asks_for(&self, is_such: &dyn Fn(&EventType) -> bool) -> bool;
 }
 
 /// Way of an event from its publisher to another thread, which publishes it in its turn. Must not block.
@@ -74,12 +74,21 @@ impl Bus {
             sink.accept(&event);
         }
         let queues = self.queues.read();
-        queues.iter().filter_map(Weak::upgrade).filter(|it| it.asks_for(event.name())).for_each(|it| it.push(&event));
+        queues.iter().filter_map(Weak::upgrade).filter(|it| it.takes(event.name())).for_each(|it| it.push(&event));
     }
 
     /// Return whether anybody asks for events of that name: one that is costly to make need not be made for nobody.
     pub fn asks_for(&self, name: &str) -> bool {
-        self.any_queue(|queue| queue.asks_for(name)) || self.sink.as_ref().is_some_and(|sink| sink.asks_for(name))
+        self.any_asked(&|asked| asked.includes(name))
+    }
+
+    /// Return whether anybody asks for events of that name by its type or by one above it other than `EVENT`.
+    pub fn asks_by_name(&self, name: &str) -> bool {
+        self.any_asked(&|asked| asked.names(name))
+    }
+
+    fn any_asked(&self, is_such: &dyn Fn(&EventType) -> bool) -> bool {
+        self.any_queue(|queue| queue.asks_for(is_such)) || self.sink.as_ref().is_some_and(|sink| sink.asks_for(is_such))
     }
 
     /// Subscribe to every event from now on.
@@ -115,6 +124,15 @@ mod tests {
         assert!(bus.asks_for("PROCESS_LOG_STDOUT"));
         drop((ticks, all));
         assert!(!bus.asks_for("TICK_5"));
+    }
+
+    #[test]
+    fn who_asks_for_everything_asks_for_nothing_by_name() {
+        let bus = Bus::new();
+        let _all = bus.subscribe();
+        assert!(bus.asks_for("TICK_5") && !bus.asks_by_name("TICK_5"));
+        let _ticks = bus.subscribe_to(EventType::built_in("TICK"));
+        assert!(bus.asks_by_name("TICK_5"));
     }
 
     #[test]

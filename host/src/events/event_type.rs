@@ -51,8 +51,12 @@ impl EventType {
 
     /// Return whether a subscriber to this type gets events of that name.
     pub fn includes(&self, name: &str) -> bool {
-        self.0 == "EVENT"
-            || name.strip_prefix(self.0.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+        self.0 == "EVENT" || self.names(name)
+    }
+
+    /// Return whether that name is of this type or of one below it. `EVENT`, which is everything, names nothing.
+    pub fn names(&self, name: &str) -> bool {
+        name.strip_prefix(self.0.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
     }
 }
 
@@ -81,6 +85,8 @@ mod tests {
         assert!(includes("EVENT", "REMOTE_COMMUNICATION"));
         assert!(!includes("TICK_5", "TICK_60") && !includes("PROCESS_STATE_EXITED", "PROCESS_STATE_RUNNING"));
         assert!(!includes("PROCESS_GROUP", "PROCESS_LOG_STDOUT"));
+        let names = |ours: &str, name| EventType::built_in(ours).unwrap().names(name);
+        assert!(names("TICK", "TICK_5") && !names("EVENT", "TICK_5"));
     }
 
     #[test]

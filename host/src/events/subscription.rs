@@ -59,8 +59,13 @@ fn cost(event: &Event) -> usize {
 
 impl Queue {
     /// Return whether its subscriber asked for events of that name.
-    pub(super) fn asks_for(&self, name: &str) -> bool {
-        self.types.iter().any(|asked| asked.includes(name))
+    pub(super) fn takes(&self, name: &str) -> bool {
+        self.asks_for(&|asked| asked.includes(name))
+    }
+
+    /// Return whether its subscriber asked for such a type.
+    pub(super) fn asks_for(&self, is_such: &dyn Fn(&EventType) -> bool) -> bool {
+        self.types.iter().any(is_such)
     }
 
     /// Add an event, or count it as missed where there is no room.

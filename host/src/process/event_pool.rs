@@ -8,7 +8,7 @@ use std::{collections::VecDeque, fmt, sync::Arc};
 use super::event_listener::{Listener, ListenerState, Step, Verdict};
 use crate::{
     config::{EventListenerPool, Level},
-    events::Event,
+    events::{Event, EventType},
     states::ProcessState,
 };
 
@@ -149,9 +149,9 @@ impl fmt::Debug for Pools {
 }
 
 impl Pools {
-    /// Return whether any pool asks for events of that name.
-    pub fn ask_for(&self, name: &str) -> bool {
-        self.all.iter().any(|pool| pool.asks_for(name))
+    /// Return whether any pool asks for such a type of events.
+    pub fn ask_for(&self, is_such: &dyn Fn(&EventType) -> bool) -> bool {
+        self.all.iter().flat_map(|pool| &pool.config.events).any(is_such)
     }
 
     /// Add a pool, which gets every event from now on. Its processes are asked in this order.

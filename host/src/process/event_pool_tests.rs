@@ -331,7 +331,9 @@ fn an_event_of_a_plugin_is_an_event() {
 #[test]
 fn pools_ask_for_what_is_in_their_events_and_for_nothing_else() {
     let mut test = PoolTest::with("remote", &["l"]);
-    let asked = |test: &PoolTest| ["PROCESS_LOG_STDOUT", "PROCESS_LOG_STDERR"].map(|name| test.pools.ask_for(name));
+    let asked = |test: &PoolTest| {
+        ["PROCESS_LOG_STDOUT", "PROCESS_LOG_STDERR"].map(|name| test.pools.ask_for(&|its| its.includes(name)))
+    };
     assert_eq!(asked(&test), [false, false]);
     test.add("stderr", &["PROCESS_LOG_STDERR"], 3, &["l"]);
     assert_eq!(asked(&test), [false, true]);

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     config::Level,
-    events::{Event, EventSink},
+    events::{Event, EventSink, EventType},
     logger::Record,
     process::{
         event_pool::{LogLines, Pools},
@@ -213,7 +213,7 @@ impl EventSink for OutputQueue {
         self.pools.count.load(Ordering::Relaxed) > 0
     }
 
-    fn asks_for(&self, name: &str) -> bool {
-        self.has_pools() && self.pools.pools.lock().ask_for(name)
+    fn asks_for(&self, is_such: &dyn Fn(&EventType) -> bool) -> bool {
+        self.has_pools() && self.pools.pools.lock().ask_for(is_such)
     }
 }

@@ -267,11 +267,12 @@ impl HostApi {
         Ok(())
     }
 
-    /// Tell whether an event listener or a plugin asks now for any event that the plugin may publish.
+    /// Tell whether an event listener or a plugin asks now, by name, for any event that the plugin may publish.
+    // Who asks for EVENT alone has a config that may be older than the plugin's events.
     // Without parameters, which would be most of what the call costs: a plugin asks before each event.
     #[rpc(nonblocking)]
     pub fn has_listeners(&self) -> bool {
-        self.events.iter().any(|name| self.supervisor.bus().asks_for(name))
+        self.events.iter().any(|name| self.supervisor.bus().asks_by_name(name))
     }
 
     /// Name a directory that is this plugin's alone, and make it when it is first asked for.
