@@ -1,14 +1,9 @@
 //! Functions that take whatever bytes and check what must be true of them. `fuzz/` plays random bytes to them, and a
 //! test its corpora. They are no part of what the cache does, and nothing else is to use them.
 
-use plugin_api::Value;
-
 use crate::json_lines::{self, Entry};
 #[cfg(feature = "file")]
 pub use crate::store::cache_file;
-
-/// Most arrays and structs that a client can have stored inside each other.
-const DEPTH: usize = 64;
 
 /// A function and its name, which is that of its corpus.
 pub type Target = (&'static str, fn(&[u8]));
@@ -34,6 +29,8 @@ pub fn json_lines(data: &[u8]) {
 /// JSON come back.
 #[cfg(feature = "file")]
 pub fn cache_records(data: &[u8]) {
+    /// Most arrays and structs that a client can have stored inside each other.
+    const DEPTH: usize = 64;
     for value in crate::store::records(data) {
         if depth(&value) <= DEPTH {
             comes_back(&Entry { key: "k".to_owned(), value, seconds: 1.5 });
@@ -54,7 +51,9 @@ fn comes_back(entry: &Entry) {
 }
 
 /// Number of arrays and structs inside each other.
-fn depth(value: &Value) -> usize {
+#[cfg(feature = "file")]
+fn depth(value: &plugin_api::Value) -> usize {
+    use plugin_api::Value;
     match value {
         Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
         Value::Struct(members) => 1 + members.iter().map(|member| depth(&member.value)).max().unwrap_or(0),

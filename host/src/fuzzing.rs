@@ -53,7 +53,9 @@ pub fn listener(data: &[u8]) {
             }
         }
         whole.wrote(said, &mut from_whole);
-        said.chunks(1).for_each(|byte| cut.wrote(byte, &mut from_cut));
+        for byte in said.chunks(1) {
+            cut.wrote(byte, &mut from_cut);
+        }
         assert_eq!(from_whole, from_cut, "what a listener says in pieces is what it says");
         assert_eq!(whole.state(), cut.state());
     }

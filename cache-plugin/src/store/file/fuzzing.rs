@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    ops::Bound,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU32, Ordering::Relaxed},
 };
@@ -13,7 +14,10 @@ use super::{
     log::{Finding, Log},
     record,
 };
-use crate::store::{local::Shared, operation::Change};
+use crate::store::{
+    local::Shared,
+    operation::{Change, Changes},
+};
 
 /// The file's own number.
 const NUMBER: u32 = 0x5eed_f11e;
@@ -22,7 +26,9 @@ const NUMBER: u32 = 0x5eed_f11e;
 pub(crate) fn records(data: &[u8]) -> Vec<Value> {
     let Some(changes) = record::read(data) else { return Vec::new() };
     let mut out = Vec::new();
-    changes.iter().for_each(|change| record::put(&mut out, change));
+    for change in &changes {
+        record::put(&mut out, change);
+    }
     assert_eq!(out, data, "steps are written as they were read");
     let value = |change| match change {
         Change::Put { cached, .. } => Some(cached.value()),
@@ -92,7 +98,7 @@ fn expected(payloads: &[&[u8]], end: usize) -> Vec<u8> {
             break;
         }
         let changes = record::read(payload).expect("it was looked at before");
-        shared.apply(shared.lock(), crate::store::operation::Changes::Many(changes));
+        shared.apply(shared.lock(), Changes::Many(changes));
     }
     entries(&shared)
 }
@@ -100,7 +106,9 @@ fn expected(payloads: &[&[u8]], end: usize) -> Vec<u8> {
 fn entries(shared: &Shared) -> Vec<u8> {
     let mut out = Vec::new();
     let table = shared.read();
-    table.range(std::ops::Bound::Unbounded).for_each(|(key, cached)| record::put_entry(&mut out, key, cached));
+    for (key, cached) in table.range(Bound::Unbounded) {
+        record::put_entry(&mut out, key, cached);
+    }
     out
 }
 

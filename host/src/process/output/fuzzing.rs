@@ -35,7 +35,9 @@ fn captured(pieces: &[&[u8]], maxbytes: u64) -> Captured {
         Part::Captured(data) => inside.extend_from_slice(data),
         Part::Complete(data) => messages.push(data),
     };
-    pieces.iter().for_each(|piece| capture.feed(piece, &mut each));
+    for piece in pieces {
+        capture.feed(piece, &mut each);
+    }
     capture.finish(&mut each);
     (plain, inside, messages)
 }
@@ -55,7 +57,9 @@ fn stripped(pieces: &[&[u8]]) -> Vec<u8> {
 
 fn lines(pieces: &[&[u8]]) -> Vec<u8> {
     let (mut buffer, mut out) = (LineBuffer::default(), Vec::new());
-    pieces.iter().for_each(|piece| buffer.feed(piece, |lines| out.extend_from_slice(lines)));
+    for piece in pieces {
+        buffer.feed(piece, |lines| out.extend_from_slice(lines));
+    }
     buffer.finish(|rest| out.extend_from_slice(rest));
     out
 }
