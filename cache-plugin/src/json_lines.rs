@@ -8,7 +8,12 @@
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use plugin_api::{Value, abi::Member};
+use serde::Deserialize as _;
 use serde_json::{Map, Value as Json, json};
+
+/// Most arrays and objects of JSON that may stand inside each other: three for each struct of a value, and more than
+/// any client or plugin can store.
+const NESTING: usize = 3 * 200;
 
 /// An entry of a line.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,7 +39,14 @@ pub(crate) fn write(entry: &Entry) -> String {
 
 /// The entry of a line. The error says what is wrong with it.
 pub(crate) fn read(line: &str) -> Result<Entry, String> {
-    let mut line: Map<String, Json> = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    if nesting(line) > NESTING {
+        return Err("it is nested deeper than any value".to_owned());
+    }
+    let mut reader = serde_json::Deserializer::from_str(line);
+    // Its own limit is below what can be cached.
+    reader.disable_recursion_limit();
+    let line = Map::deserialize(&mut reader).and_then(|line| reader.end().map(|()| line));
+    let mut line: Map<String, Json> = line.map_err(|error| error.to_string())?;
     let Some(Json::String(key)) = line.remove("key") else { return Err("'key' is missing, or no string".to_owned()) };
     let value = line.remove("value").ok_or("'value' is missing")?;
     let seconds = match line.remove("seconds") {
@@ -45,6 +57,22 @@ pub(crate) fn read(line: &str) -> Result<Entry, String> {
         Some(unknown) => Err(format!("'{unknown}' is not known; known are 'key', 'value' and 'seconds'")),
         None => Ok(Entry { key, value: from_json(value)?, seconds }),
     }
+}
+
+/// Number of arrays and objects of a line that stand inside each other, or more where it is no JSON.
+fn nesting(line: &str) -> usize {
+    let (mut depth, mut most, mut in_string, mut bytes) = (0_usize, 0, false, line.bytes());
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => in_string = !in_string,
+            b'\\' if in_string => drop(bytes.next()),
+            b'[' | b'{' if !in_string => depth += 1,
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        most = most.max(depth);
+    }
+    most
 }
 
 fn to_json(value: &Value) -> Json {
@@ -141,6 +169,17 @@ mod tests {
         let entry = Entry { key: "k".to_owned(), value: 1.into(), seconds: 2.5 };
         assert_eq!(write(&entry), r#"{"key":"k","value":1,"seconds":2.5}"#);
         assert_eq!(read(&write(&entry)), Ok(entry));
+    }
+
+    #[test]
+    fn what_is_nested_as_deep_as_can_be_comes_back() {
+        for deeper in [|value| Value::array([value]), |value| Value::structure([("a[{\\\"", value)])] {
+            let nested = |levels| (0..levels).fold(Value::Int(1), |value, _| deeper(value));
+            let entry = Entry { key: "k".to_owned(), value: nested(96), seconds: 0.0 };
+            assert_eq!(read(&write(&entry)), Ok(entry));
+            let deep = write(&Entry { key: "k".to_owned(), value: nested(1000), seconds: 0.0 });
+            assert_eq!(read(&deep), Err("it is nested deeper than any value".to_owned()));
+        }
     }
 
     #[test]

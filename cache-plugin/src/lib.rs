@@ -31,6 +31,9 @@ pub mod controllerplugin;
 pub mod operations;
 pub mod rpcinterface;
 
+#[doc(hidden)]
+pub mod fuzzing;
+
 #[cfg(test)]
 mod suite;
 

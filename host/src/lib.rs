@@ -31,3 +31,6 @@ pub mod check_config;
 pub mod pidproxy;
 
 pub mod ctl;
+
+#[doc(hidden)]
+pub mod fuzzing;

@@ -31,4 +31,6 @@ pub(crate) use self::{
 };
 
 #[cfg(feature = "file")]
-pub(crate) use self::file::SyncMode;
+pub use self::file::cache_file;
+#[cfg(feature = "file")]
+pub(crate) use self::file::{SyncMode, records};

@@ -54,6 +54,8 @@ mod client;
 
 mod check;
 
+pub(crate) mod fuzzing;
+
 #[cfg(test)]
 mod testing;
 

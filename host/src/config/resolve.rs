@@ -12,6 +12,7 @@ use super::{
     plugins::{self, RPCINTERFACE},
     programs::Programs,
     reader::Reader,
+    sections::Sections,
     servers, supervisord,
     types::{Level, Message},
     unknown,
@@ -65,22 +66,31 @@ pub(super) fn resolve(
     surroundings: Surroundings,
 ) -> Result<(Config, Result<(), ConfigErrors>), ConfigErrors> {
     let given = path.to_string_lossy();
-    let file = absolute(&given);
+    let sections = include::read_main(&given)?;
+    of_sections(&given, sections, overrides, surroundings)
+}
+
+/// Resolve the sections of the main file at `given`, and those of its includes.
+pub(super) fn of_sections(
+    given: &str,
+    mut sections: Sections,
+    overrides: &Overrides,
+    surroundings: Surroundings,
+) -> Result<(Config, Result<(), ConfigErrors>), ConfigErrors> {
+    let file = absolute(given);
     let here = dirname(&file);
     let Surroundings { names, host_node_name } = surroundings;
     let mut names = names.at(here, &host_node_name);
-
-    let mut sections = include::read_main(&given)?;
     // Those that Supervisor looks in last come first in its list.
     let of_host = names.after([("here", here.into()), ("host_node_name", host_node_name.as_str().into())]);
-    let included = include::read_included(&given, here, &of_host, &mut sections);
+    let included = include::read_included(given, here, &of_host, &mut sections);
     let errors = Collector::default();
     if !(included.errors.is_empty() && included.denied.is_empty()) {
         // What a lost file would have said is better not guessed at.
         included.errors.into_iter().chain(included.denied).for_each(|error| errors.push(error));
         return Err(errors.finish(()).expect_err("there was at least one"));
     }
-    let section = sections.get("supervisord").ok_or_else(|| missing("supervisord", &given))?;
+    let section = sections.get("supervisord").ok_or_else(|| missing("supervisord", given))?;
 
     let reader = Reader::new(&sections, section, names.with([("here", here.into())]), &errors);
     let mut supervisord = supervisord::supervisord(&reader, &of_host, overrides);
@@ -134,7 +144,6 @@ mod tests {
     use super::*;
     use crate::config::{
         ClientOverrides, ini,
-        sections::Sections,
         testing::{Files, only_process, surroundings},
         toml,
     };

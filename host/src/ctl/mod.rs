@@ -29,3 +29,5 @@ mod controller;
 mod shell;
 
 pub mod cli;
+
+pub(crate) mod fuzzing;

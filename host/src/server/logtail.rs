@@ -23,6 +23,7 @@ use tokio::sync::mpsc;
 
 use super::{
     answer::{ResponseBody, refusal},
+    connection_watch::Phase,
     context::ServerContext,
     log_files::LogName,
     request::HttpRequest,
@@ -85,6 +86,8 @@ async fn answer(request: &HttpRequest<'_>, log: LogName) -> Response<ResponseBod
     let server = request.server();
     let files = server.log_files.clone();
     let part = ByteRange::of(&request.head.headers);
+    // All that was asked is there: a client that says no more still hears that there is no such log.
+    request.connection.watch.enter(Phase::Call);
     let opened = server.run_blocking(move || FollowedFile::open(&files(&log)?, part).ok()).await;
     let Some((tail, modified)) = opened else { return refusal(StatusCode::NOT_FOUND) };
     let (position, end) = (tail.position, tail.end);

@@ -44,6 +44,8 @@ mod route;
 
 mod serve;
 
+pub(crate) mod fuzzing;
+
 pub use self::{
     limits::Limits,
     listen::{BindError, Listeners},

@@ -16,7 +16,7 @@ use tokio::{
 use super::{
     browser_guard::BrowserGuard,
     connection::{self, ClientStream},
-    connection_watch::{ConnectionTable, Phase},
+    connection_watch::{Admission, ConnectionTable, Phase},
     context::{ConnectionContext, ServerContext, SocketContext},
     limits::Limits,
     listen::{BoundSocket, Listeners, SocketFile},
@@ -132,37 +132,14 @@ async fn serve(
     limits: Limits,
     mut stopping: watch::Receiver<bool>,
 ) -> io::Result<()> {
-    let mut builder = http1::Builder::new();
-    builder
-        // The sweep sees to it, which has no need of a timer for each request.
-        .header_read_timeout(None)
-        .max_header_size(limits.head)
-        // One buffer and one plain write for headers and body together; measured, it saves 7 % of a small answer.
-        .writev(false)
-        .title_case_headers(true);
-    let server = Arc::new(ServerContext {
-        registry,
-        log_files,
-        logger,
-        builder,
-        connected: Notify::new(),
-        requests: Arc::new(Semaphore::new(limits.requests >> 10)),
-        answers: Arc::new(Semaphore::new(limits.answers >> 10)),
-        blocking: Arc::new(Semaphore::new(BLOCKING_THREADS)),
-        limits: limits.clone(),
-    });
+    let server = Arc::new(server_context(registry, log_files, logger, limits.clone()));
     let mut accepting = Vec::new();
     let mut tables = Vec::new();
     for (socket, config) in sockets {
         let any_path = matches!(socket, BoundSocket::Unix(_));
         let acceptor = Acceptor::new(socket)?;
-        let connections = ConnectionTable::new(limits.clone());
-        tables.push(connections.clone());
-        // Few in proportion to the connections: the files that these leave are for the programs.
-        let turned_away = Arc::new(Semaphore::new((limits.connections / 8).clamp(1, TURNED_AWAY)));
-        let guard = BrowserGuard::of(&config);
-        let socket =
-            Arc::new(SocketContext { credentials: config.credentials, guard, any_path, connections, turned_away });
+        let socket = Arc::new(socket_context(config, any_path, &limits));
+        tables.push(socket.connections.clone());
         accepting.push(tokio::spawn(accept(server.clone(), acceptor, socket)));
     }
     tokio::spawn(sweep(server.clone(), tables.clone()));
@@ -180,6 +157,61 @@ async fn serve(
     })
     .await;
     Ok(())
+}
+
+/// Make the state that all connections share.
+pub(super) fn server_context(
+    registry: Arc<Registry>,
+    log_files: LogFiles,
+    logger: Logger,
+    limits: Limits,
+) -> ServerContext {
+    let mut builder = http1::Builder::new();
+    builder
+        // The sweep sees to it, which has no need of a timer for each request.
+        .header_read_timeout(None)
+        .max_header_size(limits.head)
+        // One buffer and one plain write for headers and body together; measured, it saves 7 % of a small answer.
+        .writev(false)
+        .title_case_headers(true);
+    ServerContext {
+        registry,
+        log_files,
+        logger,
+        builder,
+        connected: Notify::new(),
+        requests: Arc::new(Semaphore::new(limits.requests >> 10)),
+        answers: Arc::new(Semaphore::new(limits.answers >> 10)),
+        blocking: Arc::new(Semaphore::new(BLOCKING_THREADS)),
+        limits,
+    }
+}
+
+/// Make the state that the connections of one socket share.
+pub(super) fn socket_context(config: HttpServer, any_path: bool, limits: &Limits) -> SocketContext {
+    let connections = ConnectionTable::new(limits.clone());
+    // Few in proportion to the connections: the files that these leave are for the programs.
+    let turned_away = Arc::new(Semaphore::new((limits.connections / 8).clamp(1, TURNED_AWAY)));
+    let guard = BrowserGuard::of(&config);
+    SocketContext { credentials: config.credentials, guard, any_path, connections, turned_away }
+}
+
+/// Serve a connection that was admitted, to its end.
+pub(super) fn connection(
+    server: &Arc<ServerContext>,
+    socket: &Arc<SocketContext>,
+    stream: ClientStream,
+    place: Admission,
+) -> impl Future<Output = ()> + Send + use<> {
+    let (server, socket, watch) = (server.clone(), socket.clone(), place.watch.clone());
+    let context = Arc::new(ConnectionContext { server, socket, watch });
+    async move {
+        let service = service_fn(|request| {
+            context.watch.enter(Phase::Body);
+            route::answer(context.clone(), request)
+        });
+        connection::serve(stream, place, &context.server.builder, service).await;
+    }
 }
 
 /// Accept connections for as long as the server runs.
@@ -200,15 +232,7 @@ async fn accept(server: Arc<ServerContext>, acceptor: Acceptor, socket: Arc<Sock
         match socket.connections.admit() {
             Ok(place) => {
                 server.connected.notify_one();
-                let (server, socket, watch) = (server.clone(), socket.clone(), place.watch.clone());
-                let context = Arc::new(ConnectionContext { server, socket, watch });
-                tokio::spawn(async move {
-                    let service = service_fn(|request| {
-                        context.watch.enter(Phase::Body);
-                        route::answer(context.clone(), request)
-                    });
-                    connection::serve(stream, place, &context.server.builder, service).await;
-                });
+                tokio::spawn(connection(&server, &socket, stream, place));
             }
             Err(open) => {
                 if full.is_due(Instant::now()) {

@@ -32,6 +32,8 @@ mod decode;
 
 mod client;
 
+pub(crate) mod fuzzing;
+
 #[cfg(test)]
 mod round_trip_tests;
 

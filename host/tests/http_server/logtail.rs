@@ -140,3 +140,11 @@ fn a_disk_that_does_not_answer_takes_no_more_threads_than_there_are_for_logs() {
     assert_eq!(server.events.waiting.load(SeqCst), THREADS);
     assert!(server.stop() < Duration::from_secs(1));
 }
+
+#[test]
+fn a_client_that_says_no_more_hears_that_there_is_no_log() {
+    let server = Server::start();
+    for path in ["/mainlogtail", "/logtail/cat", "/logtail/nope"] {
+        assert_eq!(server.connect().send(get(path)).half_close().receive().expect("an answer").status, 404, "{path}");
+    }
+}

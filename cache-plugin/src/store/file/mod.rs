@@ -23,7 +23,10 @@ mod overlay;
 
 mod writer;
 
-pub(crate) use self::{log::SyncMode, writer::open};
+mod fuzzing;
+
+pub use self::fuzzing::cache_file;
+pub(crate) use self::{fuzzing::records, log::SyncMode, writer::open};
 
 #[cfg(test)]
 mod tests;

@@ -34,6 +34,8 @@ mod threads;
 
 mod handle;
 
+pub(crate) mod fuzzing;
+
 pub use self::{
     handle::{OutputHandle, start},
     queue::ChildOutput,

@@ -11,6 +11,8 @@ mod form;
 mod actions;
 mod pages;
 
+pub(super) mod fuzzing;
+
 use std::sync::atomic::Ordering::Relaxed;
 
 use bytes::Bytes;
