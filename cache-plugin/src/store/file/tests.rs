@@ -322,7 +322,8 @@ fn a_full_disk_refuses_and_changes_nothing() {
     assert_eq!(host.logs().len(), 2);
 }
 
-/// A process that writes until it is killed, and says what it was told is stored. Part of the next test.
+/// A process that writes until it is killed, and says what it was told is stored. Ignored, for it is no test by itself:
+/// the next one runs it by its name, in a process that it can kill.
 #[test]
 #[ignore = "the other process of kill_nine"]
 fn writes_until_it_is_killed() {
