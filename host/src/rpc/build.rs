@@ -8,7 +8,7 @@ use super::{
     host_api::HostApi,
     lifecycle::{Lifecycle, warn_of_unknown_event_types},
     method::Origin,
-    namespaces::{PLUGINS, Plugins, SupervisorInterface, System},
+    namespaces::{PLUGINS, Plugins, SupervisorInterface, System, UPGRADE, Upgrade, UpgraderRef},
     registry::{Registry, RegistryRef, StateFn},
     result_handlers,
 };
@@ -93,6 +93,10 @@ pub fn build(config: &Config, supervisor: &Supervisor, logger: &Logger) -> Resul
         let object = Plugins::namespace(registry_ref.clone(), loaded);
         namespaces.push((PLUGINS.to_owned(), object, Origin::Host));
     }
+    let upgrader = UpgraderRef::default();
+    if config.rpcinterfaces.iter().all(|section| section.name != UPGRADE) {
+        namespaces.push((UPGRADE.to_owned(), Upgrade::namespace(upgrader.clone()), Origin::Host));
+    }
     if namespaces.iter().all(|(name, ..)| name != SUPERVISOR) {
         // Not for clients, as the config has it; but plugins start and stop processes in any case.
         let own = namespace(Arc::new(SupervisorInterface::new(supervisor.clone())));
@@ -105,7 +109,7 @@ pub fn build(config: &Config, supervisor: &Supervisor, logger: &Logger) -> Resul
     let registry = Registry::with_state(&registry_ref, namespaces, state, logger.clone());
     warn_of_unknown_event_types(&registry, &event_types);
     supervisor.extend(event_types, result_handlers::maker(supervisor, search, registry_ref, logger))?;
-    Ok(Lifecycle::new(registry, supervisor.bus()))
+    Ok(Lifecycle::new(registry, supervisor.bus()).with_upgrader(upgrader))
 }
 
 impl Registry {

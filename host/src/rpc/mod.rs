@@ -11,8 +11,9 @@ mod execution;
 
 mod registry;
 
-mod lifecycle;
 mod namespaces;
+
+mod lifecycle;
 
 mod host_api;
 
@@ -27,6 +28,6 @@ pub use self::{
     build::{BuildError, build, look_up},
     lifecycle::{Lifecycle, ShutdownWaiter},
     method::Origin,
-    namespaces::SupervisorInterface,
+    namespaces::{SupervisorInterface, UpgradePlan, UpgradeStatus, Upgrader},
     registry::Registry,
 };

@@ -32,6 +32,7 @@ mod status;
 mod stop;
 mod tail;
 mod update;
+mod upgrade;
 mod version;
 
 mod open;
@@ -79,5 +80,6 @@ pub(super) fn default_commands(session: &Arc<Session>) -> Vec<NamespaceObject> {
 pub(super) fn plugin_commands(session: &Arc<Session>) -> Vec<NamespaceObject> {
     commands![session:
         plugins::PluginsCommand,
+        upgrade::UpgradeCommand,
     ]
 }

@@ -23,7 +23,10 @@ use tokio::runtime::Handle;
 use self::event_delivery::{EventDelivery, EventSubscription};
 pub(super) use self::event_delivery::{event_value, warn_of_unknown_event_types};
 pub use self::shutdown_waiter::ShutdownWaiter;
-use super::registry::Registry;
+use super::{
+    namespaces::{Upgrader, UpgraderRef},
+    registry::Registry,
+};
 use crate::events::Bus;
 
 /// Name of the hook for the start of the server.
@@ -40,9 +43,21 @@ pub struct Lifecycle {
     registry: Arc<Registry>,
     /// Delivery of events to plugins, once the server runs. A lock for one move.
     delivery: Arc<Mutex<Option<EventDelivery>>>,
+    /// Upgrader of supervisord, for its namespace.
+    upgrader: UpgraderRef,
 }
 
 impl Lifecycle {
+    /// Have supervisord upgraded by this. To be called once.
+    pub fn set_upgrader(&self, upgrader: Box<dyn Upgrader>) {
+        self.upgrader.set(upgrader);
+    }
+
+    /// Return it with a place for the upgrader.
+    pub(super) fn with_upgrader(self, upgrader: UpgraderRef) -> Self {
+        Self { upgrader, ..self }
+    }
+
     /// Subscribe the plugins to the events that they ask for. They are told of these, and that the server runs, once it
     /// does.
     pub(super) fn new(registry: Arc<Registry>, bus: &Bus) -> Self {
@@ -52,7 +67,7 @@ impl Lifecycle {
             let delivery = Arc::clone(&delivery);
             move |registry, runtime| *delivery.lock() = Some(start(registry, runtime, subscriptions))
         });
-        Self { registry, delivery }
+        Self { registry, delivery, upgrader: UpgraderRef::default() }
     }
 
     /// The methods of the plugins and of the host.
