@@ -19,6 +19,7 @@ use std::{
         fd::{FromRawFd as _, OwnedFd, RawFd},
         unix::{
             ffi::{OsStrExt as _, OsStringExt as _},
+            fs::MetadataExt as _,
             process::CommandExt as _,
             thread::JoinHandleExt as _,
         },
@@ -107,12 +108,10 @@ impl Restart {
     /// To be called first of all, before any other thread exists.
     pub fn of_this_process() -> io::Result<Self> {
         let restarted = take_variable(RESTARTED).is_some_and(|value| value == process::id().to_string());
-        Ok(Self {
-            executable: env::current_exe()?,
-            arguments: env::args_os().collect(),
-            directory: env::current_dir()?,
-            restarted,
-        })
+        let (arguments, directory): (Vec<_>, _) = (env::args_os().collect(), env::current_dir()?);
+        let named = arguments.first().and_then(|name| named_executable(name, &directory));
+        let executable = named.map_or_else(env::current_exe, Ok)?;
+        Ok(Self { executable, arguments, directory, restarted })
     }
 
     /// Return the start of a process that has been executed from a file that lay under that path.
@@ -190,6 +189,19 @@ impl Restart {
             Err(errno) => errno.into(),
         }
     }
+}
+
+/// Find the executable of this process under the name that it was started by, if that is where it lies. Whoever installs
+/// another one may do so by changing a link that the name goes by.
+fn named_executable(name: &OsStr, directory: &Path) -> Option<PathBuf> {
+    let own = fs::metadata("/proc/self/exe").ok()?;
+    let is_own =
+        |path: &PathBuf| fs::metadata(path).is_ok_and(|found| (found.dev(), found.ino()) == (own.dev(), own.ino()));
+    if name.as_bytes().contains(&b'/') {
+        return Some(directory.join(name)).filter(is_own);
+    }
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|place| directory.join(place).join(name)).find(is_own)
 }
 
 /// Take a variable out of the environment, and return it.

@@ -19,8 +19,8 @@ use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bin
 use parking_lot::Mutex;
 
 use crate::{
-    handed_fds,
     config::{FcgiAddress, FcgiSocket},
+    handed_fds,
     live_socket::somebody_listens,
     logger::Logger,
 };

@@ -3,7 +3,11 @@
 use std::{
     io,
     os::fd::AsRawFd as _,
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+        mpsc,
+    },
     time::{Duration, Instant},
 };
 
@@ -64,6 +68,8 @@ pub struct Handle {
     stopped: Mutex<mpsc::Receiver<()>>,
     /// Time to wait for the end of the servers.
     timeout: Duration,
+    /// Number of sockets at which somebody may be accepted at this moment.
+    accepting: Arc<AtomicUsize>,
     tables: Vec<Arc<ConnectionTable>>,
     sockets: Vec<ServerSocket>,
     files: Mutex<Vec<SocketFile>>,
@@ -87,9 +93,13 @@ impl Handle {
             is_serving
         });
         let until = Instant::now() + DRAIN_TIMEOUT;
-        while Instant::now() < until && !self.tables.iter().all(|table| table.is_drained()) {
-            // Again: one may have been accepted since.
+        let is_quiet = || {
+            // In this order: who is being accepted right now is not in a table yet.
+            let accepts = self.accepting.load(SeqCst) > 0;
             self.tables.iter().for_each(|table| table.drain());
+            !accepts && self.tables.iter().all(|table| table.is_drained())
+        };
+        while !is_quiet() && Instant::now() < until {
             std::thread::sleep(DRAIN_INTERVAL);
         }
     }
@@ -149,6 +159,8 @@ impl Listeners {
             })
             .collect();
         let tables: Vec<_> = sockets.iter().map(|(_, context)| context.connections.clone()).collect();
+        let accepting = Arc::new(AtomicUsize::new(sockets.len()));
+        let counted = Arc::clone(&accepting);
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .thread_name("call")
@@ -157,7 +169,8 @@ impl Listeners {
         // Not on the thread that serves: an end that comes at once has plugins to tell of it.
         registry.run_on(runtime.handle());
         std::thread::Builder::new().name("server".to_owned()).spawn(move || {
-            if let Err(error) = runtime.block_on(serve(sockets, registry, log_files, logger.clone(), limits, modes))
+            if let Err(error) =
+                runtime.block_on(serve(sockets, registry, log_files, logger.clone(), limits, modes, counted))
             {
                 logger.critical(format_args!("could not start the HTTP servers: {error}"));
             }
@@ -165,7 +178,15 @@ impl Listeners {
             // Calls that hang are left to the end of the process.
             runtime.shutdown_background();
         })?;
-        Ok(Handle { mode, stopped: Mutex::new(stopped), timeout, tables, sockets: numbers, files: Mutex::new(files) })
+        Ok(Handle {
+            mode,
+            stopped: Mutex::new(stopped),
+            timeout,
+            accepting,
+            tables,
+            sockets: numbers,
+            files: Mutex::new(files),
+        })
     }
 }
 
@@ -206,6 +227,7 @@ async fn serve(
     logger: Logger,
     limits: Limits,
     mut modes: watch::Receiver<Mode>,
+    accepting_at: Arc<AtomicUsize>,
 ) -> io::Result<()> {
     let server = Arc::new(server_context(registry, log_files, logger, limits.clone()));
     let mut accepting = Vec::new();
@@ -213,7 +235,7 @@ async fn serve(
     for (socket, context) in sockets {
         let acceptor = Acceptor::new(socket)?;
         tables.push(context.connections.clone());
-        accepting.push(tokio::spawn(accept(server.clone(), acceptor, context, modes.clone())));
+        accepting.push(tokio::spawn(accept(server.clone(), acceptor, context, modes.clone(), accepting_at.clone())));
     }
     tokio::spawn(sweep(server.clone(), tables.clone()));
 
@@ -293,12 +315,15 @@ async fn accept(
     acceptor: Acceptor,
     socket: Arc<SocketContext>,
     mut modes: watch::Receiver<Mode>,
+    accepting: Arc<AtomicUsize>,
 ) {
     let (mut broken, mut full) = (LogThrottle::default(), LogThrottle::default());
     loop {
         if *modes.borrow() == Mode::Pause {
+            accepting.fetch_sub(1, SeqCst);
             // An error is the end.
             let _ = modes.wait_for(|mode| *mode != Mode::Pause).await;
+            accepting.fetch_add(1, SeqCst);
         }
         let accepted = tokio::select! {
             biased;

@@ -79,14 +79,8 @@ impl Supervisor {
     ) -> io::Result<(Self, MainLoop)> {
         let environment: Vec<_> = std::env::vars_os().collect();
         let groups = Groups::of_config(&config, &environment, &logger)?;
-        let (this, main_loop) = Self::of_groups(
-            groups,
-            config,
-            overrides,
-            (logger, output),
-            environment,
-            (find_command, start_timeout),
-        )?;
+        let (this, main_loop) =
+            Self::of_groups(groups, config, overrides, (logger, output), environment, (find_command, start_timeout))?;
         let groups = this.0.groups.lock();
         groups.in_order.iter().for_each(|group| this.0.announce_group(&group.config));
         if let Some((level, text)) = groups.limit_message() {
@@ -108,8 +102,7 @@ impl Supervisor {
         let environment: Vec<_> = std::env::vars_os().collect();
         let (groups, processes, sockets) = Groups::adopt_all(&mut snapshot, &config, &environment);
         let lookup: (FindCommand, _) = (Box::new(Launch::command), START_TIMEOUT);
-        let (this, mut main_loop) =
-            Self::of_groups(groups, config, overrides, (logger, output), environment, lookup)?;
+        let (this, mut main_loop) = Self::of_groups(groups, config, overrides, (logger, output), environment, lookup)?;
         let Snapshot { origin, last_run, ticks, output, .. } = snapshot;
         main_loop.adopt(Adopted { processes, sockets, output }, origin, last_run, ticks);
         Ok((this, main_loop))

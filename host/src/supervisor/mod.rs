@@ -22,8 +22,8 @@ mod process;
 
 mod info;
 mod new_group;
-mod snapshot;
 mod requests;
+mod snapshot;
 mod spawn_queue;
 mod start_conditions;
 

@@ -90,9 +90,8 @@ fn wait(child: &mut Child, until: Instant) -> Result<(Vec<u8>, Vec<u8>), String>
     let mut read = [Vec::new(), Vec::new()];
     for _ in 0..2 {
         let left = until.saturating_duration_since(Instant::now());
-        let (index, bytes) = receiver
-            .recv_timeout(left)
-            .map_err(|_| format!("does not answer within {} seconds", TIMEOUT.as_secs()))?;
+        let (index, bytes) =
+            receiver.recv_timeout(left).map_err(|_| format!("does not answer within {} seconds", TIMEOUT.as_secs()))?;
         if let Some(place) = read.get_mut(index) {
             *place = bytes;
         }

@@ -48,8 +48,7 @@ impl StateFile {
         let head = [MAGIC, &plugins.to_le_bytes(), &len.to_le_bytes()].concat();
         file.write_all_at(&head, 0)?;
         file.rewind()?;
-        let seals =
-            SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL;
+        let seals = SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL;
         fcntl(&file, FcntlArg::F_ADD_SEALS(seals))?;
         Ok(file.into())
     }

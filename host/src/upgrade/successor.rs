@@ -130,11 +130,15 @@ impl Successor {
             }
         };
         let descriptors: Vec<_> = state.descriptors().collect();
-        handed_fds::keep(&descriptors).map_err(|error| error.to_string())?;
+        if mark.attempt != Attempt::New {
+            // Executed from a descriptor, it is named after that.
+            let _ = nix::sys::prctl::set_name(c"supervisord");
+        }
         let way_back = match mark.attempt {
             Attempt::BackWithoutPlugins => None,
-            _ => Some(Self::open_way_back(&mark, file, executable, descriptors)?),
+            _ => Some(Self::open_way_back(&mark, file, executable, descriptors.clone())?),
         };
+        handed_fds::keep(&descriptors).map_err(|error| error.to_string())?;
         let alive = state.supervisor.alive().len();
         Ok(Some(Self { state, plugins, attempt: mark.attempt, reason, alive, way_back }))
     }
@@ -142,7 +146,11 @@ impl Successor {
     /// Take the config of the one that has handed over, if this one is to go on in its way.
     pub fn old_config(&mut self) -> Option<Config> {
         (self.attempt != Attempt::New).then(|| {
-            let groups = self.state.supervisor.groups();
+            // Without plugins, those that need one are not looked at.
+            let groups = match self.attempt {
+                Attempt::BackWithoutPlugins => Vec::new(),
+                _ => self.state.supervisor.groups(),
+            };
             std::mem::take(&mut self.state.config).into_config(groups)
         })
     }
@@ -173,7 +181,8 @@ impl Successor {
             status.upgrades += 1;
             status.seconds = Some(took.as_secs_f64());
             let (now, millis) = (version::OWN, took.as_millis());
-            logger.info(format_args!("upgraded supervisord {version} to {now} in {millis} ms; {alive} processes go on"));
+            logger
+                .info(format_args!("upgraded supervisord {version} to {now} in {millis} ms; {alive} processes go on"));
         } else {
             status.failures += 1;
             status.failure.clone_from(&self.reason);
@@ -210,7 +219,8 @@ impl Successor {
             let mark = Mark { state: numbers.0, executable: numbers.1, attempt: next, reason };
             vec![mark.variable(), daemon::restart_mark()]
         };
-        WayBack::open(executable, state.into(), descriptors, marks).map_err(|error| format!("cannot open a way back: {error}"))
+        WayBack::open(executable, state.into(), descriptors, marks)
+            .map_err(|error| format!("cannot open a way back: {error}"))
     }
 }
 

@@ -49,7 +49,7 @@ struct Prepared {
     _state: OwnedFd,
     /// Descriptors that it gets.
     descriptors: Vec<RawFd>,
-    _strings: Vec<CString>,
+    _strings: [Vec<CString>; 2],
     arguments: Vec<*const c_char>,
     environment: Vec<*const c_char>,
 }
@@ -97,7 +97,7 @@ impl WayBack {
             reason,
             _state: state,
             descriptors,
-            _strings: [arguments, environment].concat(),
+            _strings: [arguments, environment],
             arguments: argument_pointers,
             environment: environment_pointers,
         };
@@ -105,11 +105,8 @@ impl WayBack {
         IS_OPEN.store(true, SeqCst);
         // SAFETY: a function without arguments, that lives as long as the process.
         unsafe { libc::atexit(at_exit) };
-        let action = SigAction::new(
-            SigHandler::Handler(on_signal),
-            SaFlags::SA_ONSTACK | SaFlags::SA_NODEFER,
-            SigSet::empty(),
-        );
+        let action =
+            SigAction::new(SigHandler::Handler(on_signal), SaFlags::SA_ONSTACK | SaFlags::SA_NODEFER, SigSet::empty());
         let handlers = FATAL
             .iter()
             // SAFETY: the handler makes system calls alone.

@@ -88,7 +88,10 @@ impl UpgradeCommand {
             {
                 if number(&info, "failures") == number(&before, "failures") {
                     let (then, now) = (text(&before, "version"), text(&info, "version"));
-                    self.0.output(&format!("Upgraded supervisord {then} to {now}: {} processes go on", number(&plan, "alive")));
+                    self.0.output(&format!(
+                        "Upgraded supervisord {then} to {now}: {} processes go on",
+                        number(&plan, "alive")
+                    ));
                 } else {
                     self.0.fail(&format!("ERROR: {}", text(&info, "failure")), exit_status::GENERIC);
                 }

@@ -87,7 +87,8 @@ impl Sink {
 
     /// Take what the process wrote: the first `count` bytes of a piece. Much for a file alone is not copied.
     pub(super) fn write_piece(&mut self, piece: &mut Vec<u8>, count: usize, context: &mut Context) {
-        let is_plain = !self.target.events && !self.to_activity && self.filters.lines.is_none() && self.filters.capture.is_none();
+        let is_plain =
+            !self.target.events && !self.to_activity && self.filters.lines.is_none() && self.filters.capture.is_none();
         let is_plain = is_plain && self.filters.ansi.as_ref().is_none_or(|ansi| ansi.passes(&piece[..count]));
         match &self.file {
             Some(file) if is_plain && count >= MIN_PIECE => file.write_piece(piece, count),

@@ -7,13 +7,13 @@ mod supervisor;
 mod system;
 mod upgrade;
 
-pub use self::{
-    supervisor::SupervisorInterface,
-    upgrade::{UpgradePlan, UpgradeStatus, Upgrader},
-};
 pub(super) use self::{
     plugins::{NAME as PLUGINS, Plugins},
     supervisor::process_config,
     system::{System, multicall},
     upgrade::{NAME as UPGRADE, Upgrade, UpgraderRef},
+};
+pub use self::{
+    supervisor::SupervisorInterface,
+    upgrade::{UpgradePlan, UpgradeStatus, Upgrader},
 };
