@@ -11,7 +11,7 @@ use supervisor_host::{
         output::{self, OutputHandle},
         signals,
     },
-    rpc::{self, Lifecycle},
+    rpc::{self, HandedOver, Lifecycle},
     server::{Limits, Listeners, log_files},
     server_options::{self, Format, HELP, Invocation},
     supervisor::{MainLoop, Outcome, Supervisor},
@@ -136,7 +136,7 @@ fn with_plugins(
     logger: &Logger,
 ) -> Result<Outcome, String> {
     let config = supervisor.config();
-    let build = || rpc::build(&config, supervisor, logger);
+    let build = || rpc::build(&config, supervisor, logger, HandedOver::default());
     // Signals that were kept over a restart are all received later; at the first start nobody has sent any yet.
     let plugins = if restart.restarted() { build() } else { daemon::run_interruptible(build).map_err(in_words)? };
     let plugins = plugins.map_err(in_words)?;
