@@ -1,5 +1,6 @@
 //! XML-RPC methods: the table of all that can be called, the threads on which the code of plugins runs and the watchdog
-//! over them, the life of plugins and what they hand over in an upgrade, their view of the host, and the namespaces that the host has itself.
+//! over them, the life of plugins and what they hand over in an upgrade, their view of the host, and the namespaces that
+//! the host has itself.
 //!
 //! The modules are floors; each imports only from those above it in this list. [`build`] makes everything.
 

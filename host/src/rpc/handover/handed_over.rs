@@ -21,7 +21,7 @@ pub struct HandedOver(BTreeMap<String, HandedValue>);
 
 impl HandedOver {
     /// Take a value in. The error says why it cannot be.
-    pub(in crate::rpc) fn insert(&mut self, section: String, value: Value) -> Result<(), String> {
+    pub(crate) fn insert(&mut self, section: String, value: Value) -> Result<(), String> {
         if memory_up_to(&value, LIMIT) > LIMIT {
             return Err(format!("what it hands over is larger than {} MiB", LIMIT >> 20));
         }
@@ -30,7 +30,7 @@ impl HandedOver {
     }
 
     /// Take out the value for the plugin of that section, to be offered to it.
-    pub(in crate::rpc) fn offer(&mut self, section: &str) -> Offer {
+    pub(crate) fn offer(&mut self, section: &str) -> Offer {
         Offer(Arc::new(Mutex::new(self.0.remove(section).map(|value| value.0))))
     }
 
@@ -47,11 +47,11 @@ impl HandedOver {
 
 /// A value that is offered to one plugin. Clones are the same one.
 #[derive(Clone, Debug, Default)]
-pub(in crate::rpc) struct Offer(Arc<Mutex<Option<Value>>>);
+pub(crate) struct Offer(Arc<Mutex<Option<Value>>>);
 
 impl Offer {
     /// Take the value, if there is one that nobody has taken.
-    pub(in crate::rpc) fn take(&self) -> Option<Value> {
+    pub(crate) fn take(&self) -> Option<Value> {
         self.0.lock().take()
     }
 }

@@ -81,6 +81,8 @@ impl Lifecycle {
     ///
     /// From then on no call of a client and no event reaches a plugin, until [`resume`](Self::resume); calls that have
     /// begun before go on. What happens meanwhile waits, and is lost if the process becomes another one.
+    ///
+    /// Not for the server's thread, which has to serve the plugins meanwhile.
     pub fn hand_over(&self, timeout: Duration) -> HandedOver {
         if let Some(delivery) = &*self.delivery.lock() {
             delivery.suspend(LAST_EVENTS.min(timeout));
@@ -103,6 +105,8 @@ impl Lifecycle {
     /// answered, or for `timeout`. Nothing is supervised any more when this is called.
     pub fn stop_plugins(&self, timeout: Duration) {
         let end = Instant::now() + timeout;
+        // Whatever upgrade was under way comes to nothing.
+        self.registry.suspension().end();
         let delivery = self.delivery.lock().take();
         if let Some(delivery) = delivery {
             delivery.finish(LAST_EVENTS.min(timeout));
