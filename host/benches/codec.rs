@@ -107,7 +107,7 @@ fn responses(c: &mut Criterion) {
     }
 }
 
-/// What a large cache hands over in an upgrade.
+/// Content of a large cache, as it is handed over in an upgrade.
 fn handover(c: &mut Criterion) {
     const BYTES: u32 = 100 << 20;
     let mut written = b"\x81\xaerpcinterface:x\x81\xa6base64\xc6".to_vec();

@@ -55,7 +55,7 @@ impl Clock {
         Duration::from_millis(deadline.get().saturating_sub(self.now()))
     }
 
-    /// That moment by the machine's clock, which may have been set since the start.
+    /// A moment by the machine's clock, which may have been set since the start.
     pub(crate) fn on_machine(&self, deadline: Deadline) -> Deadline {
         let moment = (deadline.get().saturating_add(time_of_day())).saturating_sub(self.now());
         // One that is over for so long is over in any case.

@@ -1,4 +1,4 @@
-//! What plugins hand over in an upgrade, to their instances in the supervisord that takes this one's place.
+//! Values that plugins hand over in an upgrade, to their instances in the supervisord that takes this one's place.
 //!
 //! The modules are floors; each imports only from those above it in this list.
 

@@ -1,4 +1,4 @@
-//! What plugins hand over before an upgrade: the answers of their `on_upgrade` functions.
+//! Request to plugins for what they hand over before an upgrade: the answers of their `on_upgrade` functions.
 
 use std::{
     collections::BTreeSet,

@@ -213,13 +213,15 @@ fn a_plugin_has_heard_of_all_and_goes_on_if_the_upgrade_is_called_off() {
     let caller = namespace(Arc::new(Caller(Host::new(host))));
     let plugins = at_work(&registry_ref, vec![("board", namespace(Arc::new(board))), ("caller", caller)]);
     let mut told: Vec<_> = (0..100).map(|number| number.to_string()).collect();
-    told.iter().for_each(|note| tell(&plugins.bus, note));
+    for note in &told {
+        tell(&plugins.bus, note);
+    }
 
     let held = |notes: &[String]| Value::array(notes.iter().map(|note| note.as_str().into()));
     let handed_over = plugins.lifecycle.hand_over(LONG);
     assert_eq!(handed_over.get("rpcinterface:board"), Some(&held(&told)));
     let why = "FAILED: supervisord is being upgraded, and board.pin cannot be called until it is";
-    assert_eq!(plugins.lines.with(&format!("rpcinterface:caller hands nothing over")).len(), 1);
+    assert_eq!(plugins.lines.with("rpcinterface:caller hands nothing over").len(), 1);
     assert_eq!(plugins.lines.with(why).len(), 1, "{:?}", plugins.lines.0.lock());
 
     // Nothing reaches it now, but what the host has itself is there.
