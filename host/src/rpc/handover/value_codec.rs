@@ -297,6 +297,21 @@ mod tests {
             let again = read(&written(&value)).expect("it can be read");
             prop_assert_eq!(exactly(&again), exactly(&value));
         }
+
+        #[test]
+        fn damage_is_an_error_or_another_value(
+            value in values(),
+            damages in proptest::collection::vec((any::<usize>(), any::<u8>()), 1..4),
+        ) {
+            let mut bytes = written(&value);
+            for (at, byte) in damages {
+                let at = at % bytes.len();
+                bytes[at] = byte;
+            }
+            if let Ok(value) = read(&bytes) {
+                prop_assert_eq!(exactly(&read(&written(&value)).expect("it can be read")), exactly(&value));
+            }
+        }
     }
 
     #[test]
