@@ -1,4 +1,4 @@
-//! The store that is gone when supervisord exits or starts anew.
+//! The store that is gone when supervisord exits or starts anew, but not when it is upgraded.
 
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
@@ -12,6 +12,7 @@ use super::{
     clock::Deadline,
     contract::Store,
     evaluate::{evaluate, is_over},
+    handover,
     local::{Local, Shared, TableView, Writer},
     operation::{Change, Operation},
     table::PAGE,
@@ -59,6 +60,18 @@ impl Writer for Memory {
 
     fn info(&self) -> (&'static str, Vec<(&'static str, Value)>) {
         ("memory", Vec::new())
+    }
+
+    fn hand_over(&self, shared: &Shared) -> Option<Vec<u8>> {
+        Some(handover::entries(shared))
+    }
+
+    fn take_in(&self, shared: &Arc<Shared>, entries: &[u8]) -> Result<(), &'static str> {
+        handover::take_in(shared, entries)?;
+        if shared.read().next_deadline().is_some() {
+            self.reaper.get_or_init(|| Reaper::start(shared)).wake();
+        }
+        Ok(())
     }
 }
 

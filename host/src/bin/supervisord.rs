@@ -169,7 +169,8 @@ fn with_plugins(
     successor: &mut Option<Successor>,
 ) -> Result<Outcome, String> {
     let config = supervisor.config();
-    let build = || rpc::build(&config, supervisor, logger);
+    let handed_over = successor.as_mut().map(|successor| std::mem::take(&mut successor.plugins)).unwrap_or_default();
+    let build = || rpc::build(&config, supervisor, logger, handed_over);
     // Signals that were kept over a restart are all received later; at the first start nobody has sent any yet.
     let plugins = if restart.restarted() { build() } else { daemon::run_interruptible(build).map_err(in_words)? };
     let plugins = plugins.map_err(in_words)?;

@@ -13,15 +13,12 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    state::{Plugins, State},
-    state_file,
-};
+use super::{state::State, state_file};
 use crate::{
     config::{Config, Library, Overrides, ServerAddress},
     daemon::Restart,
     plugin::{self, SearchPath},
-    rpc::{self, UpgradePlan},
+    rpc::{self, HandedOver, UpgradePlan},
     server_options, version,
 };
 
@@ -104,7 +101,7 @@ fn wait(child: &mut Child, until: Instant) -> Result<(Vec<u8>, Vec<u8>), String>
 pub fn check_successor(configuration: Option<PathBuf>, overrides: &Overrides) {
     let mut answer = Answer { version: version::OWN.to_owned(), ..Answer::default() };
     let stdin = File::open("/proc/self/fd/0").map_err(|error| format!("cannot read the state: {error}"));
-    let state = stdin.and_then(|file| state_file::read::<Plugins>(&file));
+    let state = stdin.and_then(|file| state_file::read::<HandedOver>(&file));
     match server_options::load(configuration, overrides) {
         Ok(config) => {
             look_at_plugins(&config, &mut answer);

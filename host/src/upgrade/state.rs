@@ -5,10 +5,12 @@
 
 use std::{os::fd::RawFd, path::PathBuf, sync::Arc, time::SystemTime};
 
+use plugin_api::abi::Member;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    config::{Config, HttpServer, Supervisord},
+    config::{Config, FactorySpec, Group, HttpServer, Library, Place, PluginSection, Supervisord},
+    rpc::HandedValue,
     server::ServerSocket,
     supervisor::Snapshot,
 };
@@ -36,9 +38,6 @@ pub struct State {
     /// Groups, processes and their output.
     pub supervisor: Snapshot,
 }
-
-/// Values that plugins hand over, by the names of their sections.
-pub(super) type Plugins = Vec<(String, serde_bytes::ByteBuf)>;
 
 impl State {
     /// Iterate over the numbers of all descriptors that go with it.
@@ -73,6 +72,38 @@ pub struct OldConfig {
     here: PathBuf,
     supervisord: Supervisord,
     servers: Vec<HttpServer>,
+    rpcinterfaces: Vec<PluginRecord>,
+}
+
+/// `[rpcinterface:x]`.
+#[derive(Debug, Serialize, Deserialize)]
+struct PluginRecord {
+    name: String,
+    place: String,
+    factory: FactorySpec,
+    /// Its keys: the name, the value, the file and the line of each.
+    options: Vec<(String, HandedValue, String, usize)>,
+}
+
+impl PluginRecord {
+    fn of(section: &PluginSection) -> Self {
+        let PluginSection { name, place, factory, options, option_places } = section;
+        let options = options.iter().zip(option_places).map(|(option, place)| {
+            (option.name.to_string(), HandedValue(option.value.clone()), place.file.to_string(), place.line)
+        });
+        Self { name: name.clone(), place: place.clone(), factory: factory.clone(), options: options.collect() }
+    }
+
+    fn into_section(self) -> PluginSection {
+        let Self { name, place, factory, options } = self;
+        let (options, option_places) = options
+            .into_iter()
+            .map(|(name, value, file, line)| {
+                (Member { name: name.into(), value: value.0 }, Place { file: file.into(), line })
+            })
+            .unzip();
+        PluginSection { name, place, factory, options, option_places }
+    }
 }
 
 impl OldConfig {
@@ -83,12 +114,19 @@ impl OldConfig {
             here: config.here.clone(),
             supervisord: config.supervisord.clone(),
             servers: config.servers.clone(),
+            rpcinterfaces: config.rpcinterfaces.iter().map(PluginRecord::of).collect(),
         }
     }
 
     /// Return the config that they are of, with these groups.
-    pub fn into_config(self, groups: Vec<Arc<crate::config::Group>>) -> Config {
-        let Self { file, here, supervisord, servers } = self;
-        Config { file, here, supervisord, servers, groups, rpcinterfaces: Vec::new(), messages: Vec::new() }
+    pub fn into_config(self, groups: Vec<Arc<Group>>) -> Config {
+        let Self { file, here, supervisord, servers, rpcinterfaces } = self;
+        let rpcinterfaces = rpcinterfaces.into_iter().map(PluginRecord::into_section).collect();
+        Config { file, here, supervisord, servers, groups, rpcinterfaces, messages: Vec::new() }
+    }
+
+    /// Leave out the sections of plugins.
+    pub fn drop_plugins(&mut self) {
+        self.rpcinterfaces.retain(|section| section.factory.library == Library::BuiltIn);
     }
 }

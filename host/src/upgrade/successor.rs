@@ -14,11 +14,11 @@ use nix::{
 };
 
 use super::{
-    state::{Plugins, State},
+    state::State,
     state_file,
     way_back::WayBack,
 };
-use crate::{config::Config, daemon, handed_fds, logger::Logger, rpc::UpgradeStatus, version};
+use crate::{config::Config, daemon, handed_fds, logger::Logger, rpc::{HandedOver, UpgradeStatus}, version};
 
 /// Environment variable with what a successor has to know: `PID:STATE:EXECUTABLE:ATTEMPT:REASON`, of which all but the
 /// first and the fourth are numbers of descriptors. The pid, so that it means nothing to a program that inherits it.
@@ -98,7 +98,7 @@ pub struct Successor {
     /// State that was handed over.
     pub state: State,
     /// Values that plugins have handed over.
-    pub(super) plugins: Plugins,
+    pub plugins: HandedOver,
     /// Attempt that this one is.
     attempt: Attempt,
     /// Reason why the attempt before failed.
@@ -146,9 +146,12 @@ impl Successor {
     /// Take the config of the one that has handed over, if this one is to go on in its way.
     pub fn old_config(&mut self) -> Option<Config> {
         (self.attempt != Attempt::New).then(|| {
-            // Without plugins, those that need one are not looked at.
+            // Without plugins, groups that need one are not looked at.
             let groups = match self.attempt {
-                Attempt::BackWithoutPlugins => Vec::new(),
+                Attempt::BackWithoutPlugins => {
+                    self.state.config.drop_plugins();
+                    Vec::new()
+                }
                 _ => self.state.supervisor.groups(),
             };
             std::mem::take(&mut self.state.config).into_config(groups)

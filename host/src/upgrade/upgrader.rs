@@ -24,7 +24,7 @@ use super::{
 use crate::{
     daemon::Restart,
     logger::Logger,
-    rpc::{Lifecycle, UpgradePlan, UpgradeStatus, Upgrader},
+    rpc::{HandedOver, Lifecycle, UpgradePlan, UpgradeStatus, Upgrader},
     server::Handle,
     supervisor::{Snapshot, Supervisor},
     version,
@@ -117,7 +117,7 @@ impl Inner {
         let state = self.state(SystemTime::now());
         let write = move |snapshot: Snapshot| {
             let counts = (snapshot.processes(), snapshot.alive().len());
-            let written = StateFile::new(&super::state::Plugins::default())
+            let written = StateFile::new(&HandedOver::default())
                 .and_then(|file| file.finish(&state(snapshot)))
                 .map_err(|error| format!("cannot write the state: {error}"))?;
             let _ = sender.send((written, counts));
@@ -136,6 +136,9 @@ impl Inner {
         let InPlaceParts { servers, .. } = &self.parts;
         servers.pause(TIMEOUT);
         let Err(why) = self.try_upgrade(begun) else { return };
+        if let Some(plugins) = self.parts.plugins.upgrade() {
+            plugins.resume();
+        }
         servers.resume();
         self.logger().error(format_args!("upgrade called off: {why}"));
         let mut status = self.status.lock();
@@ -145,7 +148,7 @@ impl Inner {
 
     fn try_upgrade(&self, begun: SystemTime) -> Result<(), String> {
         let in_words = |error: io::Error| format!("cannot write the state: {error}");
-        let handed_over = super::state::Plugins::default();
+        let handed_over = self.parts.plugins.upgrade().map(|plugins| plugins.hand_over(TIMEOUT)).unwrap_or_default();
         let file = StateFile::new(&handed_over).map_err(in_words)?;
         drop(handed_over);
         let executable = own_executable().map_err(|errno| format!("cannot open the executable: {errno}"))?;
