@@ -29,12 +29,9 @@ pub(crate) fn keep(numbers: &[RawFd]) -> io::Result<()> {
         if number <= 2 || unsafe { libc::fcntl(number, libc::F_GETFD) } < 0 {
             return Err(io::Error::other(format!("descriptor {number} is not open")));
         }
-        if !kept.contains_key(&number) {
-            // SAFETY: it is open, nobody else in this process has it yet, and it is kept but once.
-            let file = unsafe { OwnedFd::from_raw_fd(number) };
-            fcntl(&file, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
-            kept.insert(number, file);
-        }
+        // SAFETY: it is open, nobody else in this process has it yet, and it is kept but once.
+        let file = kept.entry(number).or_insert_with(|| unsafe { OwnedFd::from_raw_fd(number) });
+        fcntl(file, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
     }
     Ok(())
 }

@@ -27,6 +27,7 @@ mod build;
 #[cfg(test)]
 mod fixtures;
 
+pub(crate) use self::handover::HandedValue;
 pub use self::{
     build::{BuildError, build, look_up},
     handover::HandedOver,
@@ -35,4 +36,3 @@ pub use self::{
     namespaces::{SupervisorInterface, UpgradePlan, UpgradeStatus, Upgrader},
     registry::Registry,
 };
-pub(crate) use self::handover::HandedValue;

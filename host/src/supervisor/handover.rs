@@ -7,7 +7,6 @@
 use std::{
     collections::HashMap,
     fs, io,
-    os::fd::RawFd,
     sync::{Arc, mpsc},
     thread,
     time::Duration,
@@ -21,7 +20,7 @@ use nix::{
 use super::{
     extensions::Extensions,
     groups::Groups,
-    main_loop::{Adopted, AdoptedProcess, MainLoop, monotonic},
+    main_loop::{Adopted, AdoptedProcess, HandedSocket, MainLoop, monotonic},
     new_group::NewGroup,
     process::Process,
     requests::Request,
@@ -145,7 +144,7 @@ impl Groups {
         snapshot: &mut Snapshot,
         config: &Config,
         environment: &[(std::ffi::OsString, std::ffi::OsString)],
-    ) -> (Self, Vec<AdoptedProcess>, Vec<(Arc<SharedSocket>, RawFd)>) {
+    ) -> (Self, Vec<AdoptedProcess>, Vec<HandedSocket>) {
         let mut groups = Self::default();
         groups.strays.extend(&snapshot.strays);
         let (mut adopted, mut sockets) = (Vec::new(), Vec::new());

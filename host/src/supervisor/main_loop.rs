@@ -60,10 +60,12 @@ impl Reactor {
 /// State that another supervisord has handed over, until the main loop runs.
 pub(super) struct Adopted {
     pub(super) processes: Vec<AdoptedProcess>,
-    /// Sockets that processes share, with the numbers of their descriptors.
-    pub(super) sockets: Vec<(Arc<SharedSocket>, RawFd)>,
+    pub(super) sockets: Vec<HandedSocket>,
     pub(super) output: OutputState,
 }
+
+/// Socket that processes share, with the number of its descriptor.
+pub(super) type HandedSocket = (Arc<SharedSocket>, RawFd);
 
 /// Part of a process that is taken over when the main loop runs.
 pub(super) struct AdoptedProcess {

@@ -1,8 +1,8 @@
 //! File in memory that holds the state: sealed, so that what is read is what was written.
 //!
 //! It begins with a line that names its format, and the lengths of the two parts that follow: what plugins hand over,
-//! which is written while everything still goes on, and the state of supervisord itself. Each is MessagePack with the
-//! names of its fields.
+//! which is written while everything still goes on, and the state of supervisord itself. Each is `MessagePack` with
+//! the names of its fields.
 
 use std::{
     fs::File,

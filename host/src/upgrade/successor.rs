@@ -13,12 +13,14 @@ use nix::{
     sys::stat::Mode,
 };
 
-use super::{
-    state::State,
-    state_file,
-    way_back::WayBack,
+use super::{state::State, state_file, way_back::WayBack};
+use crate::{
+    config::Config,
+    daemon, handed_fds,
+    logger::Logger,
+    rpc::{HandedOver, UpgradeStatus},
+    version,
 };
-use crate::{config::Config, daemon, handed_fds, logger::Logger, rpc::{HandedOver, UpgradeStatus}, version};
 
 /// Environment variable with what a successor has to know: `PID:STATE:EXECUTABLE:ATTEMPT:REASON`, of which all but the
 /// first and the fourth are numbers of descriptors. The pid, so that it means nothing to a program that inherits it.

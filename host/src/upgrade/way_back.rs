@@ -117,6 +117,7 @@ impl WayBack {
     }
 
     /// Take it, and tell why. Returns where that cannot be.
+    #[allow(clippy::unused_self, reason = "whoever has none cannot take it")]
     pub(super) fn take(&self, reason: &str) {
         execute(reason.as_bytes());
     }

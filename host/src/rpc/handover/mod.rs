@@ -8,6 +8,6 @@ mod handed_over;
 
 pub(crate) mod fuzzing;
 
-pub(crate) use self::value_codec::HandedValue;
 pub use self::handed_over::HandedOver;
 pub(super) use self::handed_over::Offer;
+pub(crate) use self::value_codec::HandedValue;

@@ -49,7 +49,7 @@ fn stdin_that_waits_arrives_whole() {
     supervisord.python("s.supervisor.sendProcessStdin('late', ''.join('%d\\n' % n for n in range(40000, 80000)))");
     supervisord.upgrade();
     supervisord.sandbox.write("go", "");
-    let all: String = (0..80_000).map(|number| format!("{number}\n")).collect();
+    let all = (0..80_000).map(|number| number.to_string()).collect::<Vec<_>>().join("\n") + "\n";
     wait_until("all has come through", || supervisord.sandbox.read("late.out").len() >= all.len());
     assert!(supervisord.sandbox.read("late.out") == all, "in another order, or twice");
 }

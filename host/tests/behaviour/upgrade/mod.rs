@@ -3,6 +3,7 @@
 mod events_and_output;
 mod going_on;
 mod load;
+mod plugins;
 mod refused;
 mod servers;
 mod way_back;

@@ -87,7 +87,7 @@ fn one_that_is_stopping() {
     wait_until("slow ignores SIGTERM", || supervisord.sandbox.read("slow.out").contains("up"));
     supervisord.signal(Signal::SIGTERM);
     supervisord.wait_for_log("WARN received SIGTERM");
-    wait_until("it is refused", || supervisord.python("print(fault(s.upgrade.start))").contains("6 SHUTDOWN_STATE"));
+    wait_until("it is refused", || supervisord.python("fault(s.upgrade.start)").contains("6 SHUTDOWN_STATE"));
 }
 
 #[test]

@@ -7,7 +7,8 @@
 
 use std::{
     future,
-    process::Command,
+    path::PathBuf,
+    process::{self, Command},
     sync::{Mutex, PoisonError},
     thread,
     time::Duration,
@@ -271,6 +272,28 @@ fn make_hanging_rpcinterface(host: Host, _config: Config) -> Result<Unruly, Faul
     Ok(Unruly::new(host))
 }
 
+/// A factory that ends the process as a mistake does.
+fn make_aborting_rpcinterface(_host: Host, _config: Config) -> Result<Unruly, Fault> {
+    process::abort()
+}
+
+/// A factory that ends the process in good order.
+fn make_exiting_rpcinterface(_host: Host, _config: Config) -> Result<Unruly, Fault> {
+    process::exit(0)
+}
+
+/// The option of `make_moody_rpcinterface`.
+#[derive(Deserialize)]
+struct Mood {
+    abort_if: PathBuf,
+}
+
+/// A factory that ends the process if there is that file.
+fn make_moody_rpcinterface(host: Host, config: Config) -> Result<Unruly, Fault> {
+    let Mood { abort_if } = config.read()?;
+    if abort_if.exists() { process::abort() } else { Ok(Unruly::new(host)) }
+}
+
 /// A factory with options of its own.
 fn make_choosy_rpcinterface(host: Host, config: Config) -> Result<Unruly, Fault> {
     let Options { times, loudly } = config.read()?;
@@ -349,6 +372,9 @@ plugin_api::export!(
     rpcinterface: make_refusing_rpcinterface,
     rpcinterface: make_choosy_rpcinterface,
     rpcinterface: make_hanging_rpcinterface,
+    rpcinterface: make_aborting_rpcinterface,
+    rpcinterface: make_moody_rpcinterface,
+    rpcinterface: make_exiting_rpcinterface,
     rpcinterface: make_clinging_rpcinterface,
     rpcinterface: make_leaving_rpcinterface,
 );
