@@ -47,6 +47,9 @@ pub(super) trait Writer: Send + Sync + 'static {
     fn take_in(&self, _shared: &Arc<Shared>, _entries: &[u8]) -> Result<(), &'static str> {
         Err("this store has its own")
     }
+
+    /// Begin to take out what was taken in and expires.
+    fn start(&self, _shared: &Arc<Shared>) {}
 }
 
 /// A store in memory with its writer.
@@ -298,6 +301,10 @@ impl<W: Writer> Store for Local<W> {
 
     fn take_in(&self, entries: &[u8]) -> Result<(), &'static str> {
         self.writer.take_in(&self.shared, entries)
+    }
+
+    fn start(&self) {
+        self.writer.start(&self.shared);
     }
 }
 

@@ -26,7 +26,8 @@ pub(super) fn open(shared: Shared) -> impl Store {
 /// Operations are carried out where they are asked for.
 #[derive(Debug, Default)]
 struct Memory {
-    /// The thread that takes out what has expired; there from when the first entry that expires is stored.
+    /// The thread that takes out what has expired; there from when the first entry that expires is stored,
+    /// or the plugin is started with some.
     reaper: OnceLock<Reaper>,
 }
 
@@ -67,11 +68,13 @@ impl Writer for Memory {
     }
 
     fn take_in(&self, shared: &Arc<Shared>, entries: &[u8]) -> Result<(), &'static str> {
-        handover::take_in(shared, entries)?;
+        handover::take_in(shared, entries)
+    }
+
+    fn start(&self, shared: &Arc<Shared>) {
         if shared.read().next_deadline().is_some() {
             self.reaper.get_or_init(|| Reaper::start(shared)).wake();
         }
-        Ok(())
     }
 }
 
