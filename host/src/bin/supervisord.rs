@@ -191,7 +191,7 @@ fn with_plugins(
 /// Open the servers, become a daemon where it is to be one, and supervise until the end.
 fn serve(
     supervisor: &Supervisor,
-    main_loop: MainLoop,
+    mut main_loop: MainLoop,
     plugins: Lifecycle,
     (restart, forked): (&Arc<Restart>, Option<ForkedDaemon>),
     logger: &Logger,
@@ -219,6 +219,7 @@ fn serve(
         Some(successor) => {
             // Whoever went before is not needed any more.
             successor.begin();
+            main_loop.take_over();
             status = successor.status(logger);
             Pidfile::go_on(&supervisord.pidfile, &successor.state.pidfile, logger)
         }

@@ -27,7 +27,6 @@ mod build;
 #[cfg(test)]
 mod fixtures;
 
-pub(crate) use self::handover::HandedValue;
 pub use self::{
     build::{BuildError, build, look_up},
     handover::HandedOver,
@@ -36,3 +35,4 @@ pub use self::{
     namespaces::{SupervisorInterface, UpgradePlan, UpgradeStatus, Upgrader},
     registry::Registry,
 };
+pub(crate) use self::{handover::HandedValue, suspension::Suspension};

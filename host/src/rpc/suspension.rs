@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 /// Suspension of calls, which begins and ends. To ask whether there is one is a look at an atomic.
 #[derive(Debug, Default)]
-pub(super) struct Suspension {
+pub(crate) struct Suspension {
     is_on: AtomicBool,
     /// Notified of each end.
     ended: Notify,
@@ -15,24 +15,24 @@ pub(super) struct Suspension {
 
 impl Suspension {
     /// Suspend calls from now on.
-    pub(super) fn begin(&self) {
+    pub(crate) fn begin(&self) {
         self.is_on.store(true, SeqCst);
     }
 
     /// Let calls go on, with those that wait.
-    pub(super) fn end(&self) {
+    pub(crate) fn end(&self) {
         self.is_on.store(false, SeqCst);
         self.ended.notify_waiters();
     }
 
     /// Return true while calls are suspended.
     #[inline]
-    pub(super) fn is_on(&self) -> bool {
+    pub(crate) fn is_on(&self) -> bool {
         self.is_on.load(SeqCst)
     }
 
     /// Wait until calls are not suspended.
-    pub(super) async fn wait(&self) {
+    pub(crate) async fn wait(&self) {
         loop {
             // Before the look, so that no end comes between the two.
             let ended = self.ended.notified();

@@ -30,7 +30,11 @@ use super::{
     memory_trim::{self, PeakConnections},
     route,
 };
-use crate::{config::HttpServer, logger::Logger, rpc::Registry};
+use crate::{
+    config::HttpServer,
+    logger::Logger,
+    rpc::{Registry, Suspension},
+};
 
 /// Time to wait before accepting again when the system has no file descriptor left.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -71,6 +75,7 @@ pub struct Handle {
     /// Number of sockets at which somebody may be accepted at this moment.
     accepting: Arc<AtomicUsize>,
     tables: Vec<Arc<ConnectionTable>>,
+    suspension: Arc<Suspension>,
     sockets: Vec<ServerSocket>,
     files: Mutex<Vec<SocketFile>>,
 }
@@ -102,10 +107,13 @@ impl Handle {
         while !is_quiet() && Instant::now() < until {
             std::thread::sleep(DRAIN_INTERVAL);
         }
+        // Who has not come so far gets no answer from here: what he asks for could be lost.
+        self.suspension.begin();
     }
 
     /// Accept again after a [pause](Self::pause).
     pub fn resume(&self) {
+        self.suspension.end();
         let _ = self.mode.send_if_modified(|mode| {
             let is_paused = *mode == Mode::Pause;
             if is_paused {
@@ -160,6 +168,8 @@ impl Listeners {
             .collect();
         let tables: Vec<_> = sockets.iter().map(|(_, context)| context.connections.clone()).collect();
         let accepting = Arc::new(AtomicUsize::new(sockets.len()));
+        let suspension = Arc::<Suspension>::default();
+        let context = Arc::new(server_context(registry.clone(), log_files, logger.clone(), limits, suspension.clone()));
         let counted = Arc::clone(&accepting);
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
@@ -169,9 +179,7 @@ impl Listeners {
         // Not on the thread that serves: an end that comes at once has plugins to tell of it.
         registry.run_on(runtime.handle());
         std::thread::Builder::new().name("server".to_owned()).spawn(move || {
-            if let Err(error) =
-                runtime.block_on(serve(sockets, registry, log_files, logger.clone(), limits, modes, counted))
-            {
+            if let Err(error) = runtime.block_on(serve(sockets, context, modes, counted)) {
                 logger.critical(format_args!("could not start the HTTP servers: {error}"));
             }
             let _ = done.send(());
@@ -184,6 +192,7 @@ impl Listeners {
             timeout,
             accepting,
             tables,
+            suspension,
             sockets: numbers,
             files: Mutex::new(files),
         })
@@ -222,14 +231,10 @@ impl Acceptor {
 /// Serve until somebody stops the servers.
 async fn serve(
     sockets: Vec<(BoundSocket, Arc<SocketContext>)>,
-    registry: Arc<Registry>,
-    log_files: LogFiles,
-    logger: Logger,
-    limits: Limits,
+    server: Arc<ServerContext>,
     mut modes: watch::Receiver<Mode>,
     accepting_at: Arc<AtomicUsize>,
 ) -> io::Result<()> {
-    let server = Arc::new(server_context(registry, log_files, logger, limits.clone()));
     let mut accepting = Vec::new();
     let mut tables = Vec::new();
     for (socket, context) in sockets {
@@ -245,7 +250,7 @@ async fn serve(
     for table in &tables {
         table.finish();
     }
-    let _ = tokio::time::timeout(limits.shutdown, async {
+    let _ = tokio::time::timeout(server.limits.shutdown, async {
         while tables.iter().any(|table| table.len() > 0) {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
@@ -260,6 +265,7 @@ pub(super) fn server_context(
     log_files: LogFiles,
     logger: Logger,
     limits: Limits,
+    suspension: Arc<Suspension>,
 ) -> ServerContext {
     let mut builder = http1::Builder::new();
     builder
@@ -273,6 +279,7 @@ pub(super) fn server_context(
         registry,
         log_files,
         logger,
+        suspension,
         builder,
         connected: Notify::new(),
         requests: Arc::new(Semaphore::new(limits.requests >> 10)),

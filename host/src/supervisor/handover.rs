@@ -191,8 +191,11 @@ impl Groups {
 }
 
 impl MainLoop {
-    /// Take over what was handed over: the first thing that the main loop does.
-    pub(super) fn take_over(&mut self, adopted: Adopted) {
+    /// Take over what another supervisord has handed over, if one has: from here on that one cannot go on any more. To be
+    /// called before anything is served to clients, who may do something to what is taken over.
+    pub fn take_over(&mut self) {
+        let Some(adopted) = self.take_adopted() else { return };
+        self.has_taken_over = true;
         let Adopted { processes, sockets, output } = adopted;
         let shared = Arc::clone(&self.shared);
         let lost = |what: &str, error: io::Error| shared.logger.critical(format_args!("lost {what}: {error}"));

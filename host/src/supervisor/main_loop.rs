@@ -106,6 +106,8 @@ pub struct MainLoop {
     pub(super) ticks: Option<Ticks>,
     /// State to begin with, if another supervisord has handed that over.
     adopted: Option<Adopted>,
+    /// Set once it has taken that over.
+    pub(super) has_taken_over: bool,
     /// Set once it runs.
     pub(super) has_run: bool,
 }
@@ -136,6 +138,7 @@ impl MainLoop {
             last_run: 0,
             ticks: None,
             adopted: None,
+            has_taken_over: false,
             has_run: false,
         }
     }

@@ -48,9 +48,8 @@ impl MainLoop {
         let adopts = adopts_orphans();
         let mut shutdown = Shutdown::default();
         let mut next_reap = Time::ZERO;
-        if let Some(adopted) = self.take_adopted() {
-            self.take_over(adopted);
-        } else {
+        // For the listeners of one that has taken over it has been running all the time.
+        if !self.has_taken_over {
             self.shared.output.bus().publish(Event::SupervisorRunning);
         }
         if self.ticks.is_none() {

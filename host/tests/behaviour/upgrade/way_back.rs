@@ -97,7 +97,7 @@ fn a_plugin_with_which_neither_can_go_on() {
         )
         .section(
             "eventlistener:judged",
-            "command=/bin/cat\nevents=TICK_5\nresult_handler=supervisor_twiddler.rpcinterface:stdin_write_handler",
+            "command=/bin/cat\nevents=TICK_5\nstartsecs=0\nresult_handler=supervisor_twiddler.rpcinterface:stdin_write_handler",
         );
     let supervisord = Upgradable::start(&config);
     supervisord.wait_for_state("lines", "RUNNING");
