@@ -5,9 +5,12 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use plugin_api::{Fault, MaybeReady, Value};
+use plugin_api::{Fault, Host, Level, MaybeReady, Value};
 
 use crate::store::{Info, Limits, Operation, QUOTA_EXCEEDED, Store};
+
+/// Version of what a cache hands over in an upgrade.
+const HANDOVER_VERSION: i64 = 1;
 
 /// A store, and how it has been used.
 pub(crate) struct Cache {
@@ -50,6 +53,37 @@ impl Cache {
         let (limits, usage) = (self.limits, self.usage());
         self.store.info().map(move |info| described(info, limits, &usage))
     }
+
+    /// The value for the cache that takes this one's place when supervisord is upgraded; nil where the store outlives
+    /// this process anyway.
+    pub(crate) fn hand_over(&self) -> Value {
+        let Some(entries) = self.store.hand_over() else { return Value::Nil };
+        let known = [("version", Value::from(HANDOVER_VERSION)), ("entries", Value::Base64(entries.into()))];
+        Value::structure(known.into_iter().chain(self.usage.values()))
+    }
+
+    /// Take in what the cache before an upgrade has handed over, if one has. The log says why, where that cannot be.
+    pub(crate) fn take_over(&self, supervisord: &Host) {
+        let Some(handed_over) = supervisord.handed_over() else { return };
+        if let Err(why) = self.take_in(&handed_over) {
+            let message = format_args!("cache: what was cached before the upgrade is not taken over: {why}");
+            supervisord.log(Level::Critical, message);
+        }
+    }
+
+    fn take_in(&self, handed_over: &Value) -> Result<(), String> {
+        match handed_over.get("version").and_then(Value::as_i64) {
+            Some(HANDOVER_VERSION) => {}
+            Some(other) => return Err(format!("it is of version {other}, and this library knows {HANDOVER_VERSION}")),
+            None => return Err("it is no cache's".to_owned()),
+        }
+        let Some(Value::Base64(entries)) = handed_over.get("entries") else {
+            return Err("it has no entries".to_owned());
+        };
+        self.store.take_in(entries)?;
+        self.usage.take_in(handed_over);
+        Ok(())
+    }
 }
 
 impl Usage {
@@ -57,6 +91,23 @@ impl Usage {
     pub(crate) fn note_fetch(&self, found: bool) {
         let count = if found { &self.hits } else { &self.misses };
         count.fetch_add(1, Relaxed);
+    }
+
+    /// The numbers under their names.
+    fn values(&self) -> [(&'static str, Value); 3] {
+        self.counts().map(|(name, count)| (name, number(count.load(Relaxed))))
+    }
+
+    /// Go on from these numbers; one that is missing is 0.
+    fn take_in(&self, values: &Value) {
+        for (name, count) in self.counts() {
+            let number = values.get(name).and_then(Value::as_i64).and_then(|number| u64::try_from(number).ok());
+            count.store(number.unwrap_or(0), Relaxed);
+        }
+    }
+
+    fn counts(&self) -> [(&'static str, &AtomicU64); 3] {
+        [("hits", &self.hits), ("misses", &self.misses), ("refused", &self.refused)]
     }
 
     fn note_refused(&self, answer: Result<Value, Fault>) -> Result<Value, Fault> {
@@ -68,8 +119,6 @@ impl Usage {
 }
 
 fn described(info: Info, limits: Limits, usage: &Usage) -> Value {
-    let number = |number: u64| Value::from(i64::try_from(number).unwrap_or(i64::MAX));
-    let count = |count: &AtomicU64| number(count.load(Relaxed));
     let limits = [
         ("max_keys", number(limits.max_keys)),
         ("max_bytes", number(limits.max_bytes)),
@@ -80,12 +129,13 @@ fn described(info: Info, limits: Limits, usage: &Usage) -> Value {
         ("keys", number(info.keys)),
         ("bytes", number(info.bytes)),
         ("limits", Value::structure(limits)),
-        ("hits", count(&usage.hits)),
-        ("misses", count(&usage.misses)),
-        ("refused", count(&usage.refused)),
-        ("connection", info.connection.into()),
     ];
-    Value::structure(known.into_iter().chain(info.more))
+    let connection = ("connection", info.connection.into());
+    Value::structure(known.into_iter().chain(usage.values()).chain([connection]).chain(info.more))
+}
+
+fn number(number: u64) -> Value {
+    i64::try_from(number).unwrap_or(i64::MAX).into()
 }
 
 /// The text of a key that can be used.

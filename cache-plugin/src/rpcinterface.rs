@@ -107,6 +107,12 @@ impl CacheNamespaceRPCInterface {
     pub fn clear(&self) -> Result<MaybeReady<Value>, Fault> {
         Ok(self.cache.write(Operation::Clear))
     }
+
+    /// Hand over what is cached to the cache of the supervisord that takes this one's place.
+    #[rpc(on_upgrade)]
+    fn hand_over(&self) -> Value {
+        self.cache.hand_over()
+    }
 }
 
 /// The methods of the cache: those of the original, and those that came later.
@@ -117,7 +123,9 @@ pub type CacheMethods = Chain<CacheNamespaceRPCInterface, FurtherMethods>;
 pub fn make_cache_rpcinterface(supervisord: Host, config: Config) -> Result<CacheMethods, Fault> {
     let options = Options::read(&config)?;
     let store = open(options.store(&supervisord)?, options.limits(), Clock::default(), &supervisord)?;
-    let methods = methods(supervisord, Cache::new(store, options.limits()));
+    let cache = Cache::new(store, options.limits());
+    cache.take_over(&supervisord);
+    let methods = methods(supervisord, cache);
     // A client of today's config finds what it always found.
     Ok(if config.is_empty() { methods.unlisted() } else { methods })
 }

@@ -1,10 +1,14 @@
-//! How long the XML-RPC codec takes by itself: `cargo bench -p supervisor-host --bench codec`.
+//! How long the XML-RPC codec takes by itself, and that of what plugins hand over:
+//! `cargo bench -p supervisor-host --bench codec`.
 
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use plugin_api::Value;
-use supervisor_host::xmlrpc::{ANSWER_LIMIT, decode_call, decode_response, encode_call, encode_response};
+use supervisor_host::{
+    rpc::HandedOver,
+    xmlrpc::{ANSWER_LIMIT, decode_call, decode_response, encode_call, encode_response},
+};
 
 /// What a client sends to fetch one value.
 fn fetch() -> (&'static str, Vec<Value>) {
@@ -103,6 +107,20 @@ fn responses(c: &mut Criterion) {
     }
 }
 
+/// Content of a large cache, as it is handed over in an upgrade.
+fn handover(c: &mut Criterion) {
+    const BYTES: u32 = 100 << 20;
+    let mut written = b"\x81\xaerpcinterface:x\x81\xa6base64\xc6".to_vec();
+    written.extend_from_slice(&BYTES.to_be_bytes());
+    written.resize(written.len() + BYTES as usize, b'x');
+    let value: HandedOver = rmp_serde::from_slice(&written).expect("it is well-formed");
+    let mut group = c.benchmark_group("handover of 100 MiB");
+    group.sample_size(10).throughput(Throughput::Bytes(written.len() as u64));
+    group.bench_function("encode", |b| b.iter(|| rmp_serde::to_vec_named(black_box(&value)).expect("it is not deep")));
+    group.bench_function("decode", |b| b.iter(|| rmp_serde::from_slice::<HandedOver>(black_box(&written)).unwrap()));
+    group.bench_function("memcpy", |b| b.iter(|| black_box(&written).clone()));
+}
+
 /// The yardstick for the large ones.
 fn copy(c: &mut Criterion) {
     let text = large();
@@ -114,6 +132,6 @@ fn copy(c: &mut Criterion) {
 criterion_group! {
     name = codec;
     config = Criterion::default().sample_size(30).measurement_time(std::time::Duration::from_secs(1)).warm_up_time(std::time::Duration::from_millis(300));
-    targets = calls, responses, copy
+    targets = calls, responses, handover, copy
 }
 criterion_main!(codec);

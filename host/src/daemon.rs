@@ -16,9 +16,11 @@ use std::{
     fs, io,
     io::Write as _,
     os::{
-        fd::{FromRawFd as _, OwnedFd},
+        fd::{FromRawFd as _, OwnedFd, RawFd},
         unix::{
             ffi::{OsStrExt as _, OsStringExt as _},
+            fs::MetadataExt as _,
+            process::CommandExt as _,
             thread::JoinHandleExt as _,
         },
     },
@@ -105,18 +107,32 @@ impl Restart {
     ///
     /// To be called first of all, before any other thread exists.
     pub fn of_this_process() -> io::Result<Self> {
-        let pid = process::id().to_string();
-        let restarted = env::var(RESTARTED).is_ok_and(|value| value == pid);
-        if env::var_os(RESTARTED).is_some() {
-            // SAFETY: no other thread exists, as the caller promises, that could be reading the environment.
-            unsafe { env::remove_var(RESTARTED) };
+        let restarted = take_variable(RESTARTED).is_some_and(|value| value == process::id().to_string());
+        let (arguments, directory): (Vec<_>, _) = (env::args_os().collect(), env::current_dir()?);
+        let named = arguments.first().and_then(|name| named_executable(name, &directory));
+        let executable = named.map_or_else(env::current_exe, Ok)?;
+        Ok(Self { executable, arguments, directory, restarted })
+    }
+
+    /// Return the start of a process that has been executed from a file that lay under that path.
+    #[must_use]
+    pub fn at(self, executable: PathBuf) -> Self {
+        Self { executable, ..self }
+    }
+
+    /// Path of the executable.
+    pub fn executable(&self) -> &Path {
+        &self.executable
+    }
+
+    /// Command that starts it in the same way, with `first` before its other arguments.
+    pub fn command(&self, first: &str) -> process::Command {
+        let mut command = process::Command::new(&self.executable);
+        if let Some((name, rest)) = self.arguments.split_first() {
+            command.arg0(name).arg(first).args(rest);
         }
-        Ok(Self {
-            executable: env::current_exe()?,
-            arguments: env::args_os().collect(),
-            directory: env::current_dir()?,
-            restarted,
-        })
+        command.current_dir(&self.directory);
+        command
     }
 
     /// Tell whether we have executed ourselves anew.
@@ -128,15 +144,33 @@ impl Restart {
     ///
     /// Signals that come before the new one listens are kept for it if they are [held](crate::process::signals::hold).
     pub fn execute(&self) -> io::Error {
+        self.execute_with(vec![restart_mark()], &[])
+    }
+
+    /// Execute it with that variable more in its environment, and with these descriptors besides those that were left
+    /// to us. Returns only with an error; then all is as it was.
+    pub fn execute_as_successor(&self, mark: (OsString, OsString), descriptors: &[RawFd]) -> io::Error {
+        let directory = env::current_dir();
+        let error = self.execute_with(vec![restart_mark(), mark], descriptors);
+        for number in descriptors {
+            // SAFETY: a system call that changes a flag of a file.
+            unsafe { libc::fcntl(*number, libc::F_SETFD, libc::FD_CLOEXEC) };
+        }
+        if let Ok(directory) = directory {
+            let _ = env::set_current_dir(directory);
+        }
+        error
+    }
+
+    fn execute_with(&self, marks: Vec<(OsString, OsString)>, descriptors: &[RawFd]) -> io::Error {
         // Relative paths on the command line mean what they meant.
         if let Err(error) = env::set_current_dir(&self.directory) {
             return error;
         }
         let text = |text: OsString| CString::new(text.into_vec()).expect("it was a C string before");
         let arguments: Vec<_> = self.arguments.iter().cloned().map(text).collect();
-        let mark = (OsString::from(RESTARTED), OsString::from(process::id().to_string()));
         let environment: Vec<_> = env::vars_os()
-            .chain([mark])
+            .chain(marks)
             .map(|(mut variable, value)| {
                 variable.push("=");
                 variable.push(value);
@@ -144,11 +178,47 @@ impl Restart {
             })
             .collect();
         close_others_on_exec();
+        for number in descriptors {
+            // SAFETY: a system call that changes a flag, of a file that stays open.
+            if unsafe { libc::fcntl(*number, libc::F_SETFD, 0) } < 0 {
+                return io::Error::last_os_error();
+            }
+        }
         match unistd::execve(&text(self.executable.clone().into_os_string()), &arguments, &environment) {
             Ok(never) => match never {},
             Err(errno) => errno.into(),
         }
     }
+}
+
+/// Find the executable of this process under the name that it was started by, if that is where it lies. Whoever installs
+/// another one may do so by changing a link that the name goes by.
+fn named_executable(name: &OsStr, directory: &Path) -> Option<PathBuf> {
+    let own = fs::metadata("/proc/self/exe").ok()?;
+    let is_own =
+        |path: &PathBuf| fs::metadata(path).is_ok_and(|found| (found.dev(), found.ino()) == (own.dev(), own.ino()));
+    if name.as_bytes().contains(&b'/') {
+        return Some(directory.join(name)).filter(is_own);
+    }
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|place| directory.join(place).join(name)).find(is_own)
+}
+
+/// Take a variable out of the environment, and return it.
+///
+/// To be called first of all, before any other thread exists.
+pub(crate) fn take_variable(name: &str) -> Option<String> {
+    let value = env::var(name).ok();
+    if env::var_os(name).is_some() {
+        // SAFETY: no other thread exists, as the caller promises, that could be reading the environment.
+        unsafe { env::remove_var(name) };
+    }
+    value
+}
+
+/// Return the variable by which a supervisord that is executed in this process knows that.
+pub(crate) fn restart_mark() -> (OsString, OsString) {
+    (RESTARTED.into(), process::id().to_string().into())
 }
 
 /// Keep what whoever started this process has left open for it beyond the standard three, `3>>file`, for logs that are
@@ -380,6 +450,18 @@ impl Pidfile {
         }
         logger.info(format_args!("supervisord started with pid {pid}"));
         Self(Some(path.to_owned()))
+    }
+
+    /// Go on with the pidfile that the supervisord before this one, in this very process, has written to `before`.
+    pub fn go_on(path: &Path, before: &Path, logger: &Logger) -> Self {
+        if path == before && fs::read_to_string(path).is_ok_and(|text| text.trim() == process::id().to_string()) {
+            return Self(Some(path.to_owned()));
+        }
+        if path != before {
+            // Who took it away has done our work.
+            let _ = fs::remove_file(before);
+        }
+        Self::write(path, logger)
     }
 }
 

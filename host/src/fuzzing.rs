@@ -6,6 +6,7 @@ pub use crate::{
     config::fuzzing::{expansion, ini, toml},
     ctl::fuzzing::command_line,
     process::output::fuzzing::output,
+    rpc::handover::fuzzing::handover,
     server::fuzzing::{auth, forms, http},
     xmlrpc::fuzzing::xmlrpc,
 };
@@ -25,6 +26,7 @@ pub const TARGETS: &[Target] = &[
     ("events", events),
     ("expansion", expansion),
     ("forms", forms),
+    ("handover", handover),
     ("http", http),
     ("ini", ini),
     ("listener", listener),

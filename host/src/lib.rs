@@ -3,6 +3,7 @@
 //! The modules are floors; each imports only from those above it in this list. `ctl` is a wing of its own, a client: it
 //! knows nothing of the supervisor but the names of its states. `ARCHITECTURE.md` has the map.
 
+mod handed_fds;
 // Numbers of the width that the system calls have.
 mod limits;
 mod live_socket;
@@ -29,6 +30,7 @@ pub mod server_options;
 
 pub mod check_config;
 pub mod pidproxy;
+pub mod upgrade;
 
 pub mod ctl;
 

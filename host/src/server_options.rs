@@ -44,6 +44,10 @@ An option stands above the key of [supervisord] that is named behind it.
 
 ";
 
+/// Option with which supervisord runs another one apart, first of all, to ask whether that could take its place. One
+/// that does not know it refuses it. It is not for people, and so not in [`HELP`].
+pub const CHECK_SUCCESSOR: &str = "--check-successor";
+
 /// Invocation of supervisord, as its command line has it.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Invocation {
@@ -59,6 +63,13 @@ pub enum Invocation {
         overrides: Box<Overrides>,
         /// Form of the output.
         format: Format,
+    },
+    /// Say whether this executable could go on in the place of the one that asks, which runs with these options.
+    CheckSuccessor {
+        /// File named by `-c`.
+        configuration: Option<PathBuf>,
+        /// Options that stand above the config.
+        overrides: Box<Overrides>,
     },
     /// Supervise.
     Run {
@@ -101,6 +112,12 @@ const OWN: [Known; 5] = [
 impl Invocation {
     /// Read what follows the name of the program. The error is Supervisor's text.
     pub fn parse(args: &[String]) -> Result<Self, String> {
+        if let Some((CHECK_SUCCESSOR, rest)) = args.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+            return Self::parse(rest).map(|invocation| match invocation {
+                Self::Run { configuration, overrides } => Self::CheckSuccessor { configuration, overrides },
+                other => other,
+            });
+        }
         let mut known = OWN.to_vec();
         known.extend(Overrides::OPTIONS);
         let (given, positional) = getopt(args, &known)?;

@@ -1,9 +1,11 @@
 //! States of processes and of the supervisor itself, by Supervisor's numbers and names.
 
+use serde::{Deserialize, Serialize};
+
 pub use plugin_api::SupervisorState;
 
 /// State of a process, by Supervisor's numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[repr(i32)]
 pub enum ProcessState {
     /// The process was not started yet, or was stopped on request.

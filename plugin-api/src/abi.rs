@@ -134,8 +134,8 @@ pub struct MethodInfo {
 
 /// A set of methods behind one name: an RPC interface, a ctl plugin, the host as a plugin sees it.
 ///
-/// Methods whose name begins with `_` are the host's own line to a plugin (`_event`, `_shutdown`) and are never
-/// reachable from outside.
+/// Methods whose name begins with `_` are the host's own line to a plugin (`_event`, `_shutdown`, `_upgrade`), or a
+/// plugin's to the host (`_handed_over`), and are never reachable from outside.
 #[sabi_trait]
 pub trait Namespace: Send + Sync + 'static {
     /// Describe the methods that are published here.

@@ -197,6 +197,20 @@ impl Host {
     pub fn data_dir(&self) -> Result<PathBuf, Fault> {
         self.0.call::<String>("dataDir", ()).map(PathBuf::from)
     }
+
+    /// The value that the plugin's `on_upgrade` function returned in the supervisord that this one took the place of;
+    /// none at an ordinary start, if there is no such function or it failed, or if it returned nil. Never waits.
+    ///
+    /// It is there for the factory, and is given out once: it may be large, and whoever has it need not copy it. When
+    /// all plugins are made, what was not asked for is dropped, and the log says whose it was.
+    ///
+    /// The value may be of another version of the plugin, newer or older, since an upgrade exchanges the library as
+    /// well; or of another plugin, to which the name of the section belonged. One that makes no sense is best logged
+    /// and forgotten: a factory that fails for it keeps supervisord from starting.
+    pub fn handed_over(&self) -> Option<Value> {
+        // An older host makes no upgrades.
+        self.0.call::<Option<Value>>("_handed_over", ()).ok().flatten()
+    }
 }
 
 impl fmt::Debug for Host {
@@ -240,6 +254,7 @@ mod tests {
         assert_eq!(crate::block_on(host.call_async("a.b", ("x",))), Ok(vec!["x".to_owned()]));
         assert_eq!(crate::block_on(host.sleep(Duration::from_millis(1))), Ok(()));
         assert!(host.has_listeners(), "a host that cannot say may have some");
+        assert_eq!(host.handed_over(), None, "a host that makes no upgrades has nothing");
         host.log(Level::Info, "a host without a log is no reason to fail");
     }
 }

@@ -37,7 +37,6 @@ impl Cached {
     }
 
     /// A string that stays.
-    #[cfg(feature = "file")]
     pub(crate) fn from_text(text: &str) -> Self {
         if text.len() > SHORT { Self::new(Value::from(text), None) } else { Self::Short(text.into()) }
     }

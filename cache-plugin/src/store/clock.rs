@@ -25,10 +25,9 @@ pub(crate) struct Clock {
 
 impl Default for Clock {
     fn default() -> Self {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis);
         Self {
             start: Instant::now(),
-            wall,
+            wall: time_of_day(),
             #[cfg(test)]
             skipped: std::sync::Arc::default(),
             #[cfg(test)]
@@ -56,6 +55,13 @@ impl Clock {
         Duration::from_millis(deadline.get().saturating_sub(self.now()))
     }
 
+    /// A moment by the machine's clock, which may have been set since the start.
+    pub(crate) fn on_machine(&self, deadline: Deadline) -> Deadline {
+        let moment = (deadline.get().saturating_add(time_of_day())).saturating_sub(self.now());
+        // One that is over for so long is over in any case.
+        NonZeroU64::new(moment).unwrap_or(NonZeroU64::MIN)
+    }
+
     /// A clock that a test moves, and nothing else.
     #[cfg(test)]
     pub(crate) fn standing() -> Self {
@@ -67,6 +73,11 @@ impl Clock {
     pub(crate) fn skip(&self, time: Duration) {
         self.skipped.fetch_add(millis(time), std::sync::atomic::Ordering::Relaxed);
     }
+}
+
+/// Milliseconds since 1970 by the machine's clock.
+fn time_of_day() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis)
 }
 
 fn millis(time: Duration) -> u64 {

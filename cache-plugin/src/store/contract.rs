@@ -41,6 +41,25 @@ pub(crate) trait Store: Send + Sync + 'static {
 
     /// Say how the store is.
     fn info(&self) -> MaybeReady<Info>;
+
+    /// Write down all entries for the store that takes this one's place when supervisord is upgraded, and keep them;
+    /// none where they outlive this process anyway.
+    fn hand_over(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Take in entries that such a store has written down.
+    ///
+    /// # Errors
+    ///
+    /// The reason why they cannot be, in which case nothing has changed.
+    fn take_in(&self, _entries: &[u8]) -> Result<(), &'static str> {
+        Err("this store has its own")
+    }
+
+    /// Begin to take out those of these entries whose time is over, and to tell of it: there is somebody now who may
+    /// hear of that.
+    fn start(&self) {}
 }
 
 /// The time that an entry has left.

@@ -37,6 +37,19 @@ pub(super) trait Writer: Send + Sync + 'static {
 
     /// Name of the store, and what else `getInfo` shows of it.
     fn info(&self) -> (&'static str, Vec<(&'static str, Value)>);
+
+    /// Write down all entries for an upgrade, where they would be lost otherwise.
+    fn hand_over(&self, _shared: &Shared) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Take in what was written down for an upgrade.
+    fn take_in(&self, _shared: &Arc<Shared>, _entries: &[u8]) -> Result<(), &'static str> {
+        Err("this store has its own")
+    }
+
+    /// Begin to take out what was taken in and expires.
+    fn start(&self, _shared: &Arc<Shared>) {}
 }
 
 /// A store in memory with its writer.
@@ -280,6 +293,18 @@ impl<W: Writer> Store for Local<W> {
         let now = self.shared.clock.now();
         let (keys, bytes) = (table.len(|| now) as u64, table.live_bytes(|| now));
         Ok(Info { store, keys, bytes, connection: "local", more }).into()
+    }
+
+    fn hand_over(&self) -> Option<Vec<u8>> {
+        self.writer.hand_over(&self.shared)
+    }
+
+    fn take_in(&self, entries: &[u8]) -> Result<(), &'static str> {
+        self.writer.take_in(&self.shared, entries)
+    }
+
+    fn start(&self) {
+        self.writer.start(&self.shared);
     }
 }
 

@@ -1,4 +1,4 @@
-//! The store that is gone when supervisord exits or starts anew.
+//! The store that is gone when supervisord exits or starts anew, but not when it is upgraded.
 
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
@@ -12,6 +12,7 @@ use super::{
     clock::Deadline,
     contract::Store,
     evaluate::{evaluate, is_over},
+    handover,
     local::{Local, Shared, TableView, Writer},
     operation::{Change, Operation},
     table::PAGE,
@@ -25,7 +26,8 @@ pub(super) fn open(shared: Shared) -> impl Store {
 /// Operations are carried out where they are asked for.
 #[derive(Debug, Default)]
 struct Memory {
-    /// The thread that takes out what has expired; there from when the first entry that expires is stored.
+    /// The thread that takes out what has expired; there from when the first entry that expires is stored,
+    /// or the plugin is started with some.
     reaper: OnceLock<Reaper>,
 }
 
@@ -59,6 +61,20 @@ impl Writer for Memory {
 
     fn info(&self) -> (&'static str, Vec<(&'static str, Value)>) {
         ("memory", Vec::new())
+    }
+
+    fn hand_over(&self, shared: &Shared) -> Option<Vec<u8>> {
+        Some(handover::entries(shared))
+    }
+
+    fn take_in(&self, shared: &Arc<Shared>, entries: &[u8]) -> Result<(), &'static str> {
+        handover::take_in(shared, entries)
+    }
+
+    fn start(&self, shared: &Arc<Shared>) {
+        if shared.read().next_deadline().is_some() {
+            self.reaper.get_or_init(|| Reaper::start(shared)).wake();
+        }
     }
 }
 

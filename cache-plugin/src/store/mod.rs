@@ -6,16 +6,20 @@ mod clock;
 
 mod cached;
 
+mod bytes;
 mod operation;
 
 mod contract;
 
 mod evaluate;
 mod events;
+mod record;
 mod table;
 mod waiters;
 
 mod local;
+
+mod handover;
 
 #[cfg(feature = "file")]
 mod file;

@@ -1,6 +1,6 @@
 //! `supervisord`: starts programs and keeps them running.
 
-use std::{io::Write as _, path::PathBuf, process::ExitCode, time::Duration};
+use std::{io::Write as _, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use supervisor_host::{
     check_config,
@@ -11,11 +11,12 @@ use supervisor_host::{
         output::{self, OutputHandle},
         signals,
     },
-    rpc::{self, Lifecycle},
+    rpc::{self, Lifecycle, UpgradeStatus},
     server::{Limits, Listeners, log_files},
     server_options::{self, Format, HELP, Invocation},
     supervisor::{MainLoop, Outcome, Supervisor},
     text::stderr_line::stderr_line,
+    upgrade::{self, InPlace, InPlaceParts, Successor},
     version,
 };
 
@@ -42,9 +43,11 @@ fn main() -> ExitCode {
             Ok(())
         }
         Ok(Invocation::Check { configuration, overrides, format }) => return check(configuration, &overrides, format),
-        Ok(Invocation::Run { configuration, overrides }) => {
-            server_options::load(configuration, &overrides).and_then(|config| run(config, *overrides))
+        Ok(Invocation::CheckSuccessor { configuration, overrides }) => {
+            upgrade::check_successor(configuration, &overrides);
+            Ok(())
         }
+        Ok(Invocation::Run { configuration, overrides }) => begin(configuration, *overrides),
         Err(error) => Err(error),
     };
     match result {
@@ -70,10 +73,26 @@ fn print(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
+/// Begin, or go on where another supervisord in this process has stopped.
+fn begin(configuration: Option<PathBuf>, overrides: Overrides) -> Result<(), String> {
+    let mut successor = Successor::of_this_process()?;
+    let old_config = successor.as_mut().and_then(Successor::old_config);
+    let config = old_config.map_or_else(|| server_options::load(configuration, &overrides), Ok);
+    let result = config.and_then(|config| run(config, overrides, &mut successor));
+    if let (Err(error), Some(successor)) = (&result, &successor) {
+        successor.give_up(error);
+    }
+    result
+}
+
 /// Run supervisord. The error is the reason why it could not start.
-fn run(config: Config, overrides: Overrides) -> Result<(), String> {
+fn run(config: Config, overrides: Overrides, successor: &mut Option<Successor>) -> Result<(), String> {
     daemon::keep_inherited_files();
     let restart = Restart::of_this_process().map_err(in_words)?;
+    let restart = Arc::new(match successor {
+        Some(successor) => restart.at(successor.state.executable.clone()),
+        None => restart,
+    });
     let supervisord = config.supervisord.clone();
     let becomes_daemon = !supervisord.nodaemon && !restart.restarted();
     let forked = becomes_daemon.then(daemon::fork).transpose().map_err(in_words)?;
@@ -93,7 +112,13 @@ fn run(config: Config, overrides: Overrides) -> Result<(), String> {
     for message in &messages {
         logger.log(message.level, &message.text);
     }
-    let outcome = supervise(config, overrides, &restart, forked, &output, &logger);
+    if let Some(successor) = successor {
+        successor.tell_of_failure(&logger);
+    }
+    let outcome = supervise(config, overrides, &restart, forked, (&output, &logger), successor);
+    if let (Err(error), Some(successor)) = (&outcome, &successor) {
+        successor.give_up(error);
+    }
     let error = match outcome {
         Ok(Outcome::Exit) => {
             output.stop(LOG_FLUSH_TIMEOUT);
@@ -117,31 +142,40 @@ fn run(config: Config, overrides: Overrides) -> Result<(), String> {
 fn supervise(
     config: Config,
     overrides: Overrides,
-    restart: &Restart,
+    restart: &Arc<Restart>,
     forked: Option<ForkedDaemon>,
-    output: &OutputHandle,
-    logger: &Logger,
+    (output, logger): (&OutputHandle, &Logger),
+    successor: &mut Option<Successor>,
 ) -> Result<Outcome, String> {
-    let (supervisor, main_loop) =
-        Supervisor::new(config, overrides, logger.clone(), output.clone()).map_err(in_words)?;
-    with_plugins(&supervisor, main_loop, restart, forked, logger)
+    let (logger_of, output) = (logger.clone(), output.clone());
+    let (supervisor, main_loop) = match successor {
+        Some(successor) => {
+            let snapshot = std::mem::take(&mut successor.state.supervisor);
+            Supervisor::adopt(config, overrides, logger_of, output, snapshot)
+        }
+        None => Supervisor::new(config, overrides, logger_of, output),
+    }
+    .map_err(in_words)?;
+    with_plugins(&supervisor, main_loop, restart, forked, logger, successor)
 }
 
 /// Make the plugins, let them serve while programs are supervised, and wait for their end.
 fn with_plugins(
     supervisor: &Supervisor,
     main_loop: MainLoop,
-    restart: &Restart,
+    restart: &Arc<Restart>,
     forked: Option<ForkedDaemon>,
     logger: &Logger,
+    successor: &mut Option<Successor>,
 ) -> Result<Outcome, String> {
     let config = supervisor.config();
-    let build = || rpc::build(&config, supervisor, logger);
+    let handed_over = successor.as_mut().map(|successor| std::mem::take(&mut successor.plugins)).unwrap_or_default();
+    let build = || rpc::build(&config, supervisor, logger, handed_over);
     // Signals that were kept over a restart are all received later; at the first start nobody has sent any yet.
     let plugins = if restart.restarted() { build() } else { daemon::run_interruptible(build).map_err(in_words)? };
     let plugins = plugins.map_err(in_words)?;
     let waiter = plugins.shutdown_waiter();
-    let outcome = serve(supervisor, main_loop, plugins, forked, logger);
+    let outcome = serve(supervisor, main_loop, plugins, (restart, forked), logger, successor);
     if outcome == Ok(Outcome::Restart)
         && let Err(errors) = supervisor.check_restart()
     {
@@ -157,15 +191,17 @@ fn with_plugins(
 /// Open the servers, become a daemon where it is to be one, and supervise until the end.
 fn serve(
     supervisor: &Supervisor,
-    main_loop: MainLoop,
+    mut main_loop: MainLoop,
     plugins: Lifecycle,
-    forked: Option<ForkedDaemon>,
+    (restart, forked): (&Arc<Restart>, Option<ForkedDaemon>),
     logger: &Logger,
+    successor: &mut Option<Successor>,
 ) -> Result<Outcome, String> {
     let config = supervisor.config();
     let supervisord = &config.supervisord;
     // Not before the plugins are made: a signal that ends that would leave a socket behind, and clients that connected.
-    let listeners = Listeners::bind(&config.servers).map_err(in_words)?;
+    let sockets = successor.as_ref().map_or(&[][..], |successor| &successor.state.servers);
+    let listeners = Listeners::bind_beside(&config.servers, sockets).map_err(in_words)?;
     // Not before that: another supervisord would lose the logs of its programs.
     supervisor.clean_auto_logs();
     for server in config.servers.iter().filter(|server| server.credentials.is_none()) {
@@ -177,7 +213,18 @@ fn serve(
         None if supervisord.nodaemon => {}
         None => daemon::change_directory(supervisord, logger),
     }
-    let pidfile = Pidfile::write(&supervisord.pidfile, logger);
+    let plugins = Arc::new(plugins);
+    let mut status = UpgradeStatus { version: version::OWN.to_owned(), ..UpgradeStatus::default() };
+    let pidfile = match successor {
+        Some(successor) => {
+            // Whoever went before is not needed any more.
+            successor.begin();
+            main_loop.take_over();
+            status = successor.status(logger);
+            Pidfile::go_on(&supervisord.pidfile, &successor.state.pidfile, logger)
+        }
+        None => Pidfile::write(&supervisord.pidfile, logger),
+    };
     let servers = listeners
         .serve(
             plugins.registry().clone(),
@@ -186,6 +233,15 @@ fn serve(
             Limits::of_this_process(config.servers.len()),
         )
         .map_err(in_words)?;
+    let servers = Arc::new(servers);
+    plugins.set_upgrader(Box::new(InPlace::new(InPlaceParts {
+        supervisor: supervisor.clone(),
+        restart: Arc::clone(restart),
+        plugins: Arc::downgrade(&plugins),
+        servers: Arc::clone(&servers),
+        pidfile: supervisord.pidfile.clone(),
+        status,
+    })));
     if let Some(forked) = forked {
         forked.announce_ready();
     }

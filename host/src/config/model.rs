@@ -4,6 +4,8 @@
 
 use std::{collections::HashMap, fmt, net::SocketAddr, path::PathBuf, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+
 use plugin_api::abi::Member;
 
 use super::{
@@ -43,7 +45,7 @@ impl Config {
 }
 
 /// `[inet_http_server]` or `[unix_http_server]`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct HttpServer {
     /// The section's own name, for messages: `inet_http_server` or `inet_http_server:x`.
     pub section: String,
@@ -54,7 +56,7 @@ pub struct HttpServer {
 }
 
 /// Address of an HTTP server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ServerAddress {
     /// `port=`, resolved to at least one address; `:9001` and `*:9001` mean all interfaces.
     Inet {
@@ -81,7 +83,7 @@ pub enum ServerAddress {
 }
 
 /// HTTP Basic credentials.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credentials {
     /// Clear text.
     pub username: String,
@@ -97,7 +99,7 @@ impl fmt::Debug for Credentials {
 
 /// A process group: from `[program:x]`, `[eventlistener:x]` or `[fcgi-program:x]` (one of its own name), or from
 /// `[group:x]`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Group {
     /// Name of the group.
     pub name: String,
@@ -128,7 +130,7 @@ impl Group {
 }
 
 /// Kind of a process group, by the section that it comes from.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum GroupKind {
     /// `[program:x]`, `[group:x]`: nothing.
     Programs,
@@ -139,7 +141,7 @@ pub enum GroupKind {
 }
 
 /// Socket of an `[fcgi-program:x]`. Its `Display` is its URL.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FcgiSocket {
     /// `socket`, `socket_owner` and `socket_mode`.
     pub address: FcgiAddress,
@@ -148,7 +150,7 @@ pub struct FcgiSocket {
 }
 
 /// Address at which the processes of an `[fcgi-program:x]` are reached.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum FcgiAddress {
     /// `unix:///path`.
     Unix {
@@ -197,7 +199,7 @@ impl fmt::Display for FcgiSocket {
 }
 
 /// Pool of an `[eventlistener:x]`: its keys besides those of a program.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EventListenerPool {
     /// Number of events that may wait for a listener that is ready, at least 1.
     pub buffer_size: usize,
@@ -223,7 +225,7 @@ pub struct PluginSection {
 }
 
 /// `LIBRARY[.MODULE…]:FACTORY`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FactorySpec {
     /// Text of the whole in the config.
     pub text: String,
@@ -244,7 +246,7 @@ impl FactorySpec {
 }
 
 /// The library of a [`FactorySpec`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Library {
     /// `supervisor`: the host's own.
     BuiltIn,

@@ -20,6 +20,7 @@
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
@@ -150,7 +151,8 @@ options! {
     mod supervisord;
 
     /// `[supervisord]`.
-    #[derive(Clone, Debug)]
+    #[derive(Clone, Debug, Serialize, Deserialize)]
+    #[serde(default)]
     struct Supervisord {
         /// URL that programs get as `SUPERVISOR_SERVER_URL` unless they say otherwise: that of the first unix server,
         /// else of the last inet one.
@@ -210,7 +212,8 @@ options! {
     mod program;
 
     /// A process of a program: all that is needed to run it.
-    #[derive(Clone, Debug, PartialEq)]
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(default)]
     struct Process {
         /// `process_name`, expanded.
         name: String,
@@ -287,7 +290,8 @@ options! {
 }
 
 /// `stdout_*` or `stderr_*` of a program.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct OutputOptions {
     /// `*_logfile`.
     pub logfile: Logfile,

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 pub use plugin_api::Level;
 
 /// A line that is logged once the activity log is open.
@@ -14,7 +16,7 @@ pub struct Message {
 }
 
 /// A user to run as. Two are equal if the operating system takes them for the same.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct User {
     /// User as the config gives it: a name or a number.
     pub name: String,
@@ -33,7 +35,7 @@ impl PartialEq for User {
 impl Eq for User {}
 
 /// Destination of a log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Logfile {
     /// `NONE`.
     None,
@@ -53,7 +55,7 @@ impl Logfile {
 }
 
 /// `autorestart=`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AutoRestart {
     /// `false`.
     Never,
@@ -65,7 +67,7 @@ pub enum AutoRestart {
 
 /// `numprocs` and `numprocs_start` of the section that a process comes from. All are equal: a process is not another
 /// one because its section makes more of them.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Numbering {
     /// Number of processes that the section makes.
     pub numprocs: i64,

@@ -2,9 +2,11 @@
 
 use std::{ops::Deref, slice, vec};
 
+use serde::{Deserialize, Serialize};
+
 /// Pairs of a name and a value, no two of one name. A program gets them in their order; two of these are equal whatever
 /// that is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Variables<T = String>(Vec<(T, T)>);
 
 impl<T: PartialEq> Variables<T> {

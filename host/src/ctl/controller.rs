@@ -10,7 +10,7 @@ use plugin_api::{Fault, MethodInfo, NamespaceObject, Value, find, namespace, pfo
 
 use super::{
     command_line::CommandLine,
-    commands::{default_commands, plugin_commands},
+    commands::{default_commands, further_commands},
     ctl_host::CtlHost,
     exit_status, help,
     session::{Session, TRANSPORT_ERROR, UNAUTHORIZED, UNAUTHORIZED_ERROR},
@@ -161,7 +161,7 @@ impl Controller {
                 Err(text) => self.not_loaded.push(format!("{}: {text}", section.place_of(&text))),
             }
         }
-        self.groups.push(CommandGroup::new("plugin", plugin_commands(&self.session)));
+        self.groups.push(CommandGroup::new("further", further_commands(&self.session)));
     }
 
     /// Load the plugins for a list of all commands, and name on stderr those that have none to show.
@@ -360,7 +360,7 @@ mod tests {
 
     #[test]
     fn the_commands_of_plugins_are_listed() {
-        let expected = "\nplugin commands (type help <topic>):\n====================================\nplugins\n\n\
+        let expected = "\nfurther commands (type help <topic>):\n=====================================\nplugins  upgrade\n\n\
                         \nshelf commands (type help <topic>):\n===================================\n\
                         shelf_fall  shelf_list  shelf_put  shelf_wait  version\n\n";
         assert!(run("help").0.ends_with(expected), "{}", run("help").0);

@@ -1,10 +1,12 @@
 //! Events and their payloads.
 
+use serde::{Deserialize, Serialize};
+
 use super::bytes::text;
 use crate::states::ProcessState;
 
 /// A change of state, with what was true at that moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// The state before.
     pub from: ProcessState,
@@ -19,7 +21,7 @@ pub struct Change {
 }
 
 /// One of the two outputs of a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Channel {
     /// stdout, and stderr under `redirect_stderr`.
     Stdout,
@@ -46,7 +48,7 @@ impl Channel {
 }
 
 /// Period of an [`Event::Tick`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Period {
     /// `TICK_5`.
     Seconds5,
@@ -71,7 +73,7 @@ impl Period {
 }
 
 /// One event.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
     /// `PROCESS_STATE_*`.
     ProcessState {
@@ -93,6 +95,7 @@ pub enum Event {
         /// The output that it wrote to.
         channel: Channel,
         /// Bytes that it wrote.
+        #[serde(with = "serde_bytes")]
         data: Vec<u8>,
     },
     /// `PROCESS_COMMUNICATION_*`: output of a process between Supervisor's two tokens.
@@ -106,6 +109,7 @@ pub enum Event {
         /// The output that it wrote to.
         channel: Channel,
         /// Bytes between the tokens.
+        #[serde(with = "serde_bytes")]
         data: Vec<u8>,
     },
     /// `REMOTE_COMMUNICATION`: a message of a client.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use plugin_api::Event;
 
 /// Names of Supervisor's event types. A type is also meant by the names of those above it:
@@ -9,7 +11,7 @@ use plugin_api::Event;
 const BUILT_IN: &[&str] = Event::SUPERVISOR_TYPES;
 
 /// A name that `events=` accepts, in capitals.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EventType(String);
 
 impl EventType {

@@ -117,6 +117,11 @@ impl Subscription {
         self.0.state.lock().take()
     }
 
+    /// Number of events that wait.
+    pub fn waiting(&self) -> usize {
+        self.0.state.lock().events.len()
+    }
+
     /// Wait until events were missed since the last call, and return how many.
     pub async fn missed(&self) -> u64 {
         loop {

@@ -3,6 +3,8 @@
 //! A listener says `READY\n` when it wants an event and `RESULT 2\nOK` when it is done with one. It starts out as if it
 //! had just answered. Whatever else it says ends the conversation until its next start: its state is UNKNOWN then.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{config::Level, events};
 
 const READY: &[u8] = b"READY\n";
@@ -13,7 +15,7 @@ const LONGEST_RESULT_LINE: usize = 64 * 1024;
 const LONGEST_RESULT: usize = 16 * 1024 * 1024;
 
 /// State of the conversation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ListenerState {
     /// The listener has answered, or has just been started, and has not asked for an event yet.
     Acknowledged,
@@ -69,15 +71,18 @@ const OF_PROTOCOL: &str = "it must write READY and RESULT lines to its stdout an
 const OF_HANDLER: &str = "it has kept to the protocol, but its result handler failed to judge what it answered";
 
 /// One event listener.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Listener {
     name: String,
     state: ListenerState,
     /// Bytes that it wrote and that were not looked at yet.
+    #[serde(with = "serde_bytes")]
     said: Vec<u8>,
     /// Length of its answer, once its result line is there.
     result_len: Option<usize>,
-    is_judged: bool,
+    /// Its answer, while that is judged.
+    #[serde(with = "serde_bytes", default)]
+    judged: Option<Vec<u8>>,
 }
 
 impl Listener {
@@ -88,7 +93,7 @@ impl Listener {
             state: ListenerState::Acknowledged,
             said: Vec::new(),
             result_len: None,
-            is_judged: false,
+            judged: None,
         }
     }
 
@@ -100,6 +105,11 @@ impl Listener {
     /// Return the state of the conversation.
     pub fn state(&self) -> ListenerState {
         self.state
+    }
+
+    /// Return its answer, while that is judged.
+    pub fn judged_answer(&self) -> Option<&[u8]> {
+        self.judged.as_deref()
     }
 
     /// Note that its process was started.
@@ -121,7 +131,7 @@ impl Listener {
     pub fn wrote(&mut self, data: &[u8], out: &mut Vec<Step>) {
         self.said.extend_from_slice(data);
         self.listen(out);
-        if self.is_judged {
+        if self.judged.is_some() {
             // A judge may take his time. What comes after the next READY is too much already, however much it is.
             self.said.truncate(READY.len() + 1);
         }
@@ -129,7 +139,7 @@ impl Listener {
 
     /// Take the judgement on its answer.
     pub fn judged(&mut self, verdict: Verdict, out: &mut Vec<Step>) {
-        if !std::mem::take(&mut self.is_judged) {
+        if self.judged.take().is_none() {
             return;
         }
         let name = &self.name;
@@ -147,7 +157,7 @@ impl Listener {
     }
 
     fn listen(&mut self, out: &mut Vec<Step>) {
-        while !self.said.is_empty() && !self.is_judged {
+        while !self.said.is_empty() && self.judged.is_none() {
             match self.state {
                 ListenerState::Unknown => self.said.clear(),
                 ListenerState::Acknowledged if self.said.len() < READY.len() => return,
@@ -173,7 +183,7 @@ impl Listener {
                         let rest = self.said.split_off(len);
                         let result = std::mem::replace(&mut self.said, rest);
                         self.result_len = None;
-                        self.is_judged = true;
+                        self.judged = Some(result.clone());
                         out.push(Step::Judge(result));
                     }
                 },

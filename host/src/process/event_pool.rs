@@ -5,6 +5,8 @@
 
 use std::{collections::VecDeque, fmt, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+
 use super::event_listener::{Listener, ListenerState, Step, Verdict};
 use crate::{
     config::{EventListenerPool, Level},
@@ -86,7 +88,7 @@ pub struct Judgement {
 }
 
 /// Event that has its numbers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Pending {
     event: Arc<Event>,
     serial: u64,
@@ -94,7 +96,7 @@ struct Pending {
 }
 
 /// Process of a pool.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Member {
     listener: Listener,
     is_running: bool,
@@ -130,6 +132,31 @@ struct Pool {
 impl Pool {
     fn asks_for(&self, name: &str) -> bool {
         self.config.events.iter().any(|its| its.includes(name))
+    }
+}
+
+/// All pools as they are handed over to the next supervisord.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PoolsState {
+    pools: Vec<PoolState>,
+    next_serial: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct PoolState {
+    name: String,
+    config: EventListenerPool,
+    members: Vec<Member>,
+    buffer: VecDeque<Pending>,
+    next_serial: u64,
+    discarded: u64,
+}
+
+impl PoolsState {
+    /// Iterate over the pools: their names, and their configs.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &EventListenerPool)> {
+        self.pools.iter().map(|pool| (pool.name.as_str(), &pool.config))
     }
 }
 
@@ -178,6 +205,38 @@ impl Pools {
             next_serial: 0,
             discarded: 0,
         });
+    }
+
+    /// The pools as they are, for whoever takes over. There must be no work left.
+    pub fn state(&self) -> PoolsState {
+        let state = |pool: &Pool| PoolState {
+            name: pool.name.clone(),
+            config: pool.config.clone(),
+            members: pool.members.clone(),
+            buffer: pool.buffer.clone(),
+            next_serial: pool.next_serial,
+            discarded: pool.discarded,
+        };
+        PoolsState { pools: self.all.iter().map(state).collect(), next_serial: self.next_serial }
+    }
+
+    /// Take over the pools of another supervisord, in the place of none. Answers that were being judged are judged
+    /// anew, by the handler that `handler` has for the pool of that name and config.
+    pub fn adopt(&mut self, state: PoolsState, handler: impl Fn(&str, &EventListenerPool) -> Arc<dyn ResultHandler>) {
+        self.next_serial = state.next_serial;
+        for pool in state.pools {
+            let handler = handler(&pool.name, &pool.config);
+            for member in &pool.members {
+                if let (Some(run), Some(result), Some(Pending { event, .. })) =
+                    (member.run, member.listener.judged_answer(), &member.event)
+                {
+                    let (handler, event, result) = (Arc::clone(&handler), Arc::clone(event), result.to_vec());
+                    self.work.push_back(Work::Judge(Judgement { run, handler, event, result }));
+                }
+            }
+            let PoolState { name, config, members, buffer, next_serial, discarded } = pool;
+            self.all.push(Pool { name, config, handler, members, buffer, next_serial, discarded });
+        }
     }
 
     /// Forget a pool and what waits in it. Return lines to log.

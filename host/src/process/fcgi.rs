@@ -8,7 +8,7 @@ use std::{
     fs, io,
     net::{SocketAddr, TcpListener},
     os::{
-        fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd},
+        fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd, RawFd},
         unix::fs::{FileTypeExt as _, PermissionsExt as _, chown},
     },
     path::Path,
@@ -20,6 +20,7 @@ use parking_lot::Mutex;
 
 use crate::{
     config::{FcgiAddress, FcgiSocket},
+    handed_fds,
     live_socket::somebody_listens,
     logger::Logger,
 };
@@ -57,6 +58,14 @@ impl SharedSocket {
             listen_on(&self.config).map_err(|error| format!("Could not create FastCGI socket {url}: {error}"))?;
         let listening = Arc::new(Listening { socket, url, logger: logger.clone() });
         *open = Arc::downgrade(&listening);
+        Ok(listening)
+    }
+
+    /// Take over the socket of another supervisord, by the number of its descriptor.
+    pub(crate) fn adopt(&self, number: RawFd, logger: &Logger) -> io::Result<Arc<Listening>> {
+        let (socket, url) = (handed_fds::take(number)?, self.config.to_string());
+        let listening = Arc::new(Listening { socket, url, logger: logger.clone() });
+        *self.open.lock() = Arc::downgrade(&listening);
         Ok(listening)
     }
 

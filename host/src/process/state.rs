@@ -9,6 +9,8 @@
 
 use std::{fmt, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     config::{self, AutoRestart, Level},
     events::Change,
@@ -113,7 +115,8 @@ pub enum Action {
 }
 
 /// State of a process, with what decides on the next one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Machine {
     state: ProcessState,
     pid: i32,

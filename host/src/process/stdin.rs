@@ -3,11 +3,14 @@
 use std::{
     collections::VecDeque,
     fs::File,
-    io::{ErrorKind, Write as _},
+    io::{self, ErrorKind, Write as _},
     os::fd::{AsRawFd, OwnedFd, RawFd},
 };
 
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+
+use crate::handed_fds;
 
 /// Number of bytes that may wait for a process that does not read; more only where nothing waits yet.
 const MAX_PENDING: usize = 16 * 1024 * 1024;
@@ -28,6 +31,19 @@ pub struct Stdin {
     inner: Mutex<Inner>,
 }
 
+/// A stdin as it is handed over to the next supervisord.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StdinState {
+    /// Number of the descriptor.
+    pub fd: RawFd,
+    /// Bytes that wait until the process reads.
+    #[serde(with = "serde_bytes", default)]
+    pub pending: Vec<u8>,
+    /// Set once the process has closed its end.
+    #[serde(default)]
+    pub closed: bool,
+}
+
 #[derive(Debug)]
 struct Inner {
     file: File,
@@ -40,6 +56,19 @@ impl Stdin {
     pub(super) fn new(pipe: OwnedFd) -> Self {
         let fd = pipe.as_raw_fd();
         Self { fd, inner: Mutex::new(Inner { file: pipe.into(), pending: VecDeque::new(), closed: false }) }
+    }
+
+    /// The stdin as it is, for whoever takes over.
+    pub(crate) fn state(&self) -> StdinState {
+        let inner = self.inner.lock();
+        StdinState { fd: self.fd, pending: inner.pending.iter().copied().collect(), closed: inner.closed }
+    }
+
+    /// Take over the stdin of another supervisord.
+    pub(crate) fn adopt(state: StdinState) -> io::Result<Self> {
+        let file = File::from(handed_fds::take(state.fd)?);
+        let inner = Inner { file, pending: state.pending.into(), closed: state.closed };
+        Ok(Self { fd: state.fd, inner: Mutex::new(inner) })
     }
 
     /// Send `data`, or keep it. Return whether some of it waits until the pipe is writable.

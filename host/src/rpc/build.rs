@@ -5,10 +5,11 @@ use std::sync::Arc;
 use plugin_api::{Fault, SupervisorState, abi::NamespaceObject, namespace};
 
 use super::{
+    handover::HandedOver,
     host_api::HostApi,
     lifecycle::{Lifecycle, warn_of_unknown_event_types},
     method::Origin,
-    namespaces::{PLUGINS, Plugins, SupervisorInterface, System},
+    namespaces::{PLUGINS, Plugins, SupervisorInterface, System, UPGRADE, Upgrade, UpgraderRef},
     registry::{Registry, RegistryRef, StateFn},
     result_handlers,
 };
@@ -68,11 +69,17 @@ pub enum BuildError {
     },
 }
 
-/// Make every RPC interface of the config, once for all servers.
-pub fn build(config: &Config, supervisor: &Supervisor, logger: &Logger) -> Result<Lifecycle, BuildError> {
+/// Make every RPC interface of the config, once for all servers. Each plugin is offered what its instance before an
+/// upgrade has handed over; the log says of what nobody has taken.
+pub fn build(
+    config: &Config,
+    supervisor: &Supervisor,
+    logger: &Logger,
+    mut handed_over: HandedOver,
+) -> Result<Lifecycle, BuildError> {
     let (registry_ref, mut event_types) = (RegistryRef::default(), Vec::new());
     let search = SearchPath::new(&config.supervisord.plugin_path);
-    let (mut namespaces, mut loaded) = (Vec::new(), Vec::new());
+    let (mut namespaces, mut loaded, mut left) = (Vec::new(), Vec::new(), Vec::new());
     for section in &config.rpcinterfaces {
         let PluginSection { name, place, factory, .. } = section;
         if name == SYSTEM {
@@ -81,7 +88,11 @@ pub fn build(config: &Config, supervisor: &Supervisor, logger: &Logger) -> Resul
         let (object, origin) = if factory.library == Library::BuiltIn {
             (built_in(section, supervisor)?, Origin::Host)
         } else {
-            let (object, library, events) = load(section, &search, &registry_ref, supervisor, logger)?;
+            let of_section = format!("rpcinterface:{name}");
+            let offer = handed_over.offer(&of_section);
+            let host = |events| HostApi::object(name, events, supervisor, logger, &registry_ref, offer.clone());
+            let (object, library, events) = load(section, &search, host)?;
+            left.extend(offer.take().map(|_| of_section));
             loaded.push((name.clone(), library));
             event_types.extend(events);
             (object, Origin::Plugin)
@@ -92,6 +103,10 @@ pub fn build(config: &Config, supervisor: &Supervisor, logger: &Logger) -> Resul
     if config.rpcinterfaces.iter().all(|section| section.name != PLUGINS) {
         let object = Plugins::namespace(registry_ref.clone(), loaded);
         namespaces.push((PLUGINS.to_owned(), object, Origin::Host));
+    }
+    let upgrader = UpgraderRef::default();
+    if config.rpcinterfaces.iter().all(|section| section.name != UPGRADE) {
+        namespaces.push((UPGRADE.to_owned(), Upgrade::namespace(upgrader.clone()), Origin::Host));
     }
     if namespaces.iter().all(|(name, ..)| name != SUPERVISOR) {
         // Not for clients, as the config has it; but plugins start and stop processes in any case.
@@ -105,7 +120,11 @@ pub fn build(config: &Config, supervisor: &Supervisor, logger: &Logger) -> Resul
     let registry = Registry::with_state(&registry_ref, namespaces, state, logger.clone());
     warn_of_unknown_event_types(&registry, &event_types);
     supervisor.extend(event_types, result_handlers::maker(supervisor, search, registry_ref, logger))?;
-    Ok(Lifecycle::new(registry, supervisor.bus()))
+    left.extend(handed_over.sections().map(str::to_owned));
+    for section in left {
+        logger.info(format_args!("nothing takes what {section} handed over"));
+    }
+    Ok(Lifecycle::new(registry, supervisor.bus()).with_upgrader(upgrader))
 }
 
 impl Registry {
@@ -189,16 +208,15 @@ fn refused(section: &PluginSection, fault: Fault) -> BuildError {
     BuildError::Refused { name: name.clone(), place, factory: factory.text.clone(), fault }
 }
 
-/// Load the plugin of a section and make its object. Its library and the types of events that it brings come with it.
+/// Load the plugin of a section and make its object, which is given the `host` for the types of events that it brings.
+/// Its library and these types come with it.
 fn load(
     section: &PluginSection,
     search: &SearchPath,
-    registry_ref: &RegistryRef,
-    supervisor: &Supervisor,
-    logger: &Logger,
+    host: impl FnOnce(Vec<String>) -> NamespaceObject,
 ) -> Result<(NamespaceObject, LibraryInfo, Vec<String>), BuildError> {
     let (factory, events) = find(section, search)?;
-    let host = HostApi::object(&section.name, events.clone(), supervisor, logger, registry_ref);
-    let object = factory.make(host, section.options.clone().into()).map_err(|fault| refused(section, fault))?;
+    let object =
+        factory.make(host(events.clone()), section.options.clone().into()).map_err(|fault| refused(section, fault))?;
     Ok((object, factory.library().clone(), events))
 }

@@ -1,18 +1,22 @@
 //! XML-RPC methods: the table of all that can be called, the threads on which the code of plugins runs and the watchdog
-//! over them, the life of plugins, their view of the host, and the namespaces that the host has itself.
+//! over them, the life of plugins and what they hand over in an upgrade, their view of the host, and the namespaces that
+//! the host has itself.
 //!
 //! The modules are floors; each imports only from those above it in this list. [`build`] makes everything.
 
 mod method;
+mod suspension;
 mod usage;
 mod watchdog;
 
 mod execution;
 
+pub(crate) mod handover;
 mod registry;
 
-mod lifecycle;
 mod namespaces;
+
+mod lifecycle;
 
 mod host_api;
 
@@ -25,8 +29,10 @@ mod fixtures;
 
 pub use self::{
     build::{BuildError, build, look_up},
+    handover::HandedOver,
     lifecycle::{Lifecycle, ShutdownWaiter},
     method::Origin,
-    namespaces::SupervisorInterface,
+    namespaces::{SupervisorInterface, UpgradePlan, UpgradeStatus, Upgrader},
     registry::Registry,
 };
+pub(crate) use self::{handover::HandedValue, suspension::Suspension};

@@ -20,6 +20,7 @@ use super::{
         limit_answer,
     },
     method::{Audience, Caller, Method, Origin, Start},
+    suspension::Suspension,
     usage::{CallTimer, UsageSnapshot},
     watchdog::{Watchdog, is_in_method, warn_if_slow},
 };
@@ -44,6 +45,8 @@ pub struct Registry {
     watchdog: Arc<Watchdog>,
     /// State of supervisord, for namespaces that want their calls refused in a shutdown.
     state: StateFn,
+    /// Suspension of the calls of plugins before an upgrade.
+    suspension: Suspension,
     /// Work that was left, taken when the server runs.
     on_server: Mutex<Option<OnServer>>,
 }
@@ -85,8 +88,9 @@ impl Registry {
             objects.push(Arc::new(object));
         }
         let watchdog = Arc::new(Watchdog::new(names, context.in_flight.clone(), context.logger.clone()));
-        let (result_handlers, on_server) = (Mutex::default(), Mutex::default());
-        let registry = Arc::new(Self { methods, objects, result_handlers, context, watchdog, state, on_server });
+        let (result_handlers, suspension, on_server) = (Mutex::default(), Suspension::default(), Mutex::default());
+        let registry =
+            Arc::new(Self { methods, objects, result_handlers, context, watchdog, state, suspension, on_server });
         // It is set once, by the code that made it.
         let _ = own.0.set(Arc::downgrade(&registry));
         registry
@@ -141,6 +145,16 @@ impl Registry {
         hooks.map(|(name, method)| (name, &method.info))
     }
 
+    /// Full names of the hooks of that name.
+    pub(super) fn hooks_named(&self, name: &str) -> impl Iterator<Item = Arc<str>> {
+        self.hooks().filter(move |(_, info)| info.name == name).map(|(full_name, _)| full_name.clone())
+    }
+
+    /// Suspension of the calls of plugins, but for those of the host itself.
+    pub(super) fn suspension(&self) -> &Suspension {
+        &self.suspension
+    }
+
     /// The server's runtime, once the server runs.
     pub(super) fn runtime(&self) -> Option<&Handle> {
         self.context.server.get()
@@ -188,6 +202,9 @@ impl Registry {
             return Err(Fault::unknown_method());
         };
         let object = &self.objects[found.object];
+        if self.suspension.is_on() && caller != Caller::Host && object.origin() == Origin::Plugin {
+            Box::pin(self.suspended(caller, method)).await?;
+        }
         let timer = object.usage().begin();
         // All that takes longer is boxed: what it needs would have to be moved about with each call.
         if found.start != Start::Inline {
@@ -210,6 +227,18 @@ impl Registry {
             }
             Reply::Later(_) => Box::pin(self.wait_for(caller, found, reply, timer)).await,
         }
+    }
+
+    /// Wait until calls of plugins are no longer suspended. A plugin that calls another does not wait, since supervisord
+    /// may be waiting for it.
+    #[cold]
+    async fn suspended(&self, caller: Caller, method: &str) -> Result<(), Fault> {
+        if caller == Caller::Plugin {
+            let why = format!("supervisord is being upgraded, and {method} cannot be called until it is");
+            return Err(Fault::failed_with(why));
+        }
+        self.suspension.wait().await;
+        Ok(())
     }
 
     /// Call a method on this thread.

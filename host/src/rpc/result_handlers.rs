@@ -6,7 +6,8 @@ use std::sync::Arc;
 use plugin_api::Value;
 
 use super::{
-    execution::PluginObject, host_api::HostApi, lifecycle::event_value, method::Caller, registry::RegistryRef,
+    execution::PluginObject, handover::Offer, host_api::HostApi, lifecycle::event_value, method::Caller,
+    registry::RegistryRef,
 };
 use crate::{
     config::FactorySpec,
@@ -34,7 +35,7 @@ pub(super) fn maker(
     let (supervisor, logger) = (supervisor.clone(), logger.clone());
     Box::new(move |spec: &FactorySpec| {
         let factory = plugin::load(spec, "result_handler", &search).map_err(|error| error.to_string())?;
-        let host = HostApi::object(&spec.factory, Vec::new(), &supervisor, &logger, &registry_ref);
+        let host = HostApi::object(&spec.factory, Vec::new(), &supervisor, &logger, &registry_ref, Offer::default());
         let object = factory.make(host, Vec::new().into()).map_err(|fault| fault.to_string())?;
         let registry = registry_ref.get().map_err(|fault| fault.to_string())?;
         let object = registry.add_result_handler(&spec.text, object, factory.library().clone());

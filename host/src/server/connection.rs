@@ -66,23 +66,24 @@ where
             (Order::Close, _) | (Order::Finish, Phase::Idle | Phase::Head | Phase::Stream) => {
                 return Poll::Ready(End::Over);
             }
-            (Order::Finish, Phase::Body | Phase::Call | Phase::Answer) if !finishing => {
+            (Order::Drain, Phase::Stream) => return Poll::Ready(End::Over),
+            (Order::Finish | Order::Drain, Phase::Body | Phase::Call | Phase::Answer) if !finishing => {
                 finishing = true;
                 Pin::new(&mut http).graceful_shutdown();
             }
             // A client that was late may have gone on in the moment since that was seen.
-            (Order::None | Order::TimedOut | Order::Finish, _) => {}
+            (Order::None | Order::TimedOut | Order::Finish | Order::Drain, _) => {}
         }
         if Pin::new(&mut http).poll(cx).is_ready() {
             return Poll::Ready(End::Over);
         }
         if watch.phase() == Phase::Answer && !watch.blocked.load(Relaxed) {
-            watch.enter(Phase::Idle);
+            watch.note_answer();
         }
         let over = match watch.phase() {
             // What is still to come will not.
             Phase::Body | Phase::Stream => watch.ended.load(Relaxed),
-            Phase::Idle => watch.ended.load(Relaxed) || finishing,
+            Phase::Idle => watch.ended.load(Relaxed) || finishing || watch.is_drained(),
             _ => false,
         };
         if over { Poll::Ready(End::Over) } else { Poll::Pending }
@@ -103,7 +104,7 @@ where
         linger(stream).await;
     });
     poll_fn(|cx| match watch.order() {
-        Order::Close | Order::Finish => Poll::Ready(()),
+        Order::Close | Order::Finish | Order::Drain => Poll::Ready(()),
         Order::None | Order::TimedOut => lingering.as_mut().poll(cx),
     })
     .await;

@@ -7,7 +7,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, OnceLock,
+        Arc, OnceLock, Weak,
         atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering::Relaxed},
     },
     task::Waker,
@@ -53,6 +53,9 @@ pub(super) enum Order {
     Close,
     /// Finish the answer in flight: the server ends.
     Finish,
+    /// Answer one request more, where none has been answered yet, and finish the answer in flight: another server is
+    /// about to go on.
+    Drain,
 }
 
 /// State of one connection, for the sweep.
@@ -66,6 +69,8 @@ pub(super) struct ConnectionWatch {
     arrived: AtomicUsize,
     /// Order of the sweep, an [`Order`] as a number.
     order: AtomicU8,
+    /// Number of requests that were answered.
+    answered: AtomicU32,
     /// Set while the client does not take what is written.
     pub(super) blocked: AtomicBool,
     /// Set when the client will send no more.
@@ -86,6 +91,7 @@ impl ConnectionWatch {
             since: AtomicU32::new(now),
             arrived: AtomicUsize::new(0),
             order: AtomicU8::new(Order::None as u8),
+            answered: AtomicU32::new(0),
             blocked: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             unread: AtomicBool::new(false),
@@ -137,13 +143,29 @@ impl ConnectionWatch {
             0 => Order::None,
             1 => Order::TimedOut,
             2 => Order::Close,
-            _ => Order::Finish,
+            3 => Order::Finish,
+            _ => Order::Drain,
         }
+    }
+
+    /// Note that a request was answered: the connection waits for the next one.
+    pub(super) fn note_answer(&self) {
+        self.answered.fetch_add(1, Relaxed);
+        self.enter(Phase::Idle);
+    }
+
+    /// Return true if it is to end before the next request.
+    pub(super) fn is_drained(&self) -> bool {
+        self.order() == Order::Drain && self.answered.load(Relaxed) > 0
     }
 
     /// Note the waker of the connection's task, which has to call this before it first waits.
     pub(super) fn set_waker(&self, waker: &Waker) {
         self.waker.get_or_init(|| waker.clone());
+    }
+
+    fn is_busy(&self) -> bool {
+        matches!(self.phase(), Phase::Body | Phase::Call | Phase::Answer)
     }
 
     fn give(&self, order: Order) {
@@ -252,9 +274,42 @@ impl ConnectionTable {
         }
     }
 
+    /// Close connections that wait for another request than their first, and let the others finish.
+    pub(super) fn drain(&self) {
+        for watch in self.connections.lock().open.values().filter(|watch| watch.order() == Order::None) {
+            watch.give(Order::Drain);
+        }
+    }
+
+    /// List the connections that have asked for something and not got it all yet, but for those that listen for as long
+    /// as they like; with the number of their answers up to now.
+    pub(super) fn busy(&self) -> Vec<BusyConnection> {
+        let connections = self.connections.lock();
+        let busy = connections.open.values().filter(|watch| watch.is_busy());
+        busy.map(|watch| BusyConnection(Arc::downgrade(watch), watch.answered.load(Relaxed))).collect()
+    }
+
+    /// Return true once no connection has asked, or may do so for the first time.
+    pub(super) fn is_drained(&self) -> bool {
+        let connections = self.connections.lock();
+        let ends = |watch: &Arc<ConnectionWatch>| matches!(watch.phase(), Phase::Stream | Phase::Lingering);
+        connections.open.values().all(ends)
+    }
+
     /// Number of open connections.
     pub(super) fn len(&self) -> usize {
         self.connections.lock().open.len()
+    }
+}
+
+/// A connection that was busy at some moment.
+#[derive(Debug)]
+pub(super) struct BusyConnection(Weak<ConnectionWatch>, u32);
+
+impl BusyConnection {
+    /// Return true while it still is, with the same request.
+    pub(super) fn is_busy(&self) -> bool {
+        self.0.upgrade().is_some_and(|watch| watch.is_busy() && watch.answered.load(Relaxed) == self.1)
     }
 }
 

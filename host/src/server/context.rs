@@ -11,7 +11,7 @@ use super::{
     limits::Limits,
     log_files::LogFiles,
 };
-use crate::{config::Credentials, logger::Logger, rpc::Registry};
+use crate::{config::Credentials, logger::Logger, rpc::{Registry, Suspension}};
 
 /// State of all connections of all sockets.
 pub(super) struct ServerContext {
@@ -19,6 +19,8 @@ pub(super) struct ServerContext {
     pub(super) log_files: LogFiles,
     pub(super) logger: Logger,
     pub(super) limits: Limits,
+    /// Suspension of all requests, at the end of a pause.
+    pub(super) suspension: Arc<Suspension>,
     /// Settings of hyper for every connection.
     pub(super) builder: http1::Builder,
     /// Notification of a new connection, for the sweep that sleeps while there are none.

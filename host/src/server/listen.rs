@@ -4,7 +4,7 @@
 use std::{
     fs, io,
     net::{SocketAddr, TcpListener},
-    os::fd::AsRawFd as _,
+    os::fd::{AsRawFd, RawFd},
     os::unix::{
         fs::{FileTypeExt, MetadataExt, PermissionsExt},
         net::UnixListener,
@@ -20,9 +20,11 @@ use nix::{
     },
     unistd::{Uid, User},
 };
+use serde::{Deserialize, Serialize};
 
 use crate::{
     config::{HttpServer, ServerAddress},
+    handed_fds,
     live_socket::somebody_listens,
     text::stderr_line::stderr_line,
 };
@@ -35,6 +37,29 @@ const BACKLOG: i32 = 1024;
 pub struct Listeners {
     pub(super) sockets: Vec<(BoundSocket, HttpServer)>,
     pub(super) files: Vec<SocketFile>,
+    /// Files of sockets that another supervisord had and this one has not.
+    pub(super) unused: Vec<SocketFile>,
+}
+
+/// Socket of an HTTP server as one supervisord hands it over to the next.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ServerSocket {
+    /// Address that it listens at.
+    pub address: ServerAddress,
+    /// Number of the descriptor.
+    pub fd: RawFd,
+}
+
+impl ServerSocket {
+    fn is_of(&self, server: &HttpServer) -> bool {
+        match (&self.address, &server.address) {
+            (ServerAddress::Inet { host, port, .. }, ServerAddress::Inet { host: host2, port: port2, .. }) => {
+                (host, port) == (host2, port2)
+            }
+            (ServerAddress::Unix { file, .. }, ServerAddress::Unix { file: file2, .. }) => file == file2,
+            _ => false,
+        }
+    }
 }
 
 /// Socket that listens.
@@ -42,6 +67,15 @@ pub struct Listeners {
 pub(super) enum BoundSocket {
     Inet(TcpListener),
     Unix(UnixListener),
+}
+
+impl AsRawFd for BoundSocket {
+    fn as_raw_fd(&self) -> RawFd {
+        match self {
+            Self::Inet(socket) => socket.as_raw_fd(),
+            Self::Unix(socket) => socket.as_raw_fd(),
+        }
+    }
 }
 
 /// Reason why an HTTP server's socket could not be opened, in Supervisor's words.
@@ -123,8 +157,19 @@ impl From<Errno> for BindError {
 impl Listeners {
     /// Open all sockets, or none: what was opened before the one that fails is closed and removed again.
     pub fn bind(servers: &[HttpServer]) -> Result<Self, BindError> {
+        Self::bind_beside(servers, &[])
+    }
+
+    /// Open all sockets, or none, but for those that another supervisord has handed over: they are taken as they are.
+    /// The files of those that no server has any more are removed with the [`Listeners`] that are dropped, once they
+    /// have [served](Self::serve).
+    pub fn bind_beside(servers: &[HttpServer], handed_over: &[ServerSocket]) -> Result<Self, BindError> {
         let mut listeners = Self::default();
         for server in servers {
+            if let Some(known) = handed_over.iter().find(|known| known.is_of(server)) {
+                listeners.take_over(known, server).map_err(|error| BindError::from(error).of(server))?;
+                continue;
+            }
             let socket = match &server.address {
                 ServerAddress::Inet { addresses, .. } => bind_inet(addresses).map(BoundSocket::Inet),
                 ServerAddress::Unix { file, chmod, uid, gid } => {
@@ -137,7 +182,33 @@ impl Listeners {
             let socket = socket.map_err(|error| error.of(server))?;
             listeners.sockets.push((socket, server.clone()));
         }
+        for unused in handed_over.iter().filter(|known| !servers.iter().any(|server| known.is_of(server))) {
+            if let ServerAddress::Unix { file, .. } = &unused.address {
+                listeners.unused.extend(SocketFile::new(file).ok().map(SocketFile::not_ours_yet));
+            }
+        }
         Ok(listeners)
+    }
+
+    /// Go on at a socket that listens already.
+    fn take_over(&mut self, known: &ServerSocket, server: &HttpServer) -> io::Result<()> {
+        let socket = handed_fds::duplicate(known.fd)?;
+        let socket = match &server.address {
+            ServerAddress::Inet { .. } => BoundSocket::Inet(socket.into()),
+            ServerAddress::Unix { file, chmod, uid, gid } => {
+                // Somebody may have removed it. Those who are connected stay so.
+                if let Ok(known_file) = SocketFile::new(file) {
+                    self.files.push(known_file.not_ours_yet());
+                    if known.address != server.address {
+                        fs::set_permissions(file, fs::Permissions::from_mode(*chmod))?;
+                        std::os::unix::fs::lchown(file, *uid, *gid)?;
+                    }
+                }
+                BoundSocket::Unix(socket.into())
+            }
+        };
+        self.sockets.push((socket, server.clone()));
+        Ok(())
     }
 }
 
@@ -163,18 +234,30 @@ pub(super) struct SocketFile {
     path: PathBuf,
     /// Device and inode.
     identity: (u64, u64),
+    /// False as long as it may be that another supervisord goes on with it.
+    is_ours: bool,
 }
 
 impl SocketFile {
     fn new(path: &Path) -> io::Result<Self> {
         let metadata = fs::symlink_metadata(path)?;
-        Ok(Self { path: path.to_owned(), identity: (metadata.dev(), metadata.ino()) })
+        Ok(Self { path: path.to_owned(), identity: (metadata.dev(), metadata.ino()), is_ours: true })
+    }
+
+    /// Return it as one that is not removed before it has become [ours](Self::become_ours).
+    fn not_ours_yet(mut self) -> Self {
+        self.is_ours = false;
+        self
+    }
+
+    pub(super) fn become_ours(&mut self) {
+        self.is_ours = true;
     }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if fs::symlink_metadata(&self.path).is_ok_and(|m| (m.dev(), m.ino()) == self.identity) {
+        if self.is_ours && fs::symlink_metadata(&self.path).is_ok_and(|m| (m.dev(), m.ino()) == self.identity) {
             // Nothing can be done about a directory that lost its write permission meanwhile.
             let _ = fs::remove_file(&self.path);
         }

@@ -48,7 +48,7 @@ pub(crate) mod fuzzing;
 
 pub use self::{
     limits::Limits,
-    listen::{BindError, Listeners},
+    listen::{BindError, Listeners, ServerSocket},
     log_files::{LogFiles, LogName, log_files},
     serve::Handle,
 };

@@ -105,6 +105,10 @@ pub(super) async fn answer(
     connection: Arc<ConnectionContext>,
     request: hyper::Request<Incoming>,
 ) -> Result<Response<ResponseBody>, Infallible> {
+    let suspension = &connection.server.suspension;
+    if suspension.is_on() {
+        suspension.wait().await;
+    }
     let (head, body) = request.into_parts();
     let stays = head.version == Version::HTTP_10 && asks_to_stay(&head.headers);
     let mut response = respond(HttpRequest { connection: &connection, head, body }).await;

@@ -2,11 +2,17 @@
 
 use std::{
     io,
-    sync::{Arc, mpsc},
+    os::fd::AsRawFd as _,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+        mpsc,
+    },
     time::{Duration, Instant},
 };
 
 use hyper::{server::conn::http1, service::service_fn};
+use parking_lot::Mutex;
 use tokio::{
     net::{TcpListener, UnixListener},
     runtime,
@@ -16,15 +22,19 @@ use tokio::{
 use super::{
     browser_guard::BrowserGuard,
     connection::{self, ClientStream},
-    connection_watch::{Admission, ConnectionTable, Phase},
+    connection_watch::{Admission, BusyConnection, ConnectionTable, Phase},
     context::{ConnectionContext, ServerContext, SocketContext},
     limits::Limits,
-    listen::{BoundSocket, Listeners, SocketFile},
+    listen::{BoundSocket, Listeners, ServerSocket, SocketFile},
     log_files::LogFiles,
     memory_trim::{self, PeakConnections},
     route,
 };
-use crate::{config::HttpServer, logger::Logger, rpc::Registry};
+use crate::{
+    config::HttpServer,
+    logger::Logger,
+    rpc::{Registry, Suspension},
+};
 
 /// Time to wait before accepting again when the system has no file descriptor left.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -39,25 +49,93 @@ const LOG_INTERVAL: Duration = Duration::from_secs(10);
 /// Threads that may read logs, large requests and large answers.
 const BLOCKING_THREADS: usize = 32;
 
+/// Time that those have who are connected and have not asked yet, or have asked since others were waited for.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(250);
+
+/// Interval of looks at whether everybody has his answer.
+const DRAIN_INTERVAL: Duration = Duration::from_millis(1);
+
+/// Work of the servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Serve,
+    /// Accept nobody. Who connects waits until somebody does, here or in the next supervisord.
+    Pause,
+    Stop,
+}
+
 /// The running servers.
 #[derive(Debug)]
 pub struct Handle {
-    stop: watch::Sender<bool>,
+    mode: watch::Sender<Mode>,
     /// Channel that closes or receives when the servers have ended.
-    stopped: mpsc::Receiver<()>,
+    stopped: Mutex<mpsc::Receiver<()>>,
     /// Time to wait for the end of the servers.
     timeout: Duration,
-    _files: Vec<SocketFile>,
+    /// Number of sockets at which somebody may be accepted at this moment.
+    accepting: Arc<AtomicUsize>,
+    tables: Vec<Arc<ConnectionTable>>,
+    suspension: Arc<Suspension>,
+    sockets: Vec<ServerSocket>,
+    files: Mutex<Vec<SocketFile>>,
 }
 
 impl Handle {
+    /// Accept nobody any more, and wait until everybody has his answer: those who had asked before this for as long as
+    /// `timeout`, the others for a moment. Blocks.
+    pub fn pause(&self, timeout: Duration) {
+        let until = Instant::now() + timeout;
+        // Others are served meanwhile.
+        let busy: Vec<_> = self.tables.iter().flat_map(|table| table.busy()).collect();
+        while Instant::now() < until && busy.iter().any(BusyConnection::is_busy) {
+            std::thread::sleep(DRAIN_INTERVAL);
+        }
+        let _ = self.mode.send_if_modified(|mode| {
+            let is_serving = *mode == Mode::Serve;
+            if is_serving {
+                *mode = Mode::Pause;
+            }
+            is_serving
+        });
+        let until = Instant::now() + DRAIN_TIMEOUT;
+        let is_quiet = || {
+            // In this order: who is being accepted right now is not in a table yet.
+            let accepts = self.accepting.load(SeqCst) > 0;
+            self.tables.iter().for_each(|table| table.drain());
+            !accepts && self.tables.iter().all(|table| table.is_drained())
+        };
+        while !is_quiet() && Instant::now() < until {
+            std::thread::sleep(DRAIN_INTERVAL);
+        }
+        // Who has not come so far gets no answer from here: what he asks for could be lost.
+        self.suspension.begin();
+    }
+
+    /// Accept again after a [pause](Self::pause).
+    pub fn resume(&self) {
+        self.suspension.end();
+        let _ = self.mode.send_if_modified(|mode| {
+            let is_paused = *mode == Mode::Pause;
+            if is_paused {
+                *mode = Mode::Serve;
+            }
+            is_paused
+        });
+    }
+
+    /// List the sockets that listen, for whoever takes over.
+    pub fn sockets(&self) -> &[ServerSocket] {
+        &self.sockets
+    }
+
     /// End the servers: nothing new is accepted and answers in flight may finish, but not for long. The socket files
     /// are removed.
-    pub fn stop(self) {
-        let _ = self.stop.send(true);
+    pub fn stop(&self) {
+        let _ = self.mode.send(Mode::Stop);
         // An answer or the end of the sender: either way the server is done. The thread is not joined: a call that
         // hangs would hang us.
-        let _ = self.stopped.recv_timeout(self.timeout);
+        let _ = self.stopped.lock().recv_timeout(self.timeout);
+        self.files.lock().clear();
     }
 }
 
@@ -70,10 +148,29 @@ impl Listeners {
         logger: Logger,
         limits: Limits,
     ) -> io::Result<Handle> {
-        let (stop, stopping) = watch::channel(false);
+        let (mode, modes) = watch::channel(Mode::Serve);
         let (done, stopped) = mpsc::channel();
         let timeout = limits.shutdown + Duration::from_millis(50);
-        let Self { sockets, files } = self;
+        let Self { sockets, mut files, mut unused } = self;
+        files.iter_mut().chain(&mut unused).for_each(SocketFile::become_ours);
+        // Nobody listens there any more.
+        drop(unused);
+        let numbers = sockets
+            .iter()
+            .map(|(socket, server)| ServerSocket { address: server.address.clone(), fd: socket.as_raw_fd() })
+            .collect();
+        let sockets: Vec<_> = sockets
+            .into_iter()
+            .map(|(socket, config)| {
+                let any_path = matches!(socket, BoundSocket::Unix(_));
+                (socket, Arc::new(socket_context(config, any_path, &limits)))
+            })
+            .collect();
+        let tables: Vec<_> = sockets.iter().map(|(_, context)| context.connections.clone()).collect();
+        let accepting = Arc::new(AtomicUsize::new(sockets.len()));
+        let suspension = Arc::<Suspension>::default();
+        let context = Arc::new(server_context(registry.clone(), log_files, logger.clone(), limits, suspension.clone()));
+        let counted = Arc::clone(&accepting);
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .thread_name("call")
@@ -82,15 +179,23 @@ impl Listeners {
         // Not on the thread that serves: an end that comes at once has plugins to tell of it.
         registry.run_on(runtime.handle());
         std::thread::Builder::new().name("server".to_owned()).spawn(move || {
-            if let Err(error) = runtime.block_on(serve(sockets, registry, log_files, logger.clone(), limits, stopping))
-            {
+            if let Err(error) = runtime.block_on(serve(sockets, context, modes, counted)) {
                 logger.critical(format_args!("could not start the HTTP servers: {error}"));
             }
             let _ = done.send(());
             // Calls that hang are left to the end of the process.
             runtime.shutdown_background();
         })?;
-        Ok(Handle { stop, stopped, timeout, _files: files })
+        Ok(Handle {
+            mode,
+            stopped: Mutex::new(stopped),
+            timeout,
+            accepting,
+            tables,
+            suspension,
+            sockets: numbers,
+            files: Mutex::new(files),
+        })
     }
 }
 
@@ -125,32 +230,27 @@ impl Acceptor {
 
 /// Serve until somebody stops the servers.
 async fn serve(
-    sockets: Vec<(BoundSocket, HttpServer)>,
-    registry: Arc<Registry>,
-    log_files: LogFiles,
-    logger: Logger,
-    limits: Limits,
-    mut stopping: watch::Receiver<bool>,
+    sockets: Vec<(BoundSocket, Arc<SocketContext>)>,
+    server: Arc<ServerContext>,
+    mut modes: watch::Receiver<Mode>,
+    accepting_at: Arc<AtomicUsize>,
 ) -> io::Result<()> {
-    let server = Arc::new(server_context(registry, log_files, logger, limits.clone()));
     let mut accepting = Vec::new();
     let mut tables = Vec::new();
-    for (socket, config) in sockets {
-        let any_path = matches!(socket, BoundSocket::Unix(_));
+    for (socket, context) in sockets {
         let acceptor = Acceptor::new(socket)?;
-        let socket = Arc::new(socket_context(config, any_path, &limits));
-        tables.push(socket.connections.clone());
-        accepting.push(tokio::spawn(accept(server.clone(), acceptor, socket)));
+        tables.push(context.connections.clone());
+        accepting.push(tokio::spawn(accept(server.clone(), acceptor, context, modes.clone(), accepting_at.clone())));
     }
     tokio::spawn(sweep(server.clone(), tables.clone()));
 
     // An error is the end of the sender, which is as good.
-    let _ = stopping.wait_for(|stop| *stop).await;
+    let _ = modes.wait_for(|mode| *mode == Mode::Stop).await;
     accepting.iter().for_each(tokio::task::JoinHandle::abort);
     for table in &tables {
         table.finish();
     }
-    let _ = tokio::time::timeout(limits.shutdown, async {
+    let _ = tokio::time::timeout(server.limits.shutdown, async {
         while tables.iter().any(|table| table.len() > 0) {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
@@ -165,6 +265,7 @@ pub(super) fn server_context(
     log_files: LogFiles,
     logger: Logger,
     limits: Limits,
+    suspension: Arc<Suspension>,
 ) -> ServerContext {
     let mut builder = http1::Builder::new();
     builder
@@ -178,6 +279,7 @@ pub(super) fn server_context(
         registry,
         log_files,
         logger,
+        suspension,
         builder,
         connected: Notify::new(),
         requests: Arc::new(Semaphore::new(limits.requests >> 10)),
@@ -215,10 +317,30 @@ pub(super) fn connection(
 }
 
 /// Accept connections for as long as the server runs.
-async fn accept(server: Arc<ServerContext>, acceptor: Acceptor, socket: Arc<SocketContext>) {
+async fn accept(
+    server: Arc<ServerContext>,
+    acceptor: Acceptor,
+    socket: Arc<SocketContext>,
+    mut modes: watch::Receiver<Mode>,
+    accepting: Arc<AtomicUsize>,
+) {
     let (mut broken, mut full) = (LogThrottle::default(), LogThrottle::default());
     loop {
-        let stream = match acceptor.accept().await {
+        if *modes.borrow() == Mode::Pause {
+            accepting.fetch_sub(1, SeqCst);
+            // An error is the end.
+            let _ = modes.wait_for(|mode| *mode != Mode::Pause).await;
+            accepting.fetch_add(1, SeqCst);
+        }
+        let accepted = tokio::select! {
+            biased;
+            changed = modes.changed() => match changed {
+                Ok(()) => continue,
+                Err(_) => return,
+            },
+            accepted = acceptor.accept() => accepted,
+        };
+        let stream = match accepted {
             Ok(stream) => stream,
             Err(error) if is_of_one_client(&error) => continue,
             Err(error) => {

@@ -30,6 +30,7 @@ impl MainLoop {
                 Err(refused) => drop(answer.send(Err(refused))),
             },
             Request::Found(id, result) => self.spawn_queue.push_found(id, result),
+            Request::HandOver(wish) => self.hand_over(wish),
             Request::Stop { id, waited_for, answer } => {
                 let _ = answer.send(self.stop(id, waited_for));
             }

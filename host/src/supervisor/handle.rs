@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashSet,
+    ffi::OsString,
     fmt,
     future::Future,
     io,
@@ -20,10 +21,11 @@ use super::{
     groups::{Found, Groups},
     info::{ProcessConfig, ProcessInfo},
     lookup::FindCommand,
-    main_loop::{MainLoop, Reactor},
+    main_loop::{Adopted, MainLoop, Reactor},
     new_group::NewGroup,
     requests::{Request, Requests},
     shared::Shared,
+    snapshot::{Snapshot, UseSnapshot},
     status::{ProcessId, Refused, Status, StatusSender},
 };
 use crate::{
@@ -77,6 +79,43 @@ impl Supervisor {
     ) -> io::Result<(Self, MainLoop)> {
         let environment: Vec<_> = std::env::vars_os().collect();
         let groups = Groups::of_config(&config, &environment, &logger)?;
+        let (this, main_loop) =
+            Self::of_groups(groups, config, overrides, (logger, output), environment, (find_command, start_timeout))?;
+        let groups = this.0.groups.lock();
+        groups.in_order.iter().for_each(|group| this.0.announce_group(&group.config));
+        if let Some((level, text)) = groups.limit_message() {
+            this.0.logger.log(level, text);
+        }
+        drop(groups);
+        Ok((this, main_loop))
+    }
+
+    /// Take over the groups of the supervisord that was executed in this process before, as `snapshot` has them; all
+    /// else is as `config` says. Nothing of it is touched before the main loop [runs](MainLoop::run).
+    pub fn adopt(
+        config: Config,
+        overrides: Overrides,
+        logger: Logger,
+        output: OutputHandle,
+        mut snapshot: Snapshot,
+    ) -> io::Result<(Self, MainLoop)> {
+        let environment: Vec<_> = std::env::vars_os().collect();
+        let (groups, processes, sockets) = Groups::adopt_all(&mut snapshot, &config, &environment);
+        let lookup: (FindCommand, _) = (Box::new(Launch::command), START_TIMEOUT);
+        let (this, mut main_loop) = Self::of_groups(groups, config, overrides, (logger, output), environment, lookup)?;
+        let Snapshot { origin, last_run, ticks, output, .. } = snapshot;
+        main_loop.adopt(Adopted { processes, sockets, output }, origin, last_run, ticks);
+        Ok((this, main_loop))
+    }
+
+    fn of_groups(
+        groups: Groups,
+        config: Config,
+        overrides: Overrides,
+        (logger, output): (Logger, OutputHandle),
+        environment: Vec<(OsString, OsString)>,
+        (find_command, start_timeout): (FindCommand, Duration),
+    ) -> io::Result<(Self, MainLoop)> {
         let reactor = Reactor::new()?;
         let requests = Arc::new(Requests::new(reactor.waker()?));
         let shared = Arc::new(Shared {
@@ -93,13 +132,6 @@ impl Supervisor {
             groups: Mutex::new(groups),
             requests,
         });
-        {
-            let groups = shared.groups.lock();
-            groups.in_order.iter().for_each(|group| shared.announce_group(&group.config));
-            if let Some((level, text)) = groups.limit_message() {
-                shared.logger.log(level, text);
-            }
-        }
         let main_loop = MainLoop::new(Arc::clone(&shared), reactor, find_command, start_timeout);
         Ok((Self(shared), main_loop))
     }
@@ -142,6 +174,12 @@ impl Supervisor {
     /// Find what would keep it from coming up again if it were started anew now. Blocks on the file system.
     pub fn check_restart(&self) -> Result<(), Vec<String>> {
         self.0.check_restart()
+    }
+
+    /// Have something done with a snapshot of all that goes on, while nothing does. Where `is_final` is set, this
+    /// process is to become another in it, by exec. Blocks until that is done; the error says why it was not.
+    pub fn hand_over(&self, is_final: bool, work: UseSnapshot) -> Result<(), String> {
+        self.0.hand_over(is_final, work)
     }
 
     /// Return its `identifier`.
@@ -188,7 +226,15 @@ impl Supervisor {
     /// load a library.
     pub fn extend(&self, event_types: Vec<String>, make_handler: MakeHandler) -> Result<(), ConfigError> {
         self.0.extensions.set(event_types, make_handler);
-        self.0.extensions.prepare_all(&self.config())
+        self.0.extensions.prepare_all(&self.config())?;
+        let active: Vec<_> = self.0.groups.lock().in_order.iter().map(|group| Arc::clone(&group.config)).collect();
+        for group in active {
+            if let Err(error) = self.0.extensions.prepare(&group) {
+                // It was there before an upgrade in place, and the config does not ask for it any more.
+                self.0.logger.critical(error);
+            }
+        }
+        Ok(())
     }
 }
 

@@ -3,12 +3,13 @@
 use std::{
     io,
     mem::ManuallyDrop,
-    os::fd::OwnedFd,
+    os::fd::{OwnedFd, RawFd},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use mio::{Interest, Poll, Token, Waker, net::UnixStream};
+use nix::time::{ClockId, clock_gettime};
 use signal_hook::{
     consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR2},
     iterator::{backend::SignalDelivery, exfiltrator::SignalOnly},
@@ -20,10 +21,14 @@ use super::{
     requests::{Request, Requests},
     shared::Shared,
     spawn_queue::SpawnQueue,
+    status::ProcessId,
+    ticks::Ticks,
 };
 use crate::{
     logger::Logger,
-    process::{fd_reserve::FdReserve, spawn::Spawner, state::Time},
+    process::{
+        fcgi::SharedSocket, fd_reserve::FdReserve, output::OutputState, spawn::Spawner, state::Time, stdin::StdinState,
+    },
 };
 
 const WAKER: Token = Token(0);
@@ -52,6 +57,28 @@ impl Reactor {
     }
 }
 
+/// State that another supervisord has handed over, until the main loop runs.
+pub(super) struct Adopted {
+    pub(super) processes: Vec<AdoptedProcess>,
+    pub(super) sockets: Vec<HandedSocket>,
+    pub(super) output: OutputState,
+}
+
+/// Socket that processes share, with the number of its descriptor.
+pub(super) type HandedSocket = (Arc<SharedSocket>, RawFd);
+
+/// Part of a process that is taken over when the main loop runs.
+pub(super) struct AdoptedProcess {
+    pub(super) id: ProcessId,
+    /// Pid, 0 where it does not run.
+    pub(super) pid: i32,
+    /// Start of the process with that pid.
+    pub(super) birth: Option<u64>,
+    pub(super) stdin: Option<StdinState>,
+    /// Socket that it keeps open.
+    pub(super) socket: Option<Arc<SharedSocket>>,
+}
+
 /// The main loop: it alone spawns, signals and reaps, and it waits for nothing but its own poll.
 ///
 /// Where it is dropped without having run, it removes the `AUTO` logs that were made: what does not begin leaves
@@ -74,7 +101,13 @@ pub struct MainLoop {
     /// Processes that wait to be spawned.
     pub(super) spawn_queue: SpawnQueue,
     /// Number of the last run of a process.
-    last_run: u64,
+    pub(super) last_run: u64,
+    /// Ticks, once it runs.
+    pub(super) ticks: Option<Ticks>,
+    /// State to begin with, if another supervisord has handed that over.
+    adopted: Option<Adopted>,
+    /// Set once it has taken that over.
+    pub(super) has_taken_over: bool,
     /// Set once it runs.
     pub(super) has_run: bool,
 }
@@ -103,8 +136,26 @@ impl MainLoop {
             fd_reserve: FdReserve::new(FdBudget::new().left() / 4),
             spawn_queue: SpawnQueue::default(),
             last_run: 0,
+            ticks: None,
+            adopted: None,
+            has_taken_over: false,
             has_run: false,
         }
+    }
+
+    /// Begin with what another supervisord has handed over.
+    pub(super) fn adopt(&mut self, adopted: Adopted, origin: Duration, last_run: u64, ticks: Option<Ticks>) {
+        // The clock of the one that handed over went on meanwhile.
+        self.origin = Instant::now().checked_sub(monotonic().saturating_sub(origin)).unwrap_or_else(Instant::now);
+        self.last_run = last_run;
+        self.ticks = ticks;
+        self.adopted = Some(adopted);
+        self.has_run = true;
+    }
+
+    /// Take what another supervisord has handed over.
+    pub(super) fn take_adopted(&mut self) -> Option<Adopted> {
+        self.adopted.take()
     }
 
     /// Return the present time of the monotonic clock.
@@ -117,6 +168,11 @@ impl MainLoop {
         self.last_run += 1;
         self.last_run
     }
+}
+
+/// Return the time of the system's monotonic clock, which goes on over an exec.
+pub(super) fn monotonic() -> Duration {
+    clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(Duration::ZERO, Duration::from)
 }
 
 /// Make lookups whose late results come as requests.

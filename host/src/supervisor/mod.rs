@@ -23,6 +23,7 @@ mod process;
 mod info;
 mod new_group;
 mod requests;
+mod snapshot;
 mod spawn_queue;
 mod start_conditions;
 
@@ -35,6 +36,7 @@ mod restart;
 
 mod apply;
 
+mod handover;
 mod shutdown;
 mod spawning;
 
@@ -55,6 +57,7 @@ pub use self::{
     info::{ProcessConfig, ProcessInfo},
     main_loop::MainLoop,
     run::Outcome,
+    snapshot::{Snapshot, UseSnapshot},
     status::{ProcessId, Refused, Status},
 };
 pub use crate::text::namespec::{make_namespec, split_namespec};

@@ -49,6 +49,11 @@ impl NewGroup {
         Ok(new)
     }
 
+    /// Make a group of processes that another supervisord had.
+    pub(super) fn adopted(config: &Arc<config::Group>, processes: Vec<Process>) -> Self {
+        Self { config: Arc::clone(config), processes, made: Vec::new(), socket: None }
+    }
+
     /// Open the group's socket, if it has one, and close it again: to fail early where it cannot be had.
     pub(super) fn try_socket(&self, logger: &Logger) -> io::Result<()> {
         self.socket.as_ref().map_or(Ok(()), |socket| socket.try_open(logger).map_err(io::Error::other))

@@ -75,14 +75,25 @@ impl Process {
         // Of stderr that goes to stdout nothing is left to log.
         let stderr =
             if config.redirect_stderr { OutputTarget::default() } else { target(&config.stderr, Channel::Stderr)? };
-        let machine = Machine::new();
+        let launch = Launch::new(config, &group.name, supervisord, environment);
+        Ok(Self::with(config, group, launch, Machine::new(), [stdout, stderr]))
+    }
+
+    /// Make a process in that state, with the destinations of its stdout and stderr.
+    pub(super) fn with(
+        config: &Arc<config::Process>,
+        group: &config::Group,
+        launch: Launch,
+        machine: Machine,
+        [stdout, stderr]: [OutputTarget; 2],
+    ) -> Self {
         let status = status(&machine);
-        Ok(Self {
+        Self {
             group: group.name.clone(),
-            is_listener,
+            is_listener: matches!(group.kind, GroupKind::EventListener(_)),
             config: Arc::clone(config),
             machine,
-            launch: Arc::new(Launch::new(config, &group.name, supervisord, environment)),
+            launch: Arc::new(launch),
             stdout,
             stderr,
             run: 0,
@@ -93,7 +104,7 @@ impl Process {
             started: None,
             stopped: None,
             watch: watch::Sender::new(status),
-        })
+        }
     }
 
     /// Return the number of our descriptors that it takes while it runs: ends of its pipes, and log files.

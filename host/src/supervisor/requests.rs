@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 
 use super::{
     lookup::LookupResult,
+    snapshot::HandOver,
     status::{ProcessId, StatusSender},
 };
 
@@ -29,6 +30,8 @@ pub(super) enum Request {
     },
     /// Spawn a process, or not: a late lookup has ended.
     Found(ProcessId, LookupResult),
+    /// Have something done with a snapshot, while all stands still.
+    HandOver(HandOver),
 }
 
 /// Queue of requests, and the way to wake the main thread.

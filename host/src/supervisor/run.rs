@@ -48,8 +48,13 @@ impl MainLoop {
         let adopts = adopts_orphans();
         let mut shutdown = Shutdown::default();
         let mut next_reap = Time::ZERO;
-        let mut ticks = Ticks::new(self.now(), wall_clock());
-        self.shared.output.bus().publish(Event::SupervisorRunning);
+        // For the listeners of one that has taken over it has been running all the time.
+        if !self.has_taken_over {
+            self.shared.output.bus().publish(Event::SupervisorRunning);
+        }
+        if self.ticks.is_none() {
+            self.ticks = Some(Ticks::new(self.now(), wall_clock()));
+        }
         loop {
             if next_reap <= self.now() {
                 self.reap(adopts);
@@ -57,13 +62,14 @@ impl MainLoop {
             }
             let busy = self.requests() | self.tick();
             self.spawn_all();
-            for tick in ticks.take(self.now(), wall_clock()) {
+            let now = self.now();
+            for tick in self.ticks.iter_mut().flat_map(|ticks| ticks.take(now, wall_clock())) {
                 self.shared.output.bus().publish(tick);
             }
             if self.shared.is_stopping() && self.shut_down(&mut shutdown) {
                 break;
             }
-            let timeout = if busy { Some(Duration::ZERO) } else { self.timeout(&ticks, &shutdown) };
+            let timeout = if busy { Some(Duration::ZERO) } else { self.timeout(&shutdown) };
             match self.reactor.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() != ErrorKind::Interrupted => {
                     self.shared.logger.critical(format_args!("could not wait for events: {error}"));
@@ -83,13 +89,13 @@ impl MainLoop {
     }
 
     /// Return the time until something is due.
-    fn timeout(&self, ticks: &Ticks, shutdown: &Shutdown) -> Option<Duration> {
+    fn timeout(&self, shutdown: &Shutdown) -> Option<Duration> {
         let now = self.now();
         // On a line of its own, so that the lock is given back before others are taken.
         let next_of_groups = self.shared.groups.lock().next_deadline(self.shared.is_stopping());
         let due = [
             next_of_groups,
-            Some(ticks.next_deadline()),
+            self.ticks.as_ref().map(Ticks::next_deadline),
             shutdown.next_report,
             shutdown.next_look,
             self.spawner.next_settle().map(|wait| now + wait),
@@ -102,7 +108,7 @@ impl MainLoop {
     }
 
     /// Do what signals ask for that have come. Return whether a child has ended.
-    fn signals(&mut self) -> bool {
+    pub(super) fn signals(&mut self) -> bool {
         let received: Vec<_> = self.reactor.signals.pending().collect();
         for signal in &received {
             self.received(*signal);

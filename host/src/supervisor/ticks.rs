@@ -5,12 +5,14 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     events::{Event, Period},
     process::state::Time,
 };
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Tick {
     period: Period,
     /// Multiple of the period that was told last, in seconds since 1970.
@@ -19,7 +21,7 @@ struct Tick {
 }
 
 /// Ticks of one supervisor.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Ticks([Tick; 3]);
 
 /// Return the beginning of the present period, in seconds since 1970, and the time that is left of it.

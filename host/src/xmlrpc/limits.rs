@@ -24,23 +24,28 @@ pub fn too_large() -> Fault {
 /// Guess how many bytes of XML a value becomes. Past `enough` it is not counted any further, nor below the depth to
 /// which it could be written.
 pub fn size_up_to(value: &Value, enough: usize) -> usize {
-    size(value, enough, ANSWER_NESTING_LIMIT)
+    size(value, enough, ANSWER_NESTING_LIMIT, |bytes| bytes / 3 * 4)
 }
 
-fn size(value: &Value, enough: usize, levels: usize) -> usize {
+/// Guess how many bytes of memory a value takes, as far as [`size_up_to`] counts.
+pub fn memory_up_to(value: &Value, enough: usize) -> usize {
+    size(value, enough, ANSWER_NESTING_LIMIT, |bytes| bytes)
+}
+
+fn size(value: &Value, enough: usize, levels: usize, base64: fn(usize) -> usize) -> usize {
     let mut sum = PER_VALUE;
     match value {
         Value::Nil | Value::Bool(_) | Value::Int(_) | Value::Int64(_) | Value::Double(_) => {}
         Value::String(text) | Value::DateTime(text) => sum += text.len(),
         Value::Shared(text) => sum += text.len(),
-        Value::Base64(bytes) => sum += bytes.len() / 3 * 4,
+        Value::Base64(bytes) => sum += base64(bytes.len()),
         Value::Array(_) | Value::Struct(_) if levels == 0 => {}
         Value::Array(values) => {
             for value in values {
                 if sum > enough {
                     break;
                 }
-                sum += size(value, enough - sum, levels - 1);
+                sum += size(value, enough - sum, levels - 1, base64);
             }
         }
         Value::Struct(members) => {
@@ -48,7 +53,7 @@ fn size(value: &Value, enough: usize, levels: usize) -> usize {
                 if sum > enough {
                     break;
                 }
-                sum += member.name.len() + size(&member.value, enough.saturating_sub(sum), levels - 1);
+                sum += member.name.len() + size(&member.value, enough.saturating_sub(sum), levels - 1, base64);
             }
         }
     }
@@ -65,6 +70,8 @@ mod tests {
         let values =
             Value::array([text.clone(), Value::structure([("x".repeat(1000), Value::shared("x".repeat(1000)))])]);
         assert!((3000..3500).contains(&size_up_to(&values, 1 << 20)));
+        let bytes = Value::Base64(vec![0; 3000].into());
+        assert_eq!((size_up_to(&bytes, 1 << 20), memory_up_to(&bytes, 1 << 20)), (PER_VALUE + 4000, PER_VALUE + 3000));
         let many = Value::array((0..1_000_000).map(Value::Int));
         assert!((1000..1100).contains(&size_up_to(&many, 1000)));
         let deep = (0..2000).fold(text, |value, _| Value::array([value]));

@@ -12,9 +12,9 @@ avail  fg        pid   remove  shutdown  status  update
 clear  maintail  quit  reread  signal    stop    version
 
 
-plugin commands (type help <topic>):
-====================================
-plugins
+further commands (type help <topic>):
+=====================================
+plugins  upgrade
 
 
 cache commands (type help <topic>):

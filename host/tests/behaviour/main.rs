@@ -34,6 +34,7 @@ mod programs;
 mod scale;
 mod spawning;
 mod traps;
+mod upgrade;
 
 // Clients and the tools.
 mod closed_pipes;

@@ -51,9 +51,11 @@ fn a_plugin_hears_of_start_events_and_end() {
         >>> fault(s.witness.say, 'WITNESS', 'x')
         3 BAD_ARGUMENTS: WITNESS is not among the events that this plugin lists with its factory: WITNESS_SAW, WITNESS_SAID
         >>> [name for name in s.system.listMethods() if name.startswith('witness.')]
-        ['witness.say', 'witness.who']
-        >>> fault(s.witness._shutdown)
+        ['witness.say', 'witness.upgrades', 'witness.who']
+        >>> fault(s.witness._shutdown), fault(s.witness._upgrade)
         1 UNKNOWN_METHOD
+        1 UNKNOWN_METHOD
+        (None, None)
         ",
     );
     supervisord.signal(Signal::SIGTERM);

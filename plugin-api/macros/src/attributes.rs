@@ -64,6 +64,8 @@ pub(crate) enum Hook {
     Event(LitStr),
     /// Shutdown, before the plugin is dropped.
     Shutdown,
+    /// Upgrade of supervisord: the answer is for the instance that takes its place.
+    Upgrade,
 }
 
 /// Options of a parameter, which stand in its attributes.
@@ -83,6 +85,7 @@ impl Hook {
             Self::Start => "_start".to_owned(),
             Self::Event(_) => format!("_event_{function}"),
             Self::Shutdown => "_shutdown".to_owned(),
+            Self::Upgrade => "_upgrade".to_owned(),
         }
     }
 }
@@ -105,6 +108,10 @@ impl MethodOptions {
             }
             (Kind::Rpc, "on_shutdown") => {
                 options.hook = Some((Hook::Shutdown, meta.path.span()));
+                flag(&meta)
+            }
+            (Kind::Rpc, "on_upgrade") => {
+                options.hook = Some((Hook::Upgrade, meta.path.span()));
                 flag(&meta)
             }
             (Kind::Rpc, "on_event") => {
@@ -138,7 +145,7 @@ impl MethodOptions {
             )),
             (Kind::Rpc, _) => {
                 let known = "`name = \"…\"`, `alias = \"…\"`, `nonblocking` and `returns = \"…\"`";
-                let hooks = "what the host calls has `on_start`, `on_event = \"…\"` or `on_shutdown`";
+                let hooks = "what the host calls has `on_start`, `on_event = \"…\"`, `on_upgrade` or `on_shutdown`";
                 Err(meta.error(format!("unknown option; a method has {known}, and {hooks}")))
             }
             (Kind::Ctl, _) => Err(meta.error(

@@ -1,7 +1,7 @@
 //! Mistakes of an author that the macro sees. Each has a test of its message in `plugin-api/tests/ui`.
 
 use proc_macro2::Span;
-use syn::{Error, FnArg, LitStr, ReceiverKind, Result, Safety, Signature, Type, spanned::Spanned};
+use syn::{Error, FnArg, LitStr, ReceiverKind, Result, ReturnType, Safety, Signature, Type, spanned::Spanned};
 
 use crate::{
     attributes::{Hook, MethodOptions},
@@ -119,8 +119,15 @@ pub(crate) fn name(kind: Kind, name: &str, place: Span) -> Result<()> {
     Err(Error::new(place, message))
 }
 
-/// Check a function that the host calls of its own accord: it is not published, and takes an event or nothing.
-pub(crate) fn hook(hook: &Hook, place: Span, is_public: bool, options: &MethodOptions, params: usize) -> Result<()> {
+/// Check a function that the host calls of its own accord: it is not published, takes an event or nothing, and for an
+/// upgrade it has a result.
+pub(crate) fn hook(
+    (hook, place): (&Hook, Span),
+    is_public: bool,
+    options: &MethodOptions,
+    params: usize,
+    output: &ReturnType,
+) -> Result<()> {
     if let (Hook::Event(types), false) = (hook, is_public) {
         event_types(types)?;
     }
@@ -130,7 +137,12 @@ pub(crate) fn hook(hook: &Hook, place: Span, is_public: bool, options: &MethodOp
             "the host alone calls this, so it has no `name` and no `returns` for clients"
         }
         Hook::Event(_) if params != 1 => "what is called for events takes one parameter: `event: plugin_api::Event`",
-        Hook::Start | Hook::Shutdown if params != 0 => "this is called without parameters: it takes `&self` alone",
+        Hook::Start | Hook::Shutdown | Hook::Upgrade if params != 0 => {
+            "this is called without parameters: it takes `&self` alone"
+        }
+        Hook::Upgrade if matches!(output, ReturnType::Default) => {
+            "this hands over what it returns: write `-> Value`, or another type of results"
+        }
         _ => return Ok(()),
     };
     Err(Error::new(place, message))

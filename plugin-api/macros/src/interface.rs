@@ -76,7 +76,7 @@ fn read_method(kind: Kind, function: &mut ImplItemFn) -> Result<Option<Method>> 
     check::order(&params)?;
     check::waiting(options.nonblocking, &function.sig)?;
     if let Some((hook, place)) = &options.hook {
-        check::hook(hook, *place, is_public, &options, params.len())?;
+        check::hook((hook, *place), is_public, &options, params.len(), &function.sig.output)?;
     }
 
     let ident = function.sig.ident.clone();

@@ -54,6 +54,8 @@ struct HostInner {
     clock: Arc<Clock>,
     groups: Groups,
     data_dir: DataDir,
+    /// Value for the next plugin that asks for what was handed over.
+    handed_over: Mutex<Option<Value>>,
 }
 
 scripted! { FakeHost }
@@ -72,6 +74,7 @@ impl FakeHost {
                 clock: Arc::default(),
                 groups: Groups::default(),
                 data_dir: DataDir::default(),
+                handed_over: Mutex::default(),
             }),
             None,
         )
@@ -147,6 +150,12 @@ impl FakeHost {
     /// Let somebody listen to events, which is so at first, or nobody: the answer of [`Host::has_listeners`].
     pub fn set_listeners(&self, listeners: bool) {
         self.0.nobody_listens.store(!listeners, SeqCst);
+    }
+
+    /// Let the next plugin that is made find this value as [`Host::handed_over`], as after an upgrade: what
+    /// [`Published::hand_over`] of another instance answered, or whatever the test likes. Nil is nothing.
+    pub fn set_handed_over(&self, value: impl IntoValue) {
+        *lock(&self.0.handed_over) = Some(value.into_value());
     }
 
     /// Add an active group with processes of these names. A new supervisord has none.
@@ -262,6 +271,11 @@ impl HostNamespace {
         !self.0.nobody_listens.load(SeqCst)
     }
 
+    #[rpc(name = "_handed_over", nonblocking)]
+    pub fn handed_over(&self) -> Option<Value> {
+        lock(&self.0.handed_over).take()
+    }
+
     pub async fn call(&self, method: String, params: Vec<Value>) -> Result<Value, Fault> {
         if self.0.starting.load(SeqCst) {
             return Err(Fault::failed_with("supervisord is still starting; methods cannot be called yet"));
@@ -273,7 +287,7 @@ impl HostNamespace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Event;
+    use crate::{Event, FromValue as _};
 
     struct Nurse {
         host: Host,
@@ -496,6 +510,52 @@ mod tests {
         assert_eq!(witness.shut_down(), Ok(()));
         assert_eq!(host.logs(), ["info: begun", r#"warn: PROCESS_STATE_FATAL Some("pets:cat")"#, "info: ended"]);
         assert!(witness.methods().is_empty(), "nothing of it is published");
+    }
+
+    #[test]
+    fn a_plugin_goes_through_an_upgrade() {
+        struct Shelf {
+            host: Host,
+            cups: Mutex<Vec<String>>,
+        }
+        #[rpc_interface]
+        impl Shelf {
+            pub fn put(&self, cup: String) {
+                lock(&self.cups).push(cup);
+            }
+            pub fn list(&self) -> Vec<String> {
+                lock(&self.cups).clone()
+            }
+            #[rpc(on_upgrade)]
+            async fn hand_over(&self) -> Result<Vec<String>, Fault> {
+                self.host.sleep(Duration::from_secs(1)).await?;
+                let cups = self.list();
+                if cups.is_empty() { Err(Fault::failed_with("there is nothing")) } else { Ok(cups) }
+            }
+        }
+        fn make_shelf(host: Host, _: Config) -> Result<Shelf, Fault> {
+            let cups = host.handed_over().map(Vec::from_value).transpose()?.unwrap_or_default();
+            Ok(Shelf { host, cups: Mutex::new(cups) })
+        }
+        let host = FakeHost::new();
+        let hand_over = |shelf: &Published| {
+            let mut handed_over = shelf.hand_over();
+            assert!(!handed_over.is_ready());
+            host.advance(Duration::from_secs(1));
+            handed_over.wait()
+        };
+        let shelf = host.make(make_shelf, []).unwrap();
+        assert_eq!(hand_over(&shelf), Err(Fault::failed_with("there is nothing")));
+        shelf.call::<()>("put", ("mug",)).unwrap();
+        host.set_handed_over(hand_over(&shelf).unwrap());
+        let another = host.make(make_shelf, []).unwrap();
+        assert_eq!(another.call("list", ()), Ok(vec!["mug".to_owned()]));
+        assert_eq!(shelf.call("list", ()), Ok(vec!["mug".to_owned()]), "the upgrade may be called off");
+        assert_eq!(host.host().handed_over(), None, "it is given out once");
+        host.set_handed_over(Value::Nil);
+        assert_eq!(host.host().handed_over(), None);
+        assert_eq!(nurse(&host).hand_over().wait(), Ok(Value::Nil), "who does nothing hands nothing over");
+        assert!(!shelf.methods().iter().any(|method| method.name == "_upgrade"));
     }
 
     #[test]

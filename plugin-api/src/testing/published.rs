@@ -145,11 +145,21 @@ impl Published {
         self.hook("_shutdown").wait()
     }
 
-    fn hook(&self, name: &str) -> Answer<()> {
+    /// Ask the plugin for what it hands over in an upgrade, as supervisord does: call its `on_upgrade` function. The
+    /// answer is nil if it has none. [`FakeHost::set_handed_over`](super::FakeHost::set_handed_over) gives it to another
+    /// instance.
+    ///
+    /// The fault is what supervisord would log; the other instance starts empty then.
+    pub fn hand_over(&self) -> Answer<Value> {
+        self.hook("_upgrade")
+    }
+
+    /// Call a function that the host calls of its own accord, if there is one. The answer is nil otherwise.
+    fn hook<T: FromValue>(&self, name: &str) -> Answer<T> {
         if self.plugin.methods().iter().any(|method| method.name == name) {
             self.begin(name, ())
         } else {
-            Answer { method: name.to_owned(), progress: Progress::Done(Ok(())) }
+            Answer { method: name.to_owned(), progress: Progress::Done(T::from_value(Value::Nil)) }
         }
     }
 

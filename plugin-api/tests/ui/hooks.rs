@@ -29,6 +29,39 @@ impl Shelf {
 
     #[rpc(on_shutdown, name = "bye")]
     fn end(&self) {}
+
+    #[rpc(on_upgrade)]
+    pub fn give(&self) -> i32 {
+        0
+    }
+
+    #[rpc(on_upgrade)]
+    fn give_to(&self, other: String) -> i32 {
+        0
+    }
+
+    #[rpc(on_upgrade)]
+    fn give_nothing(&self) {}
+
+    #[rpc(on_upgrade = "later")]
+    fn give_later(&self) -> i32 {
+        0
+    }
+
+    #[rpc(on_upgrade, returns = "int")]
+    fn give_a_number(&self) -> i32 {
+        0
+    }
+
+    #[rpc(on_upgrade)]
+    fn give_one(&self) -> i32 {
+        0
+    }
+
+    #[rpc(on_upgrade)]
+    async fn give_another(&self) -> i32 {
+        0
+    }
 }
 
 struct Commands;
@@ -37,6 +70,11 @@ struct Commands;
 impl Commands {
     #[ctl(on_start)]
     fn begin(&self) {}
+
+    #[ctl(on_upgrade)]
+    fn give(&self) -> i32 {
+        0
+    }
 
     pub fn shelf_get(&self, key: String) {}
 }

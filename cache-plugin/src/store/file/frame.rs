@@ -7,7 +7,7 @@
 
 use std::io::{self, Read};
 
-use super::bytes::Reader;
+use crate::store::bytes::Reader;
 
 /// Bytes before the payload of a frame.
 pub(super) const FRAME_HEADER: usize = 28;

@@ -12,11 +12,11 @@ use plugin_api::Value;
 use super::{
     frame::{self, FILE_HEADER, FRAME_HEADER, Header},
     log::{Finding, Log},
-    record,
 };
 use crate::store::{
     local::Shared,
     operation::{Change, Changes},
+    record,
 };
 
 /// The file's own number.

@@ -9,13 +9,11 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use super::{
-    frame::{self, FILE_HEADER, Header},
-    record,
-};
+use super::frame::{self, FILE_HEADER, Header};
 use crate::store::{
     local::Shared,
     operation::{Change, Changes},
+    record,
     table::PAGE,
 };
 

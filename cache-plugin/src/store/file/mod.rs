@@ -11,10 +11,6 @@
 //!
 //! The modules are floors; each imports only from those above it in this list.
 
-mod bytes;
-
-mod record;
-
 mod frame;
 
 mod lock;

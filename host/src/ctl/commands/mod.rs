@@ -32,6 +32,7 @@ mod status;
 mod stop;
 mod tail;
 mod update;
+mod upgrade;
 mod version;
 
 mod open;
@@ -76,8 +77,9 @@ pub(super) fn default_commands(session: &Arc<Session>) -> Vec<NamespaceObject> {
 
 /// The commands that Supervisor does not have. They stand under a heading of their own, so that `help` shows the
 /// default commands as they have always been; and a plugin with a command of the same name keeps it.
-pub(super) fn plugin_commands(session: &Arc<Session>) -> Vec<NamespaceObject> {
+pub(super) fn further_commands(session: &Arc<Session>) -> Vec<NamespaceObject> {
     commands![session:
         plugins::PluginsCommand,
+        upgrade::UpgradeCommand,
     ]
 }

@@ -1,9 +1,11 @@
 //! Removal of ANSI escape sequences from a stream: what begins with `ESC [` and ends with one of a few letters.
 
+use serde::{Deserialize, Serialize};
+
 const ENDS: &[u8] = b"HfABCDRsuJKhlpm";
 
 /// Position in the stream: in a sequence, before it, or outside.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 enum Position {
     #[default]
     Text,
@@ -13,7 +15,7 @@ enum Position {
 }
 
 /// Filter of one stream. A sequence may be cut anywhere by the pipe.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct AnsiStripper {
     position: Position,
 }

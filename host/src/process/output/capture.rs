@@ -1,5 +1,7 @@
 //! Capture mode: what a process writes between two tokens becomes an event instead of a part of its log.
 
+use serde::{Deserialize, Serialize};
+
 const BEGIN: &[u8] = b"<!--XSUPERVISOR:BEGIN-->";
 const END: &[u8] = b"<!--XSUPERVISOR:END-->";
 
@@ -19,11 +21,14 @@ pub(super) enum Part<'a> {
 /// Of what stands between them the end is kept, about `maxbytes` of it. Supervisor's buffer drops as much as comes in
 /// once it is full, whatever that leaves, and takes a piece that is longer than `maxbytes` whole: programs may rely on
 /// it that a message in one piece arrives in one piece, so the same is done here.
-#[derive(Debug)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Capture {
     maxbytes: usize,
     /// Beginning of what may become a token.
+    #[serde(with = "serde_bytes")]
     pending: Vec<u8>,
+    #[serde(with = "serde_bytes")]
     captured: Option<Vec<u8>>,
 }
 

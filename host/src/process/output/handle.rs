@@ -4,7 +4,7 @@ use std::{
     fmt, io,
     path::{Path, PathBuf},
     sync::{Arc, atomic::Ordering, mpsc},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use mio::{Poll, Waker};
@@ -13,6 +13,7 @@ use super::{
     activity_log::{ActivityLog, OpenedLogs},
     completion::Done,
     event_pools::NewPool,
+    handover::{AdoptedOutput, Freeze, FrozenOutput},
     log::Backlog,
     output_loop::{self, OutputLoop},
     queue::{ChildOutput, OutputCommand, OutputQueue},
@@ -129,6 +130,24 @@ impl OutputHandle {
             }
             Err(mpsc::RecvTimeoutError::Disconnected) => Err(io::Error::other("the logs are closed")),
         }
+    }
+
+    /// Have the output loop stand still, with all that it has read written to the logs if `with_logs` is set, and say
+    /// how all stands. Blocks until then, but no longer than `timeout`. The error says what is in the way.
+    pub fn freeze(&self, with_logs: bool, timeout: Duration) -> Result<FrozenOutput, String> {
+        let (answer, answered) = mpsc::sync_channel(1);
+        let (go_on, may_go_on) = mpsc::sync_channel(1);
+        let logs_until = with_logs.then(|| Instant::now() + timeout);
+        self.push(OutputCommand::Freeze(Freeze { logs_until, answer, go_on: may_go_on }));
+        match answered.recv_timeout(2 * timeout) {
+            Ok(answer) => answer.map(|state| FrozenOutput { state, _go_on: go_on }),
+            Err(_) => Err("the output threads do not answer".to_owned()),
+        }
+    }
+
+    /// Take over what another supervisord had, before anything that comes from now on.
+    pub fn adopt(&self, output: AdoptedOutput) {
+        self.push(OutputCommand::Adopt(Box::new(output)));
     }
 
     /// Write what is waiting, close all files and end the threads. Blocks until then, but no longer than `timeout`.

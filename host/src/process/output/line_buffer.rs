@@ -1,12 +1,15 @@
 //! Output as lines for syslog, whose records cannot be continued: a line that the pipe cuts is kept until its end
 //! comes.
 
+use serde::{Deserialize, Serialize};
+
 /// Length from which on a line is sent in parts.
 const MOST: usize = 64 * 1024;
 
 /// Beginning of a line.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct LineBuffer {
+    #[serde(with = "serde_bytes")]
     begun: Vec<u8>,
 }
 

@@ -276,6 +276,12 @@ impl Log {
         self.state.lock().closed
     }
 
+    /// Return whether nothing is to be done for it, and nobody is at it.
+    pub(super) fn is_idle(&self) -> bool {
+        let state = self.state.lock();
+        state.jobs.is_empty() && (state.closed || state.destination.is_some())
+    }
+
     /// Take room for that cost, or count so many bytes or lines as lost.
     fn take_room(&self, state: &mut State, cost: usize, count: usize) -> bool {
         let in_all = self.backlog.waiting.load(Ordering::Relaxed);

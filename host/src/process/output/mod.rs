@@ -16,6 +16,10 @@ mod event_pools;
 mod line_buffer;
 mod target;
 
+mod filters;
+
+mod handover;
+
 mod queue;
 
 mod log;
@@ -29,6 +33,7 @@ mod pipe;
 
 mod output_loop;
 
+mod freeze;
 mod listeners;
 mod threads;
 
@@ -38,6 +43,7 @@ pub(crate) mod fuzzing;
 
 pub use self::{
     handle::{OutputHandle, start},
+    handover::{AdoptedOutput, FrozenOutput, OutputState},
     queue::ChildOutput,
     target::OutputTarget,
 };

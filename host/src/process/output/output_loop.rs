@@ -15,6 +15,8 @@ use mio::{Events, Interest, Poll, Token, unix::SourceFd, unix::pipe};
 use super::{
     activity_log::ActivityLog,
     completion::{Completion, Done},
+    filters::Filters,
+    handover::Freeze,
     log::{Backlog, Job, Log, PIECE},
     open_logs::OpenLogs,
     pipe::{Pipe, Reading},
@@ -35,16 +37,28 @@ const EVENTS: usize = 256;
 /// Number of rounds of reading between two looks at the commands.
 const ROUNDS: usize = 8;
 
+/// Way of what comes out of a pipe that is new here.
+pub(super) struct PipeWay {
+    /// Number of the run of its process.
+    pub(super) run: u64,
+    pub(super) source: Source,
+    pub(super) target: OutputTarget,
+    /// Filters that it had under another supervisord.
+    pub(super) filters: Option<Filters>,
+    /// Set for the stdout of an event listener, which its pool reads.
+    pub(super) is_conversation: bool,
+}
+
 /// The loop, which one thread has at a time.
 pub(super) struct OutputLoop {
     poll: Poll,
     events: Events,
     pub(super) queue: Arc<OutputQueue>,
-    context: Context,
-    logs: OpenLogs,
+    pub(super) context: Context,
+    pub(super) logs: OpenLogs,
     backlog: Arc<Backlog>,
     /// Pipes by their tokens.
-    pipes: HashMap<usize, Pipe>,
+    pub(super) pipes: HashMap<usize, Pipe>,
     /// Stdins that do not take all that is to be sent, by their tokens, with the runs of their processes.
     stdins: HashMap<usize, (u64, Arc<Stdin>)>,
     /// Stdins of the event listeners that run, by their runs.
@@ -60,6 +74,8 @@ pub(super) struct OutputLoop {
     rounds: usize,
     /// Callback for the end, once that was asked for.
     ended: Option<Done>,
+    /// Wish to stand still, once the logs are written.
+    pub(super) freeze: Option<Freeze>,
     buffer: Vec<u8>,
 }
 
@@ -88,6 +104,7 @@ impl OutputLoop {
             last_token: WAKER.0,
             rounds: 0,
             ended: None,
+            freeze: None,
             buffer: vec![0; PIECE],
         }
     }
@@ -95,6 +112,11 @@ impl OutputLoop {
     /// Read once from each pipe that may hold something. Before that, once in so many turns, wait until there is
     /// something to do, but no longer than `timeout` says, and carry out commands. Return whether to go on.
     pub(super) fn turn(&mut self, timeout: impl FnOnce() -> Option<Duration>) -> bool {
+        if self.freeze.is_some() {
+            // Nothing is read any more, so that the logs come to an end; a thread stands by for one that stalls.
+            let _ = timeout();
+            return self.commands() && self.try_freeze();
+        }
         if self.rounds == 0 {
             // Catching up may have taken the wake-up for commands that came since.
             let idle = self.ready.is_empty() && self.queue.is_empty();
@@ -105,13 +127,16 @@ impl OutputLoop {
             }
             self.resume();
         }
+        if self.freeze.is_some() {
+            return true;
+        }
         self.read_round();
         self.rounds = if self.ready.is_empty() { 0 } else { (self.rounds + 1) % ROUNDS };
         true
     }
 
     /// Find pipes that are ready. Return whether there may be others.
-    fn poll(&mut self, timeout: Option<Duration>) -> bool {
+    pub(super) fn poll(&mut self, timeout: Option<Duration>) -> bool {
         if let Err(error) = self.poll.poll(&mut self.events, timeout) {
             if error.kind() != ErrorKind::Interrupted {
                 self.context.activity.log(Level::Critical, format!("could not wait for output: {error}"));
@@ -206,6 +231,8 @@ impl OutputLoop {
                 OutputCommand::RemovePool(name) => self.remove_pool(&name),
                 OutputCommand::RemovePools => self.remove_pools(),
                 OutputCommand::Add(child) => self.add(*child),
+                OutputCommand::Adopt(output) => self.adopt(*output),
+                OutputCommand::Freeze(freeze) => self.freeze = Some(freeze),
                 OutputCommand::Exited(run) => self.exited(run),
                 OutputCommand::Stdin(run, stdin) => self.watch_stdin(run, stdin),
                 OutputCommand::Listeners => self.serve_listeners(),
@@ -318,27 +345,27 @@ impl OutputLoop {
         let outputs = [(Channel::Stdout, Some(stdout)), (Channel::Stderr, stderr)];
         for (channel, (fd, target)) in outputs.into_iter().filter_map(|(channel, output)| Some((channel, output?))) {
             let source = Source { process: process.clone(), group: group.clone(), pid, channel };
-            let pools = (is_listener && channel == Channel::Stdout).then(|| Arc::clone(&self.queue));
-            if let Err(error) = self.add_pipe(run, source, fd, &target, pools) {
-                let what = format!("could not watch the {} of '{process}': {error}", channel.name());
-                self.context.activity.log(Level::Critical, what);
-            }
+            let is_conversation = is_listener && channel == Channel::Stdout;
+            self.add_pipe(fd, PipeWay { run, source, target, filters: None, is_conversation });
         }
     }
 
-    fn add_pipe(
-        &mut self,
-        run: u64,
-        source: Source,
-        fd: OwnedFd,
-        target: &OutputTarget,
-        pools: Option<Arc<OutputQueue>>,
-    ) -> io::Result<()> {
+    /// Read a pipe from now on.
+    pub(super) fn add_pipe(&mut self, fd: OwnedFd, way: PipeWay) {
+        let what = format!("the {} of '{}'", way.source.channel.name(), way.source.process);
+        if let Err(error) = self.try_add_pipe(fd, way) {
+            self.context.activity.log(Level::Critical, format!("could not watch {what}: {error}"));
+        }
+    }
+
+    fn try_add_pipe(&mut self, fd: OwnedFd, way: PipeWay) -> io::Result<()> {
+        let PipeWay { run, source, target, filters, is_conversation } = way;
+        let pools = is_conversation.then(|| Arc::clone(&self.queue));
         let token = self.token();
         let mut receiver = pipe::Receiver::from(fd);
         receiver.set_nonblocking(true)?;
         self.poll.registry().register(&mut receiver, Token(token), Interest::READABLE)?;
-        let sink = Sink::open(source, target, &mut self.logs, &self.context);
+        let sink = Sink::open(source, target, filters, &mut self.logs, &self.context);
         self.pipes.insert(token, Pipe::new(receiver, sink, run, pools));
         Ok(())
     }

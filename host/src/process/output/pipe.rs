@@ -39,7 +39,7 @@ pub(super) struct Pipe {
     /// Set once it was enlarged, or would have been, had the system not refused.
     enlarged: Option<Arc<()>>,
     /// Set for the stdout of an event listener: the way to its pool.
-    pools: Option<Arc<OutputQueue>>,
+    pub(super) pools: Option<Arc<OutputQueue>>,
 }
 
 /// State of a pipe after a read.

@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use super::{
     completion::Done,
     event_pools::{EventPools, NewPool, QueuedEvent},
+    handover::{AdoptedOutput, Freeze},
     target::OutputTarget,
 };
 use crate::{
@@ -60,6 +61,10 @@ pub(super) enum OutputCommand {
     /// Remove all of them: it is the end.
     RemovePools,
     Add(Box<ChildOutput>),
+    /// Take over what another supervisord had.
+    Adopt(Box<AdoptedOutput>),
+    /// Say how all stands, and stand still.
+    Freeze(Freeze),
     /// Close the pipes of that run.
     Exited(u64),
     /// Send what waits for the stdin of that run.

@@ -4,9 +4,8 @@ use std::{path::Path, sync::Arc};
 
 use super::{
     activity_log::ActivityLog,
-    ansi::AnsiStripper,
-    capture::{Capture, Part},
-    line_buffer::LineBuffer,
+    capture::Part,
+    filters::Filters,
     log::{Backlog, Destination, Log, MIN_PIECE},
     open_logs::OpenLogs,
     target::{OutputTarget, Source},
@@ -42,56 +41,55 @@ impl Context {
 pub(super) struct Sink {
     /// Origin of the output.
     source: Source,
-    /// Filter, where `strip_ansi` is set.
-    ansi: Option<AnsiStripper>,
-    /// Parser of captured output. Boxed, for few programs have one.
-    capture: Option<Box<Capture>>,
+    /// Destinations as they were asked for.
+    target: OutputTarget,
+    /// Filters, with what they keep back.
+    filters: Filters,
     /// Log file.
     file: Option<Arc<Log>>,
-    /// Buffer that makes whole lines for syslog.
-    syslog: Option<LineBuffer>,
-    /// Set where it is published as events.
-    events: bool,
-    /// Set for the conversation of an event listener.
-    is_protocol: bool,
     /// Set where it is copied to the activity log.
     to_activity: bool,
-    /// Beginning of a character whose end has not come yet; only for the activity log.
-    cut: Vec<u8>,
 }
 
 impl Sink {
-    pub(super) fn open(source: Source, target: &OutputTarget, files: &mut OpenLogs, context: &Context) -> Self {
-        let file = target.path.as_ref().map(|path| files.get(path, target, &source));
-        Self {
-            source,
-            ansi: context.strip_ansi.then(AnsiStripper::default),
-            capture: (target.capture_maxbytes > 0).then(|| Box::new(Capture::new(target.capture_maxbytes))),
-            file,
-            syslog: target.syslog.then(LineBuffer::default),
-            events: target.events,
-            is_protocol: target.is_protocol,
-            to_activity: context.activity.logs(Level::Debug),
-            cut: Vec::new(),
-        }
+    /// Open the destinations of an output. `filters` are those that it had under an earlier supervisord, if it had one.
+    pub(super) fn open(
+        source: Source,
+        target: OutputTarget,
+        filters: Option<Filters>,
+        files: &mut OpenLogs,
+        context: &Context,
+    ) -> Self {
+        let file = target.path.as_ref().map(|path| files.get(path, &target, &source));
+        let filters = match filters {
+            Some(filters) => filters.with_ansi(context.strip_ansi),
+            None => Filters::new(&target, context.strip_ansi),
+        };
+        Self { source, target, filters, file, to_activity: context.activity.logs(Level::Debug) }
+    }
+
+    /// The output, its destinations and what is kept back on the way there, for whoever takes over.
+    pub(super) fn state(&self) -> (&Source, &OutputTarget, &Filters) {
+        (&self.source, &self.target, &self.filters)
     }
 
     /// List the logs that it writes to.
     pub(super) fn logs<'a>(&'a self, context: &'a Context) -> impl Iterator<Item = &'a Arc<Log>> {
-        let syslog = self.syslog.is_some().then_some(&context.syslog);
+        let syslog = self.filters.lines.is_some().then_some(&context.syslog);
         let activity = self.to_activity.then(|| context.activity.all());
         self.file.iter().chain(syslog).chain(activity.into_iter().flatten())
     }
 
     /// Return whether the process should wait before it writes more. A conversation goes on whatever its log does.
     pub(super) fn is_full(&self, context: &Context) -> bool {
-        !self.is_protocol && self.logs(context).any(|log| log.is_full())
+        !self.target.is_protocol && self.logs(context).any(|log| log.is_full())
     }
 
     /// Take what the process wrote: the first `count` bytes of a piece. Much for a file alone is not copied.
     pub(super) fn write_piece(&mut self, piece: &mut Vec<u8>, count: usize, context: &mut Context) {
-        let is_plain = !self.events && !self.to_activity && self.syslog.is_none() && self.capture.is_none();
-        let is_plain = is_plain && self.ansi.as_ref().is_none_or(|ansi| ansi.passes(&piece[..count]));
+        let is_plain =
+            !self.target.events && !self.to_activity && self.filters.lines.is_none() && self.filters.capture.is_none();
+        let is_plain = is_plain && self.filters.ansi.as_ref().is_none_or(|ansi| ansi.passes(&piece[..count]));
         match &self.file {
             Some(file) if is_plain && count >= MIN_PIECE => file.write_piece(piece, count),
             _ => self.write(&piece[..count], context),
@@ -100,12 +98,12 @@ impl Sink {
 
     /// Take what the process wrote.
     pub(super) fn write(&mut self, data: &[u8], context: &mut Context) {
-        if self.is_protocol && self.to_activity {
+        if self.target.is_protocol && self.to_activity {
             let Source { process, channel, .. } = &self.source;
             let bytes = events::bytes_repr(data);
             context.activity.log(Level::Debug, format!("{} {} output:\n{bytes}", repr(process), channel.name()));
         }
-        if let Some(ansi) = self.ansi.as_mut().filter(|ansi| !ansi.passes(data)) {
+        if let Some(ansi) = self.filters.ansi.as_mut().filter(|ansi| !ansi.passes(data)) {
             let mut stripped = Vec::with_capacity(data.len());
             ansi.strip(data, &mut stripped);
             self.cut_out(&stripped, context);
@@ -117,17 +115,17 @@ impl Sink {
     /// Write what is left when the process has ended.
     pub(super) fn finish(&mut self, context: &mut Context) {
         let mut rest = Vec::new();
-        if let Some(ansi) = &mut self.ansi {
+        if let Some(ansi) = &mut self.filters.ansi {
             ansi.finish(&mut rest);
         }
         self.cut_out(&rest, context);
-        if let Some(mut capture) = self.capture.take() {
+        if let Some(mut capture) = self.filters.capture.take() {
             capture.finish(|part| self.part(part, context));
         }
-        if let Some(mut lines) = self.syslog.take() {
+        if let Some(mut lines) = self.filters.lines.take() {
             lines.finish(|data| self.to_syslog(data, context));
         }
-        let cut = std::mem::take(&mut self.cut);
+        let cut = std::mem::take(&mut self.filters.cut);
         if !cut.is_empty() {
             self.log_output(&cut, context);
         }
@@ -137,10 +135,10 @@ impl Sink {
     }
 
     fn cut_out(&mut self, data: &[u8], context: &mut Context) {
-        match self.capture.take() {
+        match self.filters.capture.take() {
             Some(mut capture) => {
                 capture.feed(data, |part| self.part(part, context));
-                self.capture = Some(capture);
+                self.filters.capture = Some(capture);
             }
             None => self.emit(data, true, context),
         }
@@ -167,15 +165,15 @@ impl Sink {
             if let Some(file) = &self.file {
                 file.write(data);
             }
-            if let Some(mut lines) = self.syslog.take() {
+            if let Some(mut lines) = self.filters.lines.take() {
                 lines.feed(data, |lines| self.to_syslog(lines, context));
-                self.syslog = Some(lines);
+                self.filters.lines = Some(lines);
             }
         }
-        if self.to_activity && !self.is_protocol {
+        if self.to_activity && !self.target.is_protocol {
             self.copy_to_activity(data, context);
         }
-        if self.events && context.bus.asks_for(self.source.channel.log_event()) {
+        if self.target.events && context.bus.asks_for(self.source.channel.log_event()) {
             let Source { process, group, pid, channel } = self.source.clone();
             context.bus.publish(Event::ProcessLog { process, group, pid, channel, data: data.to_vec() });
         }
@@ -187,12 +185,12 @@ impl Sink {
 
     /// Copy output to the activity log. A character that the pipe cut in two must not make all of it undecodable.
     fn copy_to_activity(&mut self, data: &[u8], context: &mut Context) {
-        let mut whole = std::mem::take(&mut self.cut);
+        let mut whole = std::mem::take(&mut self.filters.cut);
         whole.extend_from_slice(data);
         if let Err(error) = std::str::from_utf8(&whole)
             && error.error_len().is_none()
         {
-            self.cut = whole.split_off(error.valid_up_to());
+            self.filters.cut = whole.split_off(error.valid_up_to());
         }
         if !whole.is_empty() {
             self.log_output(&whole, context);

@@ -2,13 +2,16 @@
 
 use std::{io, path::PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     config::{self, Logfile},
     events::Channel,
 };
 
 /// Destinations of one output of a process, with `AUTO` resolved.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct OutputTarget {
     /// Log file; `None` for `NONE`.
     pub path: Option<PathBuf>,
@@ -51,7 +54,7 @@ impl OutputTarget {
 }
 
 /// Origin of an output.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Source {
     pub(super) process: String,
     pub(super) group: String,

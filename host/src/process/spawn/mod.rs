@@ -242,6 +242,11 @@ impl Spawner {
         }
     }
 
+    /// Return whether a child shares our descriptors, as far as is known.
+    pub fn lends_slots(&self) -> bool {
+        self.starting.iter().any(|child| child.has_slots)
+    }
+
     /// Note that a process is gone, and certainly has no use for our memory.
     pub fn reaped(&mut self, pid: i32) {
         for child in self.starting.iter().filter(|child| child.pid == pid) {

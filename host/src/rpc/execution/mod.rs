@@ -19,5 +19,5 @@ pub(super) use self::{
     plugin_object::PluginObject,
     server_future::ServerFuture,
     slots::{NAMESPACE_SLOTS, RESULT_HANDLER_SLOTS, RESULT_HANDLERS},
-    value_depth::{limit_answer, limit_params},
+    value_depth::{VALUE_DEPTH_LIMIT, limit_answer, limit_params},
 };

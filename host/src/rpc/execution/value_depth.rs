@@ -11,13 +11,15 @@ use crate::xmlrpc::NESTING_LIMIT;
 
 /// Number of arrays and structs that may stand inside each other: whatever a client may have stored, and what the
 /// plugin wraps around it. It leaves `system.multicall` room to wrap the answer, too.
-const LIMIT: usize = NESTING_LIMIT + NESTING_LIMIT / 4;
+pub(crate) const VALUE_DEPTH_LIMIT: usize = NESTING_LIMIT + NESTING_LIMIT / 4;
 
 /// Turn an answer of a plugin into a fault if it is nested too deep. One that comes later is for [`limit_answer`].
 #[inline]
 pub(super) fn limit_reply(reply: Reply) -> Reply {
     match &reply {
-        Reply::Done(value @ (Value::Array(_) | Value::Struct(_))) if is_deeper(value, LIMIT) => refuse(reply),
+        Reply::Done(value @ (Value::Array(_) | Value::Struct(_))) if is_deeper(value, VALUE_DEPTH_LIMIT) => {
+            refuse(reply)
+        }
         _ => reply,
     }
 }
@@ -33,9 +35,9 @@ fn refuse(reply: Reply) -> Reply {
 
 /// Turn a value that a plugin has answered later into a fault if it is nested too deep.
 pub(crate) fn limit_answer(value: Value) -> Result<Value, Fault> {
-    if is_deeper(&value, LIMIT) {
+    if is_deeper(&value, VALUE_DEPTH_LIMIT) {
         take_apart(vec![value]);
-        return Err(Fault::failed_with(format_args!("the answer is nested more than {LIMIT} deep")));
+        return Err(Fault::failed_with(format_args!("the answer is nested more than {VALUE_DEPTH_LIMIT} deep")));
     }
     Ok(value)
 }
@@ -43,9 +45,9 @@ pub(crate) fn limit_answer(value: Value) -> Result<Value, Fault> {
 /// Refuse parameters of a plugin's call that are nested too deep.
 pub(crate) fn limit_params(params: RVec<Value>) -> Result<RVec<Value>, Fault> {
     // Those of the method that it calls through the host stand in an array.
-    if params.iter().any(|value| is_deeper(value, LIMIT + 1)) {
+    if params.iter().any(|value| is_deeper(value, VALUE_DEPTH_LIMIT + 1)) {
         take_apart(params.into_vec());
-        return Err(Fault::bad_arguments_with(format_args!("the call is nested more than {LIMIT} deep")));
+        return Err(Fault::bad_arguments_with(format_args!("the call is nested more than {VALUE_DEPTH_LIMIT} deep")));
     }
     Ok(params)
 }
@@ -85,9 +87,9 @@ mod tests {
     #[test]
     fn what_is_deeper_than_the_limit_is_refused_and_harms_nobody() {
         for nested in [arrays, structs] {
-            assert_eq!(limit_answer(nested(LIMIT)), Ok(nested(LIMIT)));
-            assert!(limit_params(vec![Value::array([nested(LIMIT)])].into()).is_ok());
-            for levels in [LIMIT + 1, 1_000_000] {
+            assert_eq!(limit_answer(nested(VALUE_DEPTH_LIMIT)), Ok(nested(VALUE_DEPTH_LIMIT)));
+            assert!(limit_params(vec![Value::array([nested(VALUE_DEPTH_LIMIT)])].into()).is_ok());
+            for levels in [VALUE_DEPTH_LIMIT + 1, 1_000_000] {
                 let fault = limit_answer(nested(levels)).unwrap_err();
                 assert_eq!(fault.text, "FAILED: the answer is nested more than 80 deep");
                 assert!(matches!(limit_reply(Reply::Done(nested(levels))), Reply::Failed(failed) if failed == fault));

@@ -22,6 +22,7 @@ use plugin_api::{Fault, Member, MethodInfo, Methods, RVec, Reply, Value, abi::Na
 
 use super::{
     execution::limit_params,
+    handover::Offer,
     method::Caller,
     namespaces::{multicall, process_config},
     registry::RegistryRef,
@@ -51,16 +52,20 @@ pub(super) struct HostApi {
     registry: RegistryRef,
     /// Number of calls of the plugin that have no answer yet.
     calls: AtomicUsize,
+    /// Value that the plugin's instance handed over whose place this one takes.
+    offer: Offer,
 }
 
 impl HostApi {
-    /// The object that a factory is given for a plugin of this namespace, which publishes events of these types.
+    /// The object that a factory is given for a plugin of this namespace, which publishes events of these types and is
+    /// offered what was handed over.
     pub(super) fn object(
         namespace: &str,
         events: Vec<String>,
         supervisor: &Supervisor,
         logger: &Logger,
         registry: &RegistryRef,
+        offer: Offer,
     ) -> NamespaceObject {
         let api = Self {
             namespace: namespace.to_owned(),
@@ -69,6 +74,7 @@ impl HostApi {
             logger: logger.clone(),
             registry: registry.clone(),
             calls: AtomicUsize::new(0),
+            offer,
         };
         plugin_api::namespace(Arc::new(LimitedParams(Arc::new(api))))
     }
@@ -280,6 +286,12 @@ impl HostApi {
         let config = self.supervisor.config();
         let made = data_dir::of(&config.supervisord, &self.namespace).map_err(Fault::failed_with)?;
         Ok(made.display().to_string())
+    }
+
+    /// Give the value that was handed over to this plugin, once.
+    #[rpc(name = "_handed_over", nonblocking)]
+    pub fn handed_over(&self) -> Option<Value> {
+        self.offer.take()
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::{
-    rpc::{Origin, Registry, fixtures::TestRuntime},
+    rpc::{Origin, Registry, fixtures::TestRuntime, handover::HandedOver},
     supervisor::fixtures::{AtWork, Mount},
 };
 
@@ -109,7 +109,8 @@ fn supervisor() -> AtWork {
 }
 
 fn host(name: &str, supervisor: &Supervisor, registry_ref: &RegistryRef) -> Host {
-    Host::new(HostApi::object(name, Vec::new(), supervisor, &Logger::new(Level::Critical, |_| {}), registry_ref))
+    let logger = Logger::new(Level::Critical, |_| {});
+    Host::new(HostApi::object(name, Vec::new(), supervisor, &logger, registry_ref, Offer::default()))
 }
 
 /// A registry with two plugins, and the supervisor that they know, which ends when it is dropped.
@@ -313,4 +314,17 @@ fn a_plugin_may_sleep_and_may_not_call_before_all_is_made() {
     let fault = host.call::<Value>("a.state", ().into_params()).unwrap_err();
     assert!(fault.text.contains("still starting"), "{fault}");
     assert!(plugin_api::block_on(host.sleep(Duration::from_millis(1))).is_ok());
+}
+
+#[test]
+fn a_plugin_takes_what_was_handed_over_to_it_once() {
+    let (supervisor, mut all) = (supervisor(), HandedOver::default());
+    all.insert("rpcinterface:a".to_owned(), "held".into()).unwrap();
+    let (logger, registry_ref) = (Logger::new(Level::Critical, |_| {}), RegistryRef::default());
+    let mut host = |name: &str| {
+        let offer = all.offer(&format!("rpcinterface:{name}"));
+        Host::new(HostApi::object(name, Vec::new(), &supervisor, &logger, &registry_ref, offer))
+    };
+    let (a, b) = (host("a"), host("b"));
+    assert_eq!((b.handed_over(), a.handed_over(), a.handed_over()), (None, Some("held".into()), None));
 }

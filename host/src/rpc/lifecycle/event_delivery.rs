@@ -49,12 +49,35 @@ impl EventSubscription {
     }
 
     /// Tell a plugin of events, one at a time. One that does not keep up misses some, and that is logged; nobody else
-    /// waits for it. Ends when `going_on` does and the plugin has been told of all that there is.
-    async fn deliver(self, registry: Arc<Registry>, mut going_on: watch::Receiver<()>) {
+    /// waits for it. Ends when the sender of `pace` does and the plugin has been told of all that there is.
+    async fn deliver(self, registry: Arc<Registry>, mut pace: watch::Receiver<Pace>) {
         let Self { hook, events } = self;
+        let mut until_end = pace.clone();
+        let tell = async |event: Arc<Event>| registry.call_hook(&hook, RVec::from(vec![event_value(&event)])).await;
         let teller = async {
-            while let Some(event) = events.recv().await {
-                registry.call_hook(&hook, RVec::from(vec![event_value(&event)])).await;
+            let mut is_over = false;
+            loop {
+                let now = pace.borrow_and_update().clone();
+                if let (Pace::Finish(told), false) = (now, is_over) {
+                    // What comes after that is for later: it need not come to an end.
+                    let mut left = events.waiting();
+                    while left > 0 && matches!(*pace.borrow(), Pace::Finish(_)) {
+                        let Some(event) = events.try_recv() else { break };
+                        tell(event).await;
+                        left -= 1;
+                    }
+                    // Nobody waits any more for one that was too slow.
+                    let _ = told.send(());
+                }
+                let suspended = !is_over && !matches!(*pace.borrow(), Pace::Deliver);
+                tokio::select! {
+                    biased;
+                    changed = pace.changed(), if !is_over => is_over = changed.is_err(),
+                    event = events.recv(), if !suspended => match event {
+                        Some(event) => tell(event).await,
+                        None => break,
+                    },
+                }
             }
         };
         let reporter = async {
@@ -65,7 +88,7 @@ impl EventSubscription {
                     biased;
                     () = missed.due() => warn(missed.sum(Instant::now())),
                     count = events.missed() => warn(missed.add(count, Instant::now())),
-                    _ = going_on.changed() => {
+                    _ = until_end.wait_for(|_| false) => {
                         events.close();
                         break warn(missed.sum(Instant::now()));
                     }
@@ -76,10 +99,23 @@ impl EventSubscription {
     }
 }
 
+/// Pace of the delivery.
+#[derive(Clone)]
+enum Pace {
+    /// Tell the plugins of what happens.
+    Deliver,
+    /// Tell them of what waits now, say so, and go on as for [`Suspend`](Self::Suspend).
+    Finish(mpsc::Sender<()>),
+    /// Tell them nothing for now.
+    Suspend,
+}
+
 /// Delivery of events to all plugins that ask for some.
 pub(super) struct EventDelivery {
-    /// Sender of nothing, dropped when they are to be told of what there still is and of no more.
-    goes_on: watch::Sender<()>,
+    /// Sender of changes, dropped when they are to be told of what there still is and of no more.
+    pace: watch::Sender<Pace>,
+    /// Number of hooks.
+    hooks: usize,
     /// Receiver of nothing, disconnected once all are told.
     over: mpsc::Receiver<()>,
 }
@@ -93,21 +129,39 @@ impl fmt::Debug for EventDelivery {
 impl EventDelivery {
     /// Deliver events from now on.
     pub(super) fn start(registry: &Arc<Registry>, runtime: &Handle, subscriptions: Vec<EventSubscription>) -> Self {
-        let ((goes_on, going_on), (is_told, over)) = (watch::channel(()), mpsc::channel::<()>());
+        let ((pace, receiver), (is_told, over)) = (watch::channel(Pace::Deliver), mpsc::channel::<()>());
+        let hooks = subscriptions.len();
         for subscription in subscriptions {
-            let delivery = subscription.deliver(registry.clone(), going_on.clone());
+            let delivery = subscription.deliver(registry.clone(), receiver.clone());
             let is_told = is_told.clone();
             runtime.spawn(async move {
                 delivery.await;
                 drop(is_told);
             });
         }
-        Self { goes_on, over }
+        Self { pace, hooks, over }
+    }
+
+    /// Deliver what waits now, wait for that no longer than `timeout`, and keep what comes for later. A plugin that is
+    /// slower hears of the rest later, too.
+    pub(super) fn suspend(&self, timeout: Duration) {
+        let (end, (told, all)) = (Instant::now() + timeout, mpsc::channel());
+        self.pace.send_replace(Pace::Finish(told));
+        let mut left = self.hooks;
+        while left > 0 && all.recv_timeout(end.saturating_duration_since(Instant::now())).is_ok() {
+            left -= 1;
+        }
+        self.pace.send_replace(Pace::Suspend);
+    }
+
+    /// Deliver what waits, and what happens from now on.
+    pub(super) fn resume(&self) {
+        self.pace.send_replace(Pace::Deliver);
     }
 
     /// Deliver what there still is, and wait for that no longer than `timeout`.
     pub(super) fn finish(self, timeout: Duration) {
-        drop(self.goes_on);
+        drop(self.pace);
         let _ = self.over.recv_timeout(timeout);
     }
 }

@@ -1,14 +1,19 @@
-//! The life of plugins: they are told that the server runs, of the events that they ask for, and that the end has come.
+//! The life of plugins: they are told that the server runs, of the events that they ask for,
+//! and that the end has come; and asked for what they hand over in an upgrade.
 //!
 //! A plugin is told by a method whose name begins with `_`, a hook, if it has one. That runs where the plugin's methods
 //! run, so one that hangs holds up nothing but itself.
 //!
 //! The modules are floors; each imports only from those above it in this list.
 
+mod hand_over;
 mod missed_events;
 mod shutdown_waiter;
 
 mod event_delivery;
+
+#[cfg(test)]
+mod hand_over_tests;
 
 use std::{
     collections::BTreeSet,
@@ -20,10 +25,17 @@ use abi_stable::std_types::RVec;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
-use self::event_delivery::{EventDelivery, EventSubscription};
 pub(super) use self::event_delivery::{event_value, warn_of_unknown_event_types};
 pub use self::shutdown_waiter::ShutdownWaiter;
-use super::registry::Registry;
+use self::{
+    event_delivery::{EventDelivery, EventSubscription},
+    hand_over::hand_over,
+};
+use super::{
+    handover::HandedOver,
+    namespaces::{Upgrader, UpgraderRef},
+    registry::Registry,
+};
 use crate::events::Bus;
 
 /// Name of the hook for the start of the server.
@@ -38,11 +50,24 @@ const LAST_EVENTS: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Lifecycle {
     registry: Arc<Registry>,
-    /// Delivery of events to plugins, once the server runs. A lock for one move.
+    /// Delivery of events to plugins, once the server runs. A lock for one move, and while an upgrade has the last events
+    /// delivered.
     delivery: Arc<Mutex<Option<EventDelivery>>>,
+    /// Upgrader of supervisord, for its namespace.
+    upgrader: UpgraderRef,
 }
 
 impl Lifecycle {
+    /// Have supervisord upgraded by this. To be called once.
+    pub fn set_upgrader(&self, upgrader: Box<dyn Upgrader>) {
+        self.upgrader.set(upgrader);
+    }
+
+    /// Return it with a place for the upgrader.
+    pub(super) fn with_upgrader(self, upgrader: UpgraderRef) -> Self {
+        Self { upgrader, ..self }
+    }
+
     /// Subscribe the plugins to the events that they ask for. They are told of these, and that the server runs, once it
     /// does.
     pub(super) fn new(registry: Arc<Registry>, bus: &Bus) -> Self {
@@ -52,7 +77,7 @@ impl Lifecycle {
             let delivery = Arc::clone(&delivery);
             move |registry, runtime| *delivery.lock() = Some(start(registry, runtime, subscriptions))
         });
-        Self { registry, delivery }
+        Self { registry, delivery, upgrader: UpgraderRef::default() }
     }
 
     /// The methods of the plugins and of the host.
@@ -66,17 +91,45 @@ impl Lifecycle {
         ShutdownWaiter::new(&self.registry)
     }
 
+    /// Ask the plugins for what they hand over to their instances in the supervisord that takes this one's place, once
+    /// they have been told of all that has happened, for which there is a second; each has `timeout` for its answer, all
+    /// at once. One that has none in time, or a fault, or one that is too large, is left out, and the log names it.
+    ///
+    /// From then on no call of a client and no event reaches a plugin, until [`resume`](Self::resume); calls that have
+    /// begun before go on. What happens meanwhile waits, and is lost if the process becomes another one.
+    ///
+    /// Not for the server's thread, which has to serve the plugins meanwhile.
+    pub fn hand_over(&self, timeout: Duration) -> HandedOver {
+        if let Some(delivery) = &*self.delivery.lock() {
+            delivery.suspend(LAST_EVENTS.min(timeout));
+        }
+        // Not before: who is told of an event may call other plugins.
+        self.registry.suspension().begin();
+        hand_over(&self.registry, timeout)
+    }
+
+    /// Let the plugins go on, of which [`hand_over`](Self::hand_over) was asked for an upgrade that was called off:
+    /// calls and events that wait reach them now.
+    pub fn resume(&self) {
+        self.registry.suspension().end();
+        if let Some(delivery) = &*self.delivery.lock() {
+            delivery.resume();
+        }
+    }
+
     /// Tell the plugins that this is the end once they have been told of all that has happened, and wait until they have
     /// answered, or for `timeout`. Nothing is supervised any more when this is called.
     pub fn stop_plugins(&self, timeout: Duration) {
         let end = Instant::now() + timeout;
+        // Whatever upgrade was under way comes to nothing.
+        self.registry.suspension().end();
         let delivery = self.delivery.lock().take();
         if let Some(delivery) = delivery {
             delivery.finish(LAST_EVENTS.min(timeout));
         }
         let registry = &self.registry;
         let Some(runtime) = registry.runtime() else { return };
-        let mut waiting: BTreeSet<_> = hooks_named(registry, SHUTDOWN).collect();
+        let mut waiting: BTreeSet<_> = registry.hooks_named(SHUTDOWN).collect();
         let (told, answers) = mpsc::channel();
         for hook in waiting.iter().cloned() {
             let (registry, told) = (registry.clone(), told.clone());
@@ -113,16 +166,11 @@ impl Lifecycle {
 /// Tell the plugins that the server runs, and of events from now on.
 fn start(registry: &Arc<Registry>, runtime: &Handle, subscriptions: Vec<EventSubscription>) -> EventDelivery {
     let delivery = EventDelivery::start(registry, runtime, subscriptions);
-    for hook in hooks_named(registry, START) {
+    for hook in registry.hooks_named(START) {
         let registry = registry.clone();
         runtime.spawn(async move { registry.call_hook(&hook, RVec::new()).await });
     }
     delivery
-}
-
-/// Full names of the hooks of that name.
-fn hooks_named(registry: &Registry, name: &str) -> impl Iterator<Item = Arc<str>> {
-    registry.hooks().filter(move |(_, info)| info.name == name).map(|(full_name, _)| full_name.clone())
 }
 
 #[cfg(test)]

@@ -1,14 +1,19 @@
-//! Namespaces that the host has itself: `supervisor`, `system` and `plugins`.
+//! Namespaces that the host has itself: `supervisor`, `system`, `plugins` and `upgrade`.
 //!
 //! The modules are floors; each imports only from those above it in this list.
 
 mod plugins;
 mod supervisor;
 mod system;
+mod upgrade;
 
-pub use self::supervisor::SupervisorInterface;
 pub(super) use self::{
     plugins::{NAME as PLUGINS, Plugins},
     supervisor::process_config,
     system::{System, multicall},
+    upgrade::{NAME as UPGRADE, Upgrade, UpgraderRef},
+};
+pub use self::{
+    supervisor::SupervisorInterface,
+    upgrade::{UpgradePlan, UpgradeStatus, Upgrader},
 };

@@ -13,8 +13,8 @@ use crate::common::{Config, Kind, Output, Supervisord, wait_until};
 /// Lines that only one of the two prints, and why.
 const ON_PURPOSE: [(&str, &str); 7] = [
     (
-        PLUGIN_COMMANDS,
-        "`plugins` is new; it stands below a heading of its own, and all that Supervisor lists around it",
+        FURTHER_COMMANDS,
+        "`plugins` and `upgrade` are new; they stand below a heading of their own, and all that Supervisor lists around it",
     ),
     ("error: …", "an error is a line for people; Supervisor's names a Python class, a file and a line"),
     ("*** No help on …", "Supervisor says it once for each plugin that has no such topic, although another has"),
@@ -25,8 +25,8 @@ const ON_PURPOSE: [(&str, &str); 7] = [
 ];
 
 /// What is in the list of `help` besides.
-const PLUGIN_COMMANDS: &str =
-    "\nplugin commands (type help <topic>):\n====================================\nplugins\n\n";
+const FURTHER_COMMANDS: &str =
+    "\nfurther commands (type help <topic>):\n=====================================\nplugins  upgrade\n\n";
 
 /// Whatever `help` knows.
 const TOPICS: &str = "add avail clear exit fg maintail open pid quit reload remove reread restart shutdown signal start \
@@ -113,7 +113,7 @@ impl<'a> Comparison<'a> {
 
     /// The text without what changes from run to run, and without what differs on purpose.
     fn plain(&self, text: &str) -> String {
-        let mut text = text.replace(PLUGIN_COMMANDS, "");
+        let mut text = text.replace(FURTHER_COMMANDS, "");
         for (real, ours) in self.helps {
             text = text.replace(real, "<help>\n").replace(ours, "<help>\n");
         }

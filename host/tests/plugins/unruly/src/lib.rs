@@ -5,14 +5,32 @@
 // The form of a factory is given, whatever one of them makes of it.
 #![allow(clippy::unnecessary_wraps, clippy::needless_pass_by_value)]
 
-use std::{future, process::Command, thread, time::Duration};
+use std::{
+    future,
+    path::PathBuf,
+    process::{self, Command},
+    sync::{Mutex, PoisonError},
+    thread,
+    time::Duration,
+};
 
-use plugin_api::{Config, Event, Fault, Host, Level, Value, rpc_interface};
+use plugin_api::{Config, Event, Fault, Host, Level, MaybeReady, Value, rpc_interface};
 use serde::Deserialize;
 
 /// Methods that come to no end, or to a bad one.
 pub struct Unruly {
     host: Host,
+    /// Word for what it does in an upgrade.
+    at_upgrade: Mutex<String>,
+    /// What was handed over to it.
+    handed_over: Value,
+}
+
+impl Unruly {
+    fn new(host: Host) -> Self {
+        let handed_over = host.handed_over().unwrap_or_default();
+        Self { host, at_upgrade: Mutex::default(), handed_over }
+    }
 }
 
 #[rpc_interface]
@@ -162,6 +180,48 @@ impl Unruly {
         }
     }
 
+    /// Choose what it does in an upgrade: `hang`, `spin`, `wait` (as a future), `panic`, `fault`, `nest`, `much` and a
+    /// number of megabytes (`much 1024`), `many` and a number of strings; of any other word it hands over that. It
+    /// begins with none, for which it hands over nothing.
+    pub fn at_upgrade(&self, how: String) {
+        *self.at_upgrade.lock().unwrap_or_else(PoisonError::into_inner) = how;
+    }
+
+    /// Tell what was handed over to it; of what is long, the length.
+    pub fn handed_over(&self) -> Value {
+        match &self.handed_over {
+            Value::Base64(bytes) => i64::try_from(bytes.len()).unwrap_or(i64::MAX).into(),
+            Value::Array(values) => i64::try_from(values.len()).unwrap_or(i64::MAX).into(),
+            other => other.clone(),
+        }
+    }
+
+    #[rpc(on_upgrade)]
+    fn hand_over(&self) -> Result<MaybeReady<Value>, Fault> {
+        let how = self.at_upgrade.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.begin("onUpgrade");
+        let number = || how.split_once(' ').and_then(|(_, number)| number.parse().ok()).unwrap_or(1);
+        let value = match how.split(' ').next().unwrap_or_default() {
+            "" => Value::Nil,
+            "hang" => {
+                sleep_for_ever();
+                Value::Nil
+            }
+            "spin" => {
+                spin_for_ever();
+                Value::Nil
+            }
+            "wait" => return Ok(MaybeReady::later(future::pending())),
+            "panic" => panic!("no upgrade today"),
+            "fault" => return Err(Fault::failed_with("the moon is not full")),
+            "nest" => nested(1000),
+            "much" => Value::Base64(vec![b'x'; number() << 20].into()),
+            "many" => Value::array((0..number()).map(|number| number.to_string().into())),
+            _ => how.into(),
+        };
+        Ok(Ok(value).into())
+    }
+
     fn begin(&self, method: &str) {
         self.host.log(Level::Info, format!("unruly: {method} has begun"));
     }
@@ -192,7 +252,7 @@ struct Options {
 }
 
 fn make_unruly_rpcinterface(host: Host, _config: Config) -> Result<Unruly, Fault> {
-    Ok(Unruly { host })
+    Ok(Unruly::new(host))
 }
 
 /// A factory that panics.
@@ -209,14 +269,36 @@ fn make_refusing_rpcinterface(_host: Host, _config: Config) -> Result<Unruly, Fa
 fn make_hanging_rpcinterface(host: Host, _config: Config) -> Result<Unruly, Fault> {
     host.log(Level::Info, "unruly: the constructor has begun");
     sleep_for_ever();
-    Ok(Unruly { host })
+    Ok(Unruly::new(host))
+}
+
+/// A factory that ends the process as a mistake does.
+fn make_aborting_rpcinterface(_host: Host, _config: Config) -> Result<Unruly, Fault> {
+    process::abort()
+}
+
+/// A factory that ends the process in good order.
+fn make_exiting_rpcinterface(_host: Host, _config: Config) -> Result<Unruly, Fault> {
+    process::exit(0)
+}
+
+/// The option of `make_moody_rpcinterface`.
+#[derive(Deserialize)]
+struct Mood {
+    abort_if: PathBuf,
+}
+
+/// A factory that ends the process if there is that file.
+fn make_moody_rpcinterface(host: Host, config: Config) -> Result<Unruly, Fault> {
+    let Mood { abort_if } = config.read()?;
+    if abort_if.exists() { process::abort() } else { Ok(Unruly::new(host)) }
 }
 
 /// A factory with options of its own.
 fn make_choosy_rpcinterface(host: Host, config: Config) -> Result<Unruly, Fault> {
     let Options { times, loudly } = config.read()?;
     host.log(Level::Info, format!("unruly: times {times}, loudly {loudly}"));
-    Ok(Unruly { host })
+    Ok(Unruly::new(host))
 }
 
 /// An interface that does not go without a word.
@@ -290,6 +372,9 @@ plugin_api::export!(
     rpcinterface: make_refusing_rpcinterface,
     rpcinterface: make_choosy_rpcinterface,
     rpcinterface: make_hanging_rpcinterface,
+    rpcinterface: make_aborting_rpcinterface,
+    rpcinterface: make_moody_rpcinterface,
+    rpcinterface: make_exiting_rpcinterface,
     rpcinterface: make_clinging_rpcinterface,
     rpcinterface: make_leaving_rpcinterface,
 );

@@ -6,10 +6,10 @@
 
 use std::fs;
 
-use plugin_api::{Config, Event, Fault, Host, Level, Value, rpc_interface};
+use plugin_api::{Config, Event, Fault, FromValue as _, Host, Level, Value, rpc_interface};
 
-/// An interface that keeps nothing but its host.
-pub struct Witness(Host);
+/// An interface that keeps its host, and the number of upgrades that it has gone through.
+pub struct Witness(Host, u32);
 
 #[rpc_interface]
 impl Witness {
@@ -37,6 +37,13 @@ impl Witness {
         self.0.log(Level::Info, format_args!("witness: it said {}", event.payload()));
     }
 
+    /// Hand over how many upgrades it will have gone through.
+    #[rpc(on_upgrade)]
+    async fn hand_over(&self) -> u32 {
+        self.0.log(Level::Info, "witness: it hands over");
+        self.1 + 1
+    }
+
     #[rpc(on_shutdown)]
     fn end(&self) -> Result<(), Fault> {
         let file = self.0.data_dir()?.join("end");
@@ -48,6 +55,11 @@ impl Witness {
         self.0.emit(&name, payload)
     }
 
+    /// Tell how many upgrades it has gone through.
+    pub fn upgrades(&self) -> u32 {
+        self.1
+    }
+
     /// Tell what the host is called.
     pub fn who(&self) -> Result<Vec<String>, Fault> {
         let info = self.0.supervisor_info()?;
@@ -57,11 +69,12 @@ impl Witness {
 }
 
 fn make_witness(host: Host, _config: Config) -> Result<Witness, Fault> {
-    Ok(Witness(host))
+    let upgrades = host.handed_over().map(u32::from_value).transpose()?.unwrap_or_default();
+    Ok(Witness(host, upgrades))
 }
 
 fn make_impostor(host: Host, _config: Config) -> Result<Witness, Fault> {
-    Ok(Witness(host))
+    Ok(Witness(host, 0))
 }
 
 plugin_api::export!(

@@ -1,4 +1,4 @@
-//! The fake host knows what a library lists with its factories, as the real one does.
+//! The library of the witness against a fake host.
 
 use plugin_api::testing::FakeHost;
 
@@ -12,4 +12,17 @@ fn events_are_those_that_are_listed_with_the_factory() {
                     WITNESS_SAW, WITNESS_SAID";
     assert_eq!(fault.text, expected);
     assert_eq!(host.events(), ["WITNESS_SAID hello"]);
+}
+
+/// A value that a library made is read by another instance, as after an upgrade.
+#[test]
+fn a_library_goes_through_upgrades() {
+    let host = FakeHost::new();
+    let library = plugin_loader::built();
+    for upgrades in 0..3 {
+        let witness = library.rpcinterface("make_witness", &host, []).unwrap();
+        assert_eq!(witness.call("upgrades", ()), Ok(upgrades));
+        host.set_handed_over(witness.hand_over().wait().unwrap());
+    }
+    assert_eq!(host.logs(), ["info: witness: it hands over"; 3]);
 }

@@ -2,7 +2,7 @@
 
 use plugin_api::{Value, abi::Member};
 
-use crate::store::{cached::Cached, clock::Deadline};
+use super::{cached::Cached, clock::Deadline};
 
 /// Most arrays and structs that may stand inside each other: more than any client or plugin can store.
 const DEPTH: u32 = 200;

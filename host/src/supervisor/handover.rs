@@ -1,0 +1,261 @@
+//! Handover from one supervisord to the next, under the same pid: the snapshot that the one makes, and the main loop that
+//! goes on from it in the other.
+//!
+//! The one that takes over owns no descriptor and does nothing to any process before its main loop runs. As long as
+//! that has not begun, the other can be executed again and finds all as it was.
+
+use std::{
+    collections::HashMap,
+    fs, io,
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
+
+use nix::{
+    sys::wait::{Id, WaitPidFlag, waitid},
+    unistd::Pid,
+};
+
+use super::{
+    extensions::Extensions,
+    groups::Groups,
+    main_loop::{Adopted, AdoptedProcess, HandedSocket, MainLoop, monotonic},
+    new_group::NewGroup,
+    process::Process,
+    requests::Request,
+    shared::Shared,
+    snapshot::{Births, GroupRecord, HandOver, ProcessRecord, Snapshot, UseSnapshot},
+};
+use crate::{
+    config::{Config, GroupKind},
+    process::{
+        fcgi::SharedSocket,
+        launch::Launch,
+        output::{AdoptedOutput, OutputState},
+        signals,
+        state::{Exit, Input},
+        stdin::Stdin,
+    },
+};
+
+/// Time that logs have to take what was written before everything stands still.
+const FREEZE_TIMEOUT: Duration = Duration::from_millis(200);
+/// Time that children have to get descriptors of their own: two system calls each.
+const CHILDREN_TIMEOUT: Duration = Duration::from_millis(200);
+/// Time after which a main loop that does not answer is not waited for any longer.
+const MAIN_LOOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Exit status of a process of which nobody knows how it ended, as Supervisor has it.
+const UNKNOWN_EXIT: Exit = Exit::Code(-1);
+
+impl Shared {
+    /// Have something done with a snapshot by the main loop, while all stands still. Where `is_final` is set, this
+    /// process is to become another in it. Blocks until that is done, and returns where this process goes on.
+    pub(super) fn hand_over(&self, is_final: bool, work: UseSnapshot) -> Result<(), String> {
+        let pids: Vec<_> = self.groups.lock().by_pid.keys().copied().collect();
+        let births: Births = pids.into_iter().filter_map(|pid| Some((pid, birth(pid)?))).collect();
+        // What waits is written before, as far as that goes: then it takes less time when nothing else happens.
+        let _ = self.output.flush(FREEZE_TIMEOUT);
+        let (done, result) = mpsc::sync_channel(1);
+        self.requests.push(Request::HandOver(HandOver { births, is_final, work, done }));
+        result.recv_timeout(MAIN_LOOP_TIMEOUT).unwrap_or_else(|error| {
+            Err(match error {
+                mpsc::RecvTimeoutError::Timeout => "the main loop does not answer".to_owned(),
+                mpsc::RecvTimeoutError::Disconnected => "the supervisor is stopping".to_owned(),
+            })
+        })
+    }
+}
+
+/// The one that hands over.
+impl MainLoop {
+    pub(super) fn hand_over(&mut self, wish: HandOver) {
+        let HandOver { births, is_final, work, done } = wish;
+        let result = if is_final {
+            // Signals that come from here on are for the next one; or for this one, if it goes on.
+            signals::hold();
+            let result = self.wait_for_children().and_then(|()| {
+                self.signals();
+                self.with_snapshot(&births, true, work)
+            });
+            signals::listen();
+            result
+        } else {
+            self.with_snapshot(&births, false, work)
+        };
+        // Whoever asked may have given up.
+        let _ = done.send(result);
+    }
+
+    fn with_snapshot(&self, births: &Births, is_final: bool, work: UseSnapshot) -> Result<(), String> {
+        if self.shared.is_stopping() {
+            return Err("the supervisor is stopping".to_owned());
+        }
+        let mut frozen = self.shared.output.freeze(is_final, FREEZE_TIMEOUT)?;
+        let output = std::mem::take(&mut frozen.state);
+        let result = work(self.snapshot(births, output));
+        drop(frozen);
+        result
+    }
+
+    /// Wait until no child shares our descriptors any more.
+    fn wait_for_children(&mut self) -> Result<(), String> {
+        let until = self.now() + CHILDREN_TIMEOUT;
+        self.spawner.settle();
+        while self.spawner.lends_slots() {
+            if until <= self.now() {
+                return Err("a program that was just started does not get on".to_owned());
+            }
+            thread::sleep(Duration::from_millis(1));
+            self.spawner.settle();
+        }
+        Ok(())
+    }
+
+    fn snapshot(&self, births: &Births, output: OutputState) -> Snapshot {
+        let groups = self.shared.groups.lock();
+        let record = |group: &super::groups::Group| {
+            let processes = group.processes.iter().map(|id| &groups.processes[id]);
+            let socket = processes.clone().find_map(|process| process.listening.as_ref());
+            GroupRecord {
+                config: Arc::clone(&group.config),
+                socket: socket.map(|socket| std::os::fd::AsRawFd::as_raw_fd(&std::os::fd::AsFd::as_fd(&**socket))),
+                processes: processes
+                    .map(|process| ProcessRecord::of(process, births.get(&process.machine.pid()).copied()))
+                    .collect(),
+            }
+        };
+        Snapshot {
+            origin: monotonic().saturating_sub(self.now()),
+            last_run: self.last_run,
+            ticks: self.ticks.clone(),
+            groups: groups.in_order.iter().map(record).collect(),
+            strays: groups.strays.iter().copied().collect(),
+            output,
+        }
+    }
+}
+
+/// The one that takes over.
+impl Groups {
+    /// Make groups as another supervisord had them. A group that `config` has as well is that of the config.
+    pub(super) fn adopt_all(
+        snapshot: &mut Snapshot,
+        config: &Config,
+        environment: &[(std::ffi::OsString, std::ffi::OsString)],
+    ) -> (Self, Vec<AdoptedProcess>, Vec<HandedSocket>) {
+        let mut groups = Self::default();
+        groups.strays.extend(&snapshot.strays);
+        let (mut adopted, mut sockets) = (Vec::new(), Vec::new());
+        for record in std::mem::take(&mut snapshot.groups) {
+            let known = config.groups.iter().find(|group| **group == record.config);
+            let group = known.map_or(record.config, Arc::clone);
+            let socket = match &group.kind {
+                GroupKind::Fcgi(socket) => Some(Arc::new(SharedSocket::new(socket.clone()))),
+                GroupKind::Programs | GroupKind::EventListener(_) => None,
+            };
+            sockets.extend(socket.clone().zip(record.socket));
+            let mut processes = Vec::with_capacity(record.processes.len());
+            let mut later = Vec::with_capacity(record.processes.len());
+            for record in record.processes {
+                let known = group.processes.iter().find(|process| **process == record.config);
+                let config_of = known.map_or(record.config, Arc::clone);
+                let launch = Launch::new(&config_of, &group.name, &config.supervisord, environment);
+                let targets = [record.stdout, record.stderr];
+                let process = Process::with(&config_of, &group, launch, record.machine, targets);
+                processes.push(Process {
+                    run: record.run,
+                    socket: socket.clone(),
+                    started: record.started,
+                    stopped: record.stopped,
+                    ..process
+                });
+                later.push((record.stdin, record.birth, record.has_socket));
+            }
+            let mut new = NewGroup::adopted(&group, processes);
+            let known = groups.in_order.len();
+            groups.add(&mut new);
+            let ids = groups.in_order.get(known).map_or_else(Vec::new, |group| group.processes.clone());
+            for (id, (stdin, birth, has_socket)) in ids.into_iter().zip(later) {
+                let pid = groups.processes[&id].machine.pid();
+                if pid != 0 {
+                    groups.spawned(pid, id);
+                }
+                let socket = socket.clone().filter(|_| has_socket);
+                adopted.push(AdoptedProcess { id, pid, birth, stdin, socket });
+            }
+        }
+        (groups, adopted, sockets)
+    }
+}
+
+impl MainLoop {
+    /// Take over what another supervisord has handed over, if one has: from here on that one cannot go on any more. To be
+    /// called before anything is served to clients, who may do something to what is taken over.
+    pub fn take_over(&mut self) {
+        let Some(adopted) = self.take_adopted() else { return };
+        self.has_taken_over = true;
+        let Adopted { processes, sockets, output } = adopted;
+        let shared = Arc::clone(&self.shared);
+        let lost = |what: &str, error: io::Error| shared.logger.critical(format_args!("lost {what}: {error}"));
+        let mut listening = HashMap::new();
+        for (socket, fd) in sockets {
+            match socket.adopt(fd, &shared.logger) {
+                Ok(open) => drop(listening.insert(Arc::as_ptr(&socket), open)),
+                Err(error) => lost("the socket of a group", error),
+            }
+        }
+        let (mut listeners, mut stdins, mut gone) = (HashMap::new(), Vec::new(), Vec::new());
+        for AdoptedProcess { id, pid, birth, stdin, socket } in processes {
+            let mut groups = shared.groups.lock();
+            let Some(process) = groups.processes.get_mut(&id) else { continue };
+            process.listening = socket.and_then(|socket| listening.get(&Arc::as_ptr(&socket)).cloned());
+            if let Some(stdin) = stdin {
+                let waits = !stdin.pending.is_empty();
+                match Stdin::adopt(stdin) {
+                    Ok(stdin) => {
+                        let stdin = Arc::new(stdin);
+                        process.stdin = Some(Arc::clone(&stdin));
+                        if waits {
+                            stdins.push((process.run, Arc::clone(&stdin)));
+                        }
+                        if process.is_listener {
+                            listeners.insert(process.run, stdin);
+                        }
+                    }
+                    Err(error) => lost(&format!("the stdin of '{}'", process.config.name), error),
+                }
+            }
+            if process.machine.awaits_spawn() {
+                self.spawn_queue.push(id);
+            }
+            if pid != 0 && !is_ours(pid, birth) {
+                gone.push((id, process.run, process.config.name.clone(), pid));
+            }
+        }
+        let handler = |spec| Extensions::handler(&shared.extensions, spec);
+        let handlers =
+            output.pools.iter().map(|(name, pool)| (name.to_owned(), handler(&pool.result_handler))).collect();
+        shared.output.adopt(AdoptedOutput { state: output, handlers, listeners, stdins });
+        for (id, run, name, pid) in gone {
+            shared.logger.critical(format_args!("pid {pid} is no longer the process '{name}': it counts as ended"));
+            shared.output.child_exited(run);
+            self.step(id, Input::Reaped(UNKNOWN_EXIT));
+        }
+    }
+}
+
+/// Tell whether a pid is still that of our child, alive or not yet reaped.
+fn is_ours(pid: i32, birth_then: Option<u64>) -> bool {
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    let is_child = waitid(Id::Pid(Pid::from_raw(pid)), flags).is_ok();
+    is_child && birth_then.is_none_or(|then| birth(pid).is_none_or(|now| now == then))
+}
+
+/// Read when the process with that pid was started, in ticks since the system began.
+fn birth(pid: i32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in parentheses, may hold anything. Behind it the start is the 20th field.
+    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()
+}

@@ -1,0 +1,136 @@
+//! The supervisor as one process hands it over to the next: groups, processes, clocks.
+//!
+//! What stands here is a released format. A field that a later version adds has a default, for it is missing where an
+//! earlier one has written; one that an earlier version does not know, that ignores.
+
+use std::{
+    collections::HashMap,
+    os::fd::RawFd,
+    sync::{Arc, mpsc},
+    time::{Duration, SystemTime},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{process::Process, ticks::Ticks};
+use crate::{
+    config,
+    process::{
+        output::{OutputState, OutputTarget},
+        state::Machine,
+        stdin::StdinState,
+    },
+    states::ProcessState,
+};
+
+/// The supervisor, and the output of its programs, at one moment.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Snapshot {
+    /// Origin of the time of the state machines, on the system's monotonic clock.
+    pub(super) origin: Duration,
+    /// Number of the last run of a process.
+    pub(super) last_run: u64,
+    /// Ticks that were told last.
+    pub(super) ticks: Option<Ticks>,
+    /// Active groups in the order in which they became active.
+    pub(super) groups: Vec<GroupRecord>,
+    /// Pids of children that belong to no active group.
+    pub(super) strays: Vec<i32>,
+    /// Output of the programs.
+    pub output: OutputState,
+}
+
+/// Active group as it is handed over.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct GroupRecord {
+    pub(super) config: Arc<config::Group>,
+    pub(super) processes: Vec<ProcessRecord>,
+    /// Number of the descriptor of the socket that its processes share, while one of them runs.
+    #[serde(default)]
+    pub(super) socket: Option<RawFd>,
+}
+
+/// Process as it is handed over.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct ProcessRecord {
+    pub(super) config: Arc<config::Process>,
+    pub(super) machine: Machine,
+    /// Start of the process with that pid, in ticks since the system began: another one has another.
+    pub(super) birth: Option<u64>,
+    pub(super) stdout: OutputTarget,
+    pub(super) stderr: OutputTarget,
+    pub(super) run: u64,
+    pub(super) stdin: Option<StdinState>,
+    pub(super) has_socket: bool,
+    pub(super) started: Option<SystemTime>,
+    pub(super) stopped: Option<SystemTime>,
+}
+
+impl ProcessRecord {
+    pub(super) fn of(process: &Process, birth: Option<u64>) -> Self {
+        Self {
+            config: Arc::clone(&process.config),
+            machine: process.machine.clone(),
+            birth,
+            stdout: process.stdout.clone(),
+            stderr: process.stderr.clone(),
+            run: process.run,
+            stdin: process.stdin.as_ref().map(|stdin| stdin.state()),
+            has_socket: process.listening.is_some(),
+            started: process.started,
+            stopped: process.stopped,
+        }
+    }
+}
+
+impl Snapshot {
+    /// Iterate over the numbers of all descriptors.
+    pub fn descriptors(&self) -> impl Iterator<Item = RawFd> {
+        let of_group = |group: &GroupRecord| {
+            let stdins = group.processes.iter().filter_map(|process| Some(process.stdin.as_ref()?.fd));
+            stdins.chain(group.socket).collect::<Vec<_>>()
+        };
+        self.groups.iter().flat_map(of_group).chain(self.output.descriptors())
+    }
+
+    /// List the processes that are alive: their full names, pids and states.
+    pub fn alive(&self) -> Vec<(String, i32, ProcessState)> {
+        let all = self.groups.iter().flat_map(|group| group.processes.iter().map(move |process| (group, process)));
+        let alive = all.filter(|(_, process)| process.machine.pid() != 0);
+        alive
+            .map(|(group, process)| {
+                let name = crate::text::namespec::make_namespec(&group.config.name, &process.config.name);
+                (name, process.machine.pid(), process.machine.state())
+            })
+            .collect()
+    }
+
+    /// List the configs of the groups.
+    pub fn groups(&self) -> Vec<Arc<config::Group>> {
+        self.groups.iter().map(|group| Arc::clone(&group.config)).collect()
+    }
+
+    /// Number of processes, alive or not.
+    pub fn processes(&self) -> usize {
+        self.groups.iter().map(|group| group.processes.len()).sum()
+    }
+}
+
+/// Start of each process, by its pid, in ticks since the system began.
+pub(super) type Births = HashMap<i32, u64>;
+
+/// Work with a snapshot. It returns where this process goes on; the error says why.
+pub type UseSnapshot = Box<dyn FnOnce(Snapshot) -> Result<(), String> + Send>;
+
+/// Wish that the main loop make a snapshot and have something done with it.
+pub(super) struct HandOver {
+    /// Starts of processes, as far as they are known.
+    pub(super) births: Births,
+    /// Set where this process is to end with it, and nothing may happen that does not stand in the snapshot.
+    pub(super) is_final: bool,
+    pub(super) work: UseSnapshot,
+    /// Way of the result.
+    pub(super) done: mpsc::SyncSender<Result<(), String>>,
+}

@@ -1,0 +1,145 @@
+//! File in memory that holds the state: sealed, so that what is read is what was written.
+//!
+//! It begins with a line that names its format, and the lengths of the two parts that follow: what plugins hand over,
+//! which is written while everything still goes on, and the state of supervisord itself. Each is `MessagePack` with
+//! the names of its fields.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, Seek as _, Write as _},
+    os::{fd::OwnedFd, unix::fs::FileExt as _},
+};
+
+use nix::{
+    fcntl::{FcntlArg, SealFlag, fcntl},
+    sys::memfd::{MFdFlags, memfd_create},
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::state::State;
+
+/// First line of the file. Another number in it is another layout of what follows.
+const MAGIC: &[u8] = b"state of supervisord, 1\n";
+
+/// Length of what stands before the two parts.
+const HEAD: usize = MAGIC.len() + 2 * size_of::<u64>();
+
+/// File that is being written.
+pub(super) struct StateFile {
+    file: File,
+    /// Length of the part of the plugins.
+    plugins: u64,
+}
+
+impl StateFile {
+    /// Make the file, with what plugins hand over.
+    pub(super) fn new(plugins: &impl Serialize) -> io::Result<Self> {
+        let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+        let mut file = File::from(memfd_create(c"supervisord-state", flags)?);
+        file.write_all(&[0; HEAD])?;
+        let plugins = write(&mut file, plugins)?;
+        Ok(Self { file, plugins })
+    }
+
+    /// Write the state, and seal the file.
+    pub(super) fn finish(self, state: &State) -> io::Result<OwnedFd> {
+        let Self { mut file, plugins } = self;
+        let len = write(&mut file, state)?;
+        let head = [MAGIC, &plugins.to_le_bytes(), &len.to_le_bytes()].concat();
+        file.write_all_at(&head, 0)?;
+        file.rewind()?;
+        let seals = SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL;
+        fcntl(&file, FcntlArg::F_ADD_SEALS(seals))?;
+        Ok(file.into())
+    }
+}
+
+/// Write a value behind what stands in the file. Return its length.
+fn write(file: &mut File, value: &impl Serialize) -> io::Result<u64> {
+    let begin = file.stream_position()?;
+    let mut writer = BufWriter::with_capacity(256 * 1024, &mut *file);
+    rmp_serde::encode::write_named(&mut writer, value).map_err(io::Error::other)?;
+    writer.flush()?;
+    drop(writer);
+    Ok(file.stream_position()? - begin)
+}
+
+/// Read the state, and what plugins have handed over.
+///
+/// # Errors
+///
+/// Text for people: the format is another, or something is not as it should be.
+pub(super) fn read<Plugins: DeserializeOwned>(file: &File) -> Result<(State, Plugins), String> {
+    let mut head = [0; HEAD];
+    file.read_exact_at(&mut head, 0).map_err(|error| format!("cannot read the state: {error}"))?;
+    let (magic, lengths) = head.split_at(MAGIC.len());
+    if magic != MAGIC {
+        return Err("the state is of a format that this version does not know".to_owned());
+    }
+    let number = |at: usize| {
+        let bytes = lengths.get(at..at + size_of::<u64>()).and_then(|bytes| bytes.try_into().ok());
+        bytes.map_or(0, u64::from_le_bytes)
+    };
+    let (plugins, state) = (number(0), number(size_of::<u64>()));
+    let begin = HEAD as u64;
+    let state = part(file, begin.saturating_add(plugins), state)?;
+    Ok((state, part(file, begin, plugins)?))
+}
+
+fn part<T: DeserializeOwned>(file: &File, begin: u64, len: u64) -> Result<T, String> {
+    let unreadable = |error: &dyn std::fmt::Display| format!("cannot read the state: {error}");
+    let size = file.metadata().map_err(|error| unreadable(&error))?.len();
+    if begin.checked_add(len).is_none_or(|end| end > size) {
+        return Err(unreadable(&"it is cut off"));
+    }
+    let mut bytes = vec![0; usize::try_from(len).map_err(|error| unreadable(&error))?];
+    file.read_exact_at(&mut bytes, begin).map_err(|error| unreadable(&error))?;
+    rmp_serde::from_slice(&bytes).map_err(|error| unreadable(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_read_and_cannot_be_changed() {
+        let state = State { version: "1.2.3".to_owned(), upgrades: 7, ..State::default() };
+        let written = StateFile::new(&vec!["of a plugin".to_owned()]).unwrap().finish(&state).unwrap();
+        let file = File::from(written);
+        let (read, plugins): (State, Vec<String>) = read(&file).unwrap();
+        assert_eq!((read.version.as_str(), read.upgrades), ("1.2.3", 7));
+        assert_eq!(plugins, ["of a plugin"]);
+        assert!(file.write_all_at(b"x", 0).is_err() && file.set_len(1).is_err());
+    }
+
+    #[test]
+    fn what_is_not_known_is_ignored_and_what_is_missing_has_a_default() {
+        #[derive(Serialize)]
+        struct Other {
+            upgrades: u64,
+            of_tomorrow: Vec<u8>,
+        }
+        let other = rmp_serde::to_vec_named(&Other { upgrades: 3, of_tomorrow: vec![1, 2] }).unwrap();
+        let state: State = rmp_serde::from_slice(&other).unwrap();
+        assert_eq!((state.upgrades, state.supervisor.processes()), (3, 0));
+    }
+
+    #[test]
+    fn what_is_no_state_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state");
+        let lengths = |plugins: u64, state: u64| [MAGIC, &plugins.to_le_bytes(), &state.to_le_bytes()].concat();
+        let cut_off = "cannot read the state: it is cut off";
+        for (bytes, why) in [
+            (b"x".to_vec(), "cannot read the state: failed to fill whole buffer"),
+            (b"state of supervisord, 2\n0123456789abcdef".to_vec(), "the state is of a format that this version"),
+            (lengths(0, 5), cut_off),
+            (lengths(u64::MAX, 5), cut_off),
+            ([lengths(0, 1), vec![0xc1]].concat(), "cannot read the state: "),
+        ] {
+            std::fs::write(&path, bytes).unwrap();
+            let error = read::<Vec<String>>(&File::open(&path).unwrap()).unwrap_err();
+            assert!(error.starts_with(why), "{error}");
+        }
+    }
+}
