@@ -22,6 +22,9 @@ use supervisor_cache::rpcinterface::make_cache_rpcinterface;
 /// Clients that call at once.
 const CLIENTS: usize = 32;
 
+/// Calls of which each costs what is said.
+const MANY: usize = 200_000;
+
 fn cache(options: &[(&str, &str)]) -> Published {
     let options: Vec<_> = options.iter().map(|(key, value)| (*key, Value::from(*value))).collect();
     let host = FakeHost::new();
@@ -137,6 +140,36 @@ fn slowest_fetch(cache: &Published, keys: usize) -> Duration {
     })
 }
 
+/// What a fetch, a store and a key cost, by the number of keys.
+fn growth(name: &str, open: impl Fn(usize) -> Published) {
+    println!("{name}: keys, ns a fetch, ns a store, bytes a key");
+    // Those that are done with stay, since the next ones would take memory that they give back.
+    let mut kept = Vec::new();
+    for keys in [1_000, 10_000, 100_000, 1_000_000] {
+        let before = resident();
+        let cache = open(keys);
+        let each = |call: &dyn Fn(String)| {
+            let start = Instant::now();
+            (0..MANY).for_each(|number| call(format!("key {:07}", number * 7919 % keys)));
+            start.elapsed().as_secs_f64() * 1e9 / MANY as f64
+        };
+        for number in 0..keys {
+            cache.call::<bool>("store", (format!("key {number:07}"), "value")).unwrap();
+        }
+        let memory = resident().saturating_sub(before) as f64 / keys as f64;
+        let fetch = each(&|key| drop(cache.call::<Value>("fetch", (key,)).unwrap()));
+        let store = each(&|key| assert!(cache.call::<bool>("store", (key, "other")).unwrap()));
+        println!("  {keys:>9} {fetch:>6.0} {store:>6.0} {memory:>6.0}");
+        kept.push(cache);
+    }
+}
+
+/// Bytes of memory that this process has.
+fn resident() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+}
+
 /// Time that all threads have had on a processor: what does not depend on what else the machine does.
 fn cpu() -> Duration {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
@@ -152,6 +185,8 @@ fn main() {
 
     upgrade(100_000, 1000);
     upgrade(1_000_000, 10);
+    growth("memory", |_| cache(&[]));
+    growth("file, everysec", |keys| in_file(&path(&format!("growth-{keys}")), "everysec"));
 
     let memory = fetches(&cache(&[]));
     let file = fetches(&in_file(&path("fetch"), "always"));

@@ -220,7 +220,7 @@ impl FurtherMethods {
         /// the key
         #[rpc(kind = "string")]
         key: Value,
-        /// the value that is known; nil for nothing
+        /// the value that is known; nil for nothing, from which a stored nil cannot be told
         known: Value,
         /// the longest time to wait
         seconds: f64,

@@ -32,6 +32,14 @@ pub(crate) enum Kind {
 }
 
 /// Open a store. What an operator has to know of it, `supervisord` is told.
+#[cfg_attr(
+    not(feature = "file"),
+    allow(
+        clippy::unnecessary_wraps,
+        clippy::needless_pass_by_value,
+        reason = "memory alone takes nothing and fails never"
+    )
+)]
 pub(crate) fn open(kind: Kind, limits: Limits, clock: Clock, supervisord: &Host) -> Result<Arc<dyn Store>, Fault> {
     let shared = Shared::new(limits, clock, Events::new(supervisord));
     match kind {

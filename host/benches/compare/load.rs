@@ -4,7 +4,6 @@ use std::{
     fs,
     net::SocketAddr,
     path::Path,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -29,20 +28,18 @@ pub struct Measured {
     pub busy: f64,
 }
 
-/// Sends `request` over so many connections, each time as soon as the answer is there.
-pub fn rate(address: SocketAddr, connections: usize, request: &[u8], time: Duration) -> Measured {
+/// Sends the request of each of so many connections, each time as soon as the answer is there.
+pub fn rate(address: SocketAddr, connections: usize, request: impl Fn(usize) -> Vec<u8>, time: Duration) -> Measured {
     runtime().block_on(async {
         let mut clients = Vec::new();
-        for _ in 0..connections {
-            let mut client = Client::open(address).await;
-            client.call(request).await;
-            clients.push(client);
+        for number in 0..connections {
+            let (mut client, request) = (Client::open(address).await, request(number));
+            client.call(&request).await;
+            clients.push((client, request));
         }
         let (start, cpu) = (Instant::now(), cpu_time());
         let deadline = start + time;
-        let request: Arc<[u8]> = request.into();
-        let calls = clients.into_iter().map(|mut client| {
-            let request = Arc::clone(&request);
+        let calls = clients.into_iter().map(|(mut client, request)| {
             tokio::spawn(async move {
                 let mut count = 0_u32;
                 while Instant::now() < deadline {

@@ -1,6 +1,6 @@
 //! Our supervisord beside Supervisor 4.3.0 and a bare hyper server, in one run on one machine.
 //!
-//! `cargo bench -p supervisor-host --bench compare`
+//! `cargo bench -p supervisor-host --bench compare`; with `-- stores` behind it only the rows of the cache's stores.
 //!
 //! The contestants take turns within each round, and what is judged is the median of the rounds' ratios: a neighbour
 //! that takes the processor for a while slows all of them. Nothing fails here; each row says whether its limit is
@@ -12,10 +12,12 @@
 mod bare;
 mod capture;
 mod entries;
+mod kills;
 mod load;
 mod many;
 mod processes;
 mod spawns;
+mod stores;
 mod table;
 
 #[allow(dead_code, unused_imports, reason = "it is made for the behaviour tests, and this uses a part of it")]
@@ -36,6 +38,9 @@ fn main() {
     if let Some(position) = arguments.iter().position(|argument| argument == bare::ARGUMENT) {
         return bare::serve(&arguments[position + 1]);
     }
+    if arguments.iter().any(|argument| argument == "stores") {
+        return print(&of_stores());
+    }
     eprintln!("starting the contestants …");
     let ours = Supervisord::start(&Config::new());
     let real = Supervisord::start_real(&Config::new());
@@ -55,7 +60,15 @@ fn main() {
     rows.extend(spawns::rows());
     rows.extend(capture::yes());
     rows.extend(capture::yes_with_events());
+    rows.extend(of_stores());
     print(&rows);
+}
+
+/// Rows of the stores of the cache.
+fn of_stores() -> Vec<Row> {
+    let mut rows = stores::rows();
+    rows.push(kills::lost());
+    rows
 }
 
 /// Requests in a second over 32 connections.
@@ -76,7 +89,8 @@ fn fetch(ours: &Supervisord, real: &Supervisord) -> Vec<Row> {
     for _ in 0..5 * ROUNDS {
         for contestant in 0..contestants.len() {
             let before = load::cpu_time_of(pids[contestant]);
-            let measured = load::rate(contestants[contestant], CONNECTIONS, &request, Duration::from_millis(200));
+            let measured =
+                load::rate(contestants[contestant], CONNECTIONS, |_| request.clone(), Duration::from_millis(200));
             let cost = load::cpu_time_of(pids[contestant]).saturating_sub(before);
             rates[contestant].push(measured.per_second);
             costs[contestant].push(cost.as_secs_f64() * 1e6 / f64::from(measured.requests));

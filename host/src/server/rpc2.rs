@@ -10,7 +10,10 @@ use hyper::{
     header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue},
 };
 use plugin_api::{Fault, Value};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
 
 use super::{
     answer::{ResponseBody, last, refusal},
@@ -86,26 +89,43 @@ fn encode(result: &Result<Value, Fault>) -> Vec<u8> {
     out
 }
 
-/// Encode a large answer where that holds up nobody. The larger ones of all clients take turns; the memory counts until
-/// the client has its answer.
+/// Encode a large answer where that holds up nobody: even to count what it will be takes milliseconds. The larger ones
+/// of all clients take turns; the memory counts until the client has its answer.
 async fn encode_large(server: &ServerContext, result: Result<Value, Fault>) -> Bytes {
-    let result = match result {
-        Ok(value) if xmlrpc::size_up_to(&value, ANSWER_LIMIT) > ANSWER_LIMIT => Err(xmlrpc::too_large()),
-        result => result,
-    };
-    let size = result.as_ref().map_or(0, |value| xmlrpc::size_up_to(value, ANSWER_LIMIT));
+    let (result, size) = server.run_blocking(move || counted(result)).await;
     let answers = server.answers.clone().acquire_many_owned(kib(size));
     let Ok(memory) = tokio::time::timeout(server.limits.request, answers).await else {
+        free_elsewhere(result);
         return encode(&Err(Fault::failed_with("too many large answers are on their way; try again later"))).into();
     };
     let bytes = server.run_blocking(move || encode(&result)).await;
     Bytes::from_owner(CountedBytes { bytes, _memory: memory.ok() })
 }
 
+/// A result and the bytes of XML that it becomes; a fault in the place of one that would be too many.
+fn counted(result: Result<Value, Fault>) -> (Result<Value, Fault>, usize) {
+    let size = result.as_ref().map_or(0, |value| xmlrpc::size_up_to(value, ANSWER_LIMIT));
+    if size > ANSWER_LIMIT { (Err(xmlrpc::too_large()), 0) } else { (result, size) }
+}
+
+/// Free what is large where that holds up nobody. Without a runtime it is freed right here.
+fn free_elsewhere<T: Send + 'static>(large: T) {
+    match Handle::try_current() {
+        Ok(runtime) => drop(runtime.spawn_blocking(move || drop(large))),
+        Err(_) => drop(large),
+    }
+}
+
 /// Bytes of an answer that count against the memory for answers for as long as they are there.
 struct CountedBytes {
     bytes: Vec<u8>,
     _memory: Option<OwnedSemaphorePermit>,
+}
+
+impl Drop for CountedBytes {
+    fn drop(&mut self) {
+        free_elsewhere(std::mem::take(&mut self.bytes));
+    }
 }
 
 impl AsRef<[u8]> for CountedBytes {

@@ -1,6 +1,7 @@
 //! The thread that carries operations out, and the file store as the others see it.
 
 use std::{
+    collections::VecDeque,
     io,
     path::{Path, PathBuf},
     sync::{
@@ -33,6 +34,9 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// Bytes from which on a frame takes in no more operations.
 const FULL: usize = 8 << 20;
+
+/// Longest time for which a frame waits for those who were answered with the last one.
+const MOST_WAIT: Duration = Duration::from_millis(1);
 
 /// Open the store in a file.
 ///
@@ -67,7 +71,17 @@ pub(crate) fn open(path: &Path, sync: SyncMode, shared: Shared, host: &Host) -> 
         SyncMode::EverySecond => Some(Syncer::start().map_err(no_thread)?),
     };
     let (its_shared, its_size, host) = (Arc::clone(&shared), Arc::clone(&size), host.clone());
-    let mut thread = Thread { shared: its_shared, log, sync, syncer, size: its_size, host, fails: false };
+    let mut thread = Thread {
+        shared: its_shared,
+        log,
+        sync,
+        syncer,
+        size: its_size,
+        host,
+        fails: false,
+        waiting: VecDeque::new(),
+        last: LastFrame::default(),
+    };
     let thread = thread::Builder::new()
         .name("cache-file".to_owned())
         .spawn(move || {
@@ -191,6 +205,18 @@ struct Thread {
     host: Host,
     /// Set while the file cannot be written, so that the log says it once.
     fails: bool,
+    /// Operations that have come and are not yet begun.
+    waiting: VecDeque<Request>,
+    last: LastFrame,
+}
+
+/// The last frame, if it was to be on the disk: who was answered with it will as a rule soon ask again.
+#[derive(Debug, Default)]
+struct LastFrame {
+    /// Operations in it.
+    number: usize,
+    /// Time that the disk took for it.
+    took: Duration,
 }
 
 impl Thread {
@@ -204,9 +230,10 @@ impl Thread {
             }
             let until_due = due.map(|due| due.saturating_duration_since(Instant::now()));
             let next = self.shared.read().next_deadline().map(|deadline| self.shared.clock.until(deadline));
-            let batch = match until_due.into_iter().chain(next).min() {
-                Some(time) => requests.recv_timeout(time),
-                None => requests.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            let batch = match (self.waiting.pop_front(), until_due.into_iter().chain(next).min()) {
+                (Some(first), _) => Ok(first),
+                (None, Some(time)) => requests.recv_timeout(time),
+                (None, None) => requests.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             match batch {
                 Ok(first) => self.carry_out(first, requests),
@@ -223,6 +250,7 @@ impl Thread {
     /// Carry out an operation, and all that have come meanwhile.
     fn carry_out(&mut self, first: Request, requests: &Receiver<Request>) {
         let shared = Arc::clone(&self.shared);
+        self.wait_for_others(requests);
         let (mut frame, mut answers, mut events) = (Vec::new(), Vec::new(), Vec::new());
         frame::begin(&mut frame);
         let changes = {
@@ -245,11 +273,15 @@ impl Thread {
                     value
                 });
                 answers.push((answer, result));
-                next = if frame.len() < FULL { requests.try_recv().ok() } else { None };
+                let more = frame.len() < FULL;
+                next = more.then(|| self.waiting.pop_front().or_else(|| requests.try_recv().ok())).flatten();
             }
             overlay.into_changes()
         };
+        let begun = Instant::now();
         let written = self.write(&mut frame, changes);
+        let number = if self.sync == SyncMode::Always { answers.len() } else { 0 };
+        self.last = LastFrame { number, took: begun.elapsed() };
         if written.is_ok() {
             shared.events.publish(events);
         }
@@ -262,6 +294,17 @@ impl Thread {
         }
         if written.is_ok() {
             self.tidy();
+        }
+    }
+
+    /// Take in what has come. Where the disk is waited for, a frame costs the same whatever it holds: so one that would
+    /// have fewer operations than the last waits a moment, half of what the disk took, for those who were answered with
+    /// that and ask again. Who stores alone waits for nobody.
+    fn wait_for_others(&mut self, requests: &Receiver<Request>) {
+        self.waiting.extend(requests.try_iter());
+        if self.last.number > 1 && self.waiting.len() + 1 < self.last.number {
+            thread::sleep((self.last.took / 2).min(MOST_WAIT));
+            self.waiting.extend(requests.try_iter());
         }
     }
 
