@@ -2,11 +2,14 @@
 
 #![expect(clippy::unnecessary_wraps, reason = "all conversions have one signature")]
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use super::{
     paths::{dirname, expanduser},
-    types::{AutoRestart, Level, Logfile},
+    types::{AutoRestart, INFINITE, Level, Logfile},
     variables::Variables,
 };
 use crate::text::{
@@ -38,6 +41,23 @@ pub(super) fn boolean(value: &str) -> Result<bool, String> {
 /// An integer that may be negative.
 pub(super) fn integer(value: &str) -> Result<i64, String> {
     int(value)
+}
+
+/// `startretries=`: an integer, or `infinite` in any case.
+pub(super) fn retries(value: &str) -> Result<i64, String> {
+    if strip(value).eq_ignore_ascii_case("infinite") { Ok(INFINITE) } else { integer(value) }
+}
+
+/// Seconds, with or without a fraction, as digits and at most one point.
+pub(super) fn seconds(value: &str) -> Result<Duration, String> {
+    let text = strip(value);
+    let is_number = text.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+        && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let number = text.parse::<f64>().ok().filter(|_| is_number);
+    // More than a monotonic clock will ever count is as long as that.
+    number
+        .map(|number| Duration::from_secs_f64(number.min(u32::MAX.into())))
+        .ok_or_else(|| format!("not a number of seconds: {}", repr(value)))
 }
 
 /// A number of things; a negative one means none, as it does to Supervisor.
@@ -285,6 +305,19 @@ mod tests {
         assert_eq!(octal("0o22"), Ok(0o22));
         refused(octal("9"), "9 can not be converted to an octal type");
         refused(octal("-1"), "-1 can not be converted to an octal type");
+    }
+
+    #[test]
+    fn times_and_retries() {
+        for (text, millis) in [("5", 5_000), (" 0.5 ", 500), ("0", 0), (".25", 250), ("3.", 3_000)] {
+            assert_eq!(seconds(text), Ok(Duration::from_millis(millis)), "{text:?}");
+        }
+        assert_eq!(seconds(&"9".repeat(400)), Ok(Duration::from_secs(u32::MAX.into())));
+        for text in ["", "-1", "+1", "1e3", "inf", "NaN", "1.2.3", ".", "5s", "5,5"] {
+            refused(seconds(text), &format!("not a number of seconds: '{text}'"));
+        }
+        assert_eq!((retries("Infinite"), retries(" -2 ")), (Ok(INFINITE), Ok(-2)));
+        refused(retries("forever"), "invalid literal for int() with base 10: 'forever'");
     }
 
     #[test]

@@ -18,7 +18,7 @@
 //!
 //! A key in a block `keys` has no field: it becomes something else, by hand.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use serde_json::{Map, Value};
 
@@ -94,7 +94,7 @@ macro_rules! options {
         #[allow(non_upper_case_globals, reason = "config keys keep their spelling")]
         pub(super) mod $section {
             #[allow(unused_imports, reason = "not every section has all of these types")]
-            use std::path::PathBuf;
+            use std::{path::PathBuf, time::Duration};
 
             use $crate::config::option::{Key, Opt};
             #[allow(unused_imports, reason = "not every section has all of these types")]
@@ -242,8 +242,14 @@ options! {
             "start again after an exit: true, false, or only after an unexpected one";
         /// Seconds it must stay up to count as RUNNING; none where it is negative.
         startsecs: i64 = integer or "1", "how long it must stay up to count as started";
-        /// Failed starts before FATAL; none where it is negative.
-        startretries: i64 = integer or "3", "how often a failed start is tried again";
+        /// Failed starts before FATAL; none where it is negative, and [`INFINITE`](crate::config::INFINITE) where it is
+        /// never given up.
+        startretries: i64 = retries or "3", "how often a failed start is tried again; infinite: for ever";
+        /// Time before each new try, and before a start that `autorestart` asks for; `None` is 1, 2, 3… seconds, and
+        /// none.
+        restart_delay: Duration = seconds like "5", "seconds before it is started again; not given: 1, 2, 3...";
+        /// Time up to which the delay doubles; `None` where it does not.
+        restart_delay_max: Duration = seconds like "60", "the delay doubles up to that, less up to a quarter of it";
         /// Number of the signal that asks it to stop.
         stopsignal: i32 = signal_number or "TERM";
         /// Seconds until SIGKILL; none where it is negative.

@@ -1,6 +1,6 @@
 //! Processes of `[program:x]`, `[eventlistener:x]` and `[fcgi-program:x]`, and a group made of them.
 
-use std::{cell::RefCell, ops::Range, sync::Arc};
+use std::{cell::RefCell, ops::Range, sync::Arc, time::Duration};
 
 use super::{
     datatypes::process_or_group_name,
@@ -163,6 +163,13 @@ fn template(reader: &Reader<'_>) -> Option<(Process, Range<i64>)> {
     }
     if process.stopasgroup && !process.killasgroup {
         reader.fail(options::killasgroup.key, "Cannot set stopasgroup=true and killasgroup=false");
+    }
+    if let (Some(delay), Some(max)) = (process.restart_delay, process.restart_delay_max)
+        && max < delay
+    {
+        let seconds = |time: Duration| time.as_secs_f64();
+        let message = format!("restart_delay_max={} is less than restart_delay={}", seconds(max), seconds(delay));
+        reader.fail(options::restart_delay_max.key, message);
     }
     if numprocs > MAX_NUMPROCS {
         reader.fail(options::numprocs.key, format!("numprocs={numprocs} is more than {MAX_NUMPROCS}"));
@@ -333,6 +340,8 @@ mod tests {
             ("umask=9", "9 can not be converted to an octal type"),
             ("user=no-such-user", "Invalid user name no-such-user"),
             ("environment=A=1 B=2", "Unexpected end of key/value pairs in value 'A=1 B=2'"),
+            ("restart_delay=soon", "not a number of seconds: 'soon'"),
+            ("restart_delay=5\nrestart_delay_max=1.5", "restart_delay_max=1.5 is less than restart_delay=5"),
             ("process_name=a b", "Invalid name: 'a b' because of character: ' '"),
             ("process_name=a:b", "Invalid name: 'a:b' because of character: ':'"),
             ("stopasgroup=true\nkillasgroup=false", "Cannot set stopasgroup=true and killasgroup=false"),

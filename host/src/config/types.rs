@@ -13,6 +13,9 @@ pub struct Message {
     pub text: String,
 }
 
+/// Value of `startretries` that means that a start is never given up.
+pub const INFINITE: i64 = i64::MAX;
+
 /// A user to run as. Two are equal if the operating system takes them for the same.
 #[derive(Clone, Debug)]
 pub struct User {

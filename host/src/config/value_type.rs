@@ -1,6 +1,6 @@
 //! Types of values: the way from text to each and back, and words for what would be right.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use serde_json::Value;
 
@@ -59,6 +59,8 @@ value_types! {
     password: String = read::text, secret;
     boolean: bool = read::boolean, plain, "true or false";
     integer: i64 = read::integer, plain, "a whole number";
+    retries: i64 = read::retries, retries, "a whole number, or infinite";
+    seconds: Duration = read::seconds, seconds, "a number of seconds, such as 5 or 0.5";
     count: u32 = read::count, plain, "a whole number";
     limit: u64 = read::limit, plain, "a whole number";
     priority: i32 = read::priority, plain, "a whole number";

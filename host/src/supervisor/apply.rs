@@ -40,8 +40,13 @@ impl MainLoop {
     }
 
     fn stop(&mut self, id: ProcessId, waited_for: bool) -> Result<Status, Refused> {
-        let state = self.shared.groups.lock().processes.get(&id).ok_or(Refused::Gone)?.machine.state();
-        if !state.is_running() {
+        let (state, is_stoppable) = {
+            let groups = self.shared.groups.lock();
+            let process = groups.processes.get(&id).ok_or(Refused::Gone)?;
+            let state = process.machine.state();
+            (state, state.is_running() || process.restarts.is_some())
+        };
+        if !is_stoppable {
             return Err(Refused::NotRunning(state));
         }
         let status = self.step(id, Input::Stop { waited_for }).ok_or(Refused::Gone)?;
@@ -105,6 +110,8 @@ impl MainLoop {
         }
         groups.note_deadline(id);
         let process = groups.processes.get_mut(&id)?;
+        let wait = process.machine.delayed_start(&process.config).map(|due| due.saturating_sub(self.now()));
+        process.restarts = wait.map(|wait| SystemTime::now() + wait);
         process.announce();
         let status = process.watch.borrow().clone();
         if !process.machine.awaits_spawn()

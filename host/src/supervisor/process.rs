@@ -48,6 +48,8 @@ pub(super) struct Process {
     pub(super) started: Option<SystemTime>,
     /// Time of the last end, for people only.
     pub(super) stopped: Option<SystemTime>,
+    /// Time of the next start where it waits for one as `restart_delay` says, for people only.
+    pub(super) restarts: Option<SystemTime>,
     /// Status for those who wait for it.
     pub(super) watch: watch::Sender<Status>,
 }
@@ -92,6 +94,7 @@ impl Process {
             start_answer: None,
             started: None,
             stopped: None,
+            restarts: None,
             watch: watch::Sender::new(status),
         })
     }

@@ -31,6 +31,7 @@ mod reread;
 mod fcgi;
 mod pid_one;
 mod programs;
+mod restarts;
 mod scale;
 mod spawning;
 mod traps;

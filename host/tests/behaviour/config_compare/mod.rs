@@ -49,6 +49,9 @@ fn ours(sandbox: &Sandbox, file: &Path) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}\n{output:?}"))
 }
 
+/// Options of programs that Supervisor does not have.
+const OURS: &[&str] = &["restart_delay", "restart_delay_max"];
+
 /// Ours in the shape of the other.
 fn comparable(mut ours: Value) -> Value {
     if let Some(first) = ours["errors"].get(0) {
@@ -68,6 +71,7 @@ fn comparable(mut ours: Value) -> Value {
     each(&mut ours["fcgi_programs"], |group| remove(group, &["processes"]));
     each(&mut ours["programs"], |program| {
         remove(program, &["numprocs", "numprocs_start"]);
+        remove(program, OURS);
         numeric_user(program);
     });
     numeric_user(&mut ours["supervisord"]);
