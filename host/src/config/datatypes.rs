@@ -181,6 +181,18 @@ pub(super) fn list_of_paths(value: &str) -> Result<Vec<PathBuf>, String> {
     Ok(value.split([':', ',']).map(str::trim).filter(|path| !path.is_empty()).map(PathBuf::from).collect())
 }
 
+/// Paths between commas, each perhaps behind a `?`; empty ones do not count.
+pub(super) fn list_of_env_files(value: &str) -> Result<Vec<String>, String> {
+    let files = value.split(',').map(strip).filter(|file| !file.is_empty());
+    files
+        .map(|file| match file.strip_prefix('?') {
+            Some(path) if strip(path).is_empty() => Err(format!("not the name of a file: {}", repr(file))),
+            Some(path) => Ok(format!("?{}", strip(path))),
+            None => Ok(file.to_owned()),
+        })
+        .collect()
+}
+
 /// A directory that exists.
 pub(super) fn existing_directory(value: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(expanduser(value));
@@ -362,6 +374,14 @@ mod tests {
         for name in ["sup.example:9001", "http://sup", "*", "*.example", "a b", "b\u{fc}cher.example", "."] {
             refused(list_of_hosts(&format!("a,{name}")), &format!("not the name of a host: '{name}'"));
         }
+    }
+
+    #[test]
+    fn env_files() {
+        assert_eq!(list_of_env_files(""), Ok(vec![]));
+        let files = ["a.env", "?/b c.env"].map(str::to_owned).to_vec();
+        assert_eq!(list_of_env_files(" a.env,\n? /b c.env,"), Ok(files));
+        refused(list_of_env_files("a,?"), "not the name of a file: '?'");
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod variables;
 
 mod accounts;
 mod datatypes;
+mod env_file;
 mod sections;
 mod show;
 

@@ -194,6 +194,9 @@ options! {
         strip_ansi: bool = boolean or "false", "take colours out of programs' logs";
         /// Variables of the environment of supervisord and so of every program.
         environment: Variables = environment or "" read apart, "for every program: A=\"1\",B=\"two, three\"";
+        /// Files of variables for every program, under those of `environment`; one that may be missing begins with `?`.
+        env_file: Vec<String> = list_of_env_files or "" like "common.env,?local.env" read apart,
+            "files of such variables, KEY=VALUE; ?: if there";
         /// Directories in which plugin libraries are looked for first.
         plugin_path: Vec<PathBuf> = list_of_paths or "" read last,
             "where plugin libraries are looked for first, between colons";
@@ -265,6 +268,11 @@ options! {
         /// Variables of `[supervisord]` and, over them, its own.
         environment: Variables = environment or "" read apart,
             "besides that of supervisord: A=\"1\",B=\"two, three\"";
+        /// Files of its variables, under those of `environment`; one that may be missing begins with `?`.
+        env_file: Vec<String> = list_of_env_files or "" like "a.env,?optional.env" read apart,
+            "files of such variables, KEY=VALUE; ?: if there";
+        /// Set `HOME`, `USER`, `LOGNAME` and `SHELL` for the user it runs as.
+        user_environment: bool = boolean or "false", "set HOME, USER, LOGNAME and SHELL for its user";
         /// `SUPERVISOR_SERVER_URL` for this process; `None` is AUTO, an empty one is no variable at all.
         serverurl: Option<String> = server_url or "AUTO" read last, "what it sees as SUPERVISOR_SERVER_URL";
         /// User to run as.

@@ -82,11 +82,16 @@ impl<'a> Programs<'a> {
 
     /// Make one process: the template, and what may depend on the number.
     fn process(&self, reader: &mut Reader<'_>, template: &Process) -> Option<Process> {
-        let own_environment = reader.environment(&options::environment);
+        let (env_file, mut own_environment) = reader.env_files(&options::env_file);
+        for (name, value) in &own_environment {
+            reader.names.set(format!("ENV_{name}"), value.as_str());
+        }
+        own_environment.extend(reader.environment(&options::environment));
         for (name, value) in &own_environment {
             reader.names.set(format!("ENV_{name}"), value.as_str());
         }
         let mut process = template.clone();
+        process.env_file = env_file;
         process.read(reader, Stage::Each);
         self.output(reader, &STDOUT, &mut process.stdout);
         self.output(reader, &STDERR, &mut process.stderr);
@@ -315,6 +320,49 @@ mod tests {
         assert_eq!(process.command, "1own13");
         let expected = [("B", "own"), ("A", "1"), ("C", "13")].map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(*process.environment, expected);
+    }
+
+    #[test]
+    fn variables_of_files_come_before_the_own_ones() {
+        let files = Files::ini("[supervisord]\nenv_file=all.env\nenvironment=B=\"2\"\n[include]\nfiles=d/*.conf\n")
+            .file("all.env", "A=all\nB=all\nC=all\n")
+            .file(
+                "d/x.conf",
+                "[program:x]\ncommand=run %(ENV_D)s %(ENV_C)s\nnumprocs=2\nprocess_name=%(process_num)d\n\
+             env_file=own.env, ?none.env,%(here)s/%(process_num)d.env\nenvironment=D=\"%(ENV_N)s-own\"\n",
+            )
+            .file("d/own.env", "C='own file'\nD=file\n")
+            .file("d/0.env", "N=0")
+            .file("d/1.env", "N=1");
+        let config = files.load();
+        let process = &group(&config, "x").processes[1];
+        assert_eq!(process.command, "run 1-own own file");
+        let expected = [("A", "all"), ("B", "2"), ("C", "own file"), ("D", "1-own"), ("N", "1")];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(process.environment, expected.into_iter().collect());
+        let here = files.here();
+        assert_eq!(
+            process.env_file,
+            ["d/own.env", "?d/none.env", "d/1.env"].map(|file| match file.strip_prefix('?') {
+                Some(file) => format!("?{here}/{file}"),
+                None => format!("{here}/{file}"),
+            })
+        );
+    }
+
+    #[test]
+    fn a_file_of_variables_that_is_missing_or_broken_is_an_error() {
+        let files = Files::with("[program:x]\ncommand=x\nenv_file=no.env\nnumprocs=2\nprocess_name=%(process_num)d\n");
+        assert_eq!(
+            files.report(),
+            "could not read env_file HERE/no.env: No such file or directory (os error 2) in section 'program:x' (file: \
+             'HERE/main.conf')\n  at line 4: env_file\n"
+        );
+        let files = Files::with("env_file=a.env\n").file("a.env", "A=1\nsecret");
+        assert_eq!(
+            files.report(),
+            "env_file HERE/a.env, line 2: it is not KEY=VALUE\n  at HERE/main.conf, line 2: env_file in [supervisord]\n"
+        );
     }
 
     #[test]

@@ -91,6 +91,8 @@ value_types! {
     list_of_exitcodes: Vec<i32> = read::list_of_exitcodes, plain, "numbers from 0 to 255 with commas between them", list;
     list_of_paths: Vec<PathBuf> = read::list_of_paths, paths,
         "directories with commas between them", only_strings, list;
+    list_of_env_files: Vec<String> = read::list_of_env_files, plain,
+        "files with commas between them; one that may be missing begins with '?'", only_strings, list;
     list_of_hosts: Vec<String> = read::list_of_hosts, plain,
         "names of hosts with commas between them, without ports", only_strings, list;
 }

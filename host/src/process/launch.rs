@@ -5,7 +5,7 @@ use std::{
     os::unix::ffi::OsStrExt as _,
 };
 
-use nix::unistd::{Gid, Uid, User, getgrouplist};
+use nix::unistd::{Gid, Uid, User, getgrouplist, getuid};
 
 use super::command::{Command, CommandError};
 use crate::config::{self, Variables};
@@ -69,6 +69,9 @@ impl Launch {
             // Of a name that is there twice the first counts, as it does to libc and to Python.
             environment.set_default(name, value);
         }
+        if config.user_environment {
+            environment.extend(variables_of_user(config.user.as_ref()));
+        }
         let mut set = |name: &str, value: &str| environment.set(name.into(), value.into());
         set("SUPERVISOR_ENABLED", "1");
         if let Some(url) = config.serverurl.as_ref().or(supervisord.serverurl.as_ref()) {
@@ -106,6 +109,19 @@ impl Launch {
     pub fn command(&self) -> Result<Command, CommandError> {
         Command::find(&self.command, self.path.as_deref())
     }
+}
+
+/// `HOME`, `USER`, `LOGNAME` and `SHELL` for a user, or for the one that supervisord runs as. One whom the system does
+/// not know has none.
+fn variables_of_user(user: Option<&config::User>) -> Vec<(OsString, OsString)> {
+    let uid = user.map_or_else(getuid, |user| Uid::from_raw(user.uid));
+    let Ok(Some(User { name, dir, shell, .. })) = User::from_uid(uid) else { return Vec::new() };
+    vec![
+        ("HOME".into(), dir.into()),
+        ("USER".into(), name.clone().into()),
+        ("LOGNAME".into(), name.into()),
+        ("SHELL".into(), shell.into()),
+    ]
 }
 
 impl UserIds {
@@ -163,6 +179,26 @@ mod tests {
                 "B=config"
             ]
         );
+    }
+
+    #[test]
+    fn the_environment_of_the_user_is_set_under_the_configs() {
+        let root = config::User { name: "root".to_owned(), uid: 0, gid: 0 };
+        let config = config::Process {
+            user: Some(root),
+            user_environment: true,
+            environment: Variables::from_iter([pair("SHELL", "config")]),
+            ..fixtures::process("cat")
+        };
+        let inherited = [("HOME".into(), "/home/other".into()), ("A".into(), "shell".into())];
+        let supervisord = fixtures::supervisord(Path::new("/tmp"));
+        let of = |config: &config::Process| -> Vec<String> {
+            let launch = Launch::new(config, "g", &supervisord, &inherited);
+            launch.environment.iter().map(|variable| variable.to_str().unwrap().to_owned()).collect()
+        };
+        assert_eq!(of(&config)[..5], ["HOME=/root", "A=shell", "USER=root", "LOGNAME=root", "SHELL=config"]);
+        let without = config::Process { user_environment: false, ..config };
+        assert_eq!(of(&without)[0], "HOME=/home/other");
     }
 
     #[test]

@@ -28,6 +28,7 @@ mod order;
 mod reread;
 
 // Programs.
+mod environment;
 mod fcgi;
 mod pid_one;
 mod programs;

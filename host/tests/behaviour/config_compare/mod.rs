@@ -50,7 +50,7 @@ fn ours(sandbox: &Sandbox, file: &Path) -> Value {
 }
 
 /// Options of programs that Supervisor does not have.
-const OURS: &[&str] = &["restart_delay", "restart_delay_max"];
+const OURS: &[&str] = &["restart_delay", "restart_delay_max", "env_file", "user_environment"];
 
 /// Ours in the shape of the other.
 fn comparable(mut ours: Value) -> Value {
@@ -65,7 +65,7 @@ fn comparable(mut ours: Value) -> Value {
     if let Some(client) = object.get_mut("supervisorctl") {
         remove(client, &["password", "plugin_path", "ctlplugins"]);
     }
-    remove(&mut ours["supervisord"], &["plugin_path", "plugin_data_dir"]);
+    remove(&mut ours["supervisord"], &["plugin_path", "plugin_data_dir", "env_file"]);
     each(&mut ours["servers"], |server| remove(server, &["password", "allowed_hosts"]));
     each(&mut ours["eventlisteners"], |pool| remove(pool, &["result_handler", "processes"]));
     each(&mut ours["fcgi_programs"], |group| remove(group, &["processes"]));
