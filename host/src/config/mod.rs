@@ -71,5 +71,5 @@ pub use model::{
 pub use options::{OutputOptions, Process, Supervisord};
 pub use overrides::Overrides;
 pub use sample::sample;
-pub use types::{AutoRestart, INFINITE, Level, Logfile, Message, Numbering, User};
+pub use types::{AutoRestart, INFINITE, Level, Logfile, Message, Numbering, Rlimit, User};
 pub use variables::Variables;

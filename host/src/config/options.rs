@@ -26,7 +26,7 @@ use super::{
     option::{Key, Stage},
     paths::temporary_directory,
     reader::Reader,
-    types::{AutoRestart, Level, Logfile, Numbering, User},
+    types::{AutoRestart, Level, Logfile, Numbering, Rlimit, User},
     variables::Variables,
 };
 
@@ -279,6 +279,20 @@ options! {
         user: User = user like "nobody" read last, "run as this user, if supervisord is root";
         /// umask of the process; supervisord's where `None`.
         umask: u32 = octal like "022" read last, "supervisord's if not given";
+        /// Limit of its open files; supervisord's where `None`, as the following.
+        rlimit_nofile: Rlimit = rlimit like "4096:8192" read last, "open files: soft, or soft:hard, or unlimited";
+        /// Limit of its core files, in bytes.
+        rlimit_core: Rlimit = rlimit_bytes like "unlimited" read last, "size of core files";
+        /// Limit of the processes of its user.
+        rlimit_nproc: Rlimit = rlimit like "500" read last, "processes of its user";
+        /// Limit of the memory that it may lock, in bytes.
+        rlimit_memlock: Rlimit = rlimit_bytes like "64MB" read last, "memory that it may lock";
+        /// Niceness.
+        nice: i32 = nice like "5" read last, "from -20, which comes first, to 19";
+        /// Points that the kernel adds when it looks for a process to end for want of memory.
+        oom_score_adj: i32 = oom_score_adj like "500" read last, "from -1000, never ended for want of memory, to 1000";
+        /// End what it leaves behind.
+        kill_descendants: bool = boolean or "false" read last, "when it has ended, kill all that it has left behind";
         /// Directory to change to before exec.
         directory: PathBuf = path like "/tmp" read each, "change there first";
     }

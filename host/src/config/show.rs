@@ -8,7 +8,7 @@ use std::{path::PathBuf, time::Duration};
 use serde_json::{Map, Value, json};
 
 use super::{
-    types::{AutoRestart, INFINITE, Level, Logfile, User},
+    types::{AutoRestart, INFINITE, Level, Logfile, Rlimit, User},
     variables::Variables,
 };
 use crate::text::signals;
@@ -41,6 +41,11 @@ pub(super) fn octal(mode: &u32) -> Value {
 /// `startretries=`.
 pub(super) fn retries(count: &i64) -> Value {
     if *count == INFINITE { "infinite".into() } else { json!(count) }
+}
+
+/// A limit: `1024`, `1024:4096`, `unlimited`.
+pub(super) fn rlimit(limit: &Rlimit) -> Value {
+    limit.to_string().into()
 }
 
 /// Seconds: a whole number where there is no fraction.

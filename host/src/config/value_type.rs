@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     accounts, datatypes as read, show,
-    types::{AutoRestart, Level, Logfile, User},
+    types::{AutoRestart, Level, Logfile, Rlimit, User},
     variables::Variables,
 };
 
@@ -59,6 +59,11 @@ value_types! {
     password: String = read::text, secret;
     boolean: bool = read::boolean, plain, "true or false";
     integer: i64 = read::integer, plain, "a whole number";
+    rlimit: Rlimit = read::rlimit, rlimit, "a number or unlimited, or two as soft:hard, such as 1024:4096";
+    rlimit_bytes: Rlimit = read::rlimit_bytes, rlimit,
+        "bytes, KB, MB or GB, or unlimited, or two as soft:hard, such as 64MB:unlimited";
+    nice: i32 = read::nice, plain, "a whole number from -20 to 19";
+    oom_score_adj: i32 = read::oom_score_adj, plain, "a whole number from -1000 to 1000";
     retries: i64 = read::retries, retries, "a whole number, or infinite";
     seconds: Duration = read::seconds, seconds, "a number of seconds, such as 5 or 0.5";
     count: u32 = read::count, plain, "a whole number";

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use nix::errno::Errno;
 
 use super::{
+    descendants::{Enclosure, EndedRun},
     main_loop::MainLoop,
     process::Process,
     requests::Request,
@@ -136,6 +137,16 @@ impl MainLoop {
         }
     }
 
+    /// End what a run has left behind, if that is asked for.
+    pub(super) fn end_descendants(&self, id: ProcessId, pid: i32, enclosure: Option<Enclosure>) {
+        let Some(enclosure) = enclosure else { return };
+        let of_process = |process: &Process| (process.group.clone(), process.config.name.clone());
+        let names = self.shared.groups.lock().processes.get(&id).map(of_process);
+        if let Some((group, name)) = names {
+            self.descendants.end(EndedRun { id, pid, group, name, enclosure });
+        }
+    }
+
     /// Apply the end of a child.
     pub(super) fn reaped(&mut self, pid: i32, exit: Exit) {
         self.spawner.reaped(pid);
@@ -152,7 +163,9 @@ impl MainLoop {
             process.listening = None;
             process.stopped = Some(SystemTime::now());
         }
+        let enclosure = groups.processes.get_mut(&id).and_then(|process| process.enclosure.take());
         drop(groups);
+        self.end_descendants(id, pid, enclosure);
         self.step(id, Input::Reaped(exit));
     }
 }

@@ -1,6 +1,7 @@
 //! State of the main thread, which nobody else sees.
 
 use std::{
+    collections::HashSet,
     io,
     mem::ManuallyDrop,
     os::fd::OwnedFd,
@@ -15,6 +16,7 @@ use signal_hook::{
 };
 
 use super::{
+    descendants::Descendants,
     fd_budget::FdBudget,
     lookup::{FindCommand, Lookups},
     requests::{Request, Requests},
@@ -65,6 +67,8 @@ pub struct MainLoop {
     origin: Instant,
     /// Lookups of commands, on threads of their own.
     pub(super) lookups: Lookups,
+    /// Descendants of programs, which end with them.
+    pub(super) descendants: Descendants,
     /// Time for which a client waits for the file system on which a command lies.
     pub(super) start_timeout: Duration,
     /// Never dropped: a child that has not left our memory yet goes on to use what this keeps for it.
@@ -93,11 +97,13 @@ impl MainLoop {
         start_timeout: Duration,
     ) -> Self {
         let lookups = lookups(find_command, &shared.requests, &shared.logger);
+        let descendants = descendants(&shared);
         Self {
             shared,
             reactor,
             origin: Instant::now(),
             lookups,
+            descendants,
             start_timeout,
             spawner: ManuallyDrop::new(Spawner::new()),
             fd_reserve: FdReserve::new(FdBudget::new().left() / 4),
@@ -124,6 +130,15 @@ fn lookups(find_command: FindCommand, requests: &Arc<Requests>, logger: &Logger)
     let requests = Arc::clone(requests);
     let on_late = Box::new(move |id, result| requests.push(Request::Found(id, result)));
     Lookups::new(find_command, on_late, logger.clone())
+}
+
+/// Make the end of descendants, which wakes the main loop.
+fn descendants(shared: &Arc<Shared>) -> Descendants {
+    let (of_pids, requests) = (Arc::downgrade(shared), Arc::clone(&shared.requests));
+    let running_pids = move || {
+        of_pids.upgrade().map_or_else(HashSet::new, |shared| shared.groups.lock().by_pid.keys().copied().collect())
+    };
+    Descendants::new(shared.logger.clone(), Box::new(running_pids), Box::new(move || requests.wake()))
 }
 
 impl Drop for MainLoop {

@@ -17,6 +17,8 @@ mod status;
 mod ticks;
 
 mod deadlines;
+mod descendants;
+
 mod lookup;
 mod process;
 

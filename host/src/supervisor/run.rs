@@ -45,14 +45,14 @@ impl MainLoop {
     pub fn run(mut self) -> Outcome {
         self.has_run = true;
         let mut events = Events::with_capacity(8);
-        let adopts = adopts_orphans();
         let mut shutdown = Shutdown::default();
         let mut next_reap = Time::ZERO;
         let mut ticks = Ticks::new(self.now(), wall_clock());
         self.shared.output.bus().publish(Event::SupervisorRunning);
         loop {
             if next_reap <= self.now() {
-                self.reap(adopts);
+                // It may have become a subreaper meanwhile.
+                self.reap(adopts_orphans());
                 next_reap = self.now() + REAP_INTERVAL;
             }
             let busy = self.requests() | self.tick();

@@ -30,6 +30,7 @@ mod reread;
 // Programs.
 mod environment;
 mod fcgi;
+mod limits;
 mod pid_one;
 mod programs;
 mod restarts;

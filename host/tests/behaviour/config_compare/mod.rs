@@ -50,7 +50,19 @@ fn ours(sandbox: &Sandbox, file: &Path) -> Value {
 }
 
 /// Options of programs that Supervisor does not have.
-const OURS: &[&str] = &["restart_delay", "restart_delay_max", "env_file", "user_environment"];
+const OURS: &[&str] = &[
+    "restart_delay",
+    "restart_delay_max",
+    "env_file",
+    "user_environment",
+    "rlimit_nofile",
+    "rlimit_core",
+    "rlimit_nproc",
+    "rlimit_memlock",
+    "nice",
+    "oom_score_adj",
+    "kill_descendants",
+];
 
 /// Ours in the shape of the other.
 fn comparable(mut ours: Value) -> Value {
