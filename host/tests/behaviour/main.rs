@@ -43,6 +43,7 @@ mod closed_pipes;
 mod ctl_plugins;
 mod ctl_shell;
 mod log_text;
+mod many_at_once;
 mod multicall;
 mod small_tools;
 mod web;
