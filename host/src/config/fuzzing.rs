@@ -112,3 +112,17 @@ fn is_near(address: &str) -> bool {
     let host = host.strip_prefix("tcp://").unwrap_or(host).trim_matches(['[', ']']);
     address.starts_with("unix://") || matches!(host, "" | "*") || host.parse::<IpAddr>().is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn files_of_variables_pass(text in "[A1_=\"'\\\\$`#; \t\r\n\u{feff}é]{0,40}") {
+            super::env_file(text.as_bytes());
+        }
+    }
+}

@@ -294,6 +294,31 @@ mod tests {
     }
 
     #[test]
+    fn toml_has_types_for_what_supervisor_does_not_have() {
+        let files = Files::toml(
+            "[supervisord]\nenv_file = [\"?all.env\"]\n[program.x]\ncommand = \"x\"\nstartretries = \"infinite\"\n\
+             restart_delay = 0.5\nrestart_delay_max = 60\nenv_file = [\"a.env\", \"?b.env\"]\nuser_environment = true\n\
+             rlimit_nofile = 100\nrlimit_memlock = \"64KB:unlimited\"\nnice = -5\noom_score_adj = 7\n\
+             kill_descendants = true\n",
+        )
+        .file("a.env", "A=1");
+        let config = files.load();
+        let process = only_process(&config);
+        assert_eq!(process.startretries, crate::config::INFINITE);
+        let delays = [process.restart_delay, process.restart_delay_max];
+        assert_eq!(delays, [Some(Duration::from_millis(500)), Some(Duration::from_mins(1))]);
+        assert_eq!(process.environment[0].1, "1");
+        assert!(process.user_environment && process.kill_descendants);
+        let limits = [process.rlimit_nofile, process.rlimit_memlock].map(|limit| limit.unwrap().to_string());
+        assert_eq!(limits, ["100", "65536:unlimited"]);
+        assert_eq!((process.rlimit_core, process.nice, process.oom_score_adj), (None, Some(-5), Some(7)));
+        let error =
+            |lines: &str| Files::toml(&format!("[supervisord]\n[program.x]\ncommand = \"x\"\n{lines}\n")).error();
+        assert!(error("restart_delay = true").starts_with("not a number of seconds: 'true'"));
+        assert!(error("env_file = 5").starts_with("env_file takes a string, not "));
+    }
+
+    #[test]
     fn numprocs_makes_processes_with_their_own_values() {
         let lines = "numprocs=11\nprocess_name=n_%(process_num)d\nenvironment=N=\"%(process_num)d\"\n\
                      stdout_logfile=/tmp/%(ENV_N)s.log\ncommand=run %(ENV_N)s of %(numprocs)s";

@@ -129,7 +129,8 @@ impl<'a> Reader<'a> {
             let (mark, path) = file.strip_prefix('?').map_or(("", &**file), |path| ("?", path));
             let path = self.beside(option.key, Path::new(path));
             *file = format!("{mark}{}", path.display());
-            if !mark.is_empty() && !path.exists() {
+            // One that may not be looked at is there, perhaps.
+            if !mark.is_empty() && matches!(path.try_exists(), Ok(false)) {
                 continue;
             }
             match self.env_files.borrow_mut().entry(path).or_insert_with_key(|path| env_file::read(path)) {

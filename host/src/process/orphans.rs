@@ -20,7 +20,7 @@ pub struct Ended<'a> {
     pub pid: i32,
     /// Name of its group.
     pub group: &'a str,
-    /// Its own name.
+    /// Name of the program.
     pub name: &'a str,
 }
 

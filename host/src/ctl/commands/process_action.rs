@@ -1,11 +1,11 @@
 //! Actions on processes by name, group or all together: what `start`, `stop`, `signal` and `clear` have in common.
 
-use plugin_api::{Code, Fault, Value};
-
 use std::{
     thread,
     time::{Duration, Instant},
 };
+
+use plugin_api::{Code, Fault, Value};
 
 use super::process_result::{ProcessResult, namespec_of};
 use crate::{

@@ -23,7 +23,7 @@ use libc::{c_int, c_long, c_ulong, c_void};
 use nix::{errno::Errno, sys::resource::Resource, unistd::getuid};
 use syscalls::{Sysno, syscall};
 
-use super::limits as limits_of_child;
+use super::child_limits;
 use crate::{
     limits,
     process::launch::{Launch, UserIds},
@@ -197,12 +197,12 @@ impl ChildSetup {
     /// Become the program. Returns only if that failed, with the reason in `message`.
     fn become_program(&self, message: &mut ErrorText) {
         if let Some(cgroup) = &self.cgroup
-            && let Err(error) = limits_of_child::write(cgroup, b"0")
+            && let Err(error) = child_limits::write(cgroup, b"0")
         {
             let _ = writeln!(message, "supervisor: couldn't enter its cgroup: {:?}", errno(error));
             return;
         }
-        if let Err((what, errno)) = limits_of_child::set(&self.launch) {
+        if let Err((what, errno)) = child_limits::set(&self.launch) {
             let _ = writeln!(message, "supervisor: couldn't set {what}: {errno:?}");
             return;
         }

@@ -20,7 +20,7 @@
 // `clone` is unsafe by nature, and so is what the child does with memory and descriptors.
 #![allow(unsafe_code)]
 
-mod limits;
+mod child_limits;
 mod slots;
 mod stack;
 
@@ -181,7 +181,7 @@ impl Spawner {
             .map(|word| CString::new(word.as_str()))
             .collect::<Result<_, _>>()
             .map_err(cannot_exec)?;
-        limits::check(launch)?;
+        child_limits::check(launch)?;
         let pipes = Pipes::new(!launch.redirect_stderr).map_err(|errno| match errno {
             Errno::EMFILE => SpawnError::too_many_open_files(name),
             errno => SpawnError {
