@@ -1,9 +1,9 @@
 //! Patterns in place of names: `web_*`, `g:*_0[1-3]`.
 //!
 //! `*` stands for any characters, `?` for one, `[1-3]` and `[!a]` for one of these or none of these. A pattern with a
-//! colon is one for the group and one for the process; one without is for the process alone, whatever its group. What is
-//! a name as it stands, `group:*`, `*` and `all` are no patterns; and a pattern that nothing matches is a name that nothing
-//! has.
+//! colon is one for the group and one for the process; one without is for the process alone, whatever its group. What
+//! is a name as it stands, `group:*`, `*` and `all` are no patterns; and a pattern that nothing matches is a name that
+//! nothing has.
 
 use glob::Pattern;
 

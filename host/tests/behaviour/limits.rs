@@ -15,7 +15,8 @@ fn a_program_has_the_limits_of_its_config() {
     sandbox.write("show.sh", "ulimit -Sn; ulimit -Hn; ulimit -Sc; nice; cat /proc/self/oom_score_adj; echo end\n");
     let own = fs::read_to_string("/proc/self/oom_score_adj").expect("every process has it");
     let own: i32 = own.trim().parse().expect("a number");
-    let limits = "command=/bin/bash {here}/show.sh\nstartsecs=0\nautorestart=false\nrlimit_nofile=100:200\nrlimit_core=0\nnice=7";
+    let limits = "command=/bin/bash {here}/show.sh\nstartsecs=0\nautorestart=false\nrlimit_nofile=100:200\n\
+                  rlimit_core=0\nnice=7";
     let config = Config::new().program("limited", &format!("{limits}\noom_score_adj={}", (own + 1).min(1000)));
     let supervisord = Supervisord::start_in(sandbox, Kind::Ours, &config);
     wait_until("it has shown them", || supervisord.sandbox.read("limited.out").contains("end"));
