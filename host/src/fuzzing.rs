@@ -3,7 +3,7 @@
 //! corpora. They are no part of what supervisord does, and nothing else is to use them.
 
 pub use crate::{
-    config::fuzzing::{expansion, ini, toml},
+    config::fuzzing::{env_file, expansion, ini, toml},
     ctl::fuzzing::command_line,
     process::output::fuzzing::output,
     rpc::handover::fuzzing::handover,
@@ -23,6 +23,7 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("auth", auth),
     ("command_line", command_line),
+    ("env_file", env_file),
     ("events", events),
     ("expansion", expansion),
     ("forms", forms),

@@ -14,7 +14,6 @@ use super::{
     reader::Reader,
     resolve::{Surroundings, missing},
     sections::Sections,
-    supervisord::beside,
     types::{Level, Message},
     unknown,
 };
@@ -109,7 +108,7 @@ pub(super) fn from_file(
     let history_file = with_here.find(&options::history_file);
     let plugin_path = with_here.get(&options::plugin_path);
     let plugin_path =
-        plugin_path.iter().map(|directory| beside(&with_here, options::plugin_path.key, directory)).collect();
+        plugin_path.iter().map(|directory| with_here.beside(options::plugin_path.key, directory)).collect();
 
     let mut messages: Vec<Message> = unknown::in_section(section).into_iter().map(warning).collect();
     let mut ctlplugins = plugins::plugins(CTLPLUGIN, &sections, &knowing_here, &errors);

@@ -2,11 +2,14 @@
 
 #![expect(clippy::unnecessary_wraps, reason = "all conversions have one signature")]
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use super::{
     paths::{dirname, expanduser},
-    types::{AutoRestart, Level, Logfile},
+    types::{AutoRestart, INFINITE, Level, Logfile, Rlimit},
     variables::Variables,
 };
 use crate::text::{
@@ -40,6 +43,23 @@ pub(super) fn integer(value: &str) -> Result<i64, String> {
     int(value)
 }
 
+/// `startretries=`: an integer, or `infinite` in any case.
+pub(super) fn retries(value: &str) -> Result<i64, String> {
+    if strip(value).eq_ignore_ascii_case("infinite") { Ok(INFINITE) } else { integer(value) }
+}
+
+/// Seconds, with or without a fraction, as digits and at most one point.
+pub(super) fn seconds(value: &str) -> Result<Duration, String> {
+    let text = strip(value);
+    let is_number = text.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+        && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let number = text.parse::<f64>().ok().filter(|_| is_number);
+    // More than a monotonic clock will ever count is as long as that.
+    number
+        .map(|number| Duration::from_secs_f64(number.min(u32::MAX.into())))
+        .ok_or_else(|| format!("not a number of seconds: {}", repr(value)))
+}
+
 /// A number of things; a negative one means none, as it does to Supervisor.
 pub(super) fn count(value: &str) -> Result<u32, String> {
     int(value).map(|number| u32::try_from(number.max(0)).unwrap_or(u32::MAX))
@@ -63,6 +83,49 @@ pub(super) fn byte_size(value: &str) -> Result<u64, String> {
         .find_map(|(suffix, unit)| Some((value.strip_suffix(suffix)?, unit)))
         .unwrap_or((&value, 1));
     Ok(u64::try_from(int(number)?).unwrap_or(0).saturating_mul(unit))
+}
+
+/// A limit of a number of things: `soft` or `soft:hard`, each a number or `unlimited`.
+pub(super) fn rlimit(value: &str) -> Result<Rlimit, String> {
+    limits(value, |number| u64::try_from(int(number).ok()?).ok())
+}
+
+/// A limit in bytes, as those of [`byte_size`].
+pub(super) fn rlimit_bytes(value: &str) -> Result<Rlimit, String> {
+    limits(value, |size| if strip(size).starts_with('-') { None } else { byte_size(strip(size)).ok() })
+}
+
+fn limits(value: &str, number: impl Fn(&str) -> Option<u64>) -> Result<Rlimit, String> {
+    let limit = |text: &str| {
+        if strip(text).eq_ignore_ascii_case("unlimited") { Some(u64::MAX) } else { number(text) }
+    };
+    let (soft, hard) = value.split_once(':').map_or((value, None), |(soft, hard)| (soft, Some(hard)));
+    let read = limit(soft).and_then(|soft| match hard.map(limit) {
+        Some(hard) => hard.map(|hard| Rlimit { soft, hard: Some(hard) }),
+        None => Some(Rlimit { soft, hard: None }),
+    });
+    match read.ok_or_else(|| format!("not a limit: {}", repr(value)))? {
+        Rlimit { soft, hard: Some(hard) } if soft > hard => {
+            Err(format!("the soft limit is more than the hard one: {}", repr(value)))
+        }
+        limit => Ok(limit),
+    }
+}
+
+/// A niceness.
+pub(super) fn nice(value: &str) -> Result<i32, String> {
+    within(value, -20, 19)
+}
+
+/// `oom_score_adj`, as the kernel has it.
+pub(super) fn oom_score_adj(value: &str) -> Result<i32, String> {
+    within(value, -1000, 1000)
+}
+
+fn within(value: &str, least: i32, most: i32) -> Result<i32, String> {
+    let number = int(value)?;
+    let narrow = i32::try_from(number).ok().filter(|narrow| (least..=most).contains(narrow));
+    narrow.ok_or_else(|| format!("{number} is not between {least} and {most}"))
 }
 
 /// An octal number, such as a umask or the mode of a socket.
@@ -159,6 +222,18 @@ pub(super) fn path(value: &str) -> Result<PathBuf, String> {
 /// Paths between colons or commas; empty ones do not count.
 pub(super) fn list_of_paths(value: &str) -> Result<Vec<PathBuf>, String> {
     Ok(value.split([':', ',']).map(str::trim).filter(|path| !path.is_empty()).map(PathBuf::from).collect())
+}
+
+/// Paths between commas, each perhaps behind a `?`; empty ones do not count.
+pub(super) fn list_of_env_files(value: &str) -> Result<Vec<String>, String> {
+    let files = value.split(',').map(strip).filter(|file| !file.is_empty());
+    files
+        .map(|file| match file.strip_prefix('?') {
+            Some(path) if strip(path).is_empty() => Err(format!("not the name of a file: {}", repr(file))),
+            Some(path) => Ok(format!("?{}", strip(path))),
+            None => Ok(file.to_owned()),
+        })
+        .collect()
 }
 
 /// A directory that exists.
@@ -288,6 +363,19 @@ mod tests {
     }
 
     #[test]
+    fn times_and_retries() {
+        for (text, millis) in [("5", 5_000), (" 0.5 ", 500), ("0", 0), (".25", 250), ("3.", 3_000)] {
+            assert_eq!(seconds(text), Ok(Duration::from_millis(millis)), "{text:?}");
+        }
+        assert_eq!(seconds(&"9".repeat(400)), Ok(Duration::from_secs(u32::MAX.into())));
+        for text in ["", "-1", "+1", "1e3", "inf", "NaN", "1.2.3", ".", "5s", "5,5"] {
+            refused(seconds(text), &format!("not a number of seconds: '{text}'"));
+        }
+        assert_eq!((retries("Infinite"), retries(" -2 ")), (Ok(INFINITE), Ok(-2)));
+        refused(retries("forever"), "invalid literal for int() with base 10: 'forever'");
+    }
+
+    #[test]
     fn signals() {
         for (text, number) in [
             ("TERM", 15),
@@ -329,6 +417,38 @@ mod tests {
         for name in ["sup.example:9001", "http://sup", "*", "*.example", "a b", "b\u{fc}cher.example", "."] {
             refused(list_of_hosts(&format!("a,{name}")), &format!("not the name of a host: '{name}'"));
         }
+    }
+
+    #[test]
+    fn limits_of_resources() {
+        let shown = |limit: Result<Rlimit, String>| limit.map(|limit| limit.to_string());
+        for (text, expected) in [
+            ("1024", "1024"),
+            (" 10 : 20 ", "10:20"),
+            ("0:Unlimited", "0:unlimited"),
+            ("unlimited", "unlimited"),
+            ("unlimited:unlimited", "unlimited:unlimited"),
+        ] {
+            assert_eq!(shown(rlimit(text)).as_deref(), Ok(expected), "{text:?}");
+        }
+        assert_eq!(shown(rlimit_bytes("64KB:1 MB")).as_deref(), Ok("65536:1048576"));
+        for text in ["", "-1", "1:", ":1", "1:2:3", "many", "1MB"] {
+            refused(rlimit(text), &format!("not a limit: '{text}'"));
+        }
+        refused(rlimit_bytes("-1"), "not a limit: '-1'");
+        refused(rlimit("2:1"), "the soft limit is more than the hard one: '2:1'");
+        refused(rlimit("unlimited:1"), "the soft limit is more than the hard one: 'unlimited:1'");
+        assert_eq!((nice("-20"), nice("19"), oom_score_adj("-1000")), (Ok(-20), Ok(19), Ok(-1000)));
+        refused(nice("20"), "20 is not between -20 and 19");
+        refused(oom_score_adj("1001"), "1001 is not between -1000 and 1000");
+    }
+
+    #[test]
+    fn env_files() {
+        assert_eq!(list_of_env_files(""), Ok(vec![]));
+        let files = ["a.env", "?/b c.env"].map(str::to_owned).to_vec();
+        assert_eq!(list_of_env_files(" a.env,\n? /b c.env,"), Ok(files));
+        refused(list_of_env_files("a,?"), "not the name of a file: '?'");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use super::{
-    ConfigError,
+    ConfigError, env_file,
     expand::{Arg, Names},
     ini,
     overrides::Overrides,
@@ -68,6 +68,21 @@ pub fn expansion(data: &[u8]) {
     assert_eq!(names.expand(&text.replace('%', "%%"), "x").as_deref(), Ok(text), "what is escaped is itself");
 }
 
+/// Read bytes as a file of variables. What is read, written between quotes and read again is as it was.
+pub fn env_file(data: &[u8]) {
+    let lines = data.split(|byte| *byte == b'\n').count();
+    match env_file::parse(data) {
+        Ok(variables) => {
+            let quoted = |value: &str| value.replace('\\', "\\\\").replace('"', "\\\"");
+            let line = |(name, value): &(String, String)| format!("{name}=\"{}\"\n", quoted(value));
+            let again: String = variables.iter().map(line).collect();
+            let again = env_file::parse(again.as_bytes()).expect("what was written is right");
+            assert_eq!(*again, *variables);
+        }
+        Err(broken) => assert!((1..=lines).contains(&broken.line), "line {} of {lines}", broken.line),
+    }
+}
+
 /// Surroundings that are the same everywhere.
 fn surroundings() -> Surroundings {
     let names = Names::default().with([("ENV_X", "x".into()), ("ENV_PERCENT", "100%".into())]).freeze();
@@ -82,6 +97,7 @@ fn has_many_digits(text: &str) -> bool {
 fn leads_elsewhere(sections: &Sections) -> bool {
     let is_far = |(key, raw): (&str, &Raw)| match (key, raw) {
         ("port" | "socket", Raw::Text(text)) => !is_near(text),
+        ("env_file", _) => true,
         ("numprocs", Raw::Text(text) | Raw::Scalar(text, _)) => text.len() >= MANY_DIGITS,
         _ => false,
     };
@@ -95,4 +111,18 @@ fn is_near(address: &str) -> bool {
     let host = address.rsplit_once(':').map_or("", |(host, _)| host);
     let host = host.strip_prefix("tcp://").unwrap_or(host).trim_matches(['[', ']']);
     address.starts_with("unix://") || matches!(host, "" | "*") || host.parse::<IpAddr>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn files_of_variables_pass(text in "[A1_=\"'\\\\$`#; \t\r\n\u{feff}é]{0,40}") {
+            super::env_file(text.as_bytes());
+        }
+    }
 }

@@ -14,6 +14,7 @@ mod variables;
 
 mod accounts;
 mod datatypes;
+mod env_file;
 mod sections;
 mod show;
 
@@ -70,5 +71,5 @@ pub use model::{
 pub use options::{OutputOptions, Process, Supervisord};
 pub use overrides::Overrides;
 pub use sample::sample;
-pub use types::{AutoRestart, Level, Logfile, Message, Numbering, User};
+pub use types::{AutoRestart, INFINITE, Level, Logfile, Message, Numbering, Rlimit, User};
 pub use variables::Variables;

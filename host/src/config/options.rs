@@ -18,7 +18,7 @@
 //!
 //! A key in a block `keys` has no field: it becomes something else, by hand.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -27,7 +27,7 @@ use super::{
     option::{Key, Stage},
     paths::temporary_directory,
     reader::Reader,
-    types::{AutoRestart, Level, Logfile, Numbering, User},
+    types::{AutoRestart, Level, Logfile, Numbering, Rlimit, User},
     variables::Variables,
 };
 
@@ -95,7 +95,7 @@ macro_rules! options {
         #[allow(non_upper_case_globals, reason = "config keys keep their spelling")]
         pub(super) mod $section {
             #[allow(unused_imports, reason = "not every section has all of these types")]
-            use std::path::PathBuf;
+            use std::{path::PathBuf, time::Duration};
 
             use $crate::config::option::{Key, Opt};
             #[allow(unused_imports, reason = "not every section has all of these types")]
@@ -196,6 +196,9 @@ options! {
         strip_ansi: bool = boolean or "false", "take colours out of programs' logs";
         /// Variables of the environment of supervisord and so of every program.
         environment: Variables = environment or "" read apart, "for every program: A=\"1\",B=\"two, three\"";
+        /// Files of variables for every program, under those of `environment`; one that may be missing begins with `?`.
+        env_file: Vec<String> = list_of_env_files or "" like "common.env,?local.env" read apart,
+            "files of such variables, KEY=VALUE; ?: if there";
         /// Directories in which plugin libraries are looked for first.
         plugin_path: Vec<PathBuf> = list_of_paths or "" read last,
             "where plugin libraries are looked for first, between colons";
@@ -245,8 +248,14 @@ options! {
             "start again after an exit: true, false, or only after an unexpected one";
         /// Seconds it must stay up to count as RUNNING; none where it is negative.
         startsecs: i64 = integer or "1", "how long it must stay up to count as started";
-        /// Failed starts before FATAL; none where it is negative.
-        startretries: i64 = integer or "3", "how often a failed start is tried again";
+        /// Failed starts before FATAL; none where it is negative, and [`INFINITE`](crate::config::INFINITE) where it is
+        /// never given up.
+        startretries: i64 = retries or "3", "how often a failed start is tried again; infinite: for ever";
+        /// Time before each new try, and before a start that `autorestart` asks for; `None` is 1, 2, 3… seconds, and
+        /// none.
+        restart_delay: Duration = seconds like "5", "seconds before it is started again; not given: 1, 2, 3...";
+        /// Time up to which the delay doubles; `None` where it does not.
+        restart_delay_max: Duration = seconds like "60", "the delay doubles up to that, less up to a quarter of it";
         /// Number of the signal that asks it to stop.
         stopsignal: i32 = signal_number or "TERM";
         /// Seconds until SIGKILL; none where it is negative.
@@ -262,12 +271,31 @@ options! {
         /// Variables of `[supervisord]` and, over them, its own.
         environment: Variables = environment or "" read apart,
             "besides that of supervisord: A=\"1\",B=\"two, three\"";
+        /// Files of its variables, under those of `environment`; one that may be missing begins with `?`.
+        env_file: Vec<String> = list_of_env_files or "" like "a.env,?optional.env" read apart,
+            "files of such variables, KEY=VALUE; ?: if there";
+        /// Set `HOME`, `USER`, `LOGNAME` and `SHELL` for the user it runs as.
+        user_environment: bool = boolean or "false", "set HOME, USER, LOGNAME and SHELL for its user";
         /// `SUPERVISOR_SERVER_URL` for this process; `None` is AUTO, an empty one is no variable at all.
         serverurl: Option<String> = server_url or "AUTO" read last, "what it sees as SUPERVISOR_SERVER_URL";
         /// User to run as.
         user: User = user like "nobody" read last, "run as this user, if supervisord is root";
         /// umask of the process; supervisord's where `None`.
         umask: u32 = octal like "022" read last, "supervisord's if not given";
+        /// Limit of its open files; supervisord's where `None`, as the following.
+        rlimit_nofile: Rlimit = rlimit like "4096:8192" read last, "open files: soft, or soft:hard, or unlimited";
+        /// Limit of its core files, in bytes.
+        rlimit_core: Rlimit = rlimit_bytes like "unlimited" read last, "size of core files";
+        /// Limit of the processes of its user.
+        rlimit_nproc: Rlimit = rlimit like "500" read last, "processes of its user";
+        /// Limit of the memory that it may lock, in bytes.
+        rlimit_memlock: Rlimit = rlimit_bytes like "64MB" read last, "memory that it may lock";
+        /// Niceness.
+        nice: i32 = nice like "5" read last, "from -20, which comes first, to 19";
+        /// Points that the kernel adds when it looks for a process to end for want of memory.
+        oom_score_adj: i32 = oom_score_adj like "500" read last, "from -1000, never ended for want of memory, to 1000";
+        /// End what it leaves behind.
+        kill_descendants: bool = boolean or "false" read last, "when it has ended, kill all that it has left behind";
         /// Directory to change to before exec.
         directory: PathBuf = path like "/tmp" read each, "change there first";
     }

@@ -1,6 +1,6 @@
 //! Processes of `[program:x]`, `[eventlistener:x]` and `[fcgi-program:x]`, and a group made of them.
 
-use std::{cell::RefCell, ops::Range, sync::Arc};
+use std::{cell::RefCell, ops::Range, sync::Arc, time::Duration};
 
 use super::{
     datatypes::process_or_group_name,
@@ -82,11 +82,16 @@ impl<'a> Programs<'a> {
 
     /// Make one process: the template, and what may depend on the number.
     fn process(&self, reader: &mut Reader<'_>, template: &Process) -> Option<Process> {
-        let own_environment = reader.environment(&options::environment);
+        let (env_file, mut own_environment) = reader.env_files(&options::env_file);
+        for (name, value) in &own_environment {
+            reader.names.set(format!("ENV_{name}"), value.as_str());
+        }
+        own_environment.extend(reader.environment(&options::environment));
         for (name, value) in &own_environment {
             reader.names.set(format!("ENV_{name}"), value.as_str());
         }
         let mut process = template.clone();
+        process.env_file = env_file;
         process.read(reader, Stage::Each);
         self.output(reader, &STDOUT, &mut process.stdout);
         self.output(reader, &STDERR, &mut process.stderr);
@@ -163,6 +168,13 @@ fn template(reader: &Reader<'_>) -> Option<(Process, Range<i64>)> {
     }
     if process.stopasgroup && !process.killasgroup {
         reader.fail(options::killasgroup.key, "Cannot set stopasgroup=true and killasgroup=false");
+    }
+    if let (Some(delay), Some(max)) = (process.restart_delay, process.restart_delay_max)
+        && max < delay
+    {
+        let seconds = |time: Duration| time.as_secs_f64();
+        let message = format!("restart_delay_max={} is less than restart_delay={}", seconds(max), seconds(delay));
+        reader.fail(options::restart_delay_max.key, message);
     }
     if numprocs > MAX_NUMPROCS {
         reader.fail(options::numprocs.key, format!("numprocs={numprocs} is more than {MAX_NUMPROCS}"));
@@ -282,6 +294,31 @@ mod tests {
     }
 
     #[test]
+    fn toml_has_types_for_what_supervisor_does_not_have() {
+        let files = Files::toml(
+            "[supervisord]\nenv_file = [\"?all.env\"]\n[program.x]\ncommand = \"x\"\nstartretries = \"infinite\"\n\
+             restart_delay = 0.5\nrestart_delay_max = 60\nenv_file = [\"a.env\", \"?b.env\"]\nuser_environment = true\n\
+             rlimit_nofile = 100\nrlimit_memlock = \"64KB:unlimited\"\nnice = -5\noom_score_adj = 7\n\
+             kill_descendants = true\n",
+        )
+        .file("a.env", "A=1");
+        let config = files.load();
+        let process = only_process(&config);
+        assert_eq!(process.startretries, crate::config::INFINITE);
+        let delays = [process.restart_delay, process.restart_delay_max];
+        assert_eq!(delays, [Some(Duration::from_millis(500)), Some(Duration::from_mins(1))]);
+        assert_eq!(process.environment[0].1, "1");
+        assert!(process.user_environment && process.kill_descendants);
+        let limits = [process.rlimit_nofile, process.rlimit_memlock].map(|limit| limit.unwrap().to_string());
+        assert_eq!(limits, ["100", "65536:unlimited"]);
+        assert_eq!((process.rlimit_core, process.nice, process.oom_score_adj), (None, Some(-5), Some(7)));
+        let error =
+            |lines: &str| Files::toml(&format!("[supervisord]\n[program.x]\ncommand = \"x\"\n{lines}\n")).error();
+        assert!(error("restart_delay = true").starts_with("not a number of seconds: 'true'"));
+        assert!(error("env_file = 5").starts_with("env_file takes a string, not "));
+    }
+
+    #[test]
     fn numprocs_makes_processes_with_their_own_values() {
         let lines = "numprocs=11\nprocess_name=n_%(process_num)d\nenvironment=N=\"%(process_num)d\"\n\
                      stdout_logfile=/tmp/%(ENV_N)s.log\ncommand=run %(ENV_N)s of %(numprocs)s";
@@ -311,6 +348,49 @@ mod tests {
     }
 
     #[test]
+    fn variables_of_files_come_before_the_own_ones() {
+        let files = Files::ini("[supervisord]\nenv_file=all.env\nenvironment=B=\"2\"\n[include]\nfiles=d/*.conf\n")
+            .file("all.env", "A=all\nB=all\nC=all\n")
+            .file(
+                "d/x.conf",
+                "[program:x]\ncommand=run %(ENV_D)s %(ENV_C)s\nnumprocs=2\nprocess_name=%(process_num)d\n\
+             env_file=own.env, ?none.env,%(here)s/%(process_num)d.env\nenvironment=D=\"%(ENV_N)s-own\"\n",
+            )
+            .file("d/own.env", "C='own file'\nD=file\n")
+            .file("d/0.env", "N=0")
+            .file("d/1.env", "N=1");
+        let config = files.load();
+        let process = &group(&config, "x").processes[1];
+        assert_eq!(process.command, "run 1-own own file");
+        let expected = [("A", "all"), ("B", "2"), ("C", "own file"), ("D", "1-own"), ("N", "1")];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(process.environment, expected.into_iter().collect());
+        let here = files.here();
+        assert_eq!(
+            process.env_file,
+            ["d/own.env", "?d/none.env", "d/1.env"].map(|file| match file.strip_prefix('?') {
+                Some(file) => format!("?{here}/{file}"),
+                None => format!("{here}/{file}"),
+            })
+        );
+    }
+
+    #[test]
+    fn a_file_of_variables_that_is_missing_or_broken_is_an_error() {
+        let files = Files::with("[program:x]\ncommand=x\nenv_file=no.env\nnumprocs=2\nprocess_name=%(process_num)d\n");
+        assert_eq!(
+            files.report(),
+            "could not read env_file HERE/no.env: No such file or directory (os error 2) in section 'program:x' (file: \
+             'HERE/main.conf')\n  at line 4: env_file\n"
+        );
+        let files = Files::with("env_file=a.env\n").file("a.env", "A=1\nsecret");
+        assert_eq!(
+            files.report(),
+            "env_file HERE/a.env, line 2: it is not KEY=VALUE\n  at HERE/main.conf, line 2: env_file in [supervisord]\n"
+        );
+    }
+
+    #[test]
     fn a_logfile_is_expanded_twice_and_other_values_once() {
         assert_eq!(program("stdout_logfile=/tmp/%%(program_name)s").stdout.logfile, Logfile::Path("/tmp/x".into()));
         assert_eq!(program("environment=A=\"%(ENV_PERCENT)s\"").environment[0].1, "100%");
@@ -333,6 +413,8 @@ mod tests {
             ("umask=9", "9 can not be converted to an octal type"),
             ("user=no-such-user", "Invalid user name no-such-user"),
             ("environment=A=1 B=2", "Unexpected end of key/value pairs in value 'A=1 B=2'"),
+            ("restart_delay=soon", "not a number of seconds: 'soon'"),
+            ("restart_delay=5\nrestart_delay_max=1.5", "restart_delay_max=1.5 is less than restart_delay=5"),
             ("process_name=a b", "Invalid name: 'a b' because of character: ' '"),
             ("process_name=a:b", "Invalid name: 'a:b' because of character: ':'"),
             ("stopasgroup=true\nkillasgroup=false", "Cannot set stopasgroup=true and killasgroup=false"),

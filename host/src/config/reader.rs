@@ -1,9 +1,17 @@
 //! The reading of one section: looks keys up, expands and converts them, and collects what is wrong.
 
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
+
 use super::{
+    env_file,
     error::{Collector, ConfigError},
     expand::Names,
     option::Opt,
+    paths::{expanduser, normalize_path},
     sections::{Entry, Raw, Section, Sections},
     variables::Variables,
 };
@@ -21,11 +29,14 @@ pub(super) struct Reader<'a> {
     pub(super) names: Names,
     /// True where messages end with the section and its file, as Supervisor's do for sections that make processes.
     names_section: bool,
+    /// Files of variables that were read, or the reason why one could not be: each is read once for all processes of a
+    /// section.
+    env_files: RefCell<HashMap<PathBuf, Result<Variables, String>>>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(sections: &'a Sections, section: &'a Section, names: Names, errors: &'a Collector) -> Self {
-        Self { sections, section, errors, names, names_section: false }
+        Self { sections, section, errors, names, names_section: false, env_files: RefCell::default() }
     }
 
     /// Have messages end in ` in section 'program:web' (file: '/path')`.
@@ -109,6 +120,32 @@ impl<'a> Reader<'a> {
                 .and_then(|text| self.convert(option, &text))
                 .unwrap_or_default(),
         }
+    }
+
+    /// Read `env_file=`: the files with their paths in full, and their variables. Reads the files.
+    pub(super) fn env_files(&self, option: &Opt<Vec<String>>) -> (Vec<String>, Variables) {
+        let (mut files, mut variables) = (self.get(option), Variables::default());
+        for file in &mut files {
+            let (mark, path) = file.strip_prefix('?').map_or(("", &**file), |path| ("?", path));
+            let path = self.beside(option.key, Path::new(path));
+            *file = format!("{mark}{}", path.display());
+            // One that may not be looked at is there, perhaps.
+            if !mark.is_empty() && matches!(path.try_exists(), Ok(false)) {
+                continue;
+            }
+            match self.env_files.borrow_mut().entry(path).or_insert_with_key(|path| env_file::read(path)) {
+                Ok(read) => variables.extend(read.iter().cloned()),
+                Err(message) => self.fail(option.key, message.as_str()),
+            }
+        }
+        (files, variables)
+    }
+
+    /// A path that a key names, a relative one taken from the directory of the file in which the key stands.
+    pub(super) fn beside(&self, key: &str, path: &Path) -> PathBuf {
+        let place = self.entry(key).map_or(&self.section.place, |entry| &entry.place);
+        let path = place.directory().join(expanduser(&path.to_string_lossy()));
+        normalize_path(&path.to_string_lossy()).into()
     }
 
     /// Read the expanded text of a key.

@@ -3,12 +3,12 @@
 
 #![expect(clippy::ptr_arg, clippy::trivially_copy_pass_by_ref, reason = "all take a reference to the value")]
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use serde_json::{Map, Value, json};
 
 use super::{
-    types::{AutoRestart, Level, Logfile, User},
+    types::{AutoRestart, INFINITE, Level, Logfile, Rlimit, User},
     variables::Variables,
 };
 use crate::text::signals;
@@ -36,6 +36,21 @@ pub(super) fn paths(paths: &Vec<PathBuf>) -> Value {
 /// A mode or umask in octal, at least three digits.
 pub(super) fn octal(mode: &u32) -> Value {
     format!("{mode:03o}").into()
+}
+
+/// `startretries=`.
+pub(super) fn retries(count: &i64) -> Value {
+    if *count == INFINITE { "infinite".into() } else { json!(count) }
+}
+
+/// A limit: `1024`, `1024:4096`, `unlimited`.
+pub(super) fn rlimit(limit: &Rlimit) -> Value {
+    limit.to_string().into()
+}
+
+/// Seconds: a whole number where there is no fraction.
+pub(super) fn seconds(time: &Duration) -> Value {
+    if time.subsec_nanos() == 0 { time.as_secs().into() } else { time.as_secs_f64().into() }
 }
 
 /// A signal without `SIG`.

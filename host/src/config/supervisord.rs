@@ -9,7 +9,7 @@ use super::{
     option::Stage,
     options::{Supervisord, supervisord as options},
     overrides::Overrides,
-    paths::{expanduser, normalize_path},
+    paths::normalize_path,
     reader::Reader,
     sections::Raw,
     types::{Logfile, User},
@@ -23,13 +23,14 @@ use super::{
 pub(super) fn supervisord(reader: &Reader<'_>, names: &Names, overrides: &Overrides) -> Supervisord {
     let mut supervisord = Supervisord::default();
     supervisord.read(reader, Stage::First);
-    supervisord.environment = environment(reader, names);
+    (supervisord.env_file, supervisord.environment) = reader.env_files(&options::env_file);
+    supervisord.environment.extend(environment(reader, names));
     supervisord.read(reader, Stage::Last);
     for directory in &mut supervisord.plugin_path {
-        *directory = beside(reader, options::plugin_path.key, directory);
+        *directory = reader.beside(options::plugin_path.key, directory);
     }
     let data_dir = supervisord.plugin_data_dir.take();
-    supervisord.plugin_data_dir = data_dir.map(|directory| beside(reader, options::plugin_data_dir.key, &directory));
+    supervisord.plugin_data_dir = data_dir.map(|directory| reader.beside(options::plugin_data_dir.key, &directory));
 
     overrides.apply(&mut supervisord);
     if let Logfile::Path(path) = &mut supervisord.logfile {
@@ -56,12 +57,6 @@ fn environment(reader: &Reader<'_>, names: &Names) -> Variables {
         Some(Raw::Table(_) | Raw::List(_)) => reader.environment(option),
         _ => reader.find_expanded_twice(option, names).unwrap_or_default(),
     }
-}
-
-/// A directory that a key names, a relative one taken from the file in which the key stands.
-pub(super) fn beside(reader: &Reader<'_>, key: &str, directory: &Path) -> PathBuf {
-    let place = reader.entry(key).map_or(&reader.section.place, |entry| &entry.place);
-    normalized(&place.directory().join(expanduser(&directory.to_string_lossy())))
 }
 
 /// A path as Supervisor's `normalize_path` makes it.

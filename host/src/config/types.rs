@@ -1,6 +1,9 @@
 //! Values of options that are more than text or a number.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +16,26 @@ pub struct Message {
     pub level: Level,
     /// Text of the line.
     pub text: String,
+}
+
+/// Value of `startretries` that means that a start is never given up.
+pub const INFINITE: i64 = i64::MAX;
+
+/// Limit of a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rlimit {
+    /// Soft limit, which holds; `u64::MAX` is none.
+    pub soft: u64,
+    /// Hard limit, up to which the program may raise it. `None` leaves it as it is, unless the soft one is more.
+    pub hard: Option<u64>,
+}
+
+impl fmt::Display for Rlimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |limit: u64| if limit == u64::MAX { "unlimited".to_owned() } else { limit.to_string() };
+        f.write_str(&text(self.soft))?;
+        self.hard.map_or(Ok(()), |hard| write!(f, ":{}", text(hard)))
+    }
 }
 
 /// A user to run as. Two are equal if the operating system takes them for the same.

@@ -1,12 +1,12 @@
 //! Types of values: the way from text to each and back, and words for what would be right.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use serde_json::Value;
 
 use super::{
     accounts, datatypes as read, show,
-    types::{AutoRestart, Level, Logfile, User},
+    types::{AutoRestart, Level, Logfile, Rlimit, User},
     variables::Variables,
 };
 
@@ -59,6 +59,13 @@ value_types! {
     password: String = read::text, secret;
     boolean: bool = read::boolean, plain, "true or false";
     integer: i64 = read::integer, plain, "a whole number";
+    rlimit: Rlimit = read::rlimit, rlimit, "a number or unlimited, or two as soft:hard, such as 1024:4096";
+    rlimit_bytes: Rlimit = read::rlimit_bytes, rlimit,
+        "bytes, KB, MB or GB, or unlimited, or two as soft:hard, such as 64MB:unlimited";
+    nice: i32 = read::nice, plain, "a whole number from -20 to 19";
+    oom_score_adj: i32 = read::oom_score_adj, plain, "a whole number from -1000 to 1000";
+    retries: i64 = read::retries, retries, "a whole number, or infinite";
+    seconds: Duration = read::seconds, seconds, "a number of seconds, such as 5 or 0.5";
     count: u32 = read::count, plain, "a whole number";
     limit: u64 = read::limit, plain, "a whole number";
     priority: i32 = read::priority, plain, "a whole number";
@@ -89,6 +96,8 @@ value_types! {
     list_of_exitcodes: Vec<i32> = read::list_of_exitcodes, plain, "numbers from 0 to 255 with commas between them", list;
     list_of_paths: Vec<PathBuf> = read::list_of_paths, paths,
         "directories with commas between them", only_strings, list;
+    list_of_env_files: Vec<String> = read::list_of_env_files, plain,
+        "files with commas between them; one that may be missing begins with '?'", only_strings, list;
     list_of_hosts: Vec<String> = read::list_of_hosts, plain,
         "names of hosts with commas between them, without ports", only_strings, list;
 }

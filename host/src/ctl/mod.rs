@@ -21,6 +21,8 @@ mod ctl_host;
 mod follow;
 mod process_info;
 
+mod patterns;
+
 mod commands;
 mod completion;
 

@@ -80,7 +80,7 @@ pub struct Listener {
     said: Vec<u8>,
     /// Length of its answer, once its result line is there.
     result_len: Option<usize>,
-    /// Its answer, while that is judged.
+    /// Answer that is being judged.
     #[serde(with = "serde_bytes", default)]
     judged: Option<Vec<u8>>,
 }

@@ -5,7 +5,10 @@ use std::{
     os::unix::ffi::OsStrExt as _,
 };
 
-use nix::unistd::{Gid, Uid, User, getgrouplist};
+use nix::{
+    sys::resource::Resource,
+    unistd::{Gid, Uid, User, getgrouplist, getuid},
+};
 
 use super::command::{Command, CommandError};
 use crate::config::{self, Variables};
@@ -21,6 +24,23 @@ pub struct Launch {
     pub(super) umask: Option<u32>,
     pub(super) user: Option<UserIds>,
     pub(super) redirect_stderr: bool,
+    /// Set where what it leaves behind is to be ended.
+    pub(crate) kill_descendants: bool,
+    pub(super) limits: Vec<ResourceLimit>,
+    pub(super) nice: Option<i32>,
+    /// `oom_score_adj` as the kernel takes it.
+    pub(super) oom_score_adj: Option<String>,
+}
+
+/// Limit of a resource.
+#[derive(Clone, Debug)]
+pub(super) struct ResourceLimit {
+    /// Text for messages: `rlimit_nofile to 1024:4096`.
+    pub(super) label: String,
+    pub(super) resource: Resource,
+    pub(super) soft: u64,
+    /// Hard limit; `None` leaves it, unless the soft one is more.
+    pub(super) hard: Option<u64>,
 }
 
 /// Environment as `execve` takes it: `NAME=value`, each with a NUL at its end, in one block of memory.
@@ -69,6 +89,9 @@ impl Launch {
             // Of a name that is there twice the first counts, as it does to libc and to Python.
             environment.set_default(name, value);
         }
+        if config.user_environment {
+            environment.extend(variables_of_user(config.user.as_ref()));
+        }
         let mut set = |name: &str, value: &str| environment.set(name.into(), value.into());
         set("SUPERVISOR_ENABLED", "1");
         if let Some(url) = config.serverurl.as_ref().or(supervisord.serverurl.as_ref()) {
@@ -94,6 +117,10 @@ impl Launch {
             umask: config.umask,
             user: config.user.as_ref().map(UserIds::new),
             redirect_stderr: config.redirect_stderr,
+            kill_descendants: config.kill_descendants,
+            limits: resource_limits(config),
+            nice: config.nice,
+            oom_score_adj: config.oom_score_adj.map(|points| points.to_string()),
         }
     }
 
@@ -106,6 +133,38 @@ impl Launch {
     pub fn command(&self) -> Result<Command, CommandError> {
         Command::find(&self.command, self.path.as_deref())
     }
+}
+
+/// The limits of the config, in its order.
+fn resource_limits(config: &config::Process) -> Vec<ResourceLimit> {
+    let limits = [
+        ("rlimit_nofile", Resource::RLIMIT_NOFILE, config.rlimit_nofile),
+        ("rlimit_core", Resource::RLIMIT_CORE, config.rlimit_core),
+        ("rlimit_nproc", Resource::RLIMIT_NPROC, config.rlimit_nproc),
+        ("rlimit_memlock", Resource::RLIMIT_MEMLOCK, config.rlimit_memlock),
+    ];
+    let given = limits.into_iter().filter_map(|(key, resource, limit)| Some((key, resource, limit?)));
+    given
+        .map(|(key, resource, limit)| ResourceLimit {
+            label: format!("{key} to {limit}"),
+            resource,
+            soft: limit.soft,
+            hard: limit.hard,
+        })
+        .collect()
+}
+
+/// `HOME`, `USER`, `LOGNAME` and `SHELL` for a user, or for the one that supervisord runs as. One whom the system does
+/// not know has none.
+fn variables_of_user(user: Option<&config::User>) -> Vec<(OsString, OsString)> {
+    let uid = user.map_or_else(getuid, |user| Uid::from_raw(user.uid));
+    let Ok(Some(User { name, dir, shell, .. })) = User::from_uid(uid) else { return Vec::new() };
+    vec![
+        ("HOME".into(), dir.into()),
+        ("USER".into(), name.clone().into()),
+        ("LOGNAME".into(), name.into()),
+        ("SHELL".into(), shell.into()),
+    ]
 }
 
 impl UserIds {
@@ -163,6 +222,26 @@ mod tests {
                 "B=config"
             ]
         );
+    }
+
+    #[test]
+    fn the_environment_of_the_user_is_set_under_the_configs() {
+        let root = config::User { name: "root".to_owned(), uid: 0, gid: 0 };
+        let config = config::Process {
+            user: Some(root),
+            user_environment: true,
+            environment: Variables::from_iter([pair("SHELL", "config")]),
+            ..fixtures::process("cat")
+        };
+        let inherited = [("HOME".into(), "/home/other".into()), ("A".into(), "shell".into())];
+        let supervisord = fixtures::supervisord(Path::new("/tmp"));
+        let of = |config: &config::Process| -> Vec<String> {
+            let launch = Launch::new(config, "g", &supervisord, &inherited);
+            launch.environment.iter().map(|variable| variable.to_str().unwrap().to_owned()).collect()
+        };
+        assert_eq!(of(&config)[..5], ["HOME=/root", "A=shell", "USER=root", "LOGNAME=root", "SHELL=config"]);
+        let without = config::Process { user_environment: false, ..config };
+        assert_eq!(of(&without)[0], "HOME=/home/other");
     }
 
     #[test]

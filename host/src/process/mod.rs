@@ -2,10 +2,12 @@
 //!
 //! The modules are floors; each imports only from those above it in this list.
 
+pub mod cgroup;
 pub mod command;
 pub mod event_listener;
 pub mod fcgi;
 pub mod fd_reserve;
+pub mod orphans;
 pub mod signals;
 pub mod stdin;
 

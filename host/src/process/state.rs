@@ -12,7 +12,7 @@ use std::{fmt, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    config::{self, AutoRestart, Level},
+    config::{self, AutoRestart, INFINITE, Level},
     events::Change,
     process::signals,
     states::ProcessState,
@@ -24,6 +24,10 @@ pub type Time = Duration;
 /// Time between two starts of a process that exits at once and counts as started at once (`startsecs=0`): not a loop
 /// that burns a processor.
 const LEAST_BETWEEN_RESTARTS: Duration = Duration::from_secs(1);
+/// Least time between two starts under a `restart_delay` shorter than that.
+const LEAST_BETWEEN_TRIES: Duration = Duration::from_millis(100);
+/// Time that doubles up to `restart_delay_max` where there is no `restart_delay`: Supervisor's first.
+const FIRST_DELAY: Duration = Duration::from_secs(1);
 /// Least time between two SIGKILLs to a process that does not end (a mount that hangs, a debugger), also where
 /// `stopwaitsecs=0`.
 const LEAST_BETWEEN_KILLS: Duration = Duration::from_secs(1);
@@ -124,6 +128,8 @@ pub struct Machine {
     starts: u64,
     /// Number of failed starts since the process was last up.
     backoff: u32,
+    /// Number of times that the delay under `restart_delay_max` has doubled.
+    doublings: u32,
     started: Time,
     /// Time of the next change. STARTING: RUNNING from here on. BACKOFF: the next try. STOPPING: SIGKILL. EXITED: the
     /// next start, if there is one.
@@ -147,6 +153,7 @@ impl Machine {
             pid: 0,
             starts: 0,
             backoff: 0,
+            doublings: 0,
             started: Time::ZERO,
             deadline: None,
             next_stop_report: None,
@@ -190,6 +197,16 @@ impl Machine {
         self.state == ProcessState::Starting && self.pid == 0
     }
 
+    /// Return the time of the next start, where the process waits for it as `restart_delay` says.
+    pub fn delayed_start(&self, rules: &config::Process) -> Option<Time> {
+        let is_delayed = rules.restart_delay.is_some() || rules.restart_delay_max.is_some();
+        let waits = match self.state {
+            ProcessState::Backoff => !self.is_over(rules),
+            state => state == ProcessState::Exited,
+        };
+        self.deadline.filter(|_| is_delayed && waits)
+    }
+
     /// Return the time at which the next [`Input::Tick`] is due. [`Time::ZERO`] is at once.
     pub fn next_deadline(&self, rules: &config::Process, may_start: bool) -> Option<Time> {
         match self.state {
@@ -206,10 +223,14 @@ impl Machine {
     pub fn step(&mut self, rules: &config::Process, now: Time, input: Input) -> Vec<Action> {
         let mut out = Vec::new();
         match input {
-            Input::Start => self.start(now, &mut out),
+            Input::Start => {
+                if self.start(now, &mut out) {
+                    self.doublings = 0;
+                }
+            }
             Input::Spawned(pid) => self.spawned(rules, now, pid, &mut out),
-            Input::SpawnFailed(why) => self.spawn_failed(now, why, true, &mut out),
-            Input::SpawnHindered(why) => self.spawn_failed(now, why, false, &mut out),
+            Input::SpawnFailed(why) => self.spawn_failed(rules, now, why, true, &mut out),
+            Input::SpawnHindered(why) => self.spawn_failed(rules, now, why, false, &mut out),
             Input::Stop { waited_for } => {
                 self.next_stop_report = waited_for.then_some(now);
                 self.stop(rules, now, &mut out);
@@ -230,9 +251,10 @@ impl Machine {
         }
     }
 
-    fn start(&mut self, now: Time, out: &mut Vec<Action>) {
+    /// Start, unless there is a process. Return whether it does.
+    fn start(&mut self, now: Time, out: &mut Vec<Action>) -> bool {
         if self.pid != 0 || !(self.state.is_stopped() || self.state == ProcessState::Backoff) {
-            return;
+            return false;
         }
         self.spawnerr = None;
         self.exitstatus = None;
@@ -243,6 +265,7 @@ impl Machine {
         self.starts += 1;
         self.change(ProcessState::Starting, true, out);
         out.push(Action::Spawn);
+        true
     }
 
     fn spawned(&mut self, rules: &config::Process, now: Time, pid: i32, out: &mut Vec<Action>) {
@@ -252,21 +275,48 @@ impl Machine {
         out.push(Action::Log(Level::Info, format!("spawned: '{}' with pid {pid}", rules.name)));
     }
 
-    fn spawn_failed(&mut self, now: Time, why: String, counts: bool, out: &mut Vec<Action>) {
+    fn spawn_failed(&mut self, rules: &config::Process, now: Time, why: String, counts: bool, out: &mut Vec<Action>) {
         out.push(Action::Log(Level::Info, format!("spawnerr: {why}")));
         self.spawnerr = Some(why);
-        self.back_off(now, counts, out);
+        self.back_off(rules, now, counts, out);
     }
 
-    fn back_off(&mut self, now: Time, counts: bool, out: &mut Vec<Action>) {
-        self.backoff += u32::from(counts);
-        self.deadline = Some(now + seconds(self.backoff.max(1).into()));
+    fn back_off(&mut self, rules: &config::Process, now: Time, counts: bool, out: &mut Vec<Action>) {
+        self.backoff = self.backoff.saturating_add(counts.into());
+        let delayed = self.delay(rules, now, counts);
+        self.deadline = Some(delayed.unwrap_or_else(|| now + seconds(self.backoff.max(1).into())));
         self.change(ProcessState::Backoff, true, out);
+    }
+
+    /// Return the time of the next start as `restart_delay` and `restart_delay_max` have it, if the config has either.
+    /// `counts` is set where the delay after that is to be longer.
+    fn delay(&mut self, rules: &config::Process, now: Time, counts: bool) -> Option<Time> {
+        let delay = match (rules.restart_delay, rules.restart_delay_max) {
+            (None, None) => return None,
+            (Some(delay), None) => delay,
+            (first, Some(max)) => {
+                let first = first.unwrap_or(FIRST_DELAY).max(LEAST_BETWEEN_TRIES).min(max);
+                let doubled = first.saturating_mul(1_u32.checked_shl(self.doublings).unwrap_or(u32::MAX)).min(max);
+                // Once at the end there is nothing to count.
+                self.doublings = self.doublings.saturating_add(u32::from(counts && doubled < max));
+                // What has crashed together is not to come back together, again and again.
+                let less = doubled / 4 / 256 * u32::from(jitter(&rules.name, self.starts, now));
+                doubled.saturating_sub(less).max(first)
+            }
+        };
+        Some((now + delay).max(self.started + LEAST_BETWEEN_TRIES))
+    }
+
+    /// Begin again with the first delay where it has been up for as long as the longest.
+    fn note_uptime(&mut self, rules: &config::Process, now: Time) {
+        if rules.restart_delay_max.is_some_and(|max| now >= self.started + max) {
+            self.doublings = 0;
+        }
     }
 
     /// Return whether it has failed to start more often than it may.
     fn is_over(&self, rules: &config::Process) -> bool {
-        i64::from(self.backoff) > rules.startretries
+        rules.startretries != INFINITE && i64::from(self.backoff) > rules.startretries
     }
 
     fn give_up(&mut self, out: &mut Vec<Action>) {
@@ -284,6 +334,11 @@ impl Machine {
                     Level::Debug,
                     format!("Attempted to kill {}, which is in {state} state.", rules.name),
                 ));
+                self.deadline = None;
+                self.change(ProcessState::Stopped, true, out);
+            }
+            // Nothing is left of it, and nothing is to come.
+            ProcessState::Exited if self.delayed_start(rules).is_some() => {
                 self.deadline = None;
                 self.change(ProcessState::Stopped, true, out);
             }
@@ -332,7 +387,8 @@ impl Machine {
             ProcessState::Starting if now < self.started + seconds(rules.startsecs) => {
                 self.exitstatus = None;
                 self.spawnerr = Some("Exited too quickly (process log may have details)".to_owned());
-                self.back_off(now, true, out);
+                self.note_uptime(rules, now);
+                self.back_off(rules, now, true, out);
                 out.push(Action::Log(Level::Warn, format!("exited: {name} ({exit}; not expected)")));
             }
             _ => {
@@ -347,7 +403,11 @@ impl Machine {
                     AutoRestart::Unexpected => !expected,
                     AutoRestart::Always => true,
                 };
-                self.deadline = again.then(|| now.max(self.started + LEAST_BETWEEN_RESTARTS));
+                self.note_uptime(rules, now);
+                self.deadline = again.then(|| {
+                    let delayed = self.delay(rules, now, true);
+                    delayed.unwrap_or_else(|| now.max(self.started + LEAST_BETWEEN_RESTARTS))
+                });
                 if !expected {
                     self.spawnerr = Some(format!("Bad exit code {}", exit.status()));
                 }
@@ -384,7 +444,7 @@ impl Machine {
                     format!("gave up: {} entered FATAL state, too many start retries too quickly", rules.name),
                 ));
             }
-            ProcessState::Stopped | ProcessState::Exited | ProcessState::Backoff => self.start(now, out),
+            ProcessState::Stopped | ProcessState::Exited | ProcessState::Backoff => drop(self.start(now, out)),
             ProcessState::Stopping => {
                 if self.deadline.is_some_and(|due| due <= now) {
                     out.push(Action::Log(Level::Warn, format!("killing '{}' ({}) with SIGKILL", rules.name, self.pid)));
@@ -401,6 +461,16 @@ impl Machine {
 /// Return so many seconds: none where that is negative, and no more than a monotonic clock will ever count.
 fn seconds(count: i64) -> Duration {
     Duration::from_secs(count.clamp(0, u32::MAX.into()).unsigned_abs())
+}
+
+/// Return a number that differs from process to process and from time to time: the hash of what it is given (FNV-1a).
+/// It is the same for the same, so that the machine stays a function.
+fn jitter(name: &str, starts: u64, now: Time) -> u8 {
+    let bytes = name.bytes().chain(starts.to_le_bytes()).chain(now.as_nanos().to_le_bytes());
+    let hash = bytes
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    // The upper bits are mixed best.
+    hash.to_be_bytes()[0]
 }
 
 #[cfg(test)]

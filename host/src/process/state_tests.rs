@@ -450,3 +450,91 @@ fn a_retry_does_not_become_running_before_it_is_spawned() {
     assert_eq!(story.at(1_000).tick(), ["BACKOFF>STARTING", "spawn"]);
     assert!(story.at(50_000).tick().is_empty());
 }
+
+/// Millis from an end to the start that follows, each time, for a program that ends at once or after so many millis.
+fn delays(rules: config::Process, up: impl Iterator<Item = u64>) -> Vec<u64> {
+    let mut story = Story::of(rules);
+    story.step(Input::Start);
+    let (mut delays, mut now) = (Vec::new(), 0);
+    for up in up {
+        story.at(now).step(Input::Spawned(5));
+        now += up;
+        story.at(now).step(Input::Reaped(Exit::Code(1)));
+        let due = u64::try_from(story.deadline().expect("it is started again")).unwrap();
+        delays.push(due - now);
+        assert!(story.at(due - 1).tick().is_empty());
+        // A fraction of a millisecond may be left.
+        now = due + 1;
+        assert_eq!(story.at(now).tick().last().map(String::as_str), Some("spawn"));
+    }
+    delays
+}
+
+fn delayed(delay: f64, max: Option<f64>) -> config::Process {
+    let restart_delay = Some(Duration::from_secs_f64(delay));
+    let restart_delay_max = max.map(Duration::from_secs_f64);
+    config::Process { restart_delay, restart_delay_max, startretries: INFINITE, ..process("x") }
+}
+
+#[test]
+fn a_restart_delay_holds_before_each_try_and_each_restart() {
+    assert_eq!(delays(delayed(2.5, None), [0, 0, 5_000, 0].into_iter()), [2_500; 4]);
+    assert_eq!(delays(delayed(0.0, None), [0, 5_000, 40].into_iter()), [100, 0, 60], "ten a second at most");
+    let mut never = Story::running(config::Process { autorestart: AutoRestart::Never, ..delayed(1.0, None) });
+    never.at(9_000).step(Input::Reaped(Exit::Code(1)));
+    assert_eq!((never.deadline(), never.machine.delayed_start(&never.rules)), (None, None));
+}
+
+#[test]
+fn a_restart_delay_doubles_up_to_its_end_and_begins_again_after_a_long_run() {
+    let within = |delays: &[u64], steps: &[u64]| {
+        assert_eq!(delays.len(), steps.len());
+        for (delay, step) in delays.iter().zip(steps) {
+            assert!((step * 3 / 4..=*step).contains(delay), "{delays:?} of {steps:?}");
+        }
+    };
+    let all = delays(delayed(1.0, Some(10.0)), [0, 0, 0, 2_000, 0, 0, 10_000, 9_999].into_iter());
+    within(&all, &[1_000, 2_000, 4_000, 8_000, 10_000, 10_000, 1_000, 2_000]);
+    assert_eq!((all[0], all[6]), (1_000, 1_000), "the first is never less");
+    let rules = config::Process { restart_delay: None, ..delayed(0.0, Some(3.0)) };
+    within(&delays(rules, [0, 0, 0].into_iter()), &[1_000, 2_000, 3_000]);
+    // Two that end at the same moment do not come back at the same moment.
+    let second =
+        |name: &str| delays(config::Process { name: name.into(), ..delayed(1.0, Some(60.0)) }, [0; 4].into_iter());
+    assert_ne!(second("a"), second("b"));
+    assert_eq!(second("a"), second("a"));
+}
+
+#[test]
+fn a_stop_ends_the_wait_for_a_restart_and_a_start_the_delay() {
+    let mut story = Story::running(delayed(60.0, None));
+    story.at(5_000).step(Input::Reaped(Exit::Code(1)));
+    assert_eq!(story.machine.delayed_start(&story.rules), Some(seconds(65)));
+    assert_eq!(story.step(Input::Stop { waited_for: true }), ["EXITED>STOPPED"]);
+    assert_eq!((story.deadline(), story.machine.delayed_start(&story.rules)), (None, None));
+
+    let mut story = Story::running(delayed(60.0, None));
+    story.at(5_000).step(Input::Reaped(Exit::Code(1)));
+    assert_eq!(story.step(Input::Start), ["EXITED>STARTING", "spawn"]);
+
+    let mut without = Story::running(process("x"));
+    without.at(5_000).step(Input::Reaped(Exit::Code(1)));
+    assert_eq!(without.machine.delayed_start(&without.rules), None);
+    assert!(without.step(Input::Stop { waited_for: false }).is_empty(), "as ever");
+}
+
+#[test]
+fn infinite_retries_are_never_given_up() {
+    let mut story = Story::of(config::Process { startretries: INFINITE, ..process("x") });
+    story.tick();
+    let mut now = 0;
+    for tries in 1..200 {
+        story.at(now).step(Input::SpawnFailed("no".to_owned()));
+        assert_eq!(story.deadline(), Some(u128::from(now + tries * 1_000)));
+        now += tries * 1_000;
+        assert_eq!(story.at(now).tick(), ["BACKOFF>STARTING", "spawn"]);
+    }
+}
+
+#[path = "state_histories.rs"]
+mod histories;

@@ -11,7 +11,11 @@ use super::{
     limits::Limits,
     log_files::LogFiles,
 };
-use crate::{config::Credentials, logger::Logger, rpc::{Registry, Suspension}};
+use crate::{
+    config::Credentials,
+    logger::Logger,
+    rpc::{Registry, Suspension},
+};
 
 /// State of all connections of all sockets.
 pub(super) struct ServerContext {

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use nix::errno::Errno;
 
 use super::{
+    descendants::{Enclosure, EndedRun},
     main_loop::MainLoop,
     process::Process,
     requests::Request,
@@ -41,8 +42,13 @@ impl MainLoop {
     }
 
     fn stop(&mut self, id: ProcessId, waited_for: bool) -> Result<Status, Refused> {
-        let state = self.shared.groups.lock().processes.get(&id).ok_or(Refused::Gone)?.machine.state();
-        if !state.is_running() {
+        let (state, is_stoppable) = {
+            let groups = self.shared.groups.lock();
+            let process = groups.processes.get(&id).ok_or(Refused::Gone)?;
+            let state = process.machine.state();
+            (state, state.is_running() || process.restarts.is_some())
+        };
+        if !is_stoppable {
             return Err(Refused::NotRunning(state));
         }
         let status = self.step(id, Input::Stop { waited_for }).ok_or(Refused::Gone)?;
@@ -106,6 +112,8 @@ impl MainLoop {
         }
         groups.note_deadline(id);
         let process = groups.processes.get_mut(&id)?;
+        let wait = process.machine.delayed_start(&process.config).map(|due| due.saturating_sub(self.now()));
+        process.restarts = wait.map(|wait| SystemTime::now() + wait);
         process.announce();
         let status = process.watch.borrow().clone();
         if !process.machine.awaits_spawn()
@@ -130,6 +138,16 @@ impl MainLoop {
         }
     }
 
+    /// End what a run has left behind, if that is asked for.
+    pub(super) fn end_descendants(&self, id: ProcessId, pid: i32, enclosure: Option<Enclosure>) {
+        let Some(enclosure) = enclosure else { return };
+        let of_process = |process: &Process| (process.group.clone(), process.config.name.clone());
+        let names = self.shared.groups.lock().processes.get(&id).map(of_process);
+        if let Some((group, name)) = names {
+            self.descendants.end(EndedRun { id, pid, group, name, enclosure });
+        }
+    }
+
     /// Apply the end of a child.
     pub(super) fn reaped(&mut self, pid: i32, exit: Exit) {
         self.spawner.reaped(pid);
@@ -146,7 +164,9 @@ impl MainLoop {
             process.listening = None;
             process.stopped = Some(SystemTime::now());
         }
+        let enclosure = groups.processes.get_mut(&id).and_then(|process| process.enclosure.take());
         drop(groups);
+        self.end_descendants(id, pid, enclosure);
         self.step(id, Input::Reaped(exit));
     }
 }

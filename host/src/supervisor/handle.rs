@@ -103,8 +103,8 @@ impl Supervisor {
         let (groups, processes, sockets) = Groups::adopt_all(&mut snapshot, &config, &environment);
         let lookup: (FindCommand, _) = (Box::new(Launch::command), START_TIMEOUT);
         let (this, mut main_loop) = Self::of_groups(groups, config, overrides, (logger, output), environment, lookup)?;
-        let Snapshot { origin, last_run, ticks, output, .. } = snapshot;
-        main_loop.adopt(Adopted { processes, sockets, output }, origin, last_run, ticks);
+        let Snapshot { origin, last_run, ticks, ended_runs, output, .. } = snapshot;
+        main_loop.adopt(Adopted { processes, sockets, ended_runs, output }, origin, last_run, ticks);
         Ok((this, main_loop))
     }
 

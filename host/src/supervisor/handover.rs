@@ -18,14 +18,16 @@ use nix::{
 };
 
 use super::{
+    descendants::EndedRun,
     extensions::Extensions,
-    groups::Groups,
+    groups::{Found, Groups},
     main_loop::{Adopted, AdoptedProcess, HandedSocket, MainLoop, monotonic},
     new_group::NewGroup,
     process::Process,
     requests::Request,
     shared::Shared,
-    snapshot::{Births, GroupRecord, HandOver, ProcessRecord, Snapshot, UseSnapshot},
+    snapshot::{Births, EndedRecord, GroupRecord, HandOver, ProcessRecord, Snapshot, UseSnapshot},
+    status::ProcessId,
 };
 use crate::{
     config::{Config, GroupKind},
@@ -132,6 +134,12 @@ impl MainLoop {
             ticks: self.ticks.clone(),
             groups: groups.in_order.iter().map(record).collect(),
             strays: groups.strays.iter().copied().collect(),
+            ended_runs: self
+                .descendants
+                .ended_runs()
+                .into_iter()
+                .map(|EndedRun { pid, group, name, enclosure, .. }| EndedRecord { group, name, pid, enclosure })
+                .collect(),
             output,
         }
     }
@@ -169,6 +177,8 @@ impl Groups {
                     socket: socket.clone(),
                     started: record.started,
                     stopped: record.stopped,
+                    restarts: record.restarts,
+                    enclosure: record.enclosure,
                     ..process
                 });
                 later.push((record.stdin, record.birth, record.has_socket));
@@ -196,7 +206,7 @@ impl MainLoop {
     pub fn take_over(&mut self) {
         let Some(adopted) = self.take_adopted() else { return };
         self.has_taken_over = true;
-        let Adopted { processes, sockets, output } = adopted;
+        let Adopted { processes, sockets, ended_runs, output } = adopted;
         let shared = Arc::clone(&self.shared);
         let lost = |what: &str, error: io::Error| shared.logger.critical(format_args!("lost {what}: {error}"));
         let mut listening = HashMap::new();
@@ -238,6 +248,12 @@ impl MainLoop {
         let handlers =
             output.pools.iter().map(|(name, pool)| (name.to_owned(), handler(&pool.result_handler))).collect();
         shared.output.adopt(AdoptedOutput { state: output, handlers, listeners, stdins });
+        for EndedRecord { group, name, pid, enclosure } in ended_runs {
+            let found = shared.groups.lock().find(&format!("{group}:{name}"));
+            // One that is not there any more is named by no one.
+            let id = if let Some(Found::Process(id)) = found { id } else { ProcessId(0) };
+            self.descendants.end(EndedRun { id, pid, group, name, enclosure });
+        }
         for (id, run, name, pid) in gone {
             shared.logger.critical(format_args!("pid {pid} is no longer the process '{name}': it counts as ended"));
             shared.output.child_exited(run);

@@ -22,6 +22,8 @@ pub struct ProcessInfo {
     pub started: Option<SystemTime>,
     /// Time of its last end.
     pub stopped: Option<SystemTime>,
+    /// Time of its next start, where it waits for one as `restart_delay` says.
+    pub restarts: Option<SystemTime>,
     /// Reason why its last start failed or its last run ended badly.
     pub spawnerr: Option<String>,
     /// Exit status of its last run: -1 if a signal killed it.
@@ -45,6 +47,13 @@ pub struct ProcessConfig {
     pub auto_logfiles: [Option<PathBuf>; 2],
 }
 
+impl ProcessInfo {
+    /// Return whether there is something to stop: a process, or a start that is to come.
+    pub fn is_stoppable(&self) -> bool {
+        self.state.is_running() || self.restarts.is_some()
+    }
+}
+
 impl Process {
     pub(super) fn info(&self, id: ProcessId) -> ProcessInfo {
         let machine = &self.machine;
@@ -60,6 +69,7 @@ impl Process {
             pid: machine.pid(),
             started: self.started,
             stopped: self.stopped,
+            restarts: self.restarts,
             spawnerr: machine.spawnerr().map(str::to_owned),
             exitstatus: machine.exitstatus(),
             stdout_logfile: logfile(&self.config.stdout, &self.stdout),

@@ -16,7 +16,10 @@ use std::{
 use nix::sys::signal::SigSet;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use super::status::ProcessId;
+use super::{
+    descendants::{Descendants, Enclosure},
+    status::ProcessId,
+};
 use crate::{
     logger::Logger,
     process::{
@@ -40,6 +43,8 @@ pub(super) struct LookupRequest {
     pub(super) launch: Arc<Launch>,
     /// Socket that it shares with its group, if that is one of `[fcgi-program:x]`.
     pub(super) socket: Option<Arc<SharedSocket>>,
+    /// Descendants of programs and the name of its group, if its own are to be ended with it.
+    pub(super) descendants: Option<(Descendants, String)>,
 }
 
 /// Findings of a lookup, which a spawn needs.
@@ -47,6 +52,8 @@ pub(super) struct Findings {
     pub(super) command: Command,
     /// Socket of its group, open.
     pub(super) listening: Option<Arc<Listening>>,
+    /// Way to its descendants, if they are to be ended with it.
+    pub(super) enclosure: Option<Enclosure>,
 }
 
 /// Reason why a process cannot be spawned. The text is reported as `spawnerr`.
@@ -197,7 +204,10 @@ impl LookupPool {
         // Only for a command that can be executed, as Supervisor does.
         let listening = request.socket.as_ref().map(|socket| socket.open(&self.logger)).transpose();
         let listening = listening.map_err(LookupError::Socket)?;
-        Ok(Findings { command, listening })
+        let enclose = |(descendants, group): &(Descendants, String)| {
+            descendants.enclose(request.id, group, request.launch.name())
+        };
+        Ok(Findings { command, listening, enclosure: request.descendants.as_ref().map(enclose) })
     }
 
     fn work(&self) {

@@ -1,6 +1,7 @@
 //! State of the main thread, which nobody else sees.
 
 use std::{
+    collections::HashSet,
     io,
     mem::ManuallyDrop,
     os::fd::{OwnedFd, RawFd},
@@ -16,10 +17,12 @@ use signal_hook::{
 };
 
 use super::{
+    descendants::Descendants,
     fd_budget::FdBudget,
     lookup::{FindCommand, Lookups},
     requests::{Request, Requests},
     shared::Shared,
+    snapshot::EndedRecord,
     spawn_queue::SpawnQueue,
     status::ProcessId,
     ticks::Ticks,
@@ -61,6 +64,7 @@ impl Reactor {
 pub(super) struct Adopted {
     pub(super) processes: Vec<AdoptedProcess>,
     pub(super) sockets: Vec<HandedSocket>,
+    pub(super) ended_runs: Vec<EndedRecord>,
     pub(super) output: OutputState,
 }
 
@@ -92,6 +96,8 @@ pub struct MainLoop {
     origin: Instant,
     /// Lookups of commands, on threads of their own.
     pub(super) lookups: Lookups,
+    /// Descendants of programs, which end with them.
+    pub(super) descendants: Descendants,
     /// Time for which a client waits for the file system on which a command lies.
     pub(super) start_timeout: Duration,
     /// Never dropped: a child that has not left our memory yet goes on to use what this keeps for it.
@@ -126,11 +132,13 @@ impl MainLoop {
         start_timeout: Duration,
     ) -> Self {
         let lookups = lookups(find_command, &shared.requests, &shared.logger);
+        let descendants = descendants(&shared);
         Self {
             shared,
             reactor,
             origin: Instant::now(),
             lookups,
+            descendants,
             start_timeout,
             spawner: ManuallyDrop::new(Spawner::new()),
             fd_reserve: FdReserve::new(FdBudget::new().left() / 4),
@@ -180,6 +188,15 @@ fn lookups(find_command: FindCommand, requests: &Arc<Requests>, logger: &Logger)
     let requests = Arc::clone(requests);
     let on_late = Box::new(move |id, result| requests.push(Request::Found(id, result)));
     Lookups::new(find_command, on_late, logger.clone())
+}
+
+/// Make the end of descendants, which wakes the main loop.
+fn descendants(shared: &Arc<Shared>) -> Descendants {
+    let (of_pids, requests) = (Arc::downgrade(shared), Arc::clone(&shared.requests));
+    let running_pids = move || {
+        of_pids.upgrade().map_or_else(HashSet::new, |shared| shared.groups.lock().by_pid.keys().copied().collect())
+    };
+    Descendants::new(shared.logger.clone(), Box::new(running_pids), Box::new(move || requests.wake()))
 }
 
 impl Drop for MainLoop {

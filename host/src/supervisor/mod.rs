@@ -17,15 +17,18 @@ mod status;
 mod ticks;
 
 mod deadlines;
+mod descendants;
+
 mod lookup;
 mod process;
 
 mod info;
 mod new_group;
-mod requests;
 mod snapshot;
-mod spawn_queue;
 mod start_conditions;
+
+mod requests;
+mod spawn_queue;
 
 mod groups;
 

@@ -4,7 +4,10 @@ use std::{ffi::OsString, io, path::PathBuf, sync::Arc, time::SystemTime};
 
 use tokio::sync::watch;
 
-use super::status::{Status, StatusSender};
+use super::{
+    descendants::Enclosure,
+    status::{Status, StatusSender},
+};
 use crate::{
     config::{self, GroupKind},
     events::Channel,
@@ -42,12 +45,16 @@ pub(super) struct Process {
     pub(super) socket: Option<Arc<SharedSocket>>,
     /// The socket, kept open while it runs.
     pub(super) listening: Option<Arc<Listening>>,
+    /// Way to its descendants while it runs, if they are to be ended with it.
+    pub(super) enclosure: Option<Enclosure>,
     /// Answer to the client that asked for the start that goes on: for when it was spawned, or could not be.
     pub(super) start_answer: Option<StatusSender>,
     /// Time of the last start, for people only: decisions use the machine's monotonic time.
     pub(super) started: Option<SystemTime>,
     /// Time of the last end, for people only.
     pub(super) stopped: Option<SystemTime>,
+    /// Time of the next start where it waits for one as `restart_delay` says, for people only.
+    pub(super) restarts: Option<SystemTime>,
     /// Status for those who wait for it.
     pub(super) watch: watch::Sender<Status>,
 }
@@ -100,9 +107,11 @@ impl Process {
             stdin: None,
             socket: None,
             listening: None,
+            enclosure: None,
             start_answer: None,
             started: None,
             stopped: None,
+            restarts: None,
             watch: watch::Sender::new(status),
         }
     }

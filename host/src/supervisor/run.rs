@@ -45,7 +45,6 @@ impl MainLoop {
     pub fn run(mut self) -> Outcome {
         self.has_run = true;
         let mut events = Events::with_capacity(8);
-        let adopts = adopts_orphans();
         let mut shutdown = Shutdown::default();
         let mut next_reap = Time::ZERO;
         // For the listeners of one that has taken over it has been running all the time.
@@ -57,7 +56,8 @@ impl MainLoop {
         }
         loop {
             if next_reap <= self.now() {
-                self.reap(adopts);
+                // It may have become a subreaper meanwhile.
+                self.reap(adopts_orphans());
                 next_reap = self.now() + REAP_INTERVAL;
             }
             let busy = self.requests() | self.tick();

@@ -37,7 +37,12 @@ impl MainLoop {
         }
         loop {
             let last = self.shared.groups.lock().last_unstopped();
-            let Some(last) = last else { return true };
+            let Some(last) = last else {
+                // What programs have left behind goes before us.
+                let are_gone = self.descendants.are_gone();
+                shutdown.next_look = (!are_gone).then(|| self.now() + LOOK_INTERVAL);
+                return are_gone;
+            };
             for id in self.to_stop_now(last.clone(), shutdown) {
                 self.step(id, Input::Shutdown);
             }

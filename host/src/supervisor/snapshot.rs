@@ -12,7 +12,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{process::Process, ticks::Ticks};
+use super::{descendants::Enclosure, process::Process, ticks::Ticks};
 use crate::{
     config,
     process::{
@@ -37,6 +37,8 @@ pub struct Snapshot {
     pub(super) groups: Vec<GroupRecord>,
     /// Pids of children that belong to no active group.
     pub(super) strays: Vec<i32>,
+    /// Runs that have ended and whose descendants have not.
+    pub(super) ended_runs: Vec<EndedRecord>,
     /// Output of the programs.
     pub output: OutputState,
 }
@@ -66,6 +68,19 @@ pub(super) struct ProcessRecord {
     pub(super) has_socket: bool,
     pub(super) started: Option<SystemTime>,
     pub(super) stopped: Option<SystemTime>,
+    pub(super) restarts: Option<SystemTime>,
+    /// Way to its descendants, where these are ended with it.
+    pub(super) enclosure: Option<Enclosure>,
+}
+
+/// Run that has ended, and whose descendants are to end.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct EndedRecord {
+    pub(super) group: String,
+    pub(super) name: String,
+    /// Pid that it had; 0 where it was never spawned.
+    pub(super) pid: i32,
+    pub(super) enclosure: Enclosure,
 }
 
 impl ProcessRecord {
@@ -81,6 +96,8 @@ impl ProcessRecord {
             has_socket: process.listening.is_some(),
             started: process.started,
             stopped: process.stopped,
+            restarts: process.restarts,
+            enclosure: process.enclosure.clone(),
         }
     }
 }

@@ -9,6 +9,7 @@
 use std::{os::fd::AsFd as _, sync::Arc, time::SystemTime};
 
 use super::{
+    descendants::Enclosure,
     fd_budget::FdBudget,
     lookup::{Findings, LookupRequest, LookupResult, Round},
     main_loop::MainLoop,
@@ -16,14 +17,15 @@ use super::{
     status::{ProcessId, Refused},
 };
 use crate::process::{
+    cgroup,
     fcgi::Listening,
     output::ChildOutput,
     spawn::{SpawnError, Spawned},
     state::Input,
 };
 
-/// Process that has come to life, with the socket that it shares with its group, if it does.
-type Alive = (Spawned, Option<Arc<Listening>>);
+/// Process that has come to life, with the socket that it shares with its group, and the way to its descendants.
+type Alive = (Spawned, Option<Arc<Listening>>, Option<Enclosure>);
 
 impl MainLoop {
     /// Spawn all that wait for it, but for those whose lookups come late.
@@ -55,11 +57,15 @@ impl MainLoop {
         for (id, result) in found {
             self.answer_clients(id, &result);
             // A late result may have come beside one that was looked up once more.
-            if spawned.iter().all(|(other, _)| *other != id)
-                && let Some(result) = self.spawn(id, result, &mut budget)
-            {
-                spawned.push((id, result));
+            if spawned.iter().any(|(other, _)| *other == id) {
+                continue;
             }
+            let enclosure = result.as_ref().ok().and_then(|findings| findings.enclosure.clone());
+            let result = self.spawn(id, result, &mut budget);
+            if !matches!(result, Some(Ok(_))) {
+                self.end_descendants(id, 0, enclosure);
+            }
+            spawned.extend(result.map(|result| (id, result)));
         }
         self.spawner.settle();
         for (id, result) in spawned {
@@ -109,7 +115,8 @@ impl MainLoop {
         self.shared.may_start(id, point)?;
         let groups = self.shared.groups.lock();
         let process = groups.processes.get(&id).ok_or(Refused::Gone)?;
-        Ok(LookupRequest { id, launch: Arc::clone(&process.launch), socket: process.socket.clone() })
+        let descendants = process.launch.kill_descendants.then(|| (self.descendants.clone(), process.group.clone()));
+        Ok(LookupRequest { id, launch: Arc::clone(&process.launch), socket: process.socket.clone(), descendants })
     }
 
     /// Make the child. Nobody waits for it: the lock of the groups is open.
@@ -125,7 +132,7 @@ impl MainLoop {
             let process = groups.processes.get(&id)?;
             (Arc::clone(&process.launch), process.descriptors())
         };
-        let Findings { command, listening } = match result {
+        let Findings { command, listening, enclosure } = match result {
             Ok(findings) => findings,
             Err(error) => return Some(Err(error.to_string().into())),
         };
@@ -135,13 +142,18 @@ impl MainLoop {
         }
         let Self { fd_reserve, spawner, .. } = self;
         fd_reserve.resize(budget.left());
-        let spawned = fd_reserve.with(|| spawner.spawn(&launch, &command, stdin), |error| error.no_descriptors);
-        Some(spawned.map(|spawned| (spawned, listening)))
+        let cgroup = match &enclosure {
+            Some(Enclosure::Cgroup(path)) => cgroup::entrance(path),
+            Some(Enclosure::Subreaper) | None => None,
+        };
+        let spawn = || spawner.spawn(&launch, &command, stdin, cgroup.clone());
+        let spawned = fd_reserve.with(spawn, |error| error.no_descriptors);
+        Some(spawned.map(|spawned| (spawned, listening, enclosure)))
     }
 
     /// Hand the pipes of a child to the output threads. `None` where its group has gone: that of a process that is
     /// starting is not removed.
-    fn note_spawned(&mut self, id: ProcessId, (spawned, listening): Alive) -> Option<Input> {
+    fn note_spawned(&mut self, id: ProcessId, (spawned, listening, enclosure): Alive) -> Option<Input> {
         let run = self.next_run();
         let mut groups = self.shared.groups.lock();
         let process = groups.processes.get_mut(&id)?;
@@ -151,6 +163,7 @@ impl MainLoop {
         process.started = Some(SystemTime::now());
         process.stdin = Some(Arc::clone(&stdin));
         process.listening = listening;
+        process.enclosure = enclosure;
         self.shared.output.add(ChildOutput {
             run,
             process: process.config.name.clone(),

@@ -81,7 +81,7 @@ struct PluginRecord {
     name: String,
     place: String,
     factory: FactorySpec,
-    /// Its keys: the name, the value, the file and the line of each.
+    /// Keys of the section: the name, the value, the file and the line of each.
     options: Vec<(String, HandedValue, String, usize)>,
 }
 

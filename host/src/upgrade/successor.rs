@@ -26,7 +26,7 @@ use crate::{
 /// first and the fourth are numbers of descriptors. The pid, so that it means nothing to a program that inherits it.
 const UPGRADE: &str = "SUPERVISORD_UPGRADE";
 
-/// Which of those that may go on this one is.
+/// Place of this one among those that try to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Attempt {
     /// The new one.

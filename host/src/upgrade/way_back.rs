@@ -54,7 +54,7 @@ struct Prepared {
     environment: Vec<*const c_char>,
 }
 
-/// What was prepared, a box. Whoever sets `IS_OPEN` to false may use it, and nobody else.
+/// Preparations, in a box. Whoever sets `IS_OPEN` to false may use it, and nobody else.
 static PREPARED: AtomicPtr<Prepared> = AtomicPtr::new(ptr::null_mut());
 static IS_OPEN: AtomicBool = AtomicBool::new(false);
 

@@ -28,9 +28,12 @@ mod order;
 mod reread;
 
 // Programs.
+mod environment;
 mod fcgi;
+mod limits;
 mod pid_one;
 mod programs;
+mod restarts;
 mod scale;
 mod spawning;
 mod traps;
@@ -41,6 +44,7 @@ mod closed_pipes;
 mod ctl_plugins;
 mod ctl_shell;
 mod log_text;
+mod many_at_once;
 mod multicall;
 mod small_tools;
 mod web;

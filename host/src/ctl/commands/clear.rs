@@ -18,6 +18,7 @@ const CLEAR: ProcessAction<'_> = ProcessAction {
     errors: &[(Code::BadName, "no such process"), (Code::Failed, "failed")],
     verbatim: None,
     harmless: None,
+    outcome: None,
     invalid_args: exit_status::GENERIC,
 };
 
@@ -28,6 +29,7 @@ pub(super) struct ClearCommand(pub(super) Arc<Session>);
 impl ClearCommand {
     #[doc = "clear <name>\t\tEmpty the log files of one process."]
     #[doc = "clear <name> <name>\tEmpty the log files of several processes."]
+    #[doc = "clear <pattern>\t\tEmpty the log files of every process that matches: 'web_*'."]
     #[doc = "clear all\t\tEmpty the log files of all processes."]
     #[ctl(complete = "processes")]
     pub fn clear(&self, names: Vec<String>) -> Result<(), Fault> {

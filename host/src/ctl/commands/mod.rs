@@ -12,6 +12,7 @@ mod process_result;
 mod refusal;
 mod server_log;
 
+mod groups;
 mod process_action;
 
 mod add;
@@ -36,6 +37,8 @@ mod upgrade;
 mod version;
 
 mod open;
+mod rolling;
+
 mod restart;
 
 use std::sync::Arc;

@@ -7,6 +7,7 @@ use plugin_api::{Code, Fault, ctl_plugin};
 use crate::{
     ctl::{
         exit_status,
+        patterns::{Target, targets},
         process_info::{all_process_info, process_info},
         session::Session,
     },
@@ -20,6 +21,7 @@ pub(super) struct PidCommand(pub(super) Arc<Session>);
 impl PidCommand {
     #[doc = "pid\t\t\tPrint the PID of supervisord."]
     #[doc = "pid <name>\t\tPrint the PID of one process."]
+    #[doc = "pid <pattern>\t\tPrint the PIDs of the processes that match, such as 'web_*'."]
     #[doc = "pid all\t\t\tPrint the PIDs of all processes, a line for each."]
     #[ctl(complete = "processes")]
     pub fn pid(&self, names: Vec<String>) -> Result<(), Fault> {
@@ -35,8 +37,12 @@ impl PidCommand {
                 session.output(&info.pid.to_string());
             }
         } else {
-            for name in &names {
-                print_pid(session, name)?;
+            for target in targets(session, &names)? {
+                let names = match target {
+                    Target::Named(name) => vec![name],
+                    Target::Matched(names) => names,
+                };
+                names.iter().try_for_each(|name| print_pid(session, name))?;
             }
         }
         Ok(())

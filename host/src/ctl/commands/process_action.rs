@@ -1,10 +1,20 @@
 //! Actions on processes by name, group or all together: what `start`, `stop`, `signal` and `clear` have in common.
 
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
 use plugin_api::{Code, Fault, Value};
 
 use super::process_result::{ProcessResult, namespec_of};
 use crate::{
-    ctl::{exit_status, session::Session},
+    ctl::{
+        exit_status,
+        patterns::{Target, targets},
+        process_info::{ProcessStatus, all_process_info},
+        session::Session,
+    },
     text::namespec::split_namespec,
     xmlrpc::ClientError,
 };
@@ -29,8 +39,45 @@ pub(super) struct ProcessAction<'a> {
     pub(super) verbatim: Option<Code>,
     /// A fault that leaves the exit status as it is.
     pub(super) harmless: Option<Code>,
+    /// Judge of a process that the action goes on with, where several may be waited for together: `None` until it is
+    /// over. The method for one process then takes, after the name, whether it is to wait itself.
+    pub(super) outcome: Option<fn(&ProcessStatus) -> Option<Code>>,
     /// Exit status where no process is named, or a group that does not exist.
     pub(super) invalid_args: i32,
+}
+
+/// Time until the first look at processes that are waited for, and the longest between two of them.
+const FIRST_LOOK: Duration = Duration::from_millis(20);
+const LAST_LOOK: Duration = Duration::from_millis(200);
+/// Time after which the progress of an action is shown.
+const SHOW_AFTER: Duration = Duration::from_secs(1);
+
+/// Progress of an action on many processes, for who sits at a terminal: nothing of one that is soon over.
+pub(super) struct Progress<'a> {
+    session: &'a Session,
+    what: &'a str,
+    done: usize,
+    total: usize,
+    begin: Instant,
+}
+
+impl<'a> Progress<'a> {
+    /// Begin with nothing done.
+    pub(super) fn new(session: &'a Session, what: &'a str, total: usize) -> Self {
+        Self { session, what, done: 0, total, begin: Instant::now() }
+    }
+
+    /// Note that one more is done.
+    pub(super) fn advance(&mut self) {
+        self.done += 1;
+    }
+
+    fn show(&self) {
+        if self.begin.elapsed() >= SHOW_AFTER {
+            let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+            self.session.progress(self.what, number(self.done), number(self.total));
+        }
+    }
 }
 
 /// Words for the faults of methods that send a signal to a process.
@@ -55,13 +102,71 @@ impl ProcessAction<'_> {
         if names.iter().any(|name| name == "all") {
             return self.report_all(session, &self.call(session, self.all, None)?);
         }
-        for name in names {
+        self.run_targets(session, &targets(session, names)?)
+    }
+
+    /// Act on what the words of a command mean.
+    pub(super) fn run_targets(&self, session: &Session, targets: &[Target]) -> Result<(), Fault> {
+        for target in targets {
+            let name = match target {
+                Target::Named(name) => name,
+                Target::Matched(names) => {
+                    let mut progress = Progress::new(session, self.command, names.len());
+                    self.run_side_by_side(session, names, &mut progress)?;
+                    continue;
+                }
+            };
             match (split_namespec(name), self.group) {
                 ((group, None), Some(method)) => self.run_group(session, method, group)?,
                 _ => self.run_one(session, name)?,
             }
         }
         Ok(())
+    }
+
+    /// Act on processes and wait for all of them together, so that it takes the time of the slowest. Return whether it
+    /// went well with each. A person sees the progress.
+    pub(super) fn run_side_by_side(
+        &self,
+        session: &Session,
+        names: &[String],
+        progress: &mut Progress<'_>,
+    ) -> Result<bool, Fault> {
+        let (mut waiting, mut all_well): (Vec<&String>, bool) = (Vec::new(), true);
+        let mut report = |name: &str, outcome: Fault, progress: &mut Progress<'_>| {
+            let code = Code::from_number(outcome.code);
+            all_well &= code == Some(Code::Success) || code.is_some() && code == self.harmless;
+            progress.advance();
+            self.report(session, &ProcessResult::refused(name, outcome))
+        };
+        for name in names {
+            let mut params = vec![Value::from(name.as_str())];
+            params.extend(self.further.iter().cloned());
+            params.extend(self.outcome.map(|_| false.into()));
+            match session.call(self.one, &params) {
+                Ok(_) if self.outcome.is_some() => waiting.push(name),
+                Ok(_) => report(name, Fault::of(Code::Success, name), progress)?,
+                Err(ClientError::Fault(fault)) => report(name, fault, progress)?,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let mut interval = FIRST_LOOK;
+        while let Some(outcome) = self.outcome.filter(|_| !waiting.is_empty()) {
+            progress.show();
+            thread::sleep(interval);
+            interval = (interval * 2).min(LAST_LOOK);
+            let processes = all_process_info(session)?;
+            let mut still = Vec::new();
+            for name in waiting {
+                match processes.iter().find(|info| info.namespec() == *name).map_or(Some(Code::BadName), outcome) {
+                    Some(code) => report(name, Fault::of(code, name), progress)?,
+                    None => still.push(name),
+                }
+            }
+            waiting = still;
+        }
+        session.end_progress();
+        Ok(all_well)
     }
 
     fn run_group(&self, session: &Session, method: &str, group: &str) -> Result<(), Fault> {

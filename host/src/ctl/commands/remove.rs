@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use plugin_api::{Code, Fault, ctl_plugin};
 
+use super::groups::active_groups;
 use crate::{
     ctl::{exit_status, session::Session},
     xmlrpc::ClientError,
@@ -15,10 +16,11 @@ pub(super) struct RemoveCommand(pub(super) Arc<Session>);
 #[ctl_plugin]
 impl RemoveCommand {
     #[doc = "remove <name> [...]\tTake a process or group out of the active config"]
+    #[doc = "remove <pattern>\tTake every group that matches out of it: 'web_*'"]
     #[ctl(complete = "groups")]
     pub fn remove(&self, names: Vec<String>) -> Result<(), Fault> {
         let session = &self.0;
-        for name in names {
+        for name in active_groups(session, names)? {
             let fault = match session.call("supervisor.removeProcessGroup", &[name.as_str().into()]) {
                 Ok(_) => {
                     session.output(&format!("{name}: removed process group"));

@@ -15,6 +15,7 @@ impl SignalCommand {
     #[doc = "signal <signal name> <name>\t\tSend a signal to one process"]
     #[doc = "signal <signal name> <gname>:*\t\tSend a signal to every process of a group"]
     #[doc = "signal <signal name> <name> <name>\tSend a signal to several processes or groups"]
+    #[doc = "signal <signal name> <pattern>\t\tSend a signal to every process that matches: 'web_*'"]
     #[doc = "signal <signal name> all\t\tSend a signal to all processes"]
     #[ctl(complete = "processes")]
     pub fn signal(&self, words: Vec<String>) -> Result<(), Fault> {
@@ -35,6 +36,7 @@ impl SignalCommand {
             errors: SIGNAL_ERRORS,
             verbatim: Some(Code::Failed),
             harmless: None,
+            outcome: None,
             invalid_args: exit_status::GENERIC,
         };
         action.run(&self.0, names)

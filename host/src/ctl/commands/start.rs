@@ -5,7 +5,7 @@ use std::sync::Arc;
 use plugin_api::{Code, Fault, ctl_plugin};
 
 use super::process_action::ProcessAction;
-use crate::ctl::{exit_status, session::Session};
+use crate::ctl::{exit_status, process_info::ProcessStatus, session::Session};
 
 /// Action of `start`.
 pub(super) const START: ProcessAction<'_> = ProcessAction {
@@ -26,8 +26,20 @@ pub(super) const START: ProcessAction<'_> = ProcessAction {
     // The file system of its command does not answer.
     verbatim: Some(Code::Failed),
     harmless: Some(Code::AlreadyStarted),
+    outcome: Some(outcome),
     invalid_args: exit_status::INVALID_ARGS,
 };
+
+/// Judge of a start that goes on.
+fn outcome(info: &ProcessStatus) -> Option<Code> {
+    match info.statename.as_str() {
+        "STARTING" => None,
+        // It was RUNNING before.
+        "RUNNING" | "EXITED" => Some(Code::Success),
+        "BACKOFF" | "FATAL" => Some(Code::SpawnError),
+        _ => Some(Code::AbnormalTermination),
+    }
+}
 
 /// The command `start`.
 pub(super) struct StartCommand(pub(super) Arc<Session>);
@@ -37,6 +49,7 @@ impl StartCommand {
     #[doc = "start <name>\t\tStart one process"]
     #[doc = "start <gname>:*\t\tStart every process of a group"]
     #[doc = "start <name> <name>\tStart several processes or groups"]
+    #[doc = "start <pattern>\t\tStart every process that matches: 'web_*', 'g:*_0[1-3]'"]
     #[doc = "start all\t\tStart all processes"]
     #[ctl(complete = "processes")]
     pub fn start(&self, names: Vec<String>) -> Result<(), Fault> {

@@ -6,7 +6,7 @@ use plugin_api::{Fault, ctl_plugin};
 
 use crate::{
     ctl::{
-        exit_status,
+        exit_status, patterns,
         process_info::{ProcessStatus, all_process_info},
         session::Session,
     },
@@ -24,6 +24,7 @@ impl StatusCommand {
     #[doc = "status <name>\t\tShow one process"]
     #[doc = "status <gname>:*\tShow every process of a group"]
     #[doc = "status <name> <name>\tShow several processes or groups"]
+    #[doc = "status <pattern>\tShow every process that matches: 'web_*', 'g:*_0[1-3]'"]
     #[doc = "status\t\t\tShow all processes"]
     #[ctl(complete = "processes")]
     pub fn status(&self, names: Vec<String>) -> Result<(), Fault> {
@@ -56,6 +57,10 @@ fn matching<'a>(session: &Session, all: &'a [ProcessStatus], name: &str) -> Vec<
     let found: Vec<&ProcessStatus> =
         all.iter().filter(|info| info.group == group && process.is_none_or(|process| info.name == process)).collect();
     if found.is_empty() {
+        let found = patterns::matching(all, name);
+        if !found.is_empty() {
+            return found;
+        }
         let text = match process {
             None => format!("{group}: ERROR (no such group)"),
             Some(_) => format!("{name}: ERROR (no such process)"),

@@ -18,6 +18,7 @@ pub(super) const STOP: ProcessAction<'_> = ProcessAction {
     errors: SIGNAL_ERRORS,
     verbatim: Some(Code::Failed),
     harmless: Some(Code::NotRunning),
+    outcome: Some(|info| info.is_stopped().then_some(Code::Success)),
     invalid_args: exit_status::GENERIC,
 };
 
@@ -29,6 +30,7 @@ impl StopCommand {
     #[doc = "stop <name>\t\tStop one process"]
     #[doc = "stop <gname>:*\t\tStop every process of a group"]
     #[doc = "stop <name> <name>\tStop several processes or groups"]
+    #[doc = "stop <pattern>\t\tStop every process that matches: 'web_*', 'g:*_0[1-3]'"]
     #[doc = "stop all\t\tStop all processes"]
     #[ctl(complete = "processes")]
     pub fn stop(&self, names: Vec<String>) -> Result<(), Fault> {

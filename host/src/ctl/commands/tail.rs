@@ -5,7 +5,11 @@ use std::sync::Arc;
 use plugin_api::{Fault, ctl_plugin, repr};
 
 use super::server_log::{LogPart, ServerLog};
-use crate::ctl::{exit_status, session::Session};
+use crate::ctl::{
+    exit_status,
+    patterns::{Target, targets},
+    session::Session,
+};
 
 /// The command `tail`.
 pub(super) struct TailCommand(pub(super) Arc<Session>);
@@ -31,6 +35,15 @@ impl TailCommand {
         }
         match TailArguments::read(&words) {
             Ok(TailArguments { name, channel, method, part }) => {
+                let name = &match targets(session, std::slice::from_ref(name))?.pop() {
+                    Some(Target::Matched(names)) if names.len() > 1 => {
+                        let text = format!("Error: tail takes one process, and {name} matches {}", names.join(", "));
+                        session.fail(&text, exit_status::GENERIC);
+                        return Ok(());
+                    }
+                    Some(Target::Matched(names)) => names.concat(),
+                    Some(Target::Named(_)) | None => name.clone(),
+                };
                 let path = format!("/logtail/{name}/{channel}");
                 ServerLog { name, path: &path, method, process: Some(name) }.print(session, &part)
             }
@@ -44,7 +57,7 @@ impl TailCommand {
 
 /// Words of the command, taken apart.
 struct TailArguments<'a> {
-    name: &'a str,
+    name: &'a String,
     channel: String,
     /// The method that reads the channel's log.
     method: &'static str,

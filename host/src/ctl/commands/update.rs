@@ -4,7 +4,9 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use plugin_api::{Code, Fault, ctl_plugin};
 
-use super::{config_changes::ConfigChanges, process_result::ProcessResult, refusal::report_shutdown};
+use super::{
+    config_changes::ConfigChanges, groups::changed_groups, process_result::ProcessResult, refusal::report_shutdown,
+};
 use crate::{
     ctl::{exit_status, process_info::all_process_info, session::Session},
     xmlrpc::ClientError,
@@ -18,6 +20,7 @@ impl UpdateCommand {
     #[doc = "update\t\t\tRead the config files again, then add, remove and restart what has changed"]
     #[doc = "update all\t\tThe same"]
     #[doc = "update <gname> [...]\tThe same for these groups alone"]
+    #[doc = "update <pattern>\tThe same for the groups that match: 'web_*'"]
     #[ctl(complete = "groups")]
     pub fn update(&self, names: Vec<String>) -> Result<(), Fault> {
         let session = &self.0;
@@ -25,6 +28,7 @@ impl UpdateCommand {
             Ok(result) => ConfigChanges::from_value(&result),
             Err(error) => return report_shutdown(session, error, "ERROR: already shutting down"),
         };
+        let names = changed_groups(session, names, &changes)?;
         let wanted: &[String] = if names.iter().any(|name| name == "all") { &[] } else { &names };
         if !wanted.is_empty() {
             report_unknown_groups(session, wanted, &changes)?;

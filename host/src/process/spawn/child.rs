@@ -23,6 +23,7 @@ use libc::{c_int, c_long, c_ulong, c_void};
 use nix::{errno::Errno, sys::resource::Resource, unistd::getuid};
 use syscalls::{Sysno, syscall};
 
+use super::child_limits;
 use crate::{
     limits,
     process::launch::{Launch, UserIds},
@@ -61,6 +62,8 @@ pub(super) struct ChildSetup {
     shares_memory: bool,
     /// End of those that it copies, where it shares our descriptors.
     files_below: Option<RawFd>,
+    /// File of the cgroup that it enters.
+    cgroup: Option<CString>,
     /// Supervisord's user, as which it begins.
     uid: u32,
     /// Number of descriptors that may be open, for a kernel that cannot close all at once.
@@ -75,6 +78,7 @@ impl ChildSetup {
         stdio: [RawFd; 3],
         shares_memory: bool,
         files_below: Option<RawFd>,
+        cgroup: Option<CString>,
     ) -> Self {
         let (limit, _) = limits::get(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
         Self {
@@ -87,6 +91,7 @@ impl ChildSetup {
             stdio,
             shares_memory,
             files_below,
+            cgroup,
             uid: getuid().as_raw(),
             open_files: limit.min(65_536).try_into().unwrap_or(1024),
         }
@@ -191,6 +196,16 @@ impl ChildSetup {
 
     /// Become the program. Returns only if that failed, with the reason in `message`.
     fn become_program(&self, message: &mut ErrorText) {
+        if let Some(cgroup) = &self.cgroup
+            && let Err(error) = child_limits::write(cgroup, b"0")
+        {
+            let _ = writeln!(message, "supervisor: couldn't enter its cgroup: {:?}", errno(error));
+            return;
+        }
+        if let Err((what, errno)) = child_limits::set(&self.launch) {
+            let _ = writeln!(message, "supervisor: couldn't set {what}: {errno:?}");
+            return;
+        }
         if let Some(user) = &self.launch.user
             && let Err(why) = self.set_user(user)
         {

@@ -20,9 +20,11 @@
 // `clone` is unsafe by nature, and so is what the child does with memory and descriptors.
 #![allow(unsafe_code)]
 
-mod child;
+mod child_limits;
 mod slots;
 mod stack;
+
+mod child;
 
 mod sharing;
 
@@ -158,7 +160,8 @@ impl Spawner {
         Self { sharing, slots, starting: Vec::new(), stacks: Vec::new(), was_dumpable, is_undumpable: false }
     }
 
-    /// Start a process. Its stdin is `stdin` where that is given, and then what is sent to the pipe reaches nobody.
+    /// Start a process. Its stdin is `stdin` where that is given, and then what is sent to the pipe reaches nobody. It
+    /// enters the cgroup whose file `cgroup` is.
     ///
     /// [`settle`](Self::settle) is to be called soon: until then we may hold the child's ends of its pipes as well, and
     /// who reads ours does not see it end.
@@ -167,6 +170,7 @@ impl Spawner {
         launch: &Arc<Launch>,
         command: &Command,
         stdin: Option<BorrowedFd<'_>>,
+        cgroup: Option<CString>,
     ) -> Result<Spawned, SpawnError> {
         let name = &launch.name;
         let cannot_exec = |_| format!("can't parse command '{}': embedded null byte", command.argv.join(" "));
@@ -177,6 +181,7 @@ impl Spawner {
             .map(|word| CString::new(word.as_str()))
             .collect::<Result<_, _>>()
             .map_err(cannot_exec)?;
+        child_limits::check(launch)?;
         let pipes = Pipes::new(!launch.redirect_stderr).map_err(|errno| match errno {
             Errno::EMFILE => SpawnError::too_many_open_files(name),
             errno => SpawnError {
@@ -190,7 +195,10 @@ impl Spawner {
         };
 
         let changes_user = launch.user.as_ref().is_some_and(|user| user.uid != getuid().as_raw());
-        let shares_memory = if changes_user { self.sharing.memory_across_users } else { self.sharing.memory };
+        // What is written to `oom_score_adj` holds for all who share the memory of who writes it.
+        let may_share = launch.oom_score_adj.is_none();
+        let shares_memory =
+            may_share && if changes_user { self.sharing.memory_across_users } else { self.sharing.memory };
         let ends = [
             stdin.map_or(pipes.child_stdin.as_raw_fd(), |stdin| stdin.as_raw_fd()),
             pipes.child_stdout.as_raw_fd(),
@@ -203,7 +211,7 @@ impl Spawner {
             Some(slots) => (slots.lend(ends).map_err(cannot_fork)?, Some(slots.end())),
             None => (ends, None),
         };
-        let setup = Box::new(ChildSetup::new(Arc::clone(launch), file, argv, ends, shares_memory, files_below));
+        let setup = Box::new(ChildSetup::new(Arc::clone(launch), file, argv, ends, shares_memory, files_below, cgroup));
         let cloned = clone(&setup, &stack);
         if cloned.is_err()
             && let Some(slots) = &mut self.slots

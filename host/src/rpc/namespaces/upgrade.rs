@@ -15,7 +15,7 @@ pub(crate) const NAME: &str = "upgrade";
 pub struct UpgradePlan {
     /// Version of the one that is to come.
     pub version: String,
-    /// Its executable.
+    /// Executable of that one.
     pub executable: String,
     /// Plugins that it loads: names, versions and sections.
     pub plugins: Vec<String>,

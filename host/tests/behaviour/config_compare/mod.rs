@@ -49,6 +49,21 @@ fn ours(sandbox: &Sandbox, file: &Path) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}\n{output:?}"))
 }
 
+/// Options of programs that Supervisor does not have.
+const OURS: &[&str] = &[
+    "restart_delay",
+    "restart_delay_max",
+    "env_file",
+    "user_environment",
+    "rlimit_nofile",
+    "rlimit_core",
+    "rlimit_nproc",
+    "rlimit_memlock",
+    "nice",
+    "oom_score_adj",
+    "kill_descendants",
+];
+
 /// Ours in the shape of the other.
 fn comparable(mut ours: Value) -> Value {
     if let Some(first) = ours["errors"].get(0) {
@@ -62,12 +77,13 @@ fn comparable(mut ours: Value) -> Value {
     if let Some(client) = object.get_mut("supervisorctl") {
         remove(client, &["password", "plugin_path", "ctlplugins"]);
     }
-    remove(&mut ours["supervisord"], &["plugin_path", "plugin_data_dir"]);
+    remove(&mut ours["supervisord"], &["plugin_path", "plugin_data_dir", "env_file"]);
     each(&mut ours["servers"], |server| remove(server, &["password", "allowed_hosts"]));
     each(&mut ours["eventlisteners"], |pool| remove(pool, &["result_handler", "processes"]));
     each(&mut ours["fcgi_programs"], |group| remove(group, &["processes"]));
     each(&mut ours["programs"], |program| {
         remove(program, &["numprocs", "numprocs_start"]);
+        remove(program, OURS);
         numeric_user(program);
     });
     numeric_user(&mut ours["supervisord"]);

@@ -11,10 +11,14 @@ use std::sync::{Once, OnceLock};
 use crate::common::{Config, Kind, Output, Supervisord, wait_until};
 
 /// Lines that only one of the two prints, and why.
-const ON_PURPOSE: [(&str, &str); 7] = [
+const ON_PURPOSE: [(&str, &str); 8] = [
     (
         FURTHER_COMMANDS,
         "`plugins` and `upgrade` are new; they stand below a heading of their own, and all that Supervisor lists around it",
+    ),
+    (
+        "… <pattern> …, restart --rolling …",
+        "what `help` says of patterns and of restarts of one after the other is new",
     ),
     ("error: …", "an error is a line for people; Supervisor's names a Python class, a file and a line"),
     ("*** No help on …", "Supervisor says it once for each plugin that has no such topic, although another has"),

@@ -84,9 +84,9 @@ impl SupervisorInterface {
         many(stopped, |info, namespec| start_stop::start(&self.supervisor, info, namespec, wait)).await
     }
 
-    /// Stop those of these processes that run. Each result is a struct.
+    /// Stop those of these processes that run or are to be started again. Each result is a struct.
     pub(super) async fn stop(&self, processes: Vec<ProcessInfo>, wait: Wait) -> Vec<Value> {
-        let running = processes.into_iter().filter(|info| info.state.is_running()).collect();
+        let running = processes.into_iter().filter(ProcessInfo::is_stoppable).collect();
         many(running, |info, namespec| start_stop::stop(&self.supervisor, info, namespec, wait)).await
     }
 

@@ -25,8 +25,8 @@ fn seconds(time: Option<SystemTime>) -> i32 {
 }
 
 /// Make a struct of a process: what `getProcessInfo` answers.
-pub(super) fn process(info: &ProcessInfo, now: SystemTime) -> Value {
-    let (start, stop, now) = (seconds(info.started), seconds(info.stopped), seconds(Some(now)));
+pub(super) fn process(info: &ProcessInfo, wall_clock: SystemTime) -> Value {
+    let (start, stop, now) = (seconds(info.started), seconds(info.stopped), seconds(Some(wall_clock)));
     let stdout = info.stdout_logfile.as_deref().unwrap_or_default();
     Value::structure([
         ("name", info.name.as_str().into()),
@@ -42,7 +42,7 @@ pub(super) fn process(info: &ProcessInfo, now: SystemTime) -> Value {
         ("stdout_logfile", text(stdout)),
         ("stderr_logfile", text(info.stderr_logfile.as_deref().unwrap_or_default())),
         ("pid", info.pid.into()),
-        ("description", text(&description(info, start, stop, now))),
+        ("description", text(&(description(info, start, stop, now) + &restart(info.restarts, wall_clock)))),
     ])
 }
 
@@ -60,6 +60,14 @@ fn description(info: &ProcessInfo, start: i32, stop: i32, now: i32) -> String {
             .map_or_else(String::new, |time| time.format("%b %d %I:%M %p").to_string()),
         ProcessState::Starting | ProcessState::Stopping | ProcessState::Unknown => String::new(),
     }
+}
+
+/// Say in how many seconds a process starts again that waits for that as `restart_delay` says; nothing of others.
+fn restart(due: Option<SystemTime>, now: SystemTime) -> String {
+    due.map_or_else(String::new, |due| {
+        let left = due.duration_since(now).unwrap_or_default();
+        format!("; restarts in {} s", left.as_secs() + u64::from(left.subsec_nanos() > 0))
+    })
 }
 
 /// Print a time as Python prints a timedelta: `0:00:09`, `1 day, 0:00:00`.
@@ -98,7 +106,7 @@ pub(crate) fn process_config(entry: &ProcessConfig) -> Value {
         ("name", process.name.as_str().into()),
         ("process_prio", process.priority.into()),
         ("redirect_stderr", process.redirect_stderr.into()),
-        ("startretries", process.startretries.into()),
+        ("startretries", startretries(process.startretries).into()),
         ("startsecs", process.startsecs.into()),
         ("stdout_capture_maxbytes", integer(stdout.capture_maxbytes)),
         ("stdout_events_enabled", stdout.events_enabled.into()),
@@ -118,6 +126,11 @@ pub(crate) fn process_config(entry: &ProcessConfig) -> Value {
     ])
 }
 
+/// Number of tries as clients take it: for ever is the largest.
+fn startretries(count: i64) -> i64 {
+    if count == config::INFINITE { i32::MAX.into() } else { count }
+}
+
 /// Make a struct of what became of a process: one entry of what the methods for several processes answer.
 pub(super) fn result(info: &ProcessInfo, result: &Result<(), Fault>) -> Value {
     let (status, description) = match result {
@@ -135,6 +148,21 @@ pub(super) fn result(info: &ProcessInfo, result: &Result<(), Fault>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn seconds_until_a_restart_are_counted_to_the_end() {
+        let now = SystemTime::now();
+        let at = |millis| Some(now + std::time::Duration::from_millis(millis));
+        for (due, text) in [
+            (None, ""),
+            (at(3_000), "; restarts in 3 s"),
+            (at(2_001), "; restarts in 3 s"),
+            (at(0), "; restarts in 0 s"),
+            (Some(UNIX_EPOCH), "; restarts in 0 s"),
+        ] {
+            assert_eq!(restart(due, now), text);
+        }
+    }
 
     #[test]
     fn uptimes_are_printed_as_python_prints_them() {

@@ -1,0 +1,129 @@
+//! Search for what a program has left behind, where it has no cgroup of its own.
+//!
+//! Supervisord is the subreaper of all that it has started: whoever loses its parent becomes its child. Such an orphan
+//! belongs to the program whose process group or session it has not left, or whose names its environment has; and with
+//! it all that it has started itself.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fs,
+    io::Read as _,
+};
+
+/// Most bytes of an environment that are looked at.
+const MAX_ENVIRONMENT: u64 = 1 << 20;
+
+/// Program that has ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended<'a> {
+    /// Pid that it had.
+    pub pid: i32,
+    /// Name of its group.
+    pub group: &'a str,
+    /// Name of the program.
+    pub name: &'a str,
+}
+
+/// All processes of this machine at one moment, as far as they are alive.
+#[derive(Debug, Default)]
+pub struct Processes(HashMap<i32, Process>);
+
+#[derive(Clone, Copy, Debug)]
+struct Process {
+    parent: i32,
+    group: i32,
+    session: i32,
+}
+
+impl Processes {
+    /// Read them from `/proc`.
+    pub fn read() -> Self {
+        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        let process = |pid: i32| parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?);
+        Self(pids.filter_map(|pid| Some((pid, process(pid)?))).collect())
+    }
+
+    /// List what a program has left behind. `own` is the pid of supervisord, `programs` those of programs that run.
+    pub fn left_behind(&self, ended: Ended<'_>, own: i32, programs: &HashSet<i32>) -> Vec<i32> {
+        let is_orphan = |pid: i32, process: &Process| process.parent == own && !programs.contains(&pid);
+        let is_its = |pid: i32, process: &Process| {
+            process.group == ended.pid || process.session == ended.pid || has_names(pid, ended)
+        };
+        let mut left: Vec<i32> = self
+            .0
+            .iter()
+            .filter(|(pid, process)| is_orphan(**pid, process) && is_its(**pid, process))
+            .map(|(pid, _)| *pid)
+            .collect();
+        let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
+        for (pid, process) in &self.0 {
+            children.entry(process.parent).or_default().push(*pid);
+        }
+        let mut next = 0;
+        while let Some(pid) = left.get(next) {
+            left.extend(children.get(pid).into_iter().flatten().copied().collect::<Vec<_>>());
+            next += 1;
+        }
+        left
+    }
+}
+
+/// Parse `/proc/PID/stat`; nothing of a process that has ended.
+fn parse(stat: &str) -> Option<Process> {
+    // The name of the program stands between parentheses, and may hold any of them.
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let mut fields = fields.split(' ');
+    let state = fields.next()?;
+    let mut number = || fields.next()?.parse().ok();
+    let process = Process { parent: number()?, group: number()?, session: number()? };
+    (!matches!(state, "Z" | "X" | "x")).then_some(process)
+}
+
+/// Return whether the environment that a process was started with names that program.
+fn has_names(pid: i32, ended: Ended<'_>) -> bool {
+    let mut environment = Vec::new();
+    let read = fs::File::open(format!("/proc/{pid}/environ"))
+        .and_then(|file| file.take(MAX_ENVIRONMENT).read_to_end(&mut environment));
+    let has = |name: &str, value: &str| {
+        let wanted = format!("{name}={value}");
+        environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
+    };
+    read.is_ok() && has("SUPERVISOR_PROCESS_NAME", ended.name) && has("SUPERVISOR_GROUP_NAME", ended.group)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_parentheses_is_no_trap() {
+        let process = parse("7 (a) S 1 (b)) S 5 6 7 0 -1 4194304").unwrap();
+        assert_eq!((process.parent, process.group, process.session), (5, 6, 7));
+        assert!(parse("7 (a) Z 5 6 7 0").is_none());
+        assert!(parse("7 (a) S x").is_none());
+    }
+
+    #[test]
+    fn orphans_of_the_program_are_found_with_all_below_them() {
+        let process = |parent, group, session| Process { parent, group, session };
+        // Pids that no process can have, so that none has an environment.
+        let [own, ended] = [i32::MAX, i32::MAX - 1];
+        let processes = Processes(HashMap::from([
+            (own - 10, process(own, ended, 1)),
+            (own - 11, process(own, own - 11, ended)),
+            (own - 12, process(own - 11, own - 12, own - 12)),
+            (own - 13, process(own - 12, 1, 1)),
+            // A program that runs, what it has started, an orphan of it; and somebody who is none of ours.
+            (own - 20, process(own, own - 20, 1)),
+            (own - 21, process(own - 20, own - 20, 1)),
+            (own - 22, process(own, own - 20, 1)),
+            (own - 30, process(1, ended, 1)),
+        ]));
+        let of = Ended { pid: ended, group: "g", name: "x" };
+        let mut left = processes.left_behind(of, own, &HashSet::from([own - 20]));
+        left.sort_unstable();
+        assert_eq!(left, [own - 13, own - 12, own - 11, own - 10]);
+        assert!(Processes::read().0.contains_key(&std::process::id().try_into().unwrap()));
+    }
+}

@@ -1,0 +1,141 @@
+//! Random histories of a machine: whatever happens, and in whatever order, some things hold.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// Something that happens to a machine in a random history.
+#[derive(Clone, Copy, Debug)]
+enum Happening {
+    /// A client asks for a start or, with `false`, a stop.
+    Asked(bool),
+    /// The spawn that was asked for succeeds, fails, or is hindered.
+    Spawn(Fate),
+    /// The process ends.
+    Ends(i32),
+    /// Time goes on by so many millis, and what is due is done.
+    Later(u64),
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    prop_oneof![
+        any::<bool>().prop_map(Happening::Asked),
+        prop_oneof![Just(Fate::Stays), Just(Fate::CannotBeSpawned), Just(Fate::IsHindered)].prop_map(Happening::Spawn),
+        (0..2).prop_map(Happening::Ends),
+        (0_u64..20_000).prop_map(Happening::Later),
+    ]
+}
+
+fn rules() -> impl Strategy<Value = config::Process> {
+    let delay = || proptest::option::of((0_u64..30_000).prop_map(Duration::from_millis));
+    let restarts = prop_oneof![Just(AutoRestart::Always), Just(AutoRestart::Unexpected), Just(AutoRestart::Never)];
+    let retries = prop_oneof![Just(INFINITE), 0_i64..4];
+    (delay(), delay(), restarts, retries, 0_i64..3).prop_map(
+        |(restart_delay, restart_delay_max, autorestart, startretries, startsecs)| config::Process {
+            autorestart,
+            startsecs,
+            startretries,
+            restart_delay,
+            restart_delay_max,
+            ..process("x")
+        },
+    )
+}
+
+/// A machine, and what must be true of it whatever happens.
+struct Checked {
+    rules: config::Process,
+    machine: Machine,
+    now: Time,
+    /// Set from a client's stop on, until a client's start.
+    is_stopped: bool,
+    /// End of the last run or try.
+    ended: Option<Time>,
+}
+
+impl Checked {
+    fn step(&mut self, input: Input) {
+        let (had, awaited, input_is_start) = (self.machine.pid(), self.machine.awaits_spawn(), input == Input::Start);
+        let actions = self.machine.step(&self.rules, self.now, input);
+        for action in actions {
+            match action {
+                Action::Spawn => {
+                    assert!(had == 0 && !awaited, "a slot has one process");
+                    assert!(!self.is_stopped || input_is_start, "a stop wins");
+                    let least = match (self.rules.restart_delay, self.rules.restart_delay_max) {
+                        (Some(delay), Some(max)) => delay.min(max),
+                        (delay, _) => delay.unwrap_or_default(),
+                    };
+                    if let Some(ended) = self.ended.filter(|_| !input_is_start) {
+                        assert!(self.now >= ended + least, "a delay is waited for");
+                    }
+                }
+                Action::Kill { pid, .. } => assert_eq!(pid, had),
+                Action::Log(..) | Action::Changed(_) => {}
+            }
+        }
+        if let Some(due) = self.machine.delayed_start(&self.rules) {
+            let longest = self.rules.restart_delay.max(self.rules.restart_delay_max).unwrap_or_default();
+            assert!(due <= self.now + longest.max(FIRST_DELAY), "a wait ends");
+            assert_eq!(self.machine.next_deadline(&self.rules, true), Some(due));
+        }
+    }
+
+    fn due(&self) -> Option<Time> {
+        self.machine.next_deadline(&self.rules, true).filter(|due| *due <= self.now)
+    }
+
+    fn happens(&mut self, happening: Happening) {
+        match happening {
+            Happening::Asked(true) => {
+                // A client's start of what runs, or is stopping, does nothing.
+                let does_nothing = self.machine.pid() != 0 || self.machine.awaits_spawn();
+                self.step(Input::Start);
+                self.is_stopped &= does_nothing;
+            }
+            Happening::Asked(false) => {
+                // What Supervisor starts again at once cannot be stopped between: it is EXITED.
+                let is_between =
+                    self.machine.state() == ProcessState::Exited && self.machine.delayed_start(&self.rules).is_none();
+                let is_new = self.machine.starts() == 0;
+                self.step(Input::Stop { waited_for: false });
+                self.is_stopped |= !is_between && !is_new;
+            }
+            Happening::Spawn(fate) if self.machine.awaits_spawn() => {
+                let why = || "no".to_owned();
+                let input = match fate {
+                    Fate::CannotBeSpawned => Input::SpawnFailed(why()),
+                    Fate::IsHindered => Input::SpawnHindered(why()),
+                    Fate::Stays | Fate::EndsAtOnce(_) => Input::Spawned(5),
+                };
+                self.ended = Some(self.now);
+                self.step(input);
+            }
+            Happening::Ends(code) if self.machine.pid() != 0 => {
+                self.ended = Some(self.now);
+                self.step(Input::Reaped(Exit::Code(code)));
+            }
+            Happening::Later(millis) => {
+                self.now += Duration::from_millis(millis);
+                let mut times = 0;
+                while self.due().is_some() {
+                    self.step(Input::Tick { may_start: true });
+                    times += 1;
+                    assert!(times < 4, "what is due is done");
+                }
+            }
+            Happening::Spawn(_) | Happening::Ends(_) => {}
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn hold(rules in rules(), history in proptest::collection::vec(happening(), 1..60)) {
+        let machine = Machine::new();
+        let mut checked = Checked { rules, machine, now: Time::ZERO, is_stopped: false, ended: None };
+        for happening in history {
+            checked.happens(happening);
+        }
+    }
+}
