@@ -169,7 +169,7 @@ impl Listeners {
         let tables: Vec<_> = sockets.iter().map(|(_, context)| context.connections.clone()).collect();
         let accepting = Arc::new(AtomicUsize::new(sockets.len()));
         let suspension = Arc::<Suspension>::default();
-        let context = Arc::new(server_context(registry.clone(), log_files, logger.clone(), limits, suspension.clone()));
+        let context = Arc::new(server_context(registry, log_files, logger.clone(), limits, suspension.clone()));
         let counted = Arc::clone(&accepting);
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
