@@ -83,7 +83,7 @@ fn described(info: Info, limits: Limits, usage: &Usage) -> Value {
         ("hits", count(&usage.hits)),
         ("misses", count(&usage.misses)),
         ("refused", count(&usage.refused)),
-        ("connection", info.connection.into()),
+        ("connection", info.connection.into_owned().into()),
     ];
     Value::structure(known.into_iter().chain(info.more))
 }

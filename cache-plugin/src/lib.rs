@@ -19,10 +19,11 @@
 
 #![forbid(unsafe_code)]
 
+mod json_lines;
+
 mod store;
 
 mod cache;
-mod json_lines;
 mod options;
 
 pub mod further_methods;

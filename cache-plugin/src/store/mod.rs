@@ -17,6 +17,8 @@ mod waiters;
 
 mod local;
 
+#[cfg(feature = "engine")]
+mod engine;
 #[cfg(feature = "file")]
 mod file;
 mod memory;
@@ -30,6 +32,10 @@ pub(crate) use self::{
     operation::Operation,
 };
 
+#[cfg(feature = "engine")]
+pub use self::engine::engine_values;
+#[cfg(feature = "engine")]
+pub(crate) use self::engine::{Address, Settings};
 #[cfg(feature = "file")]
 pub use self::file::cache_file;
 #[cfg(feature = "file")]
