@@ -1,6 +1,6 @@
 //! A cache in the supervisor: arbitrary data as key/value pairs, over XML-RPC as `cache.*` and in supervisorctl as
 //! `cache_*`. Data stays until it is deleted or expires, and is gone when supervisord exits or restarts, unless it is
-//! kept in a file.
+//! kept in a file, or in an engine like Redis that machines share.
 //!
 //! It is also the reference for how to write a plugin. Its two halves have a file each and one factory each:
 //!

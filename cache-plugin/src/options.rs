@@ -152,7 +152,7 @@ impl Options {
         Err(Fault::bad_arguments_with(if built_without {
             "store: this library is built without the feature 'engine'".to_owned()
         } else {
-            format!("store: '{url}' is none; known are 'memory' and 'file'")
+            "store: this is none; known are 'memory' and 'file'".to_owned()
         }))
     }
 

@@ -24,7 +24,7 @@ use serde::{Deserialize, Deserializer, de};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Seconds(Duration);
 
-/// What is expected, for people.
+/// Description of a time, for errors.
 const EXPECTED: &str = "a number of seconds such as 5 or 0.5";
 
 impl Seconds {

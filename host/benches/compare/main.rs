@@ -1,6 +1,6 @@
 //! Our supervisord beside Supervisor 4.3.0 and a bare hyper server, in one run on one machine.
 //!
-//! `cargo bench -p supervisor-host --bench compare`
+//! `cargo bench -p supervisor-host --bench compare`, or with `engine` after `--` for that part alone.
 //!
 //! The contestants take turns within each round, and what is judged is the median of the rounds' ratios: a neighbour
 //! that takes the processor for a while slows all of them. Nothing fails here; each row says whether its limit is
@@ -11,6 +11,7 @@
 
 mod bare;
 mod capture;
+mod engine;
 mod entries;
 mod load;
 mod many;
@@ -36,6 +37,10 @@ fn main() {
     if let Some(position) = arguments.iter().position(|argument| argument == bare::ARGUMENT) {
         return bare::serve(&arguments[position + 1]);
     }
+    // One part alone, for who works on it.
+    if arguments.iter().any(|argument| argument == "engine") {
+        return print(&engine::rows());
+    }
     eprintln!("starting the contestants …");
     let ours = Supervisord::start(&Config::new());
     let real = Supervisord::start_real(&Config::new());
@@ -53,6 +58,7 @@ fn main() {
     rows.push(entries::small());
     rows.extend(many::rows());
     rows.extend(spawns::rows());
+    rows.extend(engine::rows());
     rows.extend(capture::yes());
     rows.extend(capture::yes_with_events());
     print(&rows);

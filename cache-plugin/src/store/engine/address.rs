@@ -86,16 +86,23 @@ impl Address {
     /// A text that says what is wrong with it, without what may be a password.
     pub(crate) fn parse(url: &str) -> Result<Self, String> {
         let Some((scheme, rest)) = url.split_once("://") else {
-            return Err(format!("'{url}' is none; known are 'memory', 'file', and URLs that begin with {KNOWN}"));
+            // What is meant to be a URL may have a password in it.
+            let shown = if url.contains('@') { "the text" } else { &format!("'{url}'") };
+            return Err(format!("{shown} is none; known are 'memory', 'file', and URLs that begin with {KNOWN}"));
         };
         let scheme = ["redis", "valkey", "rediss", "valkeys", "unix", "redis-cluster", "redis-sentinel"]
             .into_iter()
             .find(|known| *known == scheme)
             .ok_or_else(|| format!("'{scheme}://' is not known; known are {KNOWN}"))?;
-        let (userinfo, rest) = match rest.split_once('@') {
-            // A path may have one.
+        let (userinfo, rest) = match rest.rsplit_once('@') {
             Some((userinfo, rest)) if !userinfo.contains('/') => (Some(userinfo), rest),
-            _ => (None, rest),
+            // The path of a socket may have one.
+            Some(_) if scheme == "unix" => match rest.split_once('@') {
+                Some((userinfo, rest)) if !userinfo.contains('/') => (Some(userinfo), rest),
+                _ => (None, rest),
+            },
+            Some(_) => return Err("in a user's name and a password write '/' as %2F and '@' as %40".to_owned()),
+            None => (None, rest),
         };
         let (username, password) = credentials(userinfo)?;
         let (place, path) = rest.split_once('/').map_or((rest, None), |(place, path)| (place, Some(path)));
@@ -242,6 +249,7 @@ mod tests {
     fn mistakes_are_named() {
         for (url, error) in [
             ("disk", "'disk' is none; known are 'memory', 'file', and URLs that begin with"),
+            ("redis:/u:tiger@host", "the text is none; known are 'memory', 'file', and URLs that begin with"),
             ("http://u:tiger@host", "'http://' is not known; known are redis://, valkey://"),
             ("redis://u:tiger@", "the name of a host is missing"),
             ("redis://u:tiger@host:x", "'x' is no port; write one from 1 to 65535 after 'host:'"),
@@ -249,6 +257,7 @@ mod tests {
             ("redis://u:tiger@host/x", "'/x' is no number of a database"),
             ("redis://u:tiger@a,b", "'redis://' is for one host; several are for redis-cluster://"),
             ("redis://u:%FFtiger@a", "the password is no text when its percent signs are decoded"),
+            ("redis://u:tiger/x@a", "in a user's name and a password write '/' as %2F"),
             ("redis-cluster://a/3", "a cluster has one database, and its URL no path '/3'"),
             ("redis-sentinel://a", "the name of the primary is missing after the sentinels"),
             ("unix://run/s", "the path of a socket is missing; write unix:///path/to/socket"),

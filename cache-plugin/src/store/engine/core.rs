@@ -26,9 +26,9 @@ use crate::store::{contract::Limits, events::Events};
 pub(super) enum Subscription {
     /// There is none, and none is being made.
     Off,
-    /// It is there.
+    /// Changes are heard of.
     On,
-    /// It cannot be had.
+    /// The engine gives none, or is not there.
     Failed,
 }
 

@@ -36,11 +36,11 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from
 /// The state of the link.
 #[derive(Clone)]
 enum State {
-    /// It is being made, for the first time or at once after it was lost.
+    /// An attempt is under way: the first one, or the first after the link was lost.
     Connecting,
-    /// It is there. The number tells it from those before.
+    /// A connection, with a number that tells it from those before.
     Up(u64, Connection),
-    /// It cannot be had; why, and since when.
+    /// No connection can be had: the reason, and since when.
     Down(Arc<str>, Instant),
 }
 

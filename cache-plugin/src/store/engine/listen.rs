@@ -159,7 +159,7 @@ struct Change {
 /// Make changes of messages.
 struct Reader<'a> {
     settings: &'a Settings,
-    /// What a script has said of a change that the engine may notify of next.
+    /// Change that a script has told of, and that the engine may notify of next.
     expected: Option<(Kind, String)>,
 }
 

@@ -1,4 +1,4 @@
-//! What the engine does in one step: scripts in Lua, each for the keys of one slot of a cluster.
+//! Scripts in Lua, each of which the engine carries out in one step, for the keys of one slot of a cluster.
 //!
 //! Each tells a channel of what it is about to change, before it changes it. So whoever hears of both finds the
 //! engine's own notifications of the change after what the script said, and knows that they are of the same change. A

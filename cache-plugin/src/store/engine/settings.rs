@@ -1,4 +1,4 @@
-//! What the options say of an engine.
+//! The options of an engine.
 
 use std::time::Duration;
 

@@ -28,8 +28,12 @@ use crate::store::{
     operation::Operation,
 };
 
-/// Longest time that what is under way at the end is waited for.
-const FLUSH: Duration = Duration::from_secs(2);
+/// Longest time that what is under way at the end is waited for: a little less than the two seconds that a plugin's end
+/// is waited for.
+const FLUSH: Duration = Duration::from_millis(1800);
+
+/// Names that may be looked up at once.
+const NAMES: usize = 4;
 
 /// Open the store in an engine. It is not waited for: where it is not there, each call says so.
 ///
@@ -41,7 +45,10 @@ pub(crate) fn open(settings: Settings, limits: Limits, events: Events, host: &Ho
         // It is there already if another store has TLS too.
         let _ = rustls::crypto::ring::default_provider().install_default();
     }
-    let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| no_thread(&error))?;
+    let mut builder = Builder::new_current_thread();
+    // Names are looked up on further threads, which may hang.
+    builder.enable_all().thread_name("cache-engine").max_blocking_threads(NAMES);
+    let runtime = builder.build().map_err(|error| no_thread(&error))?;
     let handle = runtime.handle().clone();
     let core = Arc::new(Core::new(Link::new(settings, host.clone()), limits, events));
     let (end, ended) = oneshot::channel::<()>();

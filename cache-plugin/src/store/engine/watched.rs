@@ -11,7 +11,7 @@ use std::{
 use plugin_api::{Fault, Value};
 use tokio::sync::watch;
 
-/// What was seen under a key. The higher the number, the later the look.
+/// Value that was seen under a key. The higher the number, the later the look.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
     pub(super) number: u64,

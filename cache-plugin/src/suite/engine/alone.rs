@@ -196,6 +196,43 @@ fn a_socket_and_a_password_are_used() {
 }
 
 #[test]
+fn a_user_needs_no_more_than_the_documentation_says() {
+    let rights = "+@read +@write +@scripting +@pubsub +info +ping ~cache:* &__cache@0__:cache: &__keyspace@0__:cache:*";
+    let readme = include_str!("../../../../README.md");
+    assert!(readme.contains(rights));
+    for (name, program) in engines::programs() {
+        let engine = Engine::start(&program, &["--notify-keyspace-events", "Kg$x"]);
+        let user: Vec<_> = ["ACL", "SETUSER", "u", "on", ">tiger"].into_iter().chain(rights.split(' ')).collect();
+        assert_eq!(engine.ask(&user), "OK");
+        let url = format!("redis://u:tiger@{}", engine.place());
+        let subject = subject_with(settings(&url, "cache:"), Limits::default());
+        let calls: Vec<(&str, Vec<Value>)> = vec![
+            ("store", vec!["a".into(), 1.into()]),
+            ("storeMany", vec![Value::structure([("b", 1.into())])]),
+            ("increment", vec!["a".into()]),
+            ("expire", vec!["a".into(), 60.into()]),
+            ("expire", vec!["a".into(), 0.into()]),
+            ("fetchMany", vec![Value::array(["a".into()])]),
+            ("getSecondsLeft", vec!["a".into()]),
+            ("getKeys", vec![]),
+            ("wait", vec!["a".into(), 1.into(), 60.into()]),
+            ("deleteIf", vec!["a".into(), 2.into()]),
+            ("clear", vec![]),
+        ];
+        for (method, params) in calls {
+            assert!(
+                subject.call(method, params.clone()).is_ok(),
+                "{name} {method}: {:?}",
+                subject.call(method, params)
+            );
+        }
+        engine.ask(&["SET", "cache:x", "1"]);
+        subject.host.wait_until(|host| host.events().last().is_some_and(|event| event == "CACHE_STORE key:x"));
+        assert_eq!(subject.call("getInfo", ()).unwrap().get("connection"), Some(&"connected".into()));
+    }
+}
+
+#[test]
 fn the_engine_s_own_limit_is_a_quota() {
     let engine = Engine::valkey(&["--maxmemory", "3mb", "--maxmemory-policy", "noeviction"]);
     let subject = engine_subject(&format!("redis://{}", engine.place()), Limits::default());
