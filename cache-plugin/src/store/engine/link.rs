@@ -85,7 +85,10 @@ impl Link {
     ///
     /// `STORE_FAILED` if there is none.
     pub(super) async fn session(&self) -> Result<Session<'_>, Fault> {
-        let deadline = Instant::now() + self.settings.timeout;
+        self.session_by(Instant::now() + self.settings.timeout).await
+    }
+
+    async fn session_by(&self, deadline: Instant) -> Result<Session<'_>, Fault> {
         let mut state = self.state.subscribe();
         let known = state.wait_for(|state| !matches!(state, State::Connecting));
         match timeout_at(deadline, known).await {
@@ -111,7 +114,7 @@ impl Link {
         deadline: Instant,
         work: impl FnOnce(Connection) -> F,
     ) -> Result<T, Fault> {
-        let session = self.session().await?;
+        let session = self.session_by(deadline).await?;
         session.until(deadline, work(session.connection.clone())).await
     }
 
