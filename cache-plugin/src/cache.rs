@@ -130,7 +130,7 @@ fn described(info: Info, limits: Limits, usage: &Usage) -> Value {
         ("bytes", number(info.bytes)),
         ("limits", Value::structure(limits)),
     ];
-    let connection = ("connection", info.connection.into());
+    let connection = ("connection", info.connection.into_owned().into());
     Value::structure(known.into_iter().chain(usage.values()).chain([connection]).chain(info.more))
 }
 

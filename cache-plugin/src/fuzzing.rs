@@ -4,6 +4,8 @@
 use crate::json_lines::{self, Entry};
 #[cfg(feature = "file")]
 pub use crate::store::cache_file;
+#[cfg(feature = "engine")]
+pub use crate::store::engine_values;
 
 /// A function and its name, which is that of its corpus.
 pub type Target = (&'static str, fn(&[u8]));
@@ -15,6 +17,8 @@ pub const TARGETS: &[Target] = &[
     ("cache_file", cache_file),
     #[cfg(feature = "file")]
     ("cache_records", cache_records),
+    #[cfg(feature = "engine")]
+    ("engine_values", engine_values),
 ];
 
 /// Read a text as a line of JSON. An entry comes back as it was.

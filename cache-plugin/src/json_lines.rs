@@ -8,7 +8,7 @@
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use plugin_api::{Value, abi::Member};
-use serde::Deserialize as _;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json, json};
 
 /// Most arrays and objects of JSON that may stand inside each other: three for each struct of a value, of which
@@ -37,16 +37,21 @@ pub(crate) fn write(entry: &Entry) -> String {
     Json::Object(line).to_string()
 }
 
+/// A value alone, as it stands in a line.
+#[cfg(feature = "engine")]
+pub(crate) fn write_value(value: &Value) -> String {
+    to_json(value).to_string()
+}
+
+/// The value of a text that has nothing else. The error says what is wrong with it.
+#[cfg(feature = "engine")]
+pub(crate) fn read_value(text: &str) -> Result<Value, String> {
+    parse(text).and_then(from_json)
+}
+
 /// The entry of a line. The error says what is wrong with it.
 pub(crate) fn read(line: &str) -> Result<Entry, String> {
-    if nesting(line) > NESTING {
-        return Err("it is nested deeper than any value".to_owned());
-    }
-    let mut reader = serde_json::Deserializer::from_str(line);
-    // Its own limit is below what can be cached.
-    reader.disable_recursion_limit();
-    let line = Map::deserialize(&mut reader).and_then(|line| reader.end().map(|()| line));
-    let mut line: Map<String, Json> = line.map_err(|error| error.to_string())?;
+    let mut line: Map<String, Json> = parse(line)?;
     let Some(Json::String(key)) = line.remove("key") else { return Err("'key' is missing, or no string".to_owned()) };
     let value = line.remove("value").ok_or("'value' is missing")?;
     let seconds = match line.remove("seconds") {
@@ -57,6 +62,17 @@ pub(crate) fn read(line: &str) -> Result<Entry, String> {
         Some(unknown) => Err(format!("'{unknown}' is not known; known are 'key', 'value' and 'seconds'")),
         None => Ok(Entry { key, value: from_json(value)?, seconds }),
     }
+}
+
+/// The JSON of a text, unless it is nested deeper than any value.
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    if nesting(text) > NESTING {
+        return Err("it is nested deeper than any value".to_owned());
+    }
+    let mut reader = serde_json::Deserializer::from_str(text);
+    // Its own limit is below what can be cached.
+    reader.disable_recursion_limit();
+    T::deserialize(&mut reader).and_then(|read| reader.end().map(|()| read)).map_err(|error| error.to_string())
 }
 
 /// Number of arrays and objects of a line that stand inside each other, or more where it is no JSON.

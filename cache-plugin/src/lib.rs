@@ -1,6 +1,6 @@
 //! A cache in the supervisor: arbitrary data as key/value pairs, over XML-RPC as `cache.*` and in supervisorctl as
 //! `cache_*`. Data stays until it is deleted or expires, and is gone when supervisord exits or restarts, unless it is
-//! kept in a file. An upgrade of supervisord carries it along.
+//! kept in a file, or in an engine like Redis that machines share. An upgrade of supervisord carries it along.
 //!
 //! It is also the reference for how to write a plugin. Its two halves have a file each and one factory each:
 //!
@@ -19,10 +19,11 @@
 
 #![forbid(unsafe_code)]
 
+mod json_lines;
+
 mod store;
 
 mod cache;
-mod json_lines;
 mod options;
 
 pub mod further_methods;

@@ -6,8 +6,11 @@ extern crate self as plugin_api;
 pub mod abi;
 mod block_on;
 mod byte_size;
+mod seconds;
 
 mod fault;
+
+mod secret;
 
 mod value;
 
@@ -57,6 +60,8 @@ pub use crate::{
     maybe_ready::MaybeReady,
     params::{IntoParams, Params},
     result_handler::{ResultHandler, Verdict},
+    seconds::Seconds,
+    secret::Secret,
     supervisor::{Group, SupervisorInfo, SupervisorState},
     value::{FromValue, IntoAnswer, IntoValue, from_value, pformat, repr, to_value},
 };

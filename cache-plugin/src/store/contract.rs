@@ -1,6 +1,6 @@
 //! The trait that every store has.
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{borrow::Cow, future::Future, pin::Pin, time::Duration};
 
 use plugin_api::{Fault, MaybeReady, Value};
 
@@ -15,7 +15,8 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// Get the value under a key.
     fn fetch(&self, key: &str) -> MaybeReady<Option<Value>>;
 
-    /// Get the values of those keys that have one, all as of one moment.
+    /// Get the values of those keys that have one, all as of one moment. In a cluster it is one moment for each of its
+    /// slots.
     fn fetch_many(&self, keys: Vec<Box<str>>) -> MaybeReady<Vec<(Box<str>, Value)>>;
 
     /// Count the entries.
@@ -32,7 +33,7 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// # Errors
     ///
     /// `BAD_ARGUMENTS` for what is no integer; `QUOTA_EXCEEDED`; `STORE_FAILED` if nothing has changed because the
-    /// store is not what it should be.
+    /// store is not what it should be. An engine that does not answer may have carried the operation out all the same.
     fn write(&self, operation: Operation) -> MaybeReady<Value>;
 
     /// Wait until the value under a key is another than `known`, where nil is that of a key without an entry, and get
@@ -85,14 +86,15 @@ pub(crate) struct Page {
 /// A store as `getInfo` shows it.
 #[derive(Clone, Debug)]
 pub(crate) struct Info {
-    /// `memory` or `file`.
+    /// `memory`, `file`, or the scheme of an engine's URL.
     pub(crate) store: &'static str,
     /// Number of entries.
     pub(crate) keys: u64,
     /// Bytes that they count for.
     pub(crate) bytes: u64,
-    /// State of the connection to the store; `local` where there is none to another process.
-    pub(crate) connection: &'static str,
+    /// State of the connection to the store: `local` where there is none to another process, `connected`, or `lost: `
+    /// and why.
+    pub(crate) connection: Cow<'static, str>,
     /// All else, under its names.
     pub(crate) more: Vec<(&'static str, Value)>,
 }
@@ -117,7 +119,7 @@ impl Limits {
 }
 
 /// Fault 241, of an operation that a store could not carry out.
-#[cfg(feature = "file")]
+#[cfg(any(feature = "file", feature = "engine"))]
 pub(crate) const STORE_FAILED: i32 = 241;
 
 /// Fault 240, of an operation that a limit is in the way of.

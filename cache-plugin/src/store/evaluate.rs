@@ -67,12 +67,12 @@ pub(super) fn evaluate(
         },
         Operation::Increment { key, by } => {
             let (number, deadline) = match view.get(&key) {
-                Some(found) => (found.as_int().ok_or_else(|| no_integer(&key, found))?, found.deadline()),
+                Some(found) => {
+                    (found.as_int().ok_or_else(|| no_integer(&key, found.value().kind_name()))?, found.deadline())
+                }
                 None => (0, None),
             };
-            let sum = number.checked_add(by).ok_or_else(|| {
-                Fault::bad_arguments_with(format_args!("{number} and {by} make more than an integer of 64 bits holds"))
-            })?;
+            let sum = number.checked_add(by).ok_or_else(|| beyond_64_bits(&number, by))?;
             let change = put(key, Cached::new(sum.into(), deadline), view, limits)?;
             Ok((sum.into(), change))
         }
@@ -84,9 +84,14 @@ pub(super) fn evaluate(
     }
 }
 
-fn no_integer(key: &str, found: &Cached) -> Fault {
-    let kind = found.value().kind_name();
+/// The fault of who adds to what is no integer.
+pub(super) fn no_integer(key: &str, kind: &str) -> Fault {
     Fault::bad_arguments_with(format_args!("what is cached under '{key}' is a {kind} and not an integer"))
+}
+
+/// The fault of who adds too much.
+pub(super) fn beyond_64_bits(number: &dyn std::fmt::Display, by: i64) -> Fault {
+    Fault::bad_arguments_with(format_args!("{number} and {by} make more than an integer of 64 bits holds"))
 }
 
 fn put(key: Box<str>, cached: Cached, view: &impl View, limits: &Limits) -> Result<Changes, Fault> {

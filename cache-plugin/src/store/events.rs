@@ -6,16 +6,16 @@ use plugin_api::Host;
 use super::operation::Change;
 
 /// Type of the event of a value that was stored, by whatever operation.
-const STORE: &str = "CACHE_STORE";
+pub(super) const STORE: &str = "CACHE_STORE";
 
 /// Type of the event of an entry that was deleted.
-const DELETE: &str = "CACHE_DELETE";
+pub(super) const DELETE: &str = "CACHE_DELETE";
 
 /// Type of the event of a cache that was emptied.
-const CLEAR: &str = "CACHE_CLEAR";
+pub(super) const CLEAR: &str = "CACHE_CLEAR";
 
 /// Type of the event of an entry that is gone since its time was over.
-const EXPIRE: &str = "CACHE_EXPIRE";
+pub(super) const EXPIRE: &str = "CACHE_EXPIRE";
 
 /// Bytes of a key that are escaped, as by Python's `quote(key, safe='')`: a payload is words between blanks, with a
 /// colon in each.
@@ -58,6 +58,12 @@ impl Events {
         }
     }
 
+    /// Publish the event of a change that another process tells of; `key` is none if it is that of all entries.
+    #[cfg(feature = "engine")]
+    pub(super) fn tell(&self, name: &'static str, key: Option<&str>) {
+        self.publish(vec![(name, payload(key))]);
+    }
+
     /// The events of these steps, if somebody listens. `removed` is the type for an entry that goes.
     fn listened_to(&self, changes: &[Change], removed: &'static str) -> Vec<Event> {
         if changes.is_empty() || !self.has_listeners() {
@@ -71,9 +77,13 @@ impl Events {
                 // The value is there as before.
                 Change::Expire { .. } => return None,
             };
-            let payload = change.key().map(|key| format!("key:{}", utf8_percent_encode(key, ESCAPED)));
-            Some((name, payload.unwrap_or_default()))
+            Some((name, payload(change.key())))
         };
         changes.iter().filter_map(event).collect()
     }
+}
+
+/// The first line of an event, which names the key; an empty one if it is of all entries.
+fn payload(key: Option<&str>) -> String {
+    key.map(|key| format!("key:{}", utf8_percent_encode(key, ESCAPED))).unwrap_or_default()
 }

@@ -292,7 +292,7 @@ impl<W: Writer> Store for Local<W> {
         let table = self.shared.read();
         let now = self.shared.clock.now();
         let (keys, bytes) = (table.len(|| now) as u64, table.live_bytes(|| now));
-        Ok(Info { store, keys, bytes, connection: "local", more }).into()
+        Ok(Info { store, keys, bytes, connection: "local".into(), more }).into()
     }
 
     fn hand_over(&self) -> Option<Vec<u8>> {

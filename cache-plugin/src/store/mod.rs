@@ -21,6 +21,8 @@ mod local;
 
 mod handover;
 
+#[cfg(feature = "engine")]
+mod engine;
 #[cfg(feature = "file")]
 mod file;
 mod memory;
@@ -34,6 +36,10 @@ pub(crate) use self::{
     operation::Operation,
 };
 
+#[cfg(feature = "engine")]
+pub use self::engine::engine_values;
+#[cfg(feature = "engine")]
+pub(crate) use self::engine::{Address, Settings};
 #[cfg(feature = "file")]
 pub use self::file::cache_file;
 #[cfg(feature = "file")]

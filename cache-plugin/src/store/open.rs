@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use plugin_api::{Fault, Host};
 
+#[cfg(feature = "engine")]
+use super::engine::{self, Settings};
 #[cfg(feature = "file")]
 use super::file::{self, SyncMode};
 use super::{
@@ -29,22 +31,25 @@ pub(crate) enum Kind {
         /// When what is written has to be on the disk.
         sync: SyncMode,
     },
+    /// Kept by an engine, which other machines share.
+    #[cfg(feature = "engine")]
+    Engine(Settings),
 }
 
 /// Open a store. What an operator has to know of it, `supervisord` is told.
 #[cfg_attr(
-    not(feature = "file"),
-    allow(
-        clippy::unnecessary_wraps,
-        clippy::needless_pass_by_value,
-        reason = "memory alone takes nothing and fails never"
-    )
+    not(any(feature = "file", feature = "engine")),
+    allow(clippy::needless_pass_by_value, clippy::unnecessary_wraps, reason = "the other stores")
 )]
 pub(crate) fn open(kind: Kind, limits: Limits, clock: Clock, supervisord: &Host) -> Result<Arc<dyn Store>, Fault> {
-    let shared = Shared::new(limits, clock, Events::new(supervisord));
+    let events = Events::new(supervisord);
     match kind {
-        Kind::Memory => Ok(Arc::new(memory::open(shared))),
+        Kind::Memory => Ok(Arc::new(memory::open(Shared::new(limits, clock, events)))),
         #[cfg(feature = "file")]
-        Kind::File { path, sync } => Ok(Arc::new(file::open(&path, sync, shared, supervisord)?)),
+        Kind::File { path, sync } => {
+            Ok(Arc::new(file::open(&path, sync, Shared::new(limits, clock, events), supervisord)?))
+        }
+        #[cfg(feature = "engine")]
+        Kind::Engine(settings) => Ok(Arc::new(engine::open(settings, limits, events, supervisord)?)),
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use plugin_api::{Fault, Value, testing::FakeHost};
 
-use super::{Subject, subjects};
+use super::subject::{Subject, subjects};
 use crate::store::{Clock, Limits};
 
 /// A line of a table: a call, or the passing of so many seconds.
@@ -27,7 +27,7 @@ fn run(limits: Limits, lines: impl Fn() -> Vec<Line>) {
     for subject in subjects(limits, Clock::standing) {
         for (number, line) in lines().into_iter().enumerate() {
             match line {
-                Line::Pass(seconds) => subject.clock.skip(Duration::from_secs(seconds)),
+                Line::Pass(seconds) => subject.pass(Duration::from_secs(seconds)),
                 Line::Call(method, params, expected) => {
                     let shown = format!("{}, line {number}: {method} {params:?}", subject.name);
                     assert_eq!(subject.call(method, params), expected, "{shown}");
@@ -237,7 +237,7 @@ fn time_goes_by() {
 fn the_time_that_is_left_is_told() {
     for subject in subjects(Limits::default(), Clock::default) {
         subject.call("storeFor", ("k", "v", 90)).unwrap();
-        subject.clock.skip(Duration::from_secs(30));
+        subject.pass(Duration::from_secs(30));
         let Value::Double(left) = subject.call("getSecondsLeft", ("k",)).unwrap() else { panic!("no double") };
         assert!(left > 50.0 && left <= 60.0, "{left}");
         assert_eq!(subject.call("getSecondsLeft", ("nope",)), Err(Fault::bad_name()));
@@ -394,7 +394,9 @@ fn who_waits_hears_of_what_expires() {
         let answer = Value::structure([("changed", true.into()), ("value", Value::Nil)]);
         assert_eq!(cache.call("wait", ("k", "v", 30)), Ok(answer), "{}", subject.name);
         let info = subject.call("getInfo", ()).unwrap();
-        assert_eq!((info.get("keys"), info.get("bytes")), (Some(&0.into()), Some(&0.into())));
+        assert_eq!(info.get("keys"), Some(&0.into()));
+        // An engine has other things in its memory.
+        assert!(subject.is_engine() || info.get("bytes") == Some(&0.into()));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Our supervisord beside Supervisor 4.3.0 and a bare hyper server, in one run on one machine.
 //!
-//! `cargo bench -p supervisor-host --bench compare`; with `-- stores` behind it only the rows of the cache's stores.
+//! `cargo bench -p supervisor-host --bench compare`; with `-- stores` or `-- engine` behind it only those rows.
 //!
 //! The contestants take turns within each round, and what is judged is the median of the rounds' ratios: a neighbour
 //! that takes the processor for a while slows all of them. Nothing fails here; each row says whether its limit is
@@ -11,6 +11,7 @@
 
 mod bare;
 mod capture;
+mod engine;
 mod entries;
 mod kills;
 mod load;
@@ -41,6 +42,9 @@ fn main() {
     if arguments.iter().any(|argument| argument == "stores") {
         return print(&of_stores());
     }
+    if arguments.iter().any(|argument| argument == "engine") {
+        return print(&engine::rows());
+    }
     eprintln!("starting the contestants …");
     let ours = Supervisord::start(&Config::new());
     let real = Supervisord::start_real(&Config::new());
@@ -58,6 +62,7 @@ fn main() {
     rows.push(entries::small());
     rows.extend(many::rows());
     rows.extend(spawns::rows());
+    rows.extend(engine::rows());
     rows.extend(capture::yes());
     rows.extend(capture::yes_with_events());
     rows.extend(of_stores());

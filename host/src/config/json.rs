@@ -9,7 +9,7 @@ use super::{
         ClientConfig, Config, FcgiAddress, FcgiSocket, Group, GroupKind, HttpServer, PluginSection, ServerAddress,
     },
     options::{OutputOptions, Process, Supervisord},
-    show::{HIDDEN, hidden, inet_address, logfile, octal, path, paths},
+    show::{HIDDEN, hidden, inet_address, logfile, octal, path, paths, without_password},
 };
 
 impl Config {
@@ -188,8 +188,8 @@ fn plugin_value(value: &PluginValue) -> Value {
         PluginValue::Int(it) => json!(it),
         PluginValue::Int64(it) => json!(it),
         PluginValue::Double(it) => json!(it),
-        PluginValue::String(it) | PluginValue::DateTime(it) => json!(it.as_str()),
-        PluginValue::Shared(it) => json!(it.as_str()),
+        PluginValue::String(it) | PluginValue::DateTime(it) => json!(without_password(it)),
+        PluginValue::Shared(it) => json!(without_password(it)),
         PluginValue::Base64(it) => json!(it.as_slice()),
         PluginValue::Array(items) => items.iter().map(plugin_value).collect(),
         PluginValue::Struct(all) => Value::Object(members(all)),
@@ -229,6 +229,7 @@ mod tests {
         [fcgi-program:f]\ncommand=f\nsocket=unix:///tmp/f\n[group:g]\nprograms=p\n\
         [inet_http_server]\nport=:9001\nusername=u\npassword=tiger\n[unix_http_server]\nfile=/tmp/s\n\
         [rpcinterface:r]\nsupervisor.rpcinterface_factory=r:make\napi_token=tiger\nsize=5\n\
+        url=redis://u:tiger@host/3\n\
         [supervisorctl]\nusername=u\npassword=tiger\n";
 
     #[test]
@@ -281,6 +282,6 @@ mod tests {
         let files = Files::with(ALL);
         let shown = files.load().to_json().to_string() + &files.load_client().unwrap().to_json().to_string();
         assert!(!shown.contains("tiger"));
-        assert_eq!(shown.matches(HIDDEN).count(), 4);
+        assert_eq!(shown.matches(HIDDEN).count(), 5);
     }
 }

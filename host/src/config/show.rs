@@ -3,7 +3,7 @@
 
 #![expect(clippy::ptr_arg, clippy::trivially_copy_pass_by_ref, reason = "all take a reference to the value")]
 
-use std::{path::PathBuf, time::Duration};
+use std::{borrow::Cow, path::PathBuf, time::Duration};
 
 use serde_json::{Map, Value, json};
 
@@ -104,7 +104,43 @@ pub(super) fn hidden(name: &str) -> Option<Value> {
     SECRETS.iter().any(|secret| name.contains(secret)).then(|| json!(HIDDEN))
 }
 
+/// A text without the password of a URL that it may be. One that has characters which should be percent-encoded is
+/// hidden, too.
+pub(super) fn without_password(text: &str) -> Cow<'_, str> {
+    let Some((scheme, rest)) = text.split_once("://") else { return text.into() };
+    let Some((login, place)) = rest.rsplit_once('@') else { return text.into() };
+    let Some((user, password)) = login.split_once(':') else { return text.into() };
+    // What looks like a password may be a port, and the login a part of a path.
+    let is_port = password.split_once('/').is_some_and(|(port, _)| port.bytes().all(|byte| byte.is_ascii_digit()));
+    if user.contains('/') || is_port {
+        return text.into();
+    }
+    format!("{scheme}://{user}:{HIDDEN}@{place}").into()
+}
+
 /// A host and a port; `*` for all interfaces.
 pub(super) fn inet_address((host, port): &(String, u16)) -> Value {
     format!("{}:{port}", if host.is_empty() { "*" } else { host }).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_of_urls_are_hidden() {
+        for (url, shown) in [
+            ("redis://u:tiger@host/3", "redis://u:***@host/3"),
+            ("redis://:tiger@host", "redis://:***@host"),
+            ("unix://:tiger@/run/s", "unix://:***@/run/s"),
+            ("redis://u:ti/ger@host", "redis://u:***@host"),
+            ("redis://u:ti@ger@host", "redis://u:***@host"),
+            ("http://host:80/a@b", "http://host:80/a@b"),
+            ("http://host/a:b@c", "http://host/a:b@c"),
+            ("redis://user@host", "redis://user@host"),
+            ("u:tiger@host", "u:tiger@host"),
+        ] {
+            assert_eq!(without_password(url), shown);
+        }
+    }
 }

@@ -169,7 +169,6 @@ impl Listeners {
         let tables: Vec<_> = sockets.iter().map(|(_, context)| context.connections.clone()).collect();
         let accepting = Arc::new(AtomicUsize::new(sockets.len()));
         let suspension = Arc::<Suspension>::default();
-        let context = Arc::new(server_context(registry, log_files, logger.clone(), limits, suspension.clone()));
         let counted = Arc::clone(&accepting);
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
@@ -178,6 +177,7 @@ impl Listeners {
             .build()?;
         // Not on the thread that serves: an end that comes at once has plugins to tell of it.
         registry.run_on(runtime.handle());
+        let context = Arc::new(server_context(registry, log_files, logger.clone(), limits, suspension.clone()));
         std::thread::Builder::new().name("server".to_owned()).spawn(move || {
             if let Err(error) = runtime.block_on(serve(sockets, context, modes, counted)) {
                 logger.critical(format_args!("could not start the HTTP servers: {error}"));

