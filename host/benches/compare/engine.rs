@@ -29,7 +29,7 @@ pub fn rows() -> Vec<Row> {
     let mut rates = [const { Vec::new() }; 2];
     for _ in 0..2 * ROUNDS {
         for (rates, supervisord) in rates.iter_mut().zip([&ours, &real]) {
-            let measured = load::rate(address(supervisord), CONNECTIONS, &fetch, Duration::from_millis(500));
+            let measured = load::rate(address(supervisord), CONNECTIONS, |_| fetch.clone(), Duration::from_millis(500));
             rates.push(measured.per_second);
         }
     }
