@@ -58,7 +58,11 @@ impl Options {
     pub(crate) fn store(&self, supervisord: &Host) -> Result<Kind, Fault> {
         let store = self.store.as_deref().unwrap_or("memory");
         match store {
-            "memory" => self.without_engine(store).map(|()| Kind::Memory),
+            "memory" => {
+                self.without_engine(store)?;
+                self.without_file("is 'memory'; write 'store' as file, or leave it out")?;
+                Ok(Kind::Memory)
+            }
             "file" => self.without_engine(store).and_then(|()| self.file(supervisord)),
             url => self.engine(url),
         }
@@ -83,6 +87,17 @@ impl Options {
         }
     }
 
+    /// Refuse options of a file where there is none. `why` says what `store` is, and what would be right.
+    fn without_file(&self, why: &str) -> Result<(), Fault> {
+        let of_a_file = [("file", self.file.is_some()), ("sync", self.sync.is_some())];
+        match of_a_file.iter().find(|(_, is_there)| *is_there) {
+            Some((key, _)) => {
+                Err(Fault::bad_arguments_with(format_args!("{key}: it is for the store 'file', and 'store' {why}")))
+            }
+            None => Ok(()),
+        }
+    }
+
     #[cfg(feature = "engine")]
     fn engine(&self, url: &str) -> Result<Kind, Fault> {
         let wrong = |key: &str, what: &str| Err(Fault::bad_arguments_with(format_args!("{key}: {what}")));
@@ -96,11 +111,7 @@ impl Options {
                 return wrong(key, "it is for the stores 'memory' and 'file'; limit an engine by its own 'maxmemory'");
             }
         }
-        for (key, is_there) in [("file", self.file.is_some()), ("sync", self.sync.is_some())] {
-            if is_there {
-                return wrong(key, "it is for the store 'file', and 'store' is an engine; leave it out");
-            }
-        }
+        self.without_file("is an engine; leave it out")?;
         if let Some(username) = &self.store_username {
             if address.username.is_some() {
                 return wrong("store_username", "the URL of 'store' has a user's name too; write one of them");
@@ -254,6 +265,11 @@ mod tests {
             (vec![url.clone(), ("max_bytes", "1MB".into())], "max_bytes: it is for the stores"),
             (vec![url.clone(), ("file", "x".into())], "file: it is for the store 'file'"),
             (vec![url.clone(), ("sync", "always".into())], "sync: it is for the store 'file'"),
+            (vec![("sync", "always".into())], "sync: it is for the store 'file', and 'store' is 'memory'; write"),
+            (
+                vec![("file", "x".into()), ("store", "memory".into())],
+                "file: it is for the store 'file', and 'store' is",
+            ),
             (vec![url.clone(), ("store_password", "lion".into())], "store_password: the URL of 'store' has a password"),
             (vec![url.clone(), ("store_username", "x".into())], "store_username: the URL of 'store' has a user's name"),
             (vec![url.clone(), ("store_ca_file", "x".into())], "store_ca_file: it is for TLS"),

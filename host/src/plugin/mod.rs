@@ -4,6 +4,8 @@
 //! `supervisor_cache`. A [`SearchPath`] finds the library's file, the loader opens it once and checks that host and
 //! plugin agree on every type that crosses between them, and a [`Factory`] makes namespaces from it.
 
+mod python;
+
 mod search;
 
 pub use plugin_loader::{Factory, LibraryInfo, PluginError};

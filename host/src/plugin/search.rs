@@ -9,6 +9,7 @@ use std::{
 
 use plugin_loader::PluginError;
 
+use super::python;
 use crate::{
     config::{FactorySpec, Library},
     text::nearest::nearest,
@@ -45,15 +46,20 @@ impl SearchPath {
             Library::Named(name) => {
                 let file = format!("{DLL_PREFIX}{name}{DLL_SUFFIX}");
                 let candidates = self.directories.iter().map(|directory| directory.join(&file));
-                candidates.into_iter().find(|path| path.exists()).ok_or_else(|| PluginError::Missing {
-                    spec: spec.text.clone(),
-                    file,
-                    near: self.near(name),
-                    searched: self.directories.clone(),
-                })?
+                let found = candidates.into_iter().find(|path| path.exists());
+                found.ok_or_else(|| self.missing(spec, name, file))?
             }
         };
         found.canonicalize().map_err(|error| PluginError::Unreachable { path: found, reason: error.to_string() })
+    }
+
+    /// Make the error for a library that is not there.
+    fn missing(&self, spec: &FactorySpec, name: &str, file: String) -> PluginError {
+        let spec = spec.text.clone();
+        match python::instead_of(name) {
+            Some(instead) => PluginError::Python { spec, file, instead },
+            None => PluginError::Missing { spec, file, near: self.near(name), searched: self.directories.clone() },
+        }
     }
 
     /// Find the library that is there and that `name` is probably a slip of: Cargo's name of the package, with its hyphens;
@@ -103,6 +109,18 @@ mod tests {
         }
         let error = search.find(&spec(Library::Named("board".into()))).unwrap_err().to_string();
         assert!(!error.contains("did you mean"), "{error}");
+    }
+
+    #[test]
+    fn an_extension_in_python_is_told_from_a_plugin() {
+        let search = SearchPath { directories: vec!["/nonexistent".into()] };
+        let error = search.find(&spec(Library::Named("supervisorwildcards".into()))).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "'shelf:make_shelf' is an extension in Python, and plugins here are native libraries: leave the section out; \
+             supervisorctl takes patterns by itself, as in start 'web_*'\n\
+             a plugin of that name would be libsupervisorwildcards.so; `plugin_path` says where it is looked for"
+        );
     }
 
     #[test]

@@ -56,5 +56,6 @@ mod example_clients;
 mod plugin_events;
 mod plugin_loading;
 mod rules;
+mod stdout_plugin;
 mod twiddler;
 mod unruly;

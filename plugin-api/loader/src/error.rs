@@ -23,6 +23,19 @@ pub enum PluginError {
         /// The directories that were searched.
         searched: Vec<PathBuf>,
     },
+    /// No directory has it, and it is an extension in Python.
+    #[error(
+        "'{spec}' is an extension in Python, and plugins here are native libraries: {instead}\n\
+         a plugin of that name would be {file}; `plugin_path` says where it is looked for"
+    )]
+    Python {
+        /// The factory spec.
+        spec: String,
+        /// The file name that was looked for.
+        file: String,
+        /// Advice on what to use in its place.
+        instead: &'static str,
+    },
     /// The file that the config names is not there, or cannot be reached.
     #[error("cannot open the plugin {}: {reason}", path.display())]
     Unreachable {
