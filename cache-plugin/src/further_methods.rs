@@ -25,12 +25,6 @@ pub struct FurtherMethods {
 
 #[rpc_interface(refuse_in_shutdown)]
 impl FurtherMethods {
-    /// Tell of what has expired in an upgrade: while the plugins are made, nobody would hear of it.
-    #[rpc(on_start)]
-    fn start(&self) {
-        self.cache.store.start();
-    }
-
     /// Cache a value under a key, unless something is cached there.
     ///
     /// # Returns

@@ -154,7 +154,8 @@ fn the_cache_asks_nothing_of_the_supervisor_but_its_state() {
 fn unknown_options_are_errors_that_name_the_known_ones() {
     let fault = FakeHost::new().make(make_cache_rpcinterface, [("size", "1".into())]).unwrap_err();
     let expected = "BAD_ARGUMENTS: unknown key 'size'; known are 'max_keys', 'max_bytes', 'max_value_bytes', 'store', \
-                    'file', 'sync'";
+                    'file', 'sync', 'store_prefix', 'store_username', 'store_password', 'store_password_file', \
+                    'store_ca_file', 'store_timeout'";
     assert_eq!(fault.text, expected);
 }
 
@@ -165,7 +166,12 @@ fn limits_are_numbers_and_sizes() {
         ("max_keys", "many", "max_keys: expected a whole number, not 'many'"),
         ("max_keys", "-1", "max_keys: -1 is out of range"),
         ("max_bytes", "10 cats", "max_bytes: expected a size such as 1024, 500KB, 10MB or 2GB, not '10 cats'"),
-        ("store", "paper", "store: 'paper' is none; known are 'memory' and 'file'"),
+        (
+            "store",
+            "paper",
+            "store: 'paper' is none; known are 'memory', 'file', and URLs that begin with redis://, valkey://, rediss://, \
+             valkeys://, unix://, redis-cluster:// and redis-sentinel://",
+        ),
     ] {
         assert_eq!(make([(option, value.into())]).unwrap_err().detail(), fault);
     }

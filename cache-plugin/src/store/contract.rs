@@ -57,10 +57,6 @@ pub(crate) trait Store: Send + Sync + 'static {
     fn take_in(&self, _entries: &[u8]) -> Result<(), &'static str> {
         Err("this store has its own")
     }
-
-    /// Begin to take out those of these entries whose time is over, and to tell of it: there is somebody now who may
-    /// hear of that.
-    fn start(&self) {}
 }
 
 /// The time that an entry has left.

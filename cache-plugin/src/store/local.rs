@@ -47,9 +47,6 @@ pub(super) trait Writer: Send + Sync + 'static {
     fn take_in(&self, _shared: &Arc<Shared>, _entries: &[u8]) -> Result<(), &'static str> {
         Err("this store has its own")
     }
-
-    /// Begin to take out what was taken in and expires.
-    fn start(&self, _shared: &Arc<Shared>) {}
 }
 
 /// A store in memory with its writer.
@@ -301,10 +298,6 @@ impl<W: Writer> Store for Local<W> {
 
     fn take_in(&self, entries: &[u8]) -> Result<(), &'static str> {
         self.writer.take_in(&self.shared, entries)
-    }
-
-    fn start(&self) {
-        self.writer.start(&self.shared);
     }
 }
 

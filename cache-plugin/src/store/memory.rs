@@ -48,7 +48,7 @@ impl Memory {
         let (next, soonest) = (table.next_deadline(), changes.as_slice().iter().filter_map(Change::deadline).min());
         shared.apply(table, changes);
         if soonest.is_some_and(|soonest| next.is_none_or(|next| soonest < next)) {
-            self.reaper.get_or_init(|| Reaper::start(shared)).wake();
+            self.reaper.get_or_init(|| Reaper::start(shared, Duration::ZERO)).wake();
         }
         Ok(answer)
     }
@@ -68,13 +68,11 @@ impl Writer for Memory {
     }
 
     fn take_in(&self, shared: &Arc<Shared>, entries: &[u8]) -> Result<(), &'static str> {
-        handover::take_in(shared, entries)
-    }
-
-    fn start(&self, shared: &Arc<Shared>) {
+        handover::take_in(shared, entries)?;
         if shared.read().next_deadline().is_some() {
-            self.reaper.get_or_init(|| Reaper::start(shared)).wake();
+            self.reaper.get_or_init(|| Reaper::start(shared, REST));
         }
+        Ok(())
     }
 }
 
@@ -116,13 +114,18 @@ enum State {
     End,
 }
 
+/// Time for which what another supervisord has handed over is not looked at: while the plugins are made, nobody could
+/// hear that an entry has expired. Nobody gets one that has, in any case.
+const REST: Duration = Duration::from_secs(1);
+
 impl Reaper {
-    fn start(shared: &Arc<Shared>) -> Self {
+    /// Start the thread, which rests for that time first.
+    fn start(shared: &Arc<Shared>, rest: Duration) -> Self {
         let (alarm, shared) = (Arc::new(Alarm::default()), Arc::downgrade(shared));
         let thread = thread::Builder::new().name("cache-expiry".to_owned());
         let its_alarm = Arc::clone(&alarm);
         // Without the thread what has expired takes memory, and that is all: nobody gets it.
-        let _ = thread.spawn(move || its_alarm.run(&shared));
+        let _ = thread.spawn(move || its_alarm.run(&shared, rest));
         Self(alarm)
     }
 
@@ -138,24 +141,21 @@ impl Drop for Reaper {
 }
 
 impl Alarm {
-    fn run(&self, shared: &Weak<Shared>) {
+    fn run(&self, shared: &Weak<Shared>, mut time: Duration) {
         loop {
-            let Some(time) = shared.upgrade().map(|shared| {
-                let next = purge(&shared);
-                next.map(|next| shared.clock.until(next))
-            }) else {
-                return;
-            };
             let state = self.lock();
             let sleeps = |state: &mut State| *state == State::Sleep;
-            // Without an entry that expires the next look is in an hour, and finds nothing.
-            let time = time.unwrap_or(Duration::from_hours(1));
             let (mut state, _) =
                 self.changed.wait_timeout_while(state, time, sleeps).unwrap_or_else(PoisonError::into_inner);
             match *state {
                 State::End => return,
                 State::Look | State::Sleep => *state = State::Sleep,
             }
+            drop(state);
+            let Some(shared) = shared.upgrade() else { return };
+            let next = purge(&shared).map(|next| shared.clock.until(next));
+            // Without an entry that expires the next look is in an hour, and finds nothing.
+            time = next.unwrap_or(Duration::from_hours(1));
         }
     }
 

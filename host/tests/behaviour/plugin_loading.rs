@@ -175,7 +175,8 @@ fn a_wrong_factory_is_told_from_a_wrong_kind() {
 fn options_that_a_plugin_does_not_have_are_refused() {
     let factory = load_built("supervisor_cache", "rpcinterface", "make_cache_rpcinterface").unwrap();
     let fault = factory.make(host(), options(&[("max_size", "1")])).err().unwrap();
-    let known = "'max_keys', 'max_bytes', 'max_value_bytes', 'store', 'file', 'sync'";
+    let known = "'max_keys', 'max_bytes', 'max_value_bytes', 'store', 'file', 'sync', 'store_prefix', 'store_username', \
+                 'store_password', 'store_password_file', 'store_ca_file', 'store_timeout'";
     assert_eq!(fault.text, format!("BAD_ARGUMENTS: unknown key 'max_size'; known are {known}"));
 }
 

@@ -100,6 +100,7 @@ fn deadlines_go_on_where_they_stood() {
     supervisord.wait_for_log("WARN killing 'slow'");
     supervisord.wait_for_state("up", "RUNNING");
     supervisord.wait_for_state("again", "FATAL");
+    supervisord.wait_for_log("gave up: again");
     let spawned = supervisord.log_lines().iter().filter(|line| line.contains("spawned: 'again'")).count();
     assert_eq!(spawned, 4, "one start, and three tries more");
 }
