@@ -4,3 +4,4 @@ mod architecture;
 mod documentation;
 mod floors;
 mod source;
+mod supply;

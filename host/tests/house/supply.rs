@@ -1,0 +1,97 @@
+//! The crates that the workspace is built from: where they come from, what their licences allow, and which are there in
+//! more than one version.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    process::Command,
+};
+
+use serde_json::Value;
+
+/// Licences under which a crate may be used. Of an expression with `OR` one has to be among them, of `AND` all.
+const LICENCES: &[&str] = &[
+    "MIT",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "BSL-1.0",
+    "ISC",
+    "MPL-2.0",
+    "Unicode-3.0",
+    "Unlicense",
+    "Zlib",
+];
+
+/// Crates that are there in more than one version, and who keeps the older one. Whoever adds one here has tried to do
+/// without.
+const SEVERAL: &[(&str, &str)] = &[
+    ("base64", "redis has the older one"),
+    ("getrandom", "ring, rand and the newest rand each have one"),
+    ("libloading", "abi_stable has the older one"),
+    ("r-efi", "of getrandom, for a system that is none of ours"),
+    ("rand", "redis and proptest have the older one"),
+    ("rand_core", "as rand"),
+    ("syn", "the macros of abi_stable have syn 1, those of others syn 2"),
+    ("synstructure", "of macros that only tests need"),
+    ("windows-sys", "for a system that is none of ours"),
+];
+
+/// Packages of the workspace and all that they need, as cargo tells of them.
+fn packages() -> Vec<Value> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let arguments = ["metadata", "--format-version", "1", "--offline"];
+    let output = Command::new(cargo).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+    let output = output.expect("cargo can be run");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    metadata["packages"].as_array().expect("a list of packages").clone()
+}
+
+/// Whether an expression of licences is met by those that may be.
+fn is_allowed(expression: &str) -> bool {
+    let plain = expression.replace(['(', ')'], "").replace('/', " OR ");
+    plain.split(" AND ").all(|part| part.split(" OR ").any(|licence| LICENCES.contains(&licence.trim())))
+}
+
+#[test]
+fn crates_come_from_one_place_under_licences_that_allow_it() {
+    let mut sources = BTreeSet::new();
+    for package in packages() {
+        let name = package["name"].as_str().expect("a name");
+        if let Some(source) = package["source"].as_str() {
+            assert!(source.starts_with("registry+"), "{name} comes from {source}");
+            sources.insert(source.to_owned());
+        }
+        let licence = package["license"].as_str().unwrap_or("none");
+        assert!(is_allowed(licence), "the licence of {name} is {licence}");
+    }
+    assert_eq!(sources.len(), 1, "one registry has them all");
+}
+
+#[test]
+fn a_crate_is_there_once_or_there_is_a_reason() {
+    let mut versions: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for package in packages() {
+        let text = |key: &str| package[key].as_str().expect("a text").to_owned();
+        versions.entry(text("name")).or_default().insert(text("version"));
+    }
+    let several: Vec<_> = versions.iter().filter(|(_, versions)| versions.len() > 1).collect();
+    for (name, versions) in &several {
+        let is_known = SEVERAL.iter().any(|(known, _)| known == name);
+        assert!(is_known, "{name} is there as {versions:?}; do without one of them, or say why not");
+    }
+    for (name, why) in SEVERAL {
+        assert!(several.iter().any(|(there, _)| there == name), "{name} is there once: \"{why}\" is no longer true");
+    }
+}
+
+#[test]
+fn expressions_of_licences_are_understood() {
+    for good in ["MIT", "Apache-2.0/MIT", "GPL-3.0 OR MIT", "(MIT OR Apache-2.0) AND Unicode-3.0"] {
+        assert!(is_allowed(good), "{good}");
+    }
+    for bad in ["GPL-3.0", "none", "MIT AND GPL-3.0"] {
+        assert!(!is_allowed(bad), "{bad}");
+    }
+}
