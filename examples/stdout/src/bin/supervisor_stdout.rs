@@ -44,8 +44,8 @@ fn read_characters(stdin: &mut impl Read, characters: usize) -> io::Result<Vec<u
         bytes.resize(begin + missing, 0);
         stdin.read_exact(&mut bytes[begin..])?;
         let is_begin = |byte: &u8| byte & 0xc0 != 0x80;
-        let begun = bytes.iter().filter(|byte| is_begin(byte)).count();
-        missing = characters - begun + unfinished(&bytes);
+        let there = bytes.iter().filter(|byte| is_begin(byte)).count();
+        missing = characters - there + unfinished(&bytes);
     }
     Ok(bytes)
 }
