@@ -27,7 +27,7 @@ use super::{
     option::{Key, Stage},
     paths::temporary_directory,
     reader::Reader,
-    types::{AutoRestart, Level, Logfile, Numbering, Rlimit, User},
+    types::{AutoRestart, Dependency, Level, Logfile, Numbering, Rlimit, User},
     variables::Variables,
 };
 
@@ -296,6 +296,9 @@ options! {
         oom_score_adj: i32 = oom_score_adj like "500" read last, "from -1000, never ended for want of memory, to 1000";
         /// End what it leaves behind.
         kill_descendants: bool = boolean or "false" read last, "when it has ended, kill all that it has left behind";
+        /// Processes, programs and groups that must be up, or have ended, before it starts.
+        depends_on: Vec<Dependency> = list_of_dependencies or "" like "rsyslogd,migrate:exited" read last,
+            "what must be RUNNING first, or have :exited as expected, or be :ready";
         /// Directory to change to before exec.
         directory: PathBuf = path like "/tmp" read each, "change there first";
     }
@@ -379,6 +382,7 @@ options! {
     keys {
         programs: Vec<String> = list_of_strings or "" like "one,two";
         priority: i32 = priority or "999";
+        depends_on: Vec<Dependency> = list_of_dependencies or "" like "rsyslogd", "of each of its programs, too";
     }
 }
 

@@ -8,7 +8,7 @@ use std::{path::PathBuf, time::Duration};
 use serde_json::{Map, Value, json};
 
 use super::{
-    types::{AutoRestart, INFINITE, Level, Logfile, Rlimit, User},
+    types::{AutoRestart, Dependency, INFINITE, Level, Logfile, Rlimit, User},
     variables::Variables,
 };
 use crate::text::signals;
@@ -71,6 +71,11 @@ pub(super) fn logfile(logfile: &Logfile) -> Value {
 /// A level by its name.
 pub(super) fn level(level: &Level) -> Value {
     level.name().into()
+}
+
+/// `depends_on=`, each item with its condition.
+pub(super) fn dependencies(list: &Vec<Dependency>) -> Value {
+    list.iter().map(ToString::to_string).collect()
 }
 
 /// `autorestart=`.

@@ -73,6 +73,13 @@ impl fmt::Display for Exit {
 pub enum Input {
     /// Start, as a client asks.
     Start,
+    /// Start once what the process depends on is there, as [`Input::DependenciesMet`] says then.
+    Await {
+        /// Set where a client asks.
+        asked: bool,
+    },
+    /// Presence of all that it depends on. It is due at once, if it waits for that.
+    DependenciesMet,
     /// Success of the spawn that was asked for, with the pid.
     Spawned(i32),
     /// Failure of the spawn that was asked for, with its reason.
@@ -82,6 +89,12 @@ pub enum Input {
     /// Stop, as a client asks.
     Stop {
         /// Set where the client waits for it, and the log should say every two seconds that it does.
+        waited_for: bool,
+    },
+    /// Stop once those that depend on the process are stopped, when [`Input::Stop`] follows. Until then it runs on, but is
+    /// not started again.
+    StopLater {
+        /// Set where the client waits for it.
         waited_for: bool,
     },
     /// Stop, as the supervisor stops.
@@ -137,6 +150,10 @@ pub struct Machine {
     next_stop_report: Option<Time>,
     exitstatus: Option<i32>,
     spawnerr: Option<String>,
+    /// Set while a start waits for what the process depends on. It is STOPPED then.
+    waits: bool,
+    /// Set while a stop waits for those that depend on the process: as `waited_for` of [`Input::StopLater`].
+    stops_later: Option<bool>,
 }
 
 impl Default for Machine {
@@ -159,6 +176,8 @@ impl Machine {
             next_stop_report: None,
             exitstatus: None,
             spawnerr: None,
+            waits: false,
+            stops_later: None,
         }
     }
 
@@ -192,6 +211,31 @@ impl Machine {
         self.state == ProcessState::Stopping
     }
 
+    /// Return whether it is to start once what it depends on is there.
+    pub fn waits(&self) -> bool {
+        self.waits
+    }
+
+    /// Return whether it is to stop once those that depend on it are stopped, and then whether a client waits for that.
+    pub fn stops_later(&self) -> Option<bool> {
+        self.stops_later
+    }
+
+    /// Return whether it starts at its next deadline.
+    pub fn starts_next(&self, rules: &config::Process) -> bool {
+        match self.state {
+            ProcessState::Stopped | ProcessState::Exited => true,
+            ProcessState::Backoff => !self.is_over(rules),
+            _ => false,
+        }
+    }
+
+    /// Return whether it has ended as expected and is not to start again.
+    pub fn has_completed(&self, rules: &config::Process) -> bool {
+        let is_expected = self.exitstatus.is_some_and(|status| rules.exitcodes.contains(&status));
+        self.state == ProcessState::Exited && self.deadline.is_none() && is_expected
+    }
+
     /// Return whether it is to be spawned and nobody has said yet what came of it.
     pub fn awaits_spawn(&self) -> bool {
         self.state == ProcessState::Starting && self.pid == 0
@@ -210,6 +254,7 @@ impl Machine {
     /// Return the time at which the next [`Input::Tick`] is due. [`Time::ZERO`] is at once.
     pub fn next_deadline(&self, rules: &config::Process, may_start: bool) -> Option<Time> {
         match self.state {
+            ProcessState::Stopped if self.waits => self.deadline.filter(|_| may_start),
             ProcessState::Stopped => (may_start && self.starts == 0 && rules.autostart).then_some(Time::ZERO),
             ProcessState::Starting => self.deadline,
             ProcessState::Backoff if self.is_over(rules) => Some(Time::ZERO),
@@ -228,6 +273,12 @@ impl Machine {
                     self.doublings = 0;
                 }
             }
+            Input::Await { asked } => self.wait(asked, &mut out),
+            Input::DependenciesMet => {
+                if self.waits {
+                    self.deadline = Some(now);
+                }
+            }
             Input::Spawned(pid) => self.spawned(rules, now, pid, &mut out),
             Input::SpawnFailed(why) => self.spawn_failed(rules, now, why, true, &mut out),
             Input::SpawnHindered(why) => self.spawn_failed(rules, now, why, false, &mut out),
@@ -235,6 +286,10 @@ impl Machine {
                 self.next_stop_report = waited_for.then_some(now);
                 self.stop(rules, now, &mut out);
             }
+            Input::StopLater { waited_for } if self.pid != 0 && self.state != ProcessState::Stopping => {
+                self.stops_later = Some(waited_for);
+            }
+            Input::StopLater { waited_for } => return self.step(rules, now, Input::Stop { waited_for }),
             Input::Shutdown if self.state == ProcessState::Backoff => self.give_up(&mut out),
             Input::Shutdown => self.stop(rules, now, &mut out),
             Input::KillFailed(why) => self.kill_failed(rules, &why, &mut out),
@@ -251,9 +306,32 @@ impl Machine {
         }
     }
 
+    /// Return whether there is no process and none is to be spawned.
+    fn is_startable(&self) -> bool {
+        self.pid == 0 && (self.state.is_stopped() || self.state == ProcessState::Backoff)
+    }
+
+    /// Wait for what the process depends on, unless there is a process. The start counts from here on.
+    fn wait(&mut self, asked: bool, out: &mut Vec<Action>) {
+        if !self.is_startable() {
+            return;
+        }
+        if asked {
+            self.doublings = 0;
+        }
+        if !std::mem::replace(&mut self.waits, true) {
+            self.starts += 1;
+            self.spawnerr = None;
+            self.exitstatus = None;
+        }
+        self.next_stop_report = None;
+        self.deadline = None;
+        self.change(ProcessState::Stopped, true, out);
+    }
+
     /// Start, unless there is a process. Return whether it does.
     fn start(&mut self, now: Time, out: &mut Vec<Action>) -> bool {
-        if self.pid != 0 || !(self.state.is_stopped() || self.state == ProcessState::Backoff) {
+        if !self.is_startable() {
             return false;
         }
         self.spawnerr = None;
@@ -262,7 +340,9 @@ impl Machine {
         // Until it is spawned, and who knows when that is.
         self.deadline = None;
         self.started = now;
-        self.starts += 1;
+        if !std::mem::take(&mut self.waits) {
+            self.starts += 1;
+        }
         self.change(ProcessState::Starting, true, out);
         out.push(Action::Spawn);
         true
@@ -326,7 +406,13 @@ impl Machine {
     }
 
     fn stop(&mut self, rules: &config::Process, now: Time, out: &mut Vec<Action>) {
+        self.stops_later = None;
         match self.state {
+            ProcessState::Stopped if self.waits => {
+                out.push(Action::Log(Level::Info, format!("stopped: {} (it was not started yet)", rules.name)));
+                self.waits = false;
+                self.deadline = None;
+            }
             // There is no process: one has failed, or is not spawned yet.
             ProcessState::Backoff | ProcessState::Starting if self.pid == 0 => {
                 let state = self.state.name();
@@ -375,6 +461,7 @@ impl Machine {
 
     fn reaped(&mut self, rules: &config::Process, now: Time, exit: Exit, out: &mut Vec<Action>) {
         let name = &rules.name;
+        let is_stopped = self.stops_later.take().is_some();
         let expected = rules.exitcodes.contains(&exit.status());
         let level = if expected { Level::Info } else { Level::Warn };
         match self.state {
@@ -390,6 +477,10 @@ impl Machine {
                 self.note_uptime(rules, now);
                 self.back_off(rules, now, true, out);
                 out.push(Action::Log(Level::Warn, format!("exited: {name} ({exit}; not expected)")));
+                if is_stopped {
+                    self.deadline = None;
+                    self.change(ProcessState::Stopped, true, out);
+                }
             }
             _ => {
                 // It was up for long enough, only nobody had looked.
@@ -404,7 +495,7 @@ impl Machine {
                     AutoRestart::Always => true,
                 };
                 self.note_uptime(rules, now);
-                self.deadline = again.then(|| {
+                self.deadline = (again && !is_stopped).then(|| {
                     let delayed = self.delay(rules, now, true);
                     delayed.unwrap_or_else(|| now.max(self.started + LEAST_BETWEEN_RESTARTS))
                 });

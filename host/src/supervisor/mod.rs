@@ -22,6 +22,7 @@ mod descendants;
 mod lookup;
 mod process;
 
+mod dependencies;
 mod info;
 mod new_group;
 mod snapshot;
@@ -38,6 +39,8 @@ mod main_loop;
 mod restart;
 
 mod apply;
+
+mod order;
 
 mod handover;
 mod shutdown;

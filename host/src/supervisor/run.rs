@@ -9,13 +9,13 @@ use mio::Events;
 use nix::errno::Errno;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR2};
 
-use super::{main_loop::MainLoop, shutdown::Shutdown, start_conditions::StartPoint, ticks::Ticks};
+use super::{main_loop::MainLoop, shutdown::Shutdown, ticks::Ticks};
 use crate::{
     events::Event,
     process::{
         reap::{adopts_orphans, any_ended, reap, reap_any},
         signals,
-        state::{Input, Time},
+        state::Time,
     },
     states::SupervisorState,
 };
@@ -60,8 +60,12 @@ impl MainLoop {
                 self.reap(adopts_orphans());
                 next_reap = self.now() + REAP_INTERVAL;
             }
-            let busy = self.requests() | self.tick();
+            let mut busy = self.requests();
+            // What has died must not start again before those that wait for it, or for its stop, are looked at.
+            self.settle_dependencies();
+            busy |= self.tick();
             self.spawn_all();
+            self.settle_dependencies();
             let now = self.now();
             for tick in self.ticks.iter_mut().flat_map(|ticks| ticks.take(now, wall_clock())) {
                 self.shared.output.bus().publish(tick);
@@ -203,8 +207,7 @@ impl MainLoop {
             if self.spawn_queue.is_full() {
                 return true;
             }
-            let may_start = self.shared.may_start(id, StartPoint::Due).is_ok();
-            self.step(id, Input::Tick { may_start });
+            self.do_due(id);
         }
         false
     }

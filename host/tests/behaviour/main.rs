@@ -28,6 +28,7 @@ mod order;
 mod reread;
 
 // Programs.
+mod depends_on;
 mod environment;
 mod fcgi;
 mod limits;

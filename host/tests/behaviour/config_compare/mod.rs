@@ -62,6 +62,7 @@ const OURS: &[&str] = &[
     "nice",
     "oom_score_adj",
     "kill_descendants",
+    "depends_on",
 ];
 
 /// Ours in the shape of the other.
