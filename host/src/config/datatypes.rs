@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     paths::{dirname, expanduser},
-    types::{AutoRestart, Condition, Dependency, INFINITE, Level, Logfile, Rlimit},
+    types::{AutoRestart, Condition, Dependency, End, INFINITE, Level, Logfile, Rlimit},
     variables::Variables,
 };
 use crate::text::{
@@ -255,6 +255,21 @@ pub(super) fn list_of_dependencies(value: &str) -> Result<Vec<Dependency>, Strin
         .collect()
 }
 
+/// Ends of a process, by their names.
+pub(super) fn list_of_ends(value: &str) -> Result<Vec<End>, String> {
+    let mut ends = Vec::new();
+    for name in value.split(',').map(strip).filter(|name| !name.is_empty()) {
+        let end = End::ALL.into_iter().find(|end| end.name() == name);
+        ends.push(end.ok_or_else(|| format!("not an end of a process: {}", repr(name)))?);
+    }
+    Ok(ends)
+}
+
+/// The end that all processes may have come to.
+pub(super) fn end_of_all(value: &str) -> Result<End, String> {
+    if value == End::Exited.name() { Ok(End::Exited) } else { Err(format!("not an end of all: {}", repr(value))) }
+}
+
 /// A directory that exists.
 pub(super) fn existing_directory(value: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(expanduser(value));
@@ -468,6 +483,15 @@ mod tests {
         let files = ["a.env", "?/b c.env"].map(str::to_owned).to_vec();
         assert_eq!(list_of_env_files(" a.env,\n? /b c.env,"), Ok(files));
         refused(list_of_env_files("a,?"), "not the name of a file: '?'");
+    }
+
+    #[test]
+    fn ends() {
+        assert_eq!(list_of_ends(""), Ok(vec![]));
+        assert_eq!(list_of_ends("fatal, exited,"), Ok(vec![End::Fatal, End::Exited]));
+        refused(list_of_ends("fatal,stopped"), "not an end of a process: 'stopped'");
+        assert_eq!(end_of_all("exited"), Ok(End::Exited));
+        refused(end_of_all("fatal"), "not an end of all: 'fatal'");
     }
 
     #[test]

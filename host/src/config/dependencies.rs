@@ -196,7 +196,9 @@ mod tests {
     }
 
     fn programs(lines: &[(&str, &str)]) -> String {
-        lines.iter().map(|(name, lines)| format!("[program:{name}]\ncommand=/bin/cat\n{lines}\n")).collect()
+        let sections: Vec<_> =
+            lines.iter().map(|(name, lines)| format!("[program:{name}]\ncommand=/bin/cat\n{lines}\n")).collect();
+        sections.concat()
     }
 
     #[test]

@@ -73,5 +73,5 @@ pub use model::{
 pub use options::{OutputOptions, Process, Supervisord};
 pub use overrides::Overrides;
 pub use sample::sample;
-pub use types::{AutoRestart, Condition, Dependency, INFINITE, Level, Logfile, Message, Numbering, Rlimit, User};
+pub use types::{AutoRestart, Condition, Dependency, End, INFINITE, Level, Logfile, Message, Numbering, Rlimit, User};
 pub use variables::Variables;

@@ -107,6 +107,28 @@ impl fmt::Display for Dependency {
     }
 }
 
+/// End of a process after which supervisord ends as well: an item of `exit_when=`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum End {
+    /// `exited`: it has ended by itself and is not started again.
+    Exited,
+    /// `fatal`: FATAL.
+    Fatal,
+}
+
+impl End {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Exited, Self::Fatal];
+
+    /// Name in the config.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Exited => "exited",
+            Self::Fatal => "fatal",
+        }
+    }
+}
+
 /// State that a dependency must have reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Condition {

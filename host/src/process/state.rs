@@ -12,7 +12,7 @@ use std::{fmt, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    config::{self, AutoRestart, INFINITE, Level},
+    config::{self, AutoRestart, End, INFINITE, Level},
     events::Change,
     process::signals,
     states::ProcessState,
@@ -150,6 +150,11 @@ pub struct Machine {
     next_stop_report: Option<Time>,
     exitstatus: Option<i32>,
     spawnerr: Option<String>,
+    /// Exit status of the last run as a shell has it, 128 and the number of the signal for one that was killed; `None`
+    /// while it runs, and where it could not be spawned.
+    shell_status: Option<i32>,
+    /// Time of the last end in EXITED or FATAL.
+    ended: Time,
     /// Set while a start waits for what the process depends on. It is STOPPED then.
     waits: bool,
     /// Set while a stop waits for those that depend on the process: as `waited_for` of [`Input::StopLater`].
@@ -176,6 +181,8 @@ impl Machine {
             next_stop_report: None,
             exitstatus: None,
             spawnerr: None,
+            shell_status: None,
+            ended: Time::ZERO,
             waits: false,
             stops_later: None,
         }
@@ -219,6 +226,29 @@ impl Machine {
     /// Return whether it is to stop once those that depend on it are stopped, and then whether a client waits for that.
     pub fn stops_later(&self) -> Option<bool> {
         self.stops_later
+    }
+
+    /// Return the end that it has come to by itself, if it is not to start again.
+    pub fn end(&self) -> Option<End> {
+        match self.state {
+            ProcessState::Exited if self.deadline.is_none() => Some(End::Exited),
+            ProcessState::Fatal => Some(End::Fatal),
+            _ => None,
+        }
+    }
+
+    /// Return the time of the last [end](Self::end).
+    pub fn ended(&self) -> Time {
+        self.ended
+    }
+
+    /// Return the status with which supervisord exits after the [end](Self::end) of this process: that of its last run
+    /// as a shell has it, and 1 where there is none. FATAL is no success whatever the program says.
+    pub fn exit_status_of_end(&self) -> i32 {
+        match self.shell_status {
+            Some(0) if self.state == ProcessState::Fatal => 1,
+            status => status.unwrap_or(1),
+        }
     }
 
     /// Return whether it starts at its next deadline.
@@ -267,6 +297,7 @@ impl Machine {
     /// Take an input at that time, and return what is to be done.
     pub fn step(&mut self, rules: &config::Process, now: Time, input: Input) -> Vec<Action> {
         let mut out = Vec::new();
+        let before = self.state;
         match input {
             Input::Start => {
                 if self.start(now, &mut out) {
@@ -295,6 +326,9 @@ impl Machine {
             Input::KillFailed(why) => self.kill_failed(rules, &why, &mut out),
             Input::Reaped(exit) => self.reaped(rules, now, exit, &mut out),
             Input::Tick { may_start } => self.tick(rules, now, may_start, &mut out),
+        }
+        if self.state != before && matches!(self.state, ProcessState::Exited | ProcessState::Fatal) {
+            self.ended = now;
         }
         out
     }
@@ -340,6 +374,7 @@ impl Machine {
         // Until it is spawned, and who knows when that is.
         self.deadline = None;
         self.started = now;
+        self.shell_status = None;
         if !std::mem::take(&mut self.waits) {
             self.starts += 1;
         }
@@ -462,6 +497,10 @@ impl Machine {
     fn reaped(&mut self, rules: &config::Process, now: Time, exit: Exit, out: &mut Vec<Action>) {
         let name = &rules.name;
         let is_stopped = self.stops_later.take().is_some();
+        self.shell_status = Some(match exit {
+            Exit::Code(code) => code & 0xff,
+            Exit::Signal { signal, .. } => 128 + signal,
+        });
         let expected = rules.exitcodes.contains(&exit.status());
         let level = if expected { Level::Info } else { Level::Warn };
         match self.state {
@@ -477,10 +516,6 @@ impl Machine {
                 self.note_uptime(rules, now);
                 self.back_off(rules, now, true, out);
                 out.push(Action::Log(Level::Warn, format!("exited: {name} ({exit}; not expected)")));
-                if is_stopped {
-                    self.deadline = None;
-                    self.change(ProcessState::Stopped, true, out);
-                }
             }
             _ => {
                 // It was up for long enough, only nobody had looked.
@@ -495,7 +530,7 @@ impl Machine {
                     AutoRestart::Always => true,
                 };
                 self.note_uptime(rules, now);
-                self.deadline = (again && !is_stopped).then(|| {
+                self.deadline = again.then(|| {
                     let delayed = self.delay(rules, now, true);
                     delayed.unwrap_or_else(|| now.max(self.started + LEAST_BETWEEN_RESTARTS))
                 });
@@ -506,6 +541,10 @@ impl Machine {
                 let judgement = if expected { "expected" } else { "not expected" };
                 out.push(Action::Log(level, format!("exited: {name} ({exit}; {judgement})")));
             }
+        }
+        if is_stopped {
+            self.deadline = None;
+            self.change(ProcessState::Stopped, true, out);
         }
         self.next_stop_report = None;
         self.pid = 0;

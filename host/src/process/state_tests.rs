@@ -610,7 +610,8 @@ fn a_stop_that_waits_for_dependents_keeps_it_up_and_from_starting_again() {
     let mut story = Story::running(config::Process { autorestart: AutoRestart::Always, ..process("db") });
     story.step(Input::StopLater { waited_for: false });
     story.at(2_000).step(Input::Reaped(Exit::Code(1)));
-    assert_eq!((story.state(), story.deadline()), (ProcessState::Exited, None));
+    assert_eq!((story.state(), story.deadline()), (ProcessState::Stopped, None));
+    assert_eq!(story.machine.end(), None, "it was stopped");
 
     let mut story = Story::of(process("db"));
     story.step(Input::Start);
@@ -625,4 +626,42 @@ fn a_stop_that_waits_for_dependents_keeps_it_up_and_from_starting_again() {
         "STARTING>STOPPED",
         "there is nothing to wait for"
     );
+}
+
+#[test]
+fn an_end_is_what_nothing_follows_and_has_the_status_of_the_last_run() {
+    let ended = |rules: config::Process, exit| {
+        let mut story = Story::running(rules);
+        story.at(2_000).step(Input::Reaped(exit));
+        (story.machine.end(), story.machine.exit_status_of_end(), story.machine.ended())
+    };
+    let never = || config::Process { autorestart: AutoRestart::Never, ..process("x") };
+    let at = Duration::from_secs(2);
+    assert_eq!(ended(never(), Exit::Code(3)), (Some(End::Exited), 3, at));
+    assert_eq!(ended(never(), Exit::Code(0)), (Some(End::Exited), 0, at));
+    assert_eq!(ended(never(), Exit::Signal { signal: 9, core: false }), (Some(End::Exited), 137, at));
+    assert_eq!(ended(process("x"), Exit::Code(3)).0, None, "it comes again");
+
+    let fatal = |exit: Option<Exit>| {
+        let mut story = Story::of(config::Process { startretries: 0, ..process("x") });
+        story.step(Input::Start);
+        match exit {
+            Some(exit) => {
+                story.step(Input::Spawned(5));
+                story.step(Input::Reaped(exit));
+            }
+            None => drop(story.step(Input::SpawnFailed("no".to_owned()))),
+        }
+        assert_eq!(story.machine.end(), None);
+        story.at(500).tick();
+        (story.machine.end(), story.machine.exit_status_of_end())
+    };
+    assert_eq!(fatal(Some(Exit::Code(7))), (Some(End::Fatal), 7));
+    assert_eq!(fatal(Some(Exit::Code(0))), (Some(End::Fatal), 1), "that is no success");
+    assert_eq!(fatal(None), (Some(End::Fatal), 1));
+
+    let mut story = Story::running(process("x"));
+    story.step(Input::Stop { waited_for: false });
+    story.step(Input::Reaped(TERM));
+    assert_eq!(story.machine.end(), None, "a stop is none");
 }

@@ -83,6 +83,7 @@ impl MainLoop {
     /// Apply one input to one process and do all that follows from it, save that a spawn waits in the queue.
     pub(super) fn step(&mut self, id: ProcessId, input: Input) -> Option<Status> {
         let mut next = Some(input);
+        let mut has_ended = false;
         let mut groups = self.shared.groups.lock();
         while let Some(input) = next.take() {
             match input {
@@ -106,6 +107,7 @@ impl MainLoop {
                     Action::Changed(change) => {
                         // Without dependencies it is taken up by nobody, and emptied in each turn.
                         self.changed.push(id);
+                        has_ended |= matches!(change.to, ProcessState::Exited | ProcessState::Fatal);
                         if change.to.is_stopped() && !process.machine.waits() {
                             self.wanted.clear();
                         }
@@ -131,6 +133,10 @@ impl MainLoop {
             && let Some(start_answer) = process.start_answer.take()
         {
             let _ = start_answer.send(Ok(status.clone()));
+        }
+        drop(groups);
+        if has_ended {
+            self.note_end(id);
         }
         Some(status)
     }

@@ -108,6 +108,10 @@ pub struct MainLoop {
     pub(super) spawn_queue: SpawnQueue,
     /// Processes whose state has changed since dependencies were looked at.
     pub(super) changed: Vec<ProcessId>,
+    /// Set once a program has come to an end of its own since the ends of all were looked at.
+    pub(super) has_new_end: bool,
+    /// Status to exit with.
+    pub(super) exit_status: i32,
     /// Processes that were started, or wait for their start, with all that they depend on, since one has stopped last:
     /// there is nothing to do for them again.
     pub(super) wanted: HashSet<ProcessId>,
@@ -151,6 +155,8 @@ impl MainLoop {
             fd_reserve: FdReserve::new(FdBudget::new().left() / 4),
             spawn_queue: SpawnQueue::default(),
             changed: Vec::new(),
+            has_new_end: false,
+            exit_status: 0,
             wanted: HashSet::new(),
             settled_at: 0,
             last_run: 0,

@@ -38,6 +38,8 @@ mod shared;
 mod main_loop;
 mod restart;
 
+mod ends;
+
 mod apply;
 
 mod order;

@@ -113,17 +113,23 @@ proptest! {
         let stop_all = || {
             let all = supervisor.in_stop_order(supervisor.by_priority());
             let stops: Vec<_> = all.iter().map(|info| supervisor.stop(info.id, false, true)).collect();
-            stops.into_iter().for_each(|stop| drop(block_on(stop)));
+            for stop in stops {
+                drop(block_on(stop));
+            }
         };
         let is_down = |info: &crate::supervisor::ProcessInfo| info.state.is_stopped() && info.waits_for.is_none();
         stop_all();
-        processes.iter().for_each(|it| drop(supervisor.wait(&it.name, is_down)));
+        for it in &processes {
+            supervisor.wait(&it.name, is_down);
+        }
         replay.check(false);
 
         // All that can be met is met, and all else says what it waits for.
         let all = supervisor.in_start_order(supervisor.by_priority());
         let starts: Vec<_> = all.iter().map(|info| supervisor.start(info.id)).collect();
-        starts.into_iter().for_each(|start| drop(block_on(start)));
+        for start in starts {
+            drop(block_on(start));
+        }
         let mut hopeless: Vec<&str> = Vec::new();
         for it in &processes {
             let waits = it.depends_on.iter().any(|on| hopeless.contains(&&*on.name));
@@ -136,7 +142,9 @@ proptest! {
         }
         replay.check(false);
         stop_all();
-        processes.iter().for_each(|it| drop(supervisor.wait(&it.name, is_down)));
+        for it in &processes {
+            supervisor.wait(&it.name, is_down);
+        }
         replay.check(true);
     }
 }

@@ -27,8 +27,8 @@ const REAP_INTERVAL: Duration = Duration::from_secs(1);
 /// End of a supervisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The process is to end.
-    Exit,
+    /// The process is to end, with this status.
+    Exit(i32),
     /// The process is to be started anew.
     Restart,
 }
@@ -60,12 +60,14 @@ impl MainLoop {
                 self.reap(adopts_orphans());
                 next_reap = self.now() + REAP_INTERVAL;
             }
+            // One of the requests may be to hand all over.
+            self.settle();
             let mut busy = self.requests();
             // What has died must not start again before those that wait for it, or for its stop, are looked at.
-            self.settle_dependencies();
+            self.settle();
             busy |= self.tick();
             self.spawn_all();
-            self.settle_dependencies();
+            self.settle();
             let now = self.now();
             for tick in self.ticks.iter_mut().flat_map(|ticks| ticks.take(now, wall_clock())) {
                 self.shared.output.bus().publish(tick);
@@ -89,7 +91,11 @@ impl MainLoop {
         signals::hold();
         self.signals();
         self.shared.requests.close();
-        if self.shared.state() == SupervisorState::Restarting { Outcome::Restart } else { Outcome::Exit }
+        if self.shared.state() == SupervisorState::Restarting {
+            Outcome::Restart
+        } else {
+            Outcome::Exit(self.exit_status)
+        }
     }
 
     /// Return the time until something is due.
@@ -197,6 +203,12 @@ impl MainLoop {
             self.request(request);
         }
         true
+    }
+
+    /// Do what follows from changes of state for other processes, and for the supervisor.
+    fn settle(&mut self) {
+        self.settle_dependencies();
+        self.note_end_of_all();
     }
 
     /// Do what is due, in order of priority. Return whether more is.

@@ -29,6 +29,7 @@ mod reread;
 
 // Programs.
 mod depends_on;
+mod ends;
 mod environment;
 mod fcgi;
 mod limits;
