@@ -2,7 +2,7 @@
 
 use crate::{
     check_config::check,
-    common::{Config, Sandbox, Supervisord, wait_until},
+    common::{Config, Kind, Sandbox, Supervisord, wait_until},
 };
 
 const SLEEP: &str = "command=/bin/sleep 1000\nstartsecs=0\nstdout_logfile=NONE\nstderr_logfile=NONE";
@@ -10,10 +10,10 @@ const SLEEP: &str = "command=/bin/sleep 1000\nstartsecs=0\nstdout_logfile=NONE\n
 /// Runs until it ends by itself, and gives its status and the log.
 #[track_caller]
 fn ends(config: &Config) -> (Option<i32>, String) {
-    let mut supervisord = Supervisord::start(config);
-    let status = supervisord.wait().code();
-    assert_eq!(supervisord.sandbox.processes(), [], "nothing is left behind");
-    (status, supervisord.log())
+    let sandbox = Sandbox::new();
+    let status = Supervisord::run_in(&sandbox, Kind::Ours, config).status;
+    assert_eq!(sandbox.processes(), [], "nothing is left behind");
+    (Some(status), sandbox.read("supervisord.log"))
 }
 
 fn with(lines: &str) -> Config {
