@@ -58,7 +58,7 @@ fn groups_stop_in_reverse_order_of_priority_and_a_stubborn_one_is_killed() {
     let interface = namespace(Arc::new(SupervisorInterface::new(core.supervisor.clone())));
     assert_eq!(interface.call("getState".into(), RVec::new()).wait(), Err(Fault::shutdown_state()));
 
-    assert_eq!(main.join().unwrap(), Outcome::Exit);
+    assert_eq!(main.join().unwrap(), Outcome::Exit(0));
     core.assert_logged(&[
         "INFO received SIGUSR2 indicating log reopen request",
         "INFO supervisord logreopen",

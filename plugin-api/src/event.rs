@@ -90,6 +90,6 @@ mod tests {
         assert_eq!(event.types, ["SUPERVISOR_STATE_CHANGE_RUNNING", "SUPERVISOR_STATE_CHANGE", "EVENT"]);
         assert_eq!(Event::new("BOARD_FULL", "").types, ["BOARD_FULL", "BOARD", "EVENT"]);
         assert_eq!(Event::new("EVENT", "").types, ["EVENT"]);
-        assert_eq!((Event::SUPERVISOR_TYPES.len(), Event::SUPERVISOR_TYPES[0]), (27, "EVENT"));
+        assert_eq!((Event::SUPERVISOR_TYPES.len(), Event::SUPERVISOR_TYPES[0]), (28, "EVENT"));
     }
 }

@@ -120,10 +120,10 @@ fn run(config: Config, overrides: Overrides, successor: &mut Option<Successor>) 
         successor.give_up(error);
     }
     let error = match outcome {
-        Ok(Outcome::Exit) => {
+        Ok(Outcome::Exit(status)) => {
             output.stop(LOG_FLUSH_TIMEOUT);
             // At once: what a plugin has left running is not waited for.
-            std::process::exit(0)
+            std::process::exit(status)
         }
         Ok(Outcome::Restart) => {
             // The log stays open for what may still have to be said.

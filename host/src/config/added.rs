@@ -5,8 +5,9 @@ use std::{cell::RefCell, sync::Arc};
 use plugin_api::{Member, Value, repr};
 
 use super::{
+    dependencies,
     error::{Collector, ConfigError, ConfigErrors, Place},
-    model::Config,
+    model::{Config, Group, GroupKind},
     options::Process,
     programs::Programs,
     resolve::Surroundings,
@@ -71,7 +72,19 @@ impl Config {
             messages: &messages,
             has_plugins: true,
         };
-        let processes = programs.processes(section, group).into_iter().map(Arc::new).collect();
+        let processes: Vec<_> = programs.processes(section, group).into_iter().map(Arc::new).collect();
+        let mut groups: Vec<Group> = self.groups.iter().map(|group| Group::clone(group)).collect();
+        match groups.iter_mut().find(|known| known.name == group) {
+            Some(known) => known.processes.extend(processes.iter().cloned()),
+            None => groups.push(Group {
+                name: group.to_owned(),
+                kind: GroupKind::Programs,
+                priority: 0,
+                processes: processes.clone(),
+            }),
+        }
+        let is_new = |of: &str, it: &Process| of == group && processes.iter().any(|new| new.name == it.name);
+        dependencies::check(&groups.iter().collect::<Vec<_>>(), &sections, &errors, is_new);
         errors.finish((processes, messages.into_inner()))
     }
 }
@@ -145,6 +158,10 @@ mod tests {
         assert_eq!(messages, expected.map(|text| (Level::Warn, format!("unknown key {text}"))));
         let name = of("a\nb [x").unwrap_err().to_string();
         assert_eq!(name, r"Invalid name: 'a\nb [x' because of character: '\n'");
+        let unknown = added(&[("command", "/bin/cat".into()), ("depends_on", "web,nobody".into())]).unwrap_err();
+        assert_eq!(unknown, "[program:job] depends on itself: web", "it is one of that group");
+        let unknown = added(&[("command", "/bin/cat".into()), ("depends_on", "nobody".into())]).unwrap_err();
+        assert_eq!(unknown, "[program:job] depends on nobody, which is no group, program or group:process");
         let nil = added(&[("command", Value::Nil)]).unwrap_err();
         assert_eq!(nil, "command in [program:job] takes no None");
     }

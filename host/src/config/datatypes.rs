@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     paths::{dirname, expanduser},
-    types::{AutoRestart, INFINITE, Level, Logfile, Rlimit},
+    types::{AutoRestart, Condition, Dependency, End, INFINITE, Level, Logfile, Rlimit},
     variables::Variables,
 };
 use crate::text::{
@@ -236,6 +236,40 @@ pub(super) fn list_of_env_files(value: &str) -> Result<Vec<String>, String> {
         .collect()
 }
 
+/// Names of groups, programs and processes, each with a condition behind it or none.
+pub(super) fn list_of_dependencies(value: &str) -> Result<Vec<Dependency>, String> {
+    let items = value.split(',').map(strip).filter(|item| !item.is_empty());
+    items
+        .map(|item| {
+            let of_condition = |(name, last): (&str, &str)| {
+                let condition = Condition::ALL.into_iter().find(|condition| condition.name() == strip(last))?;
+                Some((strip(name).to_owned(), condition))
+            };
+            let (name, condition) =
+                item.rsplit_once(':').and_then(of_condition).unwrap_or((item.to_owned(), Condition::Running));
+            if name.is_empty() {
+                return Err(format!("no name stands before the condition: {}", repr(item)));
+            }
+            Ok(Dependency { name, condition })
+        })
+        .collect()
+}
+
+/// Ends of a process, by their names.
+pub(super) fn list_of_ends(value: &str) -> Result<Vec<End>, String> {
+    let mut ends = Vec::new();
+    for name in value.split(',').map(strip).filter(|name| !name.is_empty()) {
+        let end = End::ALL.into_iter().find(|end| end.name() == name);
+        ends.push(end.ok_or_else(|| format!("not an end of a process: {}", repr(name)))?);
+    }
+    Ok(ends)
+}
+
+/// The end that all processes may have come to.
+pub(super) fn end_of_all(value: &str) -> Result<End, String> {
+    if value == End::Exited.name() { Ok(End::Exited) } else { Err(format!("not an end of all: {}", repr(value))) }
+}
+
 /// A directory that exists.
 pub(super) fn existing_directory(value: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(expanduser(value));
@@ -449,6 +483,37 @@ mod tests {
         let files = ["a.env", "?/b c.env"].map(str::to_owned).to_vec();
         assert_eq!(list_of_env_files(" a.env,\n? /b c.env,"), Ok(files));
         refused(list_of_env_files("a,?"), "not the name of a file: '?'");
+    }
+
+    #[test]
+    fn ends() {
+        assert_eq!(list_of_ends(""), Ok(vec![]));
+        assert_eq!(list_of_ends("fatal, exited,"), Ok(vec![End::Fatal, End::Exited]));
+        refused(list_of_ends("fatal,stopped"), "not an end of a process: 'stopped'");
+        assert_eq!(end_of_all("exited"), Ok(End::Exited));
+        refused(end_of_all("fatal"), "not an end of all: 'fatal'");
+    }
+
+    #[test]
+    fn dependencies() {
+        let shown = |text: &str| -> Vec<_> {
+            let list = list_of_dependencies(text).unwrap();
+            list.into_iter().map(|it| (it.name.clone(), it.condition.name(), it.to_string())).collect()
+        };
+        let of = |name: &str, condition, shown: &str| (name.to_owned(), condition, shown.to_owned());
+        assert_eq!(
+            shown(" a, g:b:running,\nc:exited ,g:d ,g:exited:running, ready:ready,"),
+            [
+                of("a", "running", "a"),
+                of("g:b", "running", "g:b"),
+                of("c", "exited", "c:exited"),
+                of("g:d", "running", "g:d"),
+                of("g:exited", "running", "g:exited:running"),
+                of("ready", "ready", "ready:ready"),
+            ]
+        );
+        assert_eq!(shown(""), []);
+        refused(list_of_dependencies("a,:exited"), "no name stands before the condition: ':exited'");
     }
 
     #[test]

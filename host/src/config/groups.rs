@@ -65,6 +65,11 @@ fn group<'a>(programs: &Programs<'a>, name: &str, section: &'a Section, taken: &
         taken.push(&program.name);
         processes.extend(programs.processes(program, &name));
     }
+    let depends_on = reader.get(&of_group::depends_on);
+    for process in &mut processes {
+        let further = depends_on.iter().filter(|it| !process.depends_on.contains(it)).cloned().collect::<Vec<_>>();
+        process.depends_on.extend(further);
+    }
     Some(programs.assemble(name, priority, GroupKind::Programs, processes))
 }
 

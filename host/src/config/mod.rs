@@ -33,6 +33,7 @@ mod model;
 mod sample;
 mod unknown;
 
+mod dependencies;
 mod find;
 mod json;
 mod overrides;
@@ -62,6 +63,7 @@ mod testing;
 
 pub use check::Checked;
 pub use client::ClientOverrides;
+pub use dependencies::DependencyNames;
 pub use error::{ConfigError, ConfigErrors, Place};
 pub use find::{NotFound, SEARCHING_AS_ROOT};
 pub use model::{
@@ -71,5 +73,5 @@ pub use model::{
 pub use options::{OutputOptions, Process, Supervisord};
 pub use overrides::Overrides;
 pub use sample::sample;
-pub use types::{AutoRestart, INFINITE, Level, Logfile, Message, Numbering, Rlimit, User};
+pub use types::{AutoRestart, Condition, Dependency, End, INFINITE, Level, Logfile, Message, Numbering, Rlimit, User};
 pub use variables::Variables;

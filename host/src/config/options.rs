@@ -27,7 +27,7 @@ use super::{
     option::{Key, Stage},
     paths::temporary_directory,
     reader::Reader,
-    types::{AutoRestart, Level, Logfile, Numbering, Rlimit, User},
+    types::{AutoRestart, Dependency, End, Level, Logfile, Numbering, Rlimit, User},
     variables::Variables,
 };
 
@@ -199,6 +199,8 @@ options! {
         /// Files of variables for every program, under those of `environment`; one that may be missing begins with `?`.
         env_file: Vec<String> = list_of_env_files or "" like "common.env,?local.env" read apart,
             "files of such variables, KEY=VALUE; ?: if there";
+        /// End that all programs come to after which supervisord ends as well.
+        exit_when_all: End = end_of_all like "exited" read last, "exit when no program runs any more";
         /// Directories in which plugin libraries are looked for first.
         plugin_path: Vec<PathBuf> = list_of_paths or "" read last,
             "where plugin libraries are looked for first, between colons";
@@ -296,6 +298,12 @@ options! {
         oom_score_adj: i32 = oom_score_adj like "500" read last, "from -1000, never ended for want of memory, to 1000";
         /// End what it leaves behind.
         kill_descendants: bool = boolean or "false" read last, "when it has ended, kill all that it has left behind";
+        /// Processes, programs and groups that must be up, or have ended, before it starts.
+        depends_on: Vec<Dependency> = list_of_dependencies or "" like "rsyslogd,migrate:exited" read last,
+            "what must be RUNNING first, or have :exited as expected, or be :ready";
+        /// Ends of it after which supervisord ends as well.
+        exit_when: Vec<End> = list_of_ends or "" like "fatal,exited" read last,
+            "when it is FATAL, or has exited for good, supervisord stops all and exits as it did";
         /// Directory to change to before exec.
         directory: PathBuf = path like "/tmp" read each, "change there first";
     }
@@ -379,6 +387,7 @@ options! {
     keys {
         programs: Vec<String> = list_of_strings or "" like "one,two";
         priority: i32 = priority or "999";
+        depends_on: Vec<Dependency> = list_of_dependencies or "" like "rsyslogd", "of each of its programs, too";
     }
 }
 

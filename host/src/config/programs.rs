@@ -151,7 +151,8 @@ fn template(reader: &Reader<'_>) -> Option<(Process, Range<i64>)> {
     process.killasgroup = reader.find(&options::killasgroup).unwrap_or(process.stopasgroup);
     let numprocs = reader.get(&options::numprocs);
     let numprocs_start = reader.get(&options::numprocs_start);
-    process.numbering = Numbering { numprocs, numprocs_start };
+    let program = reader.section.name.split_once(':').map_or("", |(_, name)| name.trim()).to_owned();
+    process.numbering = Numbering { program, numprocs, numprocs_start };
     for (keys, output) in [(&STDOUT, &mut process.stdout), (&STDERR, &mut process.stderr)] {
         output.capture_maxbytes = reader.get(keys.capture_maxbytes);
         output.events_enabled = reader.get(keys.events_enabled);

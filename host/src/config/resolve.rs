@@ -3,6 +3,7 @@
 use std::{cell::RefCell, path::Path};
 
 use super::{
+    dependencies,
     error::{Collector, ConfigError, ConfigErrors},
     expand::Names,
     groups, include,
@@ -110,6 +111,8 @@ pub(super) fn of_sections(
         messages: &messages,
         has_plugins: rpcinterfaces.iter().any(|plugin| plugin.factory.library != Library::BuiltIn),
     });
+    let every_group: Vec<_> = groups.iter().map(|group| &**group).collect();
+    dependencies::check(&every_group, &sections, &errors, |_, _| true);
     let servers = servers::servers(&sections, here, &names, &errors);
     supervisord.serverurl = servers::serverurl(&servers);
     match supervisord::user(&reader, overrides) {

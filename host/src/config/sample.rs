@@ -135,7 +135,8 @@ mod tests {
     fn an_option_that_the_template_does_not_name_follows_the_others() {
         assert_eq!(
             block("; A group.\n;[group:x]\n;{priority}\n\n"),
-            "; A group.\n;[group:x]\n;priority=999\n;programs=one,two                       ; example\n\n"
+            "; A group.\n;[group:x]\n;priority=999\n;programs=one,two                       ; example\n\
+             ;depends_on=rsyslogd                    ; example; of each of its programs, too\n\n"
         );
     }
 

@@ -8,7 +8,7 @@ use std::{borrow::Cow, path::PathBuf, time::Duration};
 use serde_json::{Map, Value, json};
 
 use super::{
-    types::{AutoRestart, INFINITE, Level, Logfile, Rlimit, User},
+    types::{AutoRestart, Dependency, End, INFINITE, Level, Logfile, Rlimit, User},
     variables::Variables,
 };
 use crate::text::signals;
@@ -71,6 +71,21 @@ pub(super) fn logfile(logfile: &Logfile) -> Value {
 /// A level by its name.
 pub(super) fn level(level: &Level) -> Value {
     level.name().into()
+}
+
+/// `exit_when=`.
+pub(super) fn ends(list: &Vec<End>) -> Value {
+    list.iter().map(|end| end.name()).collect()
+}
+
+/// `exit_when_all=`.
+pub(super) fn end(end: &End) -> Value {
+    end.name().into()
+}
+
+/// `depends_on=`, each item with its condition.
+pub(super) fn dependencies(list: &Vec<Dependency>) -> Value {
+    list.iter().map(ToString::to_string).collect()
 }
 
 /// `autorestart=`.

@@ -88,10 +88,88 @@ pub enum AutoRestart {
     Always,
 }
 
-/// `numprocs` and `numprocs_start` of the section that a process comes from. All are equal: a process is not another
-/// one because its section makes more of them.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+/// Process, program or group that a process needs before it starts: an item of `depends_on=`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dependency {
+    /// Name as the config gives it: of a group, of a program, or `group:process`.
+    pub name: String,
+    /// State that all processes of that name must have reached.
+    pub condition: Condition,
+}
+
+impl fmt::Display for Dependency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A process may be called as a condition is.
+        let last = self.name.rsplit_once(':').map(|(_, last)| last);
+        let is_ambiguous = Condition::ALL.iter().any(|condition| last == Some(condition.name()));
+        let suffix = if is_ambiguous { format!(":{}", self.condition.name()) } else { self.condition.suffix().into() };
+        write!(f, "{}{suffix}", self.name)
+    }
+}
+
+/// End of a process after which supervisord ends as well: an item of `exit_when=`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum End {
+    /// `exited`: it has ended by itself and is not started again.
+    Exited,
+    /// `fatal`: FATAL.
+    Fatal,
+}
+
+impl End {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Exited, Self::Fatal];
+
+    /// Name in the config.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Exited => "exited",
+            Self::Fatal => "fatal",
+        }
+    }
+}
+
+/// State that a dependency must have reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Condition {
+    /// `running`, and where nothing is said: RUNNING.
+    Running,
+    /// `exited`: EXITED, with an exit code that is expected.
+    Exited,
+    /// `ready`: RUNNING, which a process with `ready=` is once it is ready.
+    Ready,
+}
+
+impl Condition {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Running, Self::Exited, Self::Ready];
+
+    /// Name in the config.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Exited => "exited",
+            Self::Ready => "ready",
+        }
+    }
+
+    /// Return what stands behind the name of a dependency: nothing for the default.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::Running => "",
+            Self::Exited => ":exited",
+            Self::Ready => ":ready",
+        }
+    }
+}
+
+/// Name, `numprocs` and `numprocs_start` of the section that a process comes from. All are equal: a process is not
+/// another one because its section makes more of them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Numbering {
+    /// Name of the program: the section's, behind the colon.
+    pub program: String,
     /// Number of processes that the section makes.
     pub numprocs: i64,
     /// Number of the first of them.
@@ -100,7 +178,7 @@ pub struct Numbering {
 
 impl Default for Numbering {
     fn default() -> Self {
-        Self { numprocs: 1, numprocs_start: 0 }
+        Self { program: String::new(), numprocs: 1, numprocs_start: 0 }
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     accounts, datatypes as read, show,
-    types::{AutoRestart, Level, Logfile, Rlimit, User},
+    types::{AutoRestart, Dependency, End, Level, Logfile, Rlimit, User},
     variables::Variables,
 };
 
@@ -98,6 +98,12 @@ value_types! {
         "directories with commas between them", only_strings, list;
     list_of_env_files: Vec<String> = read::list_of_env_files, plain,
         "files with commas between them; one that may be missing begins with '?'", only_strings, list;
+    list_of_dependencies: Vec<Dependency> = read::list_of_dependencies, dependencies,
+        "groups, programs or group:process with commas between them, each with :exited or :ready behind it if not \
+         :running is meant", only_strings, list;
+    list_of_ends: Vec<End> = read::list_of_ends, ends, "fatal, exited, or both with a comma between them",
+        only_strings, list;
+    end_of_all: End = read::end_of_all, end, "exited, or is left out", only_strings;
     list_of_hosts: Vec<String> = read::list_of_hosts, plain,
         "names of hosts with commas between them, without ports", only_strings, list;
 }

@@ -137,6 +137,19 @@ pub enum Event {
         /// Payload.
         payload: String,
     },
+    /// `PROCESS_DEPENDENCY_FAILED`: what a process waits for is FATAL, or has ended in a way that was not expected.
+    DependencyFailed {
+        /// The process that waits.
+        process: String,
+        /// Group of that process.
+        group: String,
+        /// Namespec of the one that has failed.
+        dependency: String,
+        /// Name of the condition that it does not meet.
+        condition: String,
+        /// State that it is in.
+        state: ProcessState,
+    },
     /// `PROCESS_GROUP_ADDED`.
     ProcessGroupAdded {
         /// The group.
@@ -173,6 +186,7 @@ impl Event {
             Self::Tick { period: Period::Seconds60, .. } => "TICK_60",
             Self::Tick { period: Period::Seconds3600, .. } => "TICK_3600",
             Self::Custom { name, .. } => name,
+            Self::DependencyFailed { .. } => "PROCESS_DEPENDENCY_FAILED",
             Self::ProcessGroupAdded { .. } => "PROCESS_GROUP_ADDED",
             Self::ProcessGroupRemoved { .. } => "PROCESS_GROUP_REMOVED",
         }
@@ -187,6 +201,9 @@ impl Event {
             }
             Self::RemoteCommunication { kind, data } => kind.len() + data.len(),
             Self::Custom { name, payload } => name.len() + payload.len(),
+            Self::DependencyFailed { process, group, dependency, condition, .. } => {
+                process.len() + group.len() + dependency.len() + condition.len()
+            }
             Self::ProcessGroupAdded { group } | Self::ProcessGroupRemoved { group } => group.len(),
             Self::SupervisorRunning | Self::SupervisorStopping | Self::Tick { .. } => 0,
         }
@@ -217,6 +234,12 @@ impl Event {
             Self::SupervisorRunning | Self::SupervisorStopping => String::new(),
             Self::Tick { when, .. } => format!("when:{when}"),
             Self::Custom { payload, .. } => payload.clone(),
+            Self::DependencyFailed { process, group, dependency, condition, state } => {
+                let state = state.name();
+                format!(
+                    "processname:{process} groupname:{group} dependency:{dependency} condition:{condition} state:{state}"
+                )
+            }
             Self::ProcessGroupAdded { group } | Self::ProcessGroupRemoved { group } => format!("groupname:{group}\n"),
         }
     }

@@ -12,7 +12,7 @@ use std::{fmt, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    config::{self, AutoRestart, INFINITE, Level},
+    config::{self, AutoRestart, End, INFINITE, Level},
     events::Change,
     process::signals,
     states::ProcessState,
@@ -73,6 +73,13 @@ impl fmt::Display for Exit {
 pub enum Input {
     /// Start, as a client asks.
     Start,
+    /// Start once what the process depends on is there, as [`Input::DependenciesMet`] says then.
+    Await {
+        /// Set where a client asks.
+        asked: bool,
+    },
+    /// Presence of all that it depends on. It is due at once, if it waits for that.
+    DependenciesMet,
     /// Success of the spawn that was asked for, with the pid.
     Spawned(i32),
     /// Failure of the spawn that was asked for, with its reason.
@@ -82,6 +89,12 @@ pub enum Input {
     /// Stop, as a client asks.
     Stop {
         /// Set where the client waits for it, and the log should say every two seconds that it does.
+        waited_for: bool,
+    },
+    /// Stop once those that depend on the process are stopped, when [`Input::Stop`] follows. Until then it runs on, but is
+    /// not started again.
+    StopLater {
+        /// Set where the client waits for it.
         waited_for: bool,
     },
     /// Stop, as the supervisor stops.
@@ -137,6 +150,15 @@ pub struct Machine {
     next_stop_report: Option<Time>,
     exitstatus: Option<i32>,
     spawnerr: Option<String>,
+    /// Exit status of the last run as a shell has it, 128 and the number of the signal for one that was killed; `None`
+    /// while it runs, and where it could not be spawned.
+    shell_status: Option<i32>,
+    /// Time of the last end in EXITED or FATAL.
+    ended: Time,
+    /// Set while a start waits for what the process depends on. It is STOPPED then.
+    waits: bool,
+    /// Set while a stop waits for those that depend on the process: as `waited_for` of [`Input::StopLater`].
+    stops_later: Option<bool>,
 }
 
 impl Default for Machine {
@@ -159,6 +181,10 @@ impl Machine {
             next_stop_report: None,
             exitstatus: None,
             spawnerr: None,
+            shell_status: None,
+            ended: Time::ZERO,
+            waits: false,
+            stops_later: None,
         }
     }
 
@@ -192,6 +218,54 @@ impl Machine {
         self.state == ProcessState::Stopping
     }
 
+    /// Return whether it is to start once what it depends on is there.
+    pub fn waits(&self) -> bool {
+        self.waits
+    }
+
+    /// Return whether it is to stop once those that depend on it are stopped, and then whether a client waits for that.
+    pub fn stops_later(&self) -> Option<bool> {
+        self.stops_later
+    }
+
+    /// Return the end that it has come to by itself, if it is not to start again.
+    pub fn end(&self) -> Option<End> {
+        match self.state {
+            ProcessState::Exited if self.deadline.is_none() => Some(End::Exited),
+            ProcessState::Fatal => Some(End::Fatal),
+            _ => None,
+        }
+    }
+
+    /// Return the time of the last [end](Self::end).
+    pub fn ended(&self) -> Time {
+        self.ended
+    }
+
+    /// Return the status with which supervisord exits after the [end](Self::end) of this process: that of its last run
+    /// as a shell has it, and 1 where there is none. FATAL is no success whatever the program says.
+    pub fn exit_status_of_end(&self) -> i32 {
+        match self.shell_status {
+            Some(0) if self.state == ProcessState::Fatal => 1,
+            status => status.unwrap_or(1),
+        }
+    }
+
+    /// Return whether it starts at its next deadline.
+    pub fn starts_next(&self, rules: &config::Process) -> bool {
+        match self.state {
+            ProcessState::Stopped | ProcessState::Exited => true,
+            ProcessState::Backoff => !self.is_over(rules),
+            _ => false,
+        }
+    }
+
+    /// Return whether it has ended as expected and is not to start again.
+    pub fn has_completed(&self, rules: &config::Process) -> bool {
+        let is_expected = self.exitstatus.is_some_and(|status| rules.exitcodes.contains(&status));
+        self.state == ProcessState::Exited && self.deadline.is_none() && is_expected
+    }
+
     /// Return whether it is to be spawned and nobody has said yet what came of it.
     pub fn awaits_spawn(&self) -> bool {
         self.state == ProcessState::Starting && self.pid == 0
@@ -210,6 +284,7 @@ impl Machine {
     /// Return the time at which the next [`Input::Tick`] is due. [`Time::ZERO`] is at once.
     pub fn next_deadline(&self, rules: &config::Process, may_start: bool) -> Option<Time> {
         match self.state {
+            ProcessState::Stopped if self.waits => self.deadline.filter(|_| may_start),
             ProcessState::Stopped => (may_start && self.starts == 0 && rules.autostart).then_some(Time::ZERO),
             ProcessState::Starting => self.deadline,
             ProcessState::Backoff if self.is_over(rules) => Some(Time::ZERO),
@@ -222,10 +297,17 @@ impl Machine {
     /// Take an input at that time, and return what is to be done.
     pub fn step(&mut self, rules: &config::Process, now: Time, input: Input) -> Vec<Action> {
         let mut out = Vec::new();
+        let before = self.state;
         match input {
             Input::Start => {
                 if self.start(now, &mut out) {
                     self.doublings = 0;
+                }
+            }
+            Input::Await { asked } => self.wait(asked, &mut out),
+            Input::DependenciesMet => {
+                if self.waits {
+                    self.deadline = Some(now);
                 }
             }
             Input::Spawned(pid) => self.spawned(rules, now, pid, &mut out),
@@ -235,11 +317,18 @@ impl Machine {
                 self.next_stop_report = waited_for.then_some(now);
                 self.stop(rules, now, &mut out);
             }
+            Input::StopLater { waited_for } if self.pid != 0 && self.state != ProcessState::Stopping => {
+                self.stops_later = Some(waited_for);
+            }
+            Input::StopLater { waited_for } => return self.step(rules, now, Input::Stop { waited_for }),
             Input::Shutdown if self.state == ProcessState::Backoff => self.give_up(&mut out),
             Input::Shutdown => self.stop(rules, now, &mut out),
             Input::KillFailed(why) => self.kill_failed(rules, &why, &mut out),
             Input::Reaped(exit) => self.reaped(rules, now, exit, &mut out),
             Input::Tick { may_start } => self.tick(rules, now, may_start, &mut out),
+        }
+        if self.state != before && matches!(self.state, ProcessState::Exited | ProcessState::Fatal) {
+            self.ended = now;
         }
         out
     }
@@ -251,9 +340,32 @@ impl Machine {
         }
     }
 
+    /// Return whether there is no process and none is to be spawned.
+    fn is_startable(&self) -> bool {
+        self.pid == 0 && (self.state.is_stopped() || self.state == ProcessState::Backoff)
+    }
+
+    /// Wait for what the process depends on, unless there is a process. The start counts from here on.
+    fn wait(&mut self, asked: bool, out: &mut Vec<Action>) {
+        if !self.is_startable() {
+            return;
+        }
+        if asked {
+            self.doublings = 0;
+        }
+        if !std::mem::replace(&mut self.waits, true) {
+            self.starts += 1;
+            self.spawnerr = None;
+            self.exitstatus = None;
+        }
+        self.next_stop_report = None;
+        self.deadline = None;
+        self.change(ProcessState::Stopped, true, out);
+    }
+
     /// Start, unless there is a process. Return whether it does.
     fn start(&mut self, now: Time, out: &mut Vec<Action>) -> bool {
-        if self.pid != 0 || !(self.state.is_stopped() || self.state == ProcessState::Backoff) {
+        if !self.is_startable() {
             return false;
         }
         self.spawnerr = None;
@@ -262,7 +374,10 @@ impl Machine {
         // Until it is spawned, and who knows when that is.
         self.deadline = None;
         self.started = now;
-        self.starts += 1;
+        self.shell_status = None;
+        if !std::mem::take(&mut self.waits) {
+            self.starts += 1;
+        }
         self.change(ProcessState::Starting, true, out);
         out.push(Action::Spawn);
         true
@@ -326,7 +441,13 @@ impl Machine {
     }
 
     fn stop(&mut self, rules: &config::Process, now: Time, out: &mut Vec<Action>) {
+        self.stops_later = None;
         match self.state {
+            ProcessState::Stopped if self.waits => {
+                out.push(Action::Log(Level::Info, format!("stopped: {} (it was not started yet)", rules.name)));
+                self.waits = false;
+                self.deadline = None;
+            }
             // There is no process: one has failed, or is not spawned yet.
             ProcessState::Backoff | ProcessState::Starting if self.pid == 0 => {
                 let state = self.state.name();
@@ -375,6 +496,11 @@ impl Machine {
 
     fn reaped(&mut self, rules: &config::Process, now: Time, exit: Exit, out: &mut Vec<Action>) {
         let name = &rules.name;
+        let is_stopped = self.stops_later.take().is_some();
+        self.shell_status = Some(match exit {
+            Exit::Code(code) => code & 0xff,
+            Exit::Signal { signal, .. } => 128 + signal,
+        });
         let expected = rules.exitcodes.contains(&exit.status());
         let level = if expected { Level::Info } else { Level::Warn };
         match self.state {
@@ -415,6 +541,10 @@ impl Machine {
                 let judgement = if expected { "expected" } else { "not expected" };
                 out.push(Action::Log(level, format!("exited: {name} ({exit}; {judgement})")));
             }
+        }
+        if is_stopped {
+            self.deadline = None;
+            self.change(ProcessState::Stopped, true, out);
         }
         self.next_stop_report = None;
         self.pid = 0;

@@ -13,6 +13,8 @@ enum Happening {
     Spawn(Fate),
     /// The process ends.
     Ends(i32),
+    /// Dependencies of it go or, with `true`, come.
+    Dependencies(bool),
     /// Time goes on by so many millis, and what is due is done.
     Later(u64),
 }
@@ -22,6 +24,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         any::<bool>().prop_map(Happening::Asked),
         prop_oneof![Just(Fate::Stays), Just(Fate::CannotBeSpawned), Just(Fate::IsHindered)].prop_map(Happening::Spawn),
         (0..2).prop_map(Happening::Ends),
+        any::<bool>().prop_map(Happening::Dependencies),
         (0_u64..20_000).prop_map(Happening::Later),
     ]
 }
@@ -49,6 +52,8 @@ struct Checked {
     now: Time,
     /// Set from a client's stop on, until a client's start.
     is_stopped: bool,
+    /// Set while all that it depends on is there.
+    are_met: bool,
     /// End of the last run or try.
     ended: Option<Time>,
 }
@@ -62,6 +67,7 @@ impl Checked {
                 Action::Spawn => {
                     assert!(had == 0 && !awaited, "a slot has one process");
                     assert!(!self.is_stopped || input_is_start, "a stop wins");
+                    assert!(self.are_met, "no start without what it depends on");
                     let least = match (self.rules.restart_delay, self.rules.restart_delay_max) {
                         (Some(delay), Some(max)) => delay.min(max),
                         (delay, _) => delay.unwrap_or_default(),
@@ -90,7 +96,11 @@ impl Checked {
             Happening::Asked(true) => {
                 // A client's start of what runs, or is stopping, does nothing.
                 let does_nothing = self.machine.pid() != 0 || self.machine.awaits_spawn();
-                self.step(Input::Start);
+                if !self.are_met && !does_nothing {
+                    // As with a start at once, no delay is left.
+                    self.ended = None;
+                }
+                self.step(if self.are_met { Input::Start } else { Input::Await { asked: true } });
                 self.is_stopped &= does_nothing;
             }
             Happening::Asked(false) => {
@@ -119,9 +129,20 @@ impl Checked {
                 self.now += Duration::from_millis(millis);
                 let mut times = 0;
                 while self.due().is_some() {
-                    self.step(Input::Tick { may_start: true });
+                    if self.are_met || !self.machine.starts_next(&self.rules) {
+                        self.step(Input::Tick { may_start: true });
+                    } else {
+                        self.step(Input::Await { asked: false });
+                    }
                     times += 1;
                     assert!(times < 4, "what is due is done");
+                }
+            }
+            Happening::Dependencies(are_met) => {
+                self.are_met = are_met;
+                if are_met {
+                    self.step(Input::DependenciesMet);
+                    assert!(!self.machine.waits() || self.due().is_some(), "a wait ends");
                 }
             }
             Happening::Spawn(_) | Happening::Ends(_) => {}
@@ -133,7 +154,7 @@ proptest! {
     #[test]
     fn hold(rules in rules(), history in proptest::collection::vec(happening(), 1..60)) {
         let machine = Machine::new();
-        let mut checked = Checked { rules, machine, now: Time::ZERO, is_stopped: false, ended: None };
+        let mut checked = Checked { rules, machine, now: Time::ZERO, is_stopped: false, are_met: true, ended: None };
         for happening in history {
             checked.happens(happening);
         }

@@ -538,3 +538,130 @@ fn infinite_retries_are_never_given_up() {
 
 #[path = "state_histories.rs"]
 mod histories;
+
+#[test]
+fn a_start_waits_for_dependencies_and_counts_once() {
+    let mut story = Story::of(process("web"));
+    assert!(story.step(Input::Await { asked: false }).is_empty(), "it is STOPPED as before");
+    assert_eq!((story.state(), story.deadline(), story.machine.starts()), (ProcessState::Stopped, None, 1));
+    assert!(story.at(5_000).tick().is_empty());
+    story.step(Input::DependenciesMet);
+    assert_eq!(story.deadline(), Some(5_000));
+    assert!(story.step(Input::Tick { may_start: false }).is_empty(), "the supervisor stops");
+    assert!(story.step(Input::Await { asked: false }).is_empty(), "they are gone again");
+    assert_eq!(story.deadline(), None);
+    story.step(Input::DependenciesMet);
+    assert_eq!(story.tick(), ["STOPPED>STARTING", "spawn"]);
+    assert_eq!((story.machine.starts(), story.machine.waits()), (1, false));
+    assert!(story.step(Input::Await { asked: true }).is_empty(), "it is there");
+    assert!(!story.machine.waits());
+}
+
+#[test]
+fn a_stop_ends_the_wait_for_dependencies_for_good() {
+    let mut story = Story::of(process("web"));
+    story.step(Input::Await { asked: false });
+    assert_eq!(story.step(Input::Stop { waited_for: true }), ["Info stopped: web (it was not started yet)"]);
+    story.step(Input::DependenciesMet);
+    assert_eq!((story.machine.waits(), story.deadline()), (false, None), "autostart is over");
+    story.step(Input::Await { asked: true });
+    story.step(Input::Shutdown);
+    assert!(!story.machine.waits());
+}
+
+#[test]
+fn whatever_has_ended_is_stopped_while_it_waits() {
+    let mut story = Story::running(process("web"));
+    story.at(2_000).step(Input::Reaped(Exit::Code(1)));
+    assert_eq!(story.step(Input::Await { asked: false }), ["EXITED>STOPPED"]);
+    assert_eq!((story.machine.spawnerr(), story.machine.exitstatus(), story.deadline()), (None, None, None));
+    let mut story = Story::of(process("web"));
+    story.step(Input::Start);
+    story.step(Input::SpawnFailed("no".to_owned()));
+    assert_eq!(story.step(Input::Await { asked: false }), ["BACKOFF>STOPPED"]);
+    story.step(Input::DependenciesMet);
+    assert_eq!(story.tick(), ["STOPPED>STARTING", "spawn"]);
+}
+
+#[test]
+fn only_an_expected_end_that_lasts_is_a_completion() {
+    let ended = |rules: config::Process, code| {
+        let mut story = Story::running(rules);
+        story.at(2_000).step(Input::Reaped(Exit::Code(code)));
+        story.machine.has_completed(&story.rules)
+    };
+    assert!(ended(process("once"), 0));
+    assert!(!ended(process("once"), 1));
+    assert!(!ended(config::Process { autorestart: AutoRestart::Always, ..process("once") }, 0), "it comes again");
+    let mut story = Story::running(process("once"));
+    story.step(Input::Stop { waited_for: false });
+    story.step(Input::Reaped(Exit::Code(0)));
+    assert!(!story.machine.has_completed(&story.rules), "it was stopped");
+}
+
+#[test]
+fn a_stop_that_waits_for_dependents_keeps_it_up_and_from_starting_again() {
+    let mut story = Story::running(config::Process { autorestart: AutoRestart::Always, ..process("db") });
+    assert!(story.step(Input::StopLater { waited_for: true }).is_empty());
+    assert_eq!((story.state(), story.machine.stops_later()), (ProcessState::Running, Some(true)));
+    assert_eq!(story.step(Input::Stop { waited_for: false })[1], "RUNNING>STOPPING");
+    assert_eq!(story.machine.stops_later(), None);
+
+    let mut story = Story::running(config::Process { autorestart: AutoRestart::Always, ..process("db") });
+    story.step(Input::StopLater { waited_for: false });
+    story.at(2_000).step(Input::Reaped(Exit::Code(1)));
+    assert_eq!((story.state(), story.deadline()), (ProcessState::Stopped, None));
+    assert_eq!(story.machine.end(), None, "it was stopped");
+
+    let mut story = Story::of(process("db"));
+    story.step(Input::Start);
+    story.step(Input::Spawned(5));
+    story.step(Input::StopLater { waited_for: false });
+    let said = story.step(Input::Reaped(Exit::Code(1)));
+    assert_eq!((said[0].as_str(), said[2].as_str()), ("STARTING>BACKOFF", "BACKOFF>STOPPED"));
+    assert_eq!(story.deadline(), None);
+    story.step(Input::Start);
+    assert_eq!(
+        story.step(Input::StopLater { waited_for: false })[1],
+        "STARTING>STOPPED",
+        "there is nothing to wait for"
+    );
+}
+
+#[test]
+fn an_end_is_what_nothing_follows_and_has_the_status_of_the_last_run() {
+    let ended = |rules: config::Process, exit| {
+        let mut story = Story::running(rules);
+        story.at(2_000).step(Input::Reaped(exit));
+        (story.machine.end(), story.machine.exit_status_of_end(), story.machine.ended())
+    };
+    let never = || config::Process { autorestart: AutoRestart::Never, ..process("x") };
+    let at = Duration::from_secs(2);
+    assert_eq!(ended(never(), Exit::Code(3)), (Some(End::Exited), 3, at));
+    assert_eq!(ended(never(), Exit::Code(0)), (Some(End::Exited), 0, at));
+    assert_eq!(ended(never(), Exit::Signal { signal: 9, core: false }), (Some(End::Exited), 137, at));
+    assert_eq!(ended(process("x"), Exit::Code(3)).0, None, "it comes again");
+
+    let fatal = |exit: Option<Exit>| {
+        let mut story = Story::of(config::Process { startretries: 0, ..process("x") });
+        story.step(Input::Start);
+        match exit {
+            Some(exit) => {
+                story.step(Input::Spawned(5));
+                story.step(Input::Reaped(exit));
+            }
+            None => drop(story.step(Input::SpawnFailed("no".to_owned()))),
+        }
+        assert_eq!(story.machine.end(), None);
+        story.at(500).tick();
+        (story.machine.end(), story.machine.exit_status_of_end())
+    };
+    assert_eq!(fatal(Some(Exit::Code(7))), (Some(End::Fatal), 7));
+    assert_eq!(fatal(Some(Exit::Code(0))), (Some(End::Fatal), 1), "that is no success");
+    assert_eq!(fatal(None), (Some(End::Fatal), 1));
+
+    let mut story = Story::running(process("x"));
+    story.step(Input::Stop { waited_for: false });
+    story.step(Input::Reaped(TERM));
+    assert_eq!(story.machine.end(), None, "a stop is none");
+}

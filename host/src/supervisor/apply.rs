@@ -32,8 +32,8 @@ impl MainLoop {
             },
             Request::Found(id, result) => self.spawn_queue.push_found(id, result),
             Request::HandOver(wish) => self.hand_over(wish),
-            Request::Stop { id, waited_for, answer } => {
-                let _ = answer.send(self.stop(id, waited_for));
+            Request::Stop { id, waited_for, in_order, answer } => {
+                let _ = answer.send(self.stop(id, waited_for, in_order));
             }
             Request::Signal { id, signal, answer } => {
                 let _ = answer.send(self.signal(id, signal));
@@ -41,17 +41,20 @@ impl MainLoop {
         }
     }
 
-    fn stop(&mut self, id: ProcessId, waited_for: bool) -> Result<Status, Refused> {
+    fn stop(&mut self, id: ProcessId, waited_for: bool, in_order: bool) -> Result<Status, Refused> {
         let (state, is_stoppable) = {
             let groups = self.shared.groups.lock();
             let process = groups.processes.get(&id).ok_or(Refused::Gone)?;
             let state = process.machine.state();
-            (state, state.is_running() || process.restarts.is_some())
+            (state, state.is_running() || process.restarts.is_some() || process.machine.waits())
         };
         if !is_stoppable {
             return Err(Refused::NotRunning(state));
         }
-        let status = self.step(id, Input::Stop { waited_for }).ok_or(Refused::Gone)?;
+        let input = if in_order { self.stop_in_order(id, waited_for) } else { Input::Stop { waited_for } };
+        let status = self.step(id, input).ok_or(Refused::Gone)?;
+        // Also of what was only waiting for its start.
+        self.wanted.clear();
         if status.state == ProcessState::Unknown {
             return Err(Refused::Failed("the stop signal could not be sent".to_owned()));
         }
@@ -80,6 +83,7 @@ impl MainLoop {
     /// Apply one input to one process and do all that follows from it, save that a spawn waits in the queue.
     pub(super) fn step(&mut self, id: ProcessId, input: Input) -> Option<Status> {
         let mut next = Some(input);
+        let mut has_ended = false;
         let mut groups = self.shared.groups.lock();
         while let Some(input) = next.take() {
             match input {
@@ -101,6 +105,12 @@ impl MainLoop {
                     Action::Kill { pid, signal, as_group } => next = self.kill(process, pid, signal, as_group),
                     Action::Log(level, line) => self.shared.logger.log(level, line),
                     Action::Changed(change) => {
+                        // Without dependencies it is taken up by nobody, and emptied in each turn.
+                        self.changed.push(id);
+                        has_ended |= matches!(change.to, ProcessState::Exited | ProcessState::Fatal);
+                        if change.to.is_stopped() && !process.machine.waits() {
+                            self.wanted.clear();
+                        }
                         if change.to == ProcessState::Starting {
                             process.started = Some(SystemTime::now());
                         }
@@ -114,12 +124,19 @@ impl MainLoop {
         let process = groups.processes.get_mut(&id)?;
         let wait = process.machine.delayed_start(&process.config).map(|due| due.saturating_sub(self.now()));
         process.restarts = wait.map(|wait| SystemTime::now() + wait);
+        if !process.machine.waits() {
+            process.waits_for = None;
+        }
         process.announce();
         let status = process.watch.borrow().clone();
         if !process.machine.awaits_spawn()
             && let Some(start_answer) = process.start_answer.take()
         {
             let _ = start_answer.send(Ok(status.clone()));
+        }
+        drop(groups);
+        if has_ended {
+            self.note_end(id);
         }
         Some(status)
     }

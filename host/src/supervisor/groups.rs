@@ -10,6 +10,7 @@ use std::{
 
 use super::{
     deadlines::Deadlines,
+    dependencies::Dependencies,
     fd_budget::{self, FdBudget},
     new_group::NewGroup,
     process::Process,
@@ -48,6 +49,12 @@ pub(super) struct Groups {
     deadlines: Deadlines,
     /// Number of descriptors that the processes take which are alive.
     pub(super) descriptors_taken: u64,
+    /// Dependencies between the processes, as [`linked`](Self::linked) has found them.
+    pub(super) dependencies: Dependencies,
+    /// Number of changes of groups and processes when it did.
+    linked_at: u64,
+    /// Number of changes of groups and processes so far.
+    pub(super) changes: u64,
     /// Number of the last name that was given.
     last_id: u64,
 }
@@ -95,6 +102,7 @@ impl Groups {
     pub(super) fn adopt(&mut self, group: &mut NewGroup) -> Vec<ProcessId> {
         let mut ids = Vec::with_capacity(group.processes.len());
         group.made.clear();
+        self.changes += 1;
         for process in group.processes.drain(..) {
             self.last_id += 1;
             let id = ProcessId(self.last_id);
@@ -112,7 +120,17 @@ impl Groups {
             self.strays.insert(pid);
         }
         self.processes.remove(&id);
+        self.changes += 1;
         self.note_deadline(id);
+    }
+
+    /// Find the dependencies anew, if groups have changed.
+    pub(super) fn linked(&mut self) -> &Dependencies {
+        if std::mem::replace(&mut self.linked_at, self.changes) != self.changes {
+            let members = self.in_order.iter().map(|group| (&*group.config, &*group.processes));
+            self.dependencies = Dependencies::of(members, &self.processes);
+        }
+        &self.dependencies
     }
 
     /// Note that a process was spawned.
@@ -207,14 +225,22 @@ impl Groups {
     }
 
     /// List the processes that a shutdown stops next: of the groups of the highest priority number that are not stopped
-    /// yet all that still are there, in the reverse of the order of [`by_priority`](Self::by_priority).
-    pub(super) fn last_unstopped(&self) -> Option<Vec<ProcessId>> {
-        let is_up = |id: &ProcessId| !self.is_stopped(*id);
+    /// yet all that still are there, in the reverse of the order of [`by_priority`](Self::by_priority). Those on which
+    /// another one depends that is not stopped come after it.
+    pub(super) fn last_unstopped(&mut self) -> Option<Vec<ProcessId>> {
+        self.linked();
+        let is_free = |id: &ProcessId| self.dependencies.dependents(*id).into_iter().all(|it| self.is_stopped(it));
+        // In a circle, of configs that were read one after the other, nobody is free.
+        let free = self.last_unstopped_of(|id| !self.is_stopped(*id) && is_free(id));
+        free.or_else(|| self.last_unstopped_of(|id| !self.is_stopped(*id)))
+    }
+
+    fn last_unstopped_of(&self, is_up: impl Fn(&ProcessId) -> bool) -> Option<Vec<ProcessId>> {
         let mut groups = self.groups_by_priority();
-        groups.retain(|group| group.processes.iter().any(is_up));
+        groups.retain(|group| group.processes.iter().any(&is_up));
         let last = groups.last()?.config.priority;
         let groups = groups.into_iter().rev().take_while(|group| group.config.priority == last);
-        Some(groups.flat_map(|group| self.of_group(group).into_iter().rev()).filter(is_up).collect())
+        Some(groups.flat_map(|group| self.of_group(group).into_iter().rev()).filter(&is_up).collect())
     }
 
     /// List the processes that are due: by priority of their groups, and in the group's order whatever their own.
@@ -319,7 +345,8 @@ mod tests {
         for process in groups.processes.values_mut() {
             process.machine.step(&process.config, Time::ZERO, Input::Start);
         }
-        assert_eq!(names(&groups, &groups.last_unstopped().unwrap()), ["x", "y", "d", "b", "c", "a"]);
+        let last = groups.last_unstopped().unwrap();
+        assert_eq!(names(&groups, &last), ["x", "y", "d", "b", "c", "a"]);
     }
 
     #[test]

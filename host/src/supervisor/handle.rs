@@ -1,7 +1,7 @@
 //! Handle on the supervisor, for every other thread.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     ffi::OsString,
     fmt,
     future::Future,
@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
 use super::{
+    dependencies::Dependencies,
     extensions::MakeHandler,
     groups::{Found, Groups},
     info::{ProcessConfig, ProcessInfo},
@@ -370,13 +371,42 @@ impl Supervisor {
     }
 
     /// Stop a process that is RUNNING, STARTING or in BACKOFF. The request is on its way when this returns; the answer
-    /// comes when the signal was sent. `waited_for`: log every two seconds that somebody waits.
+    /// comes when the signal was sent. `waited_for`: log every two seconds that somebody waits. `in_order`: those that
+    /// depend on it and were asked to stop before stop first.
     pub fn stop(
         &self,
         id: ProcessId,
         waited_for: bool,
+        in_order: bool,
     ) -> impl Future<Output = Result<Status, Refused>> + Send + use<> {
-        self.request(move |answer| Request::Stop { id, waited_for, answer })
+        self.request(move |answer| Request::Stop { id, waited_for, in_order, answer })
+    }
+
+    /// Sort processes that are to be started one after the other: what one depends on comes before it, and all else
+    /// stays as it is.
+    pub fn in_start_order(&self, processes: Vec<ProcessInfo>) -> Vec<ProcessInfo> {
+        self.sorted(processes, Dependencies::needs)
+    }
+
+    /// Sort processes that are to be stopped one after the other: what depends on one comes before it, and all else
+    /// stays as it is.
+    pub fn in_stop_order(&self, processes: Vec<ProcessInfo>) -> Vec<ProcessInfo> {
+        self.sorted(processes, Dependencies::dependents)
+    }
+
+    fn sorted(
+        &self,
+        processes: Vec<ProcessInfo>,
+        first: fn(&Dependencies, ProcessId) -> Vec<ProcessId>,
+    ) -> Vec<ProcessInfo> {
+        let mut groups = self.0.groups.lock();
+        let dependencies = groups.linked();
+        if dependencies.is_empty() {
+            return processes;
+        }
+        let order = dependencies.order(processes.iter().map(|info| info.id), first);
+        let mut by_id: HashMap<_, _> = processes.into_iter().map(|info| (info.id, info)).collect();
+        order.into_iter().filter_map(|id| by_id.remove(&id)).collect()
     }
 
     /// Send a signal to a process that is RUNNING, STARTING or STOPPING.

@@ -24,6 +24,8 @@ pub struct ProcessInfo {
     pub stopped: Option<SystemTime>,
     /// Time of its next start, where it waits for one as `restart_delay` says.
     pub restarts: Option<SystemTime>,
+    /// Processes that it waits for before it starts, with their states: `db (STARTING)`.
+    pub waits_for: Option<String>,
     /// Reason why its last start failed or its last run ended badly.
     pub spawnerr: Option<String>,
     /// Exit status of its last run: -1 if a signal killed it.
@@ -50,7 +52,7 @@ pub struct ProcessConfig {
 impl ProcessInfo {
     /// Return whether there is something to stop: a process, or a start that is to come.
     pub fn is_stoppable(&self) -> bool {
-        self.state.is_running() || self.restarts.is_some()
+        self.state.is_running() || self.restarts.is_some() || self.waits_for.is_some()
     }
 }
 
@@ -70,6 +72,7 @@ impl Process {
             started: self.started,
             stopped: self.stopped,
             restarts: self.restarts,
+            waits_for: self.waits_for.clone(),
             spawnerr: machine.spawnerr().map(str::to_owned),
             exitstatus: machine.exitstatus(),
             stdout_logfile: logfile(&self.config.stdout, &self.stdout),

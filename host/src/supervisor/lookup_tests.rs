@@ -50,7 +50,7 @@ fn a_start_that_hangs_changes_nothing_and_can_be_asked_for_again() {
     let first = supervisor.start(id);
     mount.wait_for(1);
     assert_eq!(block_on(supervisor.signal(id, libc::SIGTERM)), Err(Refused::NotRunning(ProcessState::Stopped)));
-    assert_eq!(block_on(supervisor.stop(id, true)), Err(Refused::NotRunning(ProcessState::Stopped)));
+    assert_eq!(block_on(supervisor.stop(id, true, false)), Err(Refused::NotRunning(ProcessState::Stopped)));
     let second = supervisor.start(id);
     mount.set_gone(false);
     assert_eq!(block_on(first).unwrap().state, ProcessState::Running);
@@ -72,7 +72,7 @@ fn starts_that_hang_and_are_given_up_cost_one_thread_and_start_nothing() {
     assert_eq!(block_on(supervisor.start(local)).unwrap().state, ProcessState::Running);
     mount.set_gone(false);
     // Whoever asks now is answered after all those.
-    block_on(supervisor.stop(local, true)).unwrap();
+    block_on(supervisor.stop(local, true, false)).unwrap();
     supervisor.wait("local", is(ProcessState::Stopped));
     block_on(supervisor.start(local)).unwrap();
     assert_eq!((mount.most(), supervisor.process("mounted").state), (1, ProcessState::Stopped));
@@ -111,11 +111,11 @@ fn what_is_found_after_a_stop_is_not_started() {
     let id = supervisor.process("mounted").id;
     mount.wait_for(2);
     supervisor.wait("mounted", is(ProcessState::Starting));
-    block_on(supervisor.stop(id, false)).unwrap();
+    block_on(supervisor.stop(id, false, false)).unwrap();
     mount.set_gone(false);
     // Both answers come now; when this one is up, so may be the other, or not far from it.
     supervisor.wait("other mounted", is(ProcessState::Running));
-    block_on(supervisor.stop(supervisor.process("other mounted").id, false)).unwrap();
+    block_on(supervisor.stop(supervisor.process("other mounted").id, false, false)).unwrap();
     supervisor.wait("other mounted", is(ProcessState::Stopped));
     assert_eq!(supervisor.process("mounted").state, ProcessState::Stopped);
     supervisor.output().flush(Duration::from_secs(20)).unwrap();

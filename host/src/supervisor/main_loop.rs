@@ -106,6 +106,17 @@ pub struct MainLoop {
     pub(super) fd_reserve: FdReserve,
     /// Processes that wait to be spawned.
     pub(super) spawn_queue: SpawnQueue,
+    /// Processes whose state has changed since dependencies were looked at.
+    pub(super) changed: Vec<ProcessId>,
+    /// Set once a program has come to an end of its own since the ends of all were looked at.
+    pub(super) has_new_end: bool,
+    /// Status to exit with.
+    pub(super) exit_status: i32,
+    /// Processes that were started, or wait for their start, with all that they depend on, since one has stopped last:
+    /// there is nothing to do for them again.
+    pub(super) wanted: HashSet<ProcessId>,
+    /// Number of changes of groups up to which dependencies were looked at.
+    pub(super) settled_at: u64,
     /// Number of the last run of a process.
     pub(super) last_run: u64,
     /// Ticks, once it runs.
@@ -143,6 +154,11 @@ impl MainLoop {
             spawner: ManuallyDrop::new(Spawner::new()),
             fd_reserve: FdReserve::new(FdBudget::new().left() / 4),
             spawn_queue: SpawnQueue::default(),
+            changed: Vec::new(),
+            has_new_end: false,
+            exit_status: 0,
+            wanted: HashSet::new(),
+            settled_at: 0,
             last_run: 0,
             ticks: None,
             adopted: None,

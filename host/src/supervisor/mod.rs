@@ -22,6 +22,7 @@ mod descendants;
 mod lookup;
 mod process;
 
+mod dependencies;
 mod info;
 mod new_group;
 mod snapshot;
@@ -37,7 +38,11 @@ mod shared;
 mod main_loop;
 mod restart;
 
+mod ends;
+
 mod apply;
+
+mod order;
 
 mod handover;
 mod shutdown;

@@ -55,6 +55,8 @@ pub(super) struct Process {
     pub(super) stopped: Option<SystemTime>,
     /// Time of the next start where it waits for one as `restart_delay` says, for people only.
     pub(super) restarts: Option<SystemTime>,
+    /// Those of its dependencies that it waits for, with their states, for people only.
+    pub(super) waits_for: Option<String>,
     /// Status for those who wait for it.
     pub(super) watch: watch::Sender<Status>,
 }
@@ -112,6 +114,7 @@ impl Process {
             started: None,
             stopped: None,
             restarts: None,
+            waits_for: None,
             watch: watch::Sender::new(status),
         }
     }
@@ -137,5 +140,6 @@ impl Process {
 }
 
 fn status(machine: &Machine) -> Status {
-    Status { state: machine.state(), starts: machine.starts(), failed: machine.spawnerr().is_some() }
+    let failed = machine.spawnerr().is_some();
+    Status { state: machine.state(), starts: machine.starts(), failed, waits: machine.waits() }
 }

@@ -21,6 +21,8 @@ pub(super) enum Request {
         id: ProcessId,
         /// Log every two seconds that somebody waits.
         waited_for: bool,
+        /// Stop those first that depend on it and are about to stop as well.
+        in_order: bool,
         answer: StatusSender,
     },
     Signal {

@@ -9,13 +9,13 @@ use mio::Events;
 use nix::errno::Errno;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR2};
 
-use super::{main_loop::MainLoop, shutdown::Shutdown, start_conditions::StartPoint, ticks::Ticks};
+use super::{main_loop::MainLoop, shutdown::Shutdown, ticks::Ticks};
 use crate::{
     events::Event,
     process::{
         reap::{adopts_orphans, any_ended, reap, reap_any},
         signals,
-        state::{Input, Time},
+        state::Time,
     },
     states::SupervisorState,
 };
@@ -27,8 +27,8 @@ const REAP_INTERVAL: Duration = Duration::from_secs(1);
 /// End of a supervisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The process is to end.
-    Exit,
+    /// The process is to end, with this status.
+    Exit(i32),
     /// The process is to be started anew.
     Restart,
 }
@@ -60,8 +60,14 @@ impl MainLoop {
                 self.reap(adopts_orphans());
                 next_reap = self.now() + REAP_INTERVAL;
             }
-            let busy = self.requests() | self.tick();
+            // One of the requests may be to hand all over.
+            self.settle();
+            let mut busy = self.requests();
+            // What has died must not start again before those that wait for it, or for its stop, are looked at.
+            self.settle();
+            busy |= self.tick();
             self.spawn_all();
+            self.settle();
             let now = self.now();
             for tick in self.ticks.iter_mut().flat_map(|ticks| ticks.take(now, wall_clock())) {
                 self.shared.output.bus().publish(tick);
@@ -85,7 +91,11 @@ impl MainLoop {
         signals::hold();
         self.signals();
         self.shared.requests.close();
-        if self.shared.state() == SupervisorState::Restarting { Outcome::Restart } else { Outcome::Exit }
+        if self.shared.state() == SupervisorState::Restarting {
+            Outcome::Restart
+        } else {
+            Outcome::Exit(self.exit_status)
+        }
     }
 
     /// Return the time until something is due.
@@ -195,6 +205,12 @@ impl MainLoop {
         true
     }
 
+    /// Do what follows from changes of state for other processes, and for the supervisor.
+    fn settle(&mut self) {
+        self.settle_dependencies();
+        self.note_end_of_all();
+    }
+
     /// Do what is due, in order of priority. Return whether more is.
     fn tick(&mut self) -> bool {
         let is_stopping = self.shared.is_stopping();
@@ -203,8 +219,7 @@ impl MainLoop {
             if self.spawn_queue.is_full() {
                 return true;
             }
-            let may_start = self.shared.may_start(id, StartPoint::Due).is_ok();
-            self.step(id, Input::Tick { may_start });
+            self.do_due(id);
         }
         false
     }

@@ -34,6 +34,7 @@ impl MainLoop {
     pub(super) fn shut_down(&mut self, shutdown: &mut Shutdown) -> bool {
         if shutdown.next_report.is_none() {
             self.shared.output.bus().publish(Event::SupervisorStopping);
+            self.end_waits();
         }
         loop {
             let last = self.shared.groups.lock().last_unstopped();

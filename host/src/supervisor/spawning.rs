@@ -105,7 +105,7 @@ impl MainLoop {
             if let Some(process) = self.shared.groups.lock().processes.get_mut(&id) {
                 process.start_answer = Some(answer);
             }
-            self.step(id, Input::Start);
+            self.start(id);
             self.spawn_queue.remove(id);
         }
     }

@@ -17,6 +17,8 @@ pub struct Status {
     pub starts: u64,
     /// Set while `spawnerr` is: the start failed, or the run ended badly.
     pub failed: bool,
+    /// Set while the start waits for what the process depends on.
+    pub waits: bool,
 }
 
 /// Reason why a request was not carried out.

@@ -28,6 +28,8 @@ mod order;
 mod reread;
 
 // Programs.
+mod depends_on;
+mod ends;
 mod environment;
 mod fcgi;
 mod limits;

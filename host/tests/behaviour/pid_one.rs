@@ -66,3 +66,40 @@ fn it_reaps_strangers_and_keeps_the_status_of_its_own() {
     assert!(child.wait().expect("a child of ours").success());
     assert!(log().contains("WARN stopped: cat (terminated by SIGTERM)\n"), "{}", log());
 }
+
+#[test]
+fn the_end_of_its_program_is_that_of_the_container() {
+    let sandbox = Sandbox::new();
+    if !is_permitted(&sandbox) {
+        eprintln!("skipped: no PID namespaces here; the tests of ends do the same without");
+        return;
+    }
+    let writes = "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); echo $i; done";
+    sandbox.write("main.sh", format!("{writes}\nexit 5\n"));
+    sandbox.write("other.sh", format!("trap '{writes}; exit' TERM\nwhile :; do sleep 0.05; done\n"));
+    let config = Config::new()
+        .program("main", "command=/bin/sh {here}/main.sh\nstartsecs=600\nstartretries=0\nexit_when=fatal")
+        .program("other", "command=/bin/sh {here}/other.sh\nstartsecs=0")
+        .section("supervisord", "nodaemon=true");
+    let file = sandbox.write("supervisord.conf", config.render(sandbox.here(), free_port()));
+    let mut unshare: Command = sandbox.command("unshare");
+    let status = unshare
+        .args(["--pid", "--fork", "--kill-child", "--mount-proc"])
+        .arg(env!("CARGO_BIN_EXE_supervisord"))
+        .arg("-c")
+        .arg(&file)
+        .env("SUPERVISOR_PLUGIN_PATH", plugin_path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .expect("unshare can be run");
+    let log = sandbox.read("supervisord.log");
+    assert_eq!(status.code(), Some(5), "{log}");
+    assert!(log.contains("INFO supervisord started with pid 1\n"), "{log}");
+    assert_eq!(sandbox.processes(), []);
+    for name in ["main", "other"] {
+        let output = sandbox.read(format!("{name}.out"));
+        assert_eq!((output.lines().count(), output.lines().last()), (20_000, Some("20000")), "{name}");
+    }
+}

@@ -231,7 +231,7 @@ fn hundreds_are_started_and_stopped_at_once() {
     }
     println!("{COUNT} started in {:?}", begin.elapsed());
     let begin = Instant::now();
-    let stops: Vec<_> = all.iter().map(|process| core().supervisor.stop(process.id, true)).collect();
+    let stops: Vec<_> = all.iter().map(|process| core().supervisor.stop(process.id, true, false)).collect();
     for stop in stops {
         setup::block_on(stop).unwrap();
     }

@@ -103,11 +103,11 @@ impl Handle {
     }
 
     pub(crate) fn stop(&self) -> Result<Status, Refused> {
-        block_on(core().supervisor.stop(self.id, false))
+        block_on(core().supervisor.stop(self.id, false, false))
     }
 
     pub(crate) fn stop_and_wait(&self) {
-        block_on(core().supervisor.stop(self.id, true)).unwrap();
+        block_on(core().supervisor.stop(self.id, true, false)).unwrap();
         self.wait_for(ProcessState::Stopped);
     }
 

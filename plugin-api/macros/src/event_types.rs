@@ -4,7 +4,7 @@
 //! `plugin_api::Event::SUPERVISOR_TYPES`, and through it the host, have it.
 
 /// Types of events that Supervisor has. `EVENT`, the first, is above all others.
-pub(crate) const EVENT_TYPES: [&str; 27] = [
+pub(crate) const EVENT_TYPES: [&str; 28] = [
     "EVENT",
     "PROCESS_STATE",
     "PROCESS_STATE_STOPPED",
@@ -32,6 +32,7 @@ pub(crate) const EVENT_TYPES: [&str; 27] = [
     "PROCESS_GROUP",
     "PROCESS_GROUP_ADDED",
     "PROCESS_GROUP_REMOVED",
+    "PROCESS_DEPENDENCY_FAILED",
 ];
 
 /// True for a name that a type of events can have.

@@ -62,6 +62,8 @@ const OURS: &[&str] = &[
     "nice",
     "oom_score_adj",
     "kill_descendants",
+    "depends_on",
+    "exit_when",
 ];
 
 /// Ours in the shape of the other.
@@ -77,7 +79,7 @@ fn comparable(mut ours: Value) -> Value {
     if let Some(client) = object.get_mut("supervisorctl") {
         remove(client, &["password", "plugin_path", "ctlplugins"]);
     }
-    remove(&mut ours["supervisord"], &["plugin_path", "plugin_data_dir", "env_file"]);
+    remove(&mut ours["supervisord"], &["plugin_path", "plugin_data_dir", "env_file", "exit_when_all"]);
     each(&mut ours["servers"], |server| remove(server, &["password", "allowed_hosts"]));
     each(&mut ours["eventlisteners"], |pool| remove(pool, &["result_handler", "processes"]));
     each(&mut ours["fcgi_programs"], |group| remove(group, &["processes"]));

@@ -219,3 +219,35 @@ fn a_daemon_remains_one() {
     wait_until("it has gone", || fs::metadata(format!("/proc/{}", pid.trim())).is_err());
     assert!(!sandbox.join("supervisord.pid").exists() && !sandbox.join("supervisor.sock").exists());
 }
+
+#[test]
+fn what_waits_for_others_goes_on_waiting() {
+    let config = Config::new()
+        .program("gate", "command=/bin/sh -c 'until [ -e {here}/go ]; do sleep 0.05; done'\nstartsecs=0")
+        .program("web", "command=/bin/sleep 1000\nstartsecs=0\ndepends_on=gate:exited")
+        .program("base", "command=/bin/sleep 1000\nstartsecs=0")
+        .program(
+            "top",
+            "command=/bin/sh -c 'trap \"\" TERM; while :; do sleep 0.1; done'\nstartsecs=0\nstopwaitsecs=1000\n\
+             depends_on=base",
+        )
+        .section("group:both", "programs=base,top");
+    let supervisord = Upgradable::start(&config);
+    supervisord.wait_for_state("both:top", "RUNNING");
+    let top = supervisord.pid_of("both:top");
+    wait_until("top ignores SIGTERM", || {
+        let status = fs::read_to_string(format!("/proc/{top}/status"));
+        status.is_ok_and(|status| status.contains("SigIgn:\t0000000000004000"))
+    });
+    supervisord.python("s.supervisor.stopProcessGroup('both', False)");
+    supervisord.wait_for_state("both:top", "STOPPING");
+    let waits = || supervisord.info("web", "description") == "waiting for gate:exited (RUNNING)";
+    assert!(waits());
+    assert_eq!(supervisord.upgrade().status, 0);
+    wait_until("it waits as before", waits);
+    assert_eq!(supervisord.statename("both:base"), "RUNNING", "top goes first");
+    kill(Pid::from_raw(top), Signal::SIGKILL).unwrap();
+    supervisord.wait_for_state("both:base", "STOPPED");
+    supervisord.sandbox.write("go", "");
+    supervisord.wait_for_state("web", "RUNNING");
+}

@@ -81,13 +81,20 @@ impl SupervisorInterface {
     /// Start those of these processes that do not run. Each result is a struct.
     pub(super) async fn start(&self, processes: Vec<ProcessInfo>, wait: Wait) -> Vec<Value> {
         let stopped = processes.into_iter().filter(|info| !info.state.is_running()).collect();
-        many(stopped, |info, namespec| start_stop::start(&self.supervisor, info, namespec, wait)).await
+        many(self.supervisor.in_start_order(stopped), |info, namespec| {
+            start_stop::start(&self.supervisor, info, namespec, wait)
+        })
+        .await
     }
 
     /// Stop those of these processes that run or are to be started again. Each result is a struct.
     pub(super) async fn stop(&self, processes: Vec<ProcessInfo>, wait: Wait) -> Vec<Value> {
         let running = processes.into_iter().filter(ProcessInfo::is_stoppable).collect();
-        many(running, |info, namespec| start_stop::stop(&self.supervisor, info, namespec, wait)).await
+        let in_order = true;
+        many(self.supervisor.in_stop_order(running), |info, namespec| {
+            start_stop::stop(&self.supervisor, info, namespec, wait, in_order)
+        })
+        .await
     }
 
     /// Send a signal to those of these processes that are there. Each result is a struct.

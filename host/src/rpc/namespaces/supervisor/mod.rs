@@ -258,7 +258,8 @@ impl SupervisorInterface {
     ) -> Result<Value, Fault> {
         match self.find(&name)? {
             Target::One(info) => {
-                one(start_stop::stop(&self.supervisor, &info, name, wait.into())).await?;
+                let in_order = false;
+                one(start_stop::stop(&self.supervisor, &info, name, wait.into(), in_order)).await?;
                 Ok(true.into())
             }
             Target::Group(processes) => Ok(Value::array(self.stop(processes, wait.into()).await)),

@@ -80,7 +80,8 @@ pub(super) fn start(
         let this_start = status.starts;
         let outcome: Later<()> = Box::pin(async move {
             let over = |status: &crate::supervisor::Status| {
-                status.failed || status.starts != this_start || status.state != ProcessState::Starting
+                let is_over = status.state != ProcessState::Starting && !status.waits;
+                status.failed || status.starts != this_start || is_over
             };
             let status = watch.wait_for(over).await.map_err(|_| Fault::bad_name_with(&namespec))?.clone();
             // A later start means that this one has failed, and the supervisor has tried again meanwhile.
@@ -96,15 +97,16 @@ pub(super) fn start(
     }))
 }
 
-/// Stop a process. `namespec` is the client's name for it.
+/// Stop a process: in the order of several, where `in_order` is set. `namespec` is the client's name for it.
 pub(super) fn stop(
     supervisor: &Supervisor,
     info: &ProcessInfo,
     namespec: String,
     wait: Wait,
+    in_order: bool,
 ) -> Result<Requested, Fault> {
     let mut watch = supervisor.watch(info.id).ok_or_else(|| Fault::bad_name_with(&namespec))?;
-    let request = supervisor.stop(info.id, wait.0);
+    let request = supervisor.stop(info.id, wait.0, in_order);
     Ok(Box::pin(async move {
         let status = request.await.map_err(|why| refused(why, &namespec))?;
         if !wait.0 || status.state.is_stopped() {

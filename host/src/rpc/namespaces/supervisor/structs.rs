@@ -48,6 +48,9 @@ pub(super) fn process(info: &ProcessInfo, wall_clock: SystemTime) -> Value {
 
 /// Describe the state of a process in words, as `supervisorctl status` shows it.
 fn description(info: &ProcessInfo, start: i32, stop: i32, now: i32) -> String {
+    if let Some(dependencies) = &info.waits_for {
+        return format!("waiting for {dependencies}");
+    }
     match info.state {
         ProcessState::Running => format!("pid {}, uptime {}", info.pid, uptime(now.saturating_sub(start).max(0))),
         ProcessState::Fatal | ProcessState::Backoff => {
