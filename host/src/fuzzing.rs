@@ -8,6 +8,7 @@ pub use crate::{
     process::output::fuzzing::output,
     rpc::handover::fuzzing::handover,
     server::fuzzing::{auth, forms, http},
+    upgrade::fuzzing::upgrade_state,
     xmlrpc::fuzzing::xmlrpc,
 };
 use crate::{
@@ -33,6 +34,7 @@ pub const TARGETS: &[Target] = &[
     ("listener", listener),
     ("output", output),
     ("toml", toml),
+    ("upgrade_state", upgrade_state),
     ("xmlrpc", xmlrpc),
 ];
 

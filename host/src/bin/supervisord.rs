@@ -214,6 +214,11 @@ fn serve(
         None => daemon::change_directory(supervisord, logger),
     }
     let plugins = Arc::new(plugins);
+    // Before the way back is closed: nothing may fail after that.
+    let limits = Limits::of_this_process(config.servers.len());
+    let servers = listeners
+        .prepare(plugins.registry().clone(), log_files(supervisor), logger.clone(), limits)
+        .map_err(in_words)?;
     let mut status = UpgradeStatus { version: version::OWN.to_owned(), ..UpgradeStatus::default() };
     let pidfile = match successor {
         Some(successor) => {
@@ -225,15 +230,7 @@ fn serve(
         }
         None => Pidfile::write(&supervisord.pidfile, logger),
     };
-    let servers = listeners
-        .serve(
-            plugins.registry().clone(),
-            log_files(supervisor),
-            logger.clone(),
-            Limits::of_this_process(config.servers.len()),
-        )
-        .map_err(in_words)?;
-    let servers = Arc::new(servers);
+    let servers = Arc::new(servers.serve());
     plugins.set_upgrader(Box::new(InPlace::new(InPlaceParts {
         supervisor: supervisor.clone(),
         restart: Arc::clone(restart),

@@ -162,7 +162,7 @@ impl Listeners {
 
     /// Open all sockets, or none, but for those that another supervisord has handed over: they are taken as they are.
     /// The files of those that no server has any more are removed with the [`Listeners`] that are dropped, once they
-    /// have [served](Self::serve).
+    /// have been [prepared](Self::prepare) and serve.
     pub fn bind_beside(servers: &[HttpServer], handed_over: &[ServerSocket]) -> Result<Self, BindError> {
         let mut listeners = Self::default();
         for server in servers {

@@ -50,5 +50,5 @@ pub use self::{
     limits::Limits,
     listen::{BindError, Listeners, ServerSocket},
     log_files::{LogFiles, LogName, log_files},
-    serve::Handle,
+    serve::{Handle, PreparedServers},
 };

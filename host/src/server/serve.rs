@@ -64,6 +64,33 @@ enum Mode {
     Stop,
 }
 
+/// Servers for which everything is there, and which nobody can reach yet. Dropping this closes their sockets.
+#[derive(Debug)]
+pub struct PreparedServers {
+    handle: Handle,
+    /// Channel of which the thread that serves waits for a word.
+    begin: mpsc::SyncSender<()>,
+    registry: Arc<Registry>,
+    runtime: runtime::Handle,
+    /// Files of sockets that nobody serves any more.
+    unused: Vec<SocketFile>,
+}
+
+impl PreparedServers {
+    /// Begin to serve, which cannot fail any more.
+    pub fn serve(self) -> Handle {
+        let Self { handle, begin, registry, runtime, mut unused } = self;
+        handle.files.lock().iter_mut().chain(&mut unused).for_each(SocketFile::become_ours);
+        // Nobody listens there any more.
+        drop(unused);
+        // Not on the thread that serves: an end that comes at once has plugins to tell of it.
+        registry.run_on(&runtime);
+        // The thread waits for this.
+        let _ = begin.send(());
+        handle
+    }
+}
+
 /// The running servers.
 #[derive(Debug)]
 pub struct Handle {
@@ -140,21 +167,18 @@ impl Handle {
 }
 
 impl Listeners {
-    /// Start the thread that serves.
-    pub fn serve(
+    /// Make the thread that will serve, and all that it needs.
+    pub fn prepare(
         self,
         registry: Arc<Registry>,
         log_files: LogFiles,
         logger: Logger,
         limits: Limits,
-    ) -> io::Result<Handle> {
+    ) -> io::Result<PreparedServers> {
         let (mode, modes) = watch::channel(Mode::Serve);
         let (done, stopped) = mpsc::channel();
         let timeout = limits.shutdown + Duration::from_millis(50);
-        let Self { sockets, mut files, mut unused } = self;
-        files.iter_mut().chain(&mut unused).for_each(SocketFile::become_ours);
-        // Nobody listens there any more.
-        drop(unused);
+        let Self { sockets, files, unused } = self;
         let numbers = sockets
             .iter()
             .map(|(socket, server)| ServerSocket { address: server.address.clone(), fd: socket.as_raw_fd() })
@@ -175,10 +199,14 @@ impl Listeners {
             .thread_name("call")
             .max_blocking_threads(registry.most_threads() + BLOCKING_THREADS)
             .build()?;
-        // Not on the thread that serves: an end that comes at once has plugins to tell of it.
-        registry.run_on(runtime.handle());
-        let context = Arc::new(server_context(registry, log_files, logger.clone(), limits, suspension.clone()));
+        let context = server_context(Arc::clone(&registry), log_files, logger.clone(), limits, Arc::clone(&suspension));
+        let context = Arc::new(context);
+        let (begin, begun) = mpsc::sync_channel(1);
+        let of_runtime = runtime.handle().clone();
         std::thread::Builder::new().name("server".to_owned()).spawn(move || {
+            if begun.recv().is_err() {
+                return;
+            }
             if let Err(error) = runtime.block_on(serve(sockets, context, modes, counted)) {
                 logger.critical(format_args!("could not start the HTTP servers: {error}"));
             }
@@ -186,7 +214,7 @@ impl Listeners {
             // Calls that hang are left to the end of the process.
             runtime.shutdown_background();
         })?;
-        Ok(Handle {
+        let handle = Handle {
             mode,
             stopped: Mutex::new(stopped),
             timeout,
@@ -195,7 +223,8 @@ impl Listeners {
             suspension,
             sockets: numbers,
             files: Mutex::new(files),
-        })
+        };
+        Ok(PreparedServers { handle, begin, registry, runtime: of_runtime, unused })
     }
 }
 

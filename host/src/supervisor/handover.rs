@@ -7,7 +7,11 @@
 use std::{
     collections::HashMap,
     fs, io,
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+        mpsc,
+    },
     thread,
     time::Duration,
 };
@@ -60,28 +64,45 @@ impl Shared {
         // What waits is written before, as far as that goes: then it takes less time when nothing else happens.
         let _ = self.output.flush(FREEZE_TIMEOUT);
         let (done, result) = mpsc::sync_channel(1);
-        self.requests.push(Request::HandOver(HandOver { births, is_final, work, done }));
-        result.recv_timeout(MAIN_LOOP_TIMEOUT).unwrap_or_else(|error| {
-            Err(match error {
-                mpsc::RecvTimeoutError::Timeout => "the main loop does not answer".to_owned(),
-                mpsc::RecvTimeoutError::Disconnected => "the supervisor is stopping".to_owned(),
-            })
-        })
+        let is_claimed = Arc::<AtomicBool>::default();
+        self.requests.push(Request::HandOver(HandOver {
+            births,
+            is_final,
+            work,
+            is_claimed: is_claimed.clone(),
+            done,
+        }));
+        let stopping = || Err("the supervisor is stopping".to_owned());
+        match result.recv_timeout(MAIN_LOOP_TIMEOUT) {
+            Ok(result) => result,
+            Err(mpsc::RecvTimeoutError::Disconnected) => stopping(),
+            // It is not to begin when nobody reckons with that any more.
+            Err(mpsc::RecvTimeoutError::Timeout) if !is_claimed.swap(true, SeqCst) => {
+                Err("the main loop does not answer".to_owned())
+            }
+            Err(mpsc::RecvTimeoutError::Timeout) => result.recv().unwrap_or_else(|_| stopping()),
+        }
     }
 }
 
 /// The one that hands over.
 impl MainLoop {
     pub(super) fn hand_over(&mut self, wish: HandOver) {
-        let HandOver { births, is_final, work, done } = wish;
+        let HandOver { births, is_final, work, is_claimed, done } = wish;
+        if is_claimed.swap(true, SeqCst) {
+            return;
+        }
         let result = if is_final {
             // Signals that come from here on are for the next one; or for this one, if it goes on.
             signals::hold();
+            let mut has_child_ended = false;
             let result = self.wait_for_children().and_then(|()| {
-                self.signals();
+                has_child_ended = self.signals();
                 self.with_snapshot(&births, true, work)
             });
             signals::listen();
+            // The next one would have looked after it.
+            self.reaps_at_once |= has_child_ended;
             result
         } else {
             self.with_snapshot(&births, false, work)
@@ -274,4 +295,32 @@ fn birth(pid: i32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name, in parentheses, may hold anything. Behind it the start is the 20th field.
     stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_pid_is_ours_where_it_is_that_of_a_child_that_began_then() {
+        let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        let then = birth(pid);
+        assert!(then.is_some());
+        assert!(is_ours(pid, then));
+        // One that had the pid before.
+        assert!(!is_ours(pid, then.map(|then| then - 1)));
+        // One of which nobody knew when it began.
+        assert!(is_ours(pid, None));
+        // Somebody else's child.
+        let parent = std::os::unix::process::parent_id().cast_signed();
+        assert!(!is_ours(parent, birth(parent)));
+        child.kill().unwrap();
+        while waitid(Id::Pid(Pid::from_raw(pid)), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT).is_err() {}
+        assert!(is_ours(pid, then), "it has ended and waits to be reaped");
+        child.wait().unwrap();
+        assert!(!is_ours(pid, then) && birth(pid).is_none_or(|now| Some(now) != then));
+    }
 }

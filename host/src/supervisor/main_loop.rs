@@ -125,6 +125,8 @@ pub struct MainLoop {
     adopted: Option<Adopted>,
     /// Set once it has taken that over.
     pub(super) has_taken_over: bool,
+    /// Set where a child has ended and nobody has looked for it yet.
+    pub(super) reaps_at_once: bool,
     /// Set once it runs.
     pub(super) has_run: bool,
 }
@@ -163,6 +165,7 @@ impl MainLoop {
             ticks: None,
             adopted: None,
             has_taken_over: false,
+            reaps_at_once: false,
             has_run: false,
         }
     }

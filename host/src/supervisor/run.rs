@@ -55,7 +55,7 @@ impl MainLoop {
             self.ticks = Some(Ticks::new(self.now(), wall_clock()));
         }
         loop {
-            if next_reap <= self.now() {
+            if std::mem::take(&mut self.reaps_at_once) || next_reap <= self.now() {
                 // It may have become a subreaper meanwhile.
                 self.reap(adopts_orphans());
                 next_reap = self.now() + REAP_INTERVAL;
@@ -75,7 +75,7 @@ impl MainLoop {
             if self.shared.is_stopping() && self.shut_down(&mut shutdown) {
                 break;
             }
-            let timeout = if busy { Some(Duration::ZERO) } else { self.timeout(&shutdown) };
+            let timeout = if busy || self.reaps_at_once { Some(Duration::ZERO) } else { self.timeout(&shutdown) };
             match self.reactor.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() != ErrorKind::Interrupted => {
                     self.shared.logger.critical(format_args!("could not wait for events: {error}"));

@@ -6,7 +6,7 @@
 use std::{
     collections::HashMap,
     os::fd::RawFd,
-    sync::{Arc, mpsc},
+    sync::{Arc, atomic::AtomicBool, mpsc},
     time::{Duration, SystemTime},
 };
 
@@ -148,6 +148,8 @@ pub(super) struct HandOver {
     /// Set where this process is to end with it, and nothing may happen that does not stand in the snapshot.
     pub(super) is_final: bool,
     pub(super) work: UseSnapshot,
+    /// Set by who comes first: the main loop that begins, or who does not wait for it any longer.
+    pub(super) is_claimed: Arc<AtomicBool>,
     /// Way of the result.
     pub(super) done: mpsc::SyncSender<Result<(), String>>,
 }

@@ -48,9 +48,12 @@ pub(super) fn check(restart: &Restart, state: OwnedFd) -> Result<UpgradePlan, St
     command.stdin(Stdio::from(state)).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| format!("cannot run {executable}: {error}"))?;
     let answer = wait(&mut child, Instant::now() + TIMEOUT);
-    // It has answered, or it does not: either way it is done.
-    let _ = child.kill();
-    let _ = child.wait();
+    // It has answered, or it does not: either way it is done. The first process of a container may have reaped it, and
+    // then its pid is another's.
+    if let Ok(None) = child.try_wait() {
+        let _ = child.kill();
+        let _ = child.wait();
+    }
     let (stdout, stderr) = answer.map_err(|why| format!("{executable} {why}"))?;
     let Ok(answer) = serde_json::from_slice::<Answer>(&stdout) else {
         let said = String::from_utf8_lossy(&stderr);

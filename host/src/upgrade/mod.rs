@@ -17,9 +17,13 @@ mod state_file;
 mod way_back;
 
 mod check;
+pub(crate) mod fuzzing;
 mod successor;
 
 mod upgrader;
+
+#[cfg(test)]
+mod fixture_tests;
 
 pub use self::{
     check::check_successor,

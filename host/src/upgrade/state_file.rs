@@ -5,6 +5,7 @@
 //! the names of its fields.
 
 use std::{
+    fmt,
     fs::File,
     io::{self, BufWriter, Seek as _, Write as _},
     os::{fd::OwnedFd, unix::fs::FileExt as _},
@@ -23,6 +24,9 @@ const MAGIC: &[u8] = b"state of supervisord, 1\n";
 
 /// Length of what stands before the two parts.
 const HEAD: usize = MAGIC.len() + 2 * size_of::<u64>();
+
+/// Most levels of what is read, of which a value of a plugin has three for each of its own. The stack holds far more.
+const MAX_DEPTH: usize = 300;
 
 /// File that is being written.
 pub(super) struct StateFile {
@@ -45,8 +49,7 @@ impl StateFile {
     pub(super) fn finish(self, state: &State) -> io::Result<OwnedFd> {
         let Self { mut file, plugins } = self;
         let len = write(&mut file, state)?;
-        let head = [MAGIC, &plugins.to_le_bytes(), &len.to_le_bytes()].concat();
-        file.write_all_at(&head, 0)?;
+        file.write_all_at(&head(plugins, len), 0)?;
         file.rewind()?;
         let seals = SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL;
         fcntl(&file, FcntlArg::F_ADD_SEALS(seals))?;
@@ -70,36 +73,58 @@ fn write(file: &mut File, value: &impl Serialize) -> io::Result<u64> {
 ///
 /// Text for people: the format is another, or something is not as it should be.
 pub(super) fn read<Plugins: DeserializeOwned>(file: &File) -> Result<(State, Plugins), String> {
-    let mut head = [0; HEAD];
-    file.read_exact_at(&mut head, 0).map_err(|error| format!("cannot read the state: {error}"))?;
+    let size = file.metadata().map_err(unreadable)?.len();
+    let mut bytes = vec![0; usize::try_from(size).map_err(unreadable)?];
+    file.read_exact_at(&mut bytes, 0).map_err(unreadable)?;
+    decode(&bytes)
+}
+
+/// Read them from the content of such a file. Errors are those of [`read`].
+pub(super) fn decode<Plugins: DeserializeOwned>(bytes: &[u8]) -> Result<(State, Plugins), String> {
+    let cut_off = || unreadable("it is cut off");
+    let (head, parts) = bytes.split_at_checked(HEAD).ok_or_else(cut_off)?;
     let (magic, lengths) = head.split_at(MAGIC.len());
     if magic != MAGIC {
         return Err("the state is of a format that this version does not know".to_owned());
     }
-    let number = |at: usize| {
-        let bytes = lengths.get(at..at + size_of::<u64>()).and_then(|bytes| bytes.try_into().ok());
-        bytes.map_or(0, u64::from_le_bytes)
-    };
-    let (plugins, state) = (number(0), number(size_of::<u64>()));
-    let begin = HEAD as u64;
-    let state = part(file, begin.saturating_add(plugins), state)?;
-    Ok((state, part(file, begin, plugins)?))
+    let mut lengths = lengths.as_chunks().0.iter().map(|length| usize::try_from(u64::from_le_bytes(*length)).ok());
+    let mut length = || lengths.next().flatten().ok_or_else(cut_off);
+    let (plugins, rest) = parts.split_at_checked(length()?).ok_or_else(cut_off)?;
+    let (state, _) = rest.split_at_checked(length()?).ok_or_else(cut_off)?;
+    // The state first: what is wrong with it is of more interest.
+    let state = decode_part(state)?;
+    Ok((state, decode_part(plugins)?))
 }
 
-fn part<T: DeserializeOwned>(file: &File, begin: u64, len: u64) -> Result<T, String> {
-    let unreadable = |error: &dyn std::fmt::Display| format!("cannot read the state: {error}");
-    let size = file.metadata().map_err(|error| unreadable(&error))?.len();
-    if begin.checked_add(len).is_none_or(|end| end > size) {
-        return Err(unreadable(&"it is cut off"));
-    }
-    let mut bytes = vec![0; usize::try_from(len).map_err(|error| unreadable(&error))?];
-    file.read_exact_at(&mut bytes, begin).map_err(|error| unreadable(&error))?;
-    rmp_serde::from_slice(&bytes).map_err(|error| unreadable(&error))
+fn decode_part<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
+    deserializer.set_max_depth(MAX_DEPTH);
+    T::deserialize(&mut deserializer).map_err(unreadable)
+}
+
+/// Write them as the content of such a file.
+pub(super) fn encode(plugins: &impl Serialize, state: &State) -> io::Result<Vec<u8>> {
+    let in_words = io::Error::other::<rmp_serde::encode::Error>;
+    let plugins = rmp_serde::to_vec_named(plugins).map_err(in_words)?;
+    let state = rmp_serde::to_vec_named(state).map_err(in_words)?;
+    Ok([&head(plugins.len() as u64, state.len() as u64)[..], &plugins, &state].concat())
+}
+
+/// Return what stands before the two parts of these lengths.
+fn head(plugins: u64, state: u64) -> Vec<u8> {
+    [MAGIC, &plugins.to_le_bytes(), &state.to_le_bytes()].concat()
+}
+
+fn unreadable(error: impl fmt::Display) -> String {
+    format!("cannot read the state: {error}")
 }
 
 #[cfg(test)]
 mod tests {
+    use plugin_api::Value;
+
     use super::*;
+    use crate::rpc::HandedOver;
 
     #[test]
     fn what_was_written_is_read_and_cannot_be_changed() {
@@ -125,17 +150,29 @@ mod tests {
     }
 
     #[test]
+    fn the_deepest_value_of_a_plugin_is_read_and_nothing_deeper() {
+        let deepest = (0..80).fold(Value::Nil, |value, _| Value::structure([("a", value)]));
+        let mut plugins = HandedOver::default();
+        plugins.insert("rpcinterface:deep".to_owned(), deepest).unwrap();
+        let (_, again): (State, HandedOver) = decode(&encode(&plugins, &State::default()).unwrap()).unwrap();
+        assert_eq!(again, plugins);
+        let nothing = rmp_serde::to_vec_named(&plugins).unwrap();
+        let unknown = [&b"\x81\xa1x"[..], &[0x91; 100_000]].concat();
+        let bytes = [&head(nothing.len() as u64, unknown.len() as u64)[..], &nothing, &unknown].concat();
+        assert!(decode::<HandedOver>(&bytes).unwrap_err().contains("depth limit exceeded"));
+    }
+
+    #[test]
     fn what_is_no_state_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("state");
-        let lengths = |plugins: u64, state: u64| [MAGIC, &plugins.to_le_bytes(), &state.to_le_bytes()].concat();
         let cut_off = "cannot read the state: it is cut off";
         for (bytes, why) in [
-            (b"x".to_vec(), "cannot read the state: failed to fill whole buffer"),
+            (b"x".to_vec(), cut_off),
             (b"state of supervisord, 2\n0123456789abcdef".to_vec(), "the state is of a format that this version"),
-            (lengths(0, 5), cut_off),
-            (lengths(u64::MAX, 5), cut_off),
-            ([lengths(0, 1), vec![0xc1]].concat(), "cannot read the state: "),
+            (head(0, 5), cut_off),
+            (head(u64::MAX, 5), cut_off),
+            ([head(0, 1), vec![0xc1]].concat(), "cannot read the state: "),
         ] {
             std::fs::write(&path, bytes).unwrap();
             let error = read::<Vec<String>>(&File::open(&path).unwrap()).unwrap_err();

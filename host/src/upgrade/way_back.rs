@@ -10,7 +10,7 @@
 use std::{
     env,
     ffi::{CString, OsString, c_char, c_int},
-    io,
+    fs, io,
     os::{
         fd::{AsRawFd as _, OwnedFd, RawFd},
         unix::ffi::OsStringExt as _,
@@ -66,14 +66,16 @@ pub(super) struct WayBack {
 }
 
 impl WayBack {
-    /// Open the way back to that executable, which gets these descriptors besides. `mark` makes of the number of a file
-    /// with the reason the environment variable that tells it what has happened.
+    /// Open the way back to that executable, which gets these descriptors, and besides all that are left open over an
+    /// exec by now. `mark` makes of the number of a file with the reason the environment variable that tells it what has
+    /// happened.
     pub(super) fn open(
         executable: OwnedFd,
         state: OwnedFd,
         mut descriptors: Vec<RawFd>,
         mark: impl FnOnce(RawFd) -> Vec<(OsString, OsString)>,
     ) -> io::Result<Self> {
+        descriptors.extend(left_open()?);
         let reason = memfd_create(c"supervisord-reason", MFdFlags::MFD_CLOEXEC)?;
         let directory = open(".", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
         let text = |text: OsString| CString::new(text.into_vec()).map_err(io::Error::other);
@@ -179,6 +181,8 @@ fn execute(reason: &[u8]) {
     // SAFETY: system calls with arguments that live as long as the process. A set of signals is plain data.
     unsafe {
         libc::write(prepared.reason.as_raw_fd(), reason.as_ptr().cast(), reason.len());
+        // What a plugin has opened in its constructor without saying so would be taken for what was left to supervisord.
+        libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC);
         for &number in &prepared.descriptors {
             libc::fcntl(number, libc::F_SETFD, 0);
         }
@@ -201,6 +205,16 @@ fn execute(reason: &[u8]) {
         let failed = b"supervisord: could not go back to the one before\n";
         libc::write(2, failed.as_ptr().cast(), failed.len());
     }
+}
+
+/// List the descriptors beyond the standard three that an exec leaves open.
+fn left_open() -> io::Result<Vec<RawFd>> {
+    let listed =
+        fs::read_dir("/proc/self/fd")?.map(|entry| Ok(entry?.file_name().to_str().and_then(|n| n.parse().ok())));
+    let mut numbers: Vec<RawFd> = listed.filter_map(io::Result::transpose).collect::<io::Result<_>>()?;
+    // SAFETY: a system call that reads a flag.
+    numbers.retain(|number| *number > 2 && unsafe { libc::fcntl(*number, libc::F_GETFD) } == 0);
+    Ok(numbers)
 }
 
 /// Have SIGALRM sent after so many seconds, or never.

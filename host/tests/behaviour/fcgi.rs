@@ -2,10 +2,16 @@
 
 use std::{
     io::Read as _,
-    os::unix::{fs::PermissionsExt as _, net::UnixStream},
+    os::unix::{
+        fs::{MetadataExt as _, PermissionsExt as _},
+        net::UnixStream,
+    },
 };
 
-use crate::common::{Config, Kind, Supervisord, wait_until};
+use crate::{
+    common::{Config, Kind, Sandbox, Supervisord, wait_until},
+    upgrade::Upgradable,
+};
 
 /// Answers each connection with its name, and ends with the connection that the second of its kind leaves to it.
 const SERVER: &str = "\
@@ -27,7 +33,7 @@ fn config() -> Config {
 }
 
 fn start(kind: Kind) -> Supervisord {
-    let sandbox = crate::common::Sandbox::new();
+    let sandbox = Sandbox::new();
     sandbox.write("server.py", SERVER);
     Supervisord::start_in(sandbox, kind, &config())
 }
@@ -119,7 +125,7 @@ fn other_sockets_and_other_groups() {
     let port = crate::common::free_port();
     let program = format!("command=python3 {{here}}/server.py\nsocket=tcp://localhost:{port}\nstartsecs=0");
     let config = Config::new().section("fcgi-program:web", &program);
-    let sandbox = crate::common::Sandbox::new();
+    let sandbox = Sandbox::new();
     sandbox.write("server.py", SERVER);
     let supervisord = Supervisord::start_in(sandbox, Kind::Ours, &config);
     supervisord.wait_for_state("web", "RUNNING");
@@ -134,4 +140,35 @@ fn other_sockets_and_other_groups() {
     for supervisord in Supervisord::both(&grouped) {
         supervisord.wait_for_state("g:cat", "RUNNING");
     }
+}
+
+#[test]
+fn the_socket_goes_on_over_an_upgrade() {
+    let sandbox = Sandbox::new();
+    sandbox.write("server.py", SERVER);
+    let supervisord = Upgradable::start_in(sandbox, &config());
+    supervisord.call("supervisor.startProcess", &["php:php_0"]);
+    let pid = supervisord.pid_of("php:php_0");
+    let inode = || supervisord.sandbox.join("php.sock").metadata().expect("the socket").ino();
+    let before = inode();
+    for _ in 0..2 {
+        supervisord.upgrade();
+        assert_eq!(ask(&supervisord).as_deref(), Some("php_0"));
+    }
+    assert_eq!((supervisord.pid_of("php:php_0"), inode()), (pid, before));
+    // It is the same socket that the other one gets, and that is closed with the last of them.
+    supervisord.call("supervisor.startProcess", &["php:php_1"]);
+    supervisord.call("supervisor.stopProcess", &["php:php_0"]);
+    assert_eq!(ask(&supervisord).as_deref(), Some("php_1"));
+    assert_eq!(inode(), before);
+    supervisord.upgrade();
+    assert_eq!(ask(&supervisord).as_deref(), Some("php_1"));
+    let closed = || story(&supervisord).iter().filter(|line| line.contains("Closing")).count();
+    let before = closed();
+    supervisord.call("supervisor.stopProcess", &["php:php_1"]);
+    wait_until("the socket is closed", || closed() == before + 1);
+    assert_eq!(ask(&supervisord), None);
+    // And opened anew for the next.
+    supervisord.call("supervisor.startProcess", &["php:php_0"]);
+    assert_eq!(ask(&supervisord).as_deref(), Some("php_0"));
 }

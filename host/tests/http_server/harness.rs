@@ -177,7 +177,7 @@ impl Server {
             }
         });
         let logger = Logger::new(Level::Critical, |_| {});
-        let handle = listeners.serve(registry.clone(), log_files, logger, limits).unwrap();
+        let handle = listeners.prepare(registry.clone(), log_files, logger, limits).unwrap().serve();
         Self { registry, events, port, socket, handle: Some(handle), directory }
     }
 

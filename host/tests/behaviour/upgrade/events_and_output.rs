@@ -132,3 +132,45 @@ fn a_full_disk_is_no_reason_to_stay() {
     supervisord.upgrade();
     assert_eq!(supervisord.pid_of("talk"), pid);
 }
+
+#[test]
+fn both_streams_go_on_where_they_stood() {
+    // Says each word to both.
+    let talk = |name: &str| {
+        format!(
+            "command=/bin/sh -c 'mkfifo {{here}}/{name}.in; exec 3<>{{here}}/{name}.in; while read -r word <&3; do \
+             printf %%s \"$word\"; printf %%s \"$word\" >&2; done'\nstartsecs=0"
+        )
+    };
+    let config = Config::new()
+        .section("supervisord", "strip_ansi=true")
+        .program("apart", &talk("apart"))
+        .program("both", &talk("both"))
+        .section("program:both", "redirect_stderr=true")
+        .section("program:auto", &format!("stdout_logfile=AUTO\nstderr_logfile=AUTO\n{}", talk("auto")));
+    let supervisord = Upgradable::start(&config);
+    supervisord.wait_for_state("auto", "RUNNING");
+    let auto = || [supervisord.info("auto", "stdout_logfile"), supervisord.info("auto", "stderr_logfile")];
+    let auto_logs = auto();
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let mut of_both = String::new();
+    // A sequence of a terminal is cut by an upgrade.
+    for (word, all) in [("one,", "one,"), ("\u{1b}[3", "one,"), ("1mtwo,", "one,two,"), ("three", "one,two,three")] {
+        // Where both are one, a sequence would have another begin in it.
+        let plain = word.trim_start_matches('\u{1b}');
+        of_both += &plain.repeat(2);
+        for (name, word) in [("apart", word), ("both", plain), ("auto", word)] {
+            let words = supervisord.sandbox.join(&format!("{name}.in"));
+            wait_until("there is a pipe", || words.exists());
+            fs::write(words, format!("{word}\n")).expect("somebody reads");
+        }
+        wait_until("it is logged", || {
+            supervisord.sandbox.read("apart.out") == all
+                && supervisord.sandbox.read("apart.err") == all
+                && auto_logs.iter().all(|path| read(path) == all)
+                && supervisord.sandbox.read("both.out") == of_both
+        });
+        supervisord.upgrade();
+    }
+    assert_eq!(auto(), auto_logs);
+}

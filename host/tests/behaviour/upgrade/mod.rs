@@ -2,7 +2,9 @@
 
 mod events_and_output;
 mod going_on;
+mod in_the_middle;
 mod load;
+mod places;
 mod plugins;
 mod refused;
 mod servers;
@@ -10,7 +12,7 @@ mod way_back;
 
 use std::{
     fs,
-    ops::Deref,
+    ops::{Deref, DerefMut},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::Command,
@@ -26,6 +28,12 @@ impl Deref for Upgradable {
 
     fn deref(&self) -> &Supervisord {
         &self.0
+    }
+}
+
+impl DerefMut for Upgradable {
+    fn deref_mut(&mut self) -> &mut Supervisord {
+        &mut self.0
     }
 }
 

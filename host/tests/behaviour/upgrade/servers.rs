@@ -86,3 +86,35 @@ fn who_has_asked_is_answered_first_and_who_comes_waits() {
     let answer = stopped.join().expect("an answer");
     assert!(answer.contains("<boolean>1</boolean>"), "{answer}");
 }
+
+#[test]
+fn who_follows_a_log_or_waits_for_a_start_is_left_as_at_a_restart() {
+    let config = Config::new()
+        .program("cat", "command=/bin/sh -c 'echo begun; exec cat'\nstartsecs=0")
+        .program("slow", "command=/bin/sleep 1000\nstartsecs=1000\nautostart=false");
+    let supervisord = Upgradable::start(&config);
+    wait_until("cat has begun", || supervisord.sandbox.read("cat.out").contains("begun"));
+    let mut follower = TcpStream::connect(("127.0.0.1", supervisord.port)).expect("a connection");
+    follower.write_all(b"GET /logtail/cat HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("it is sent");
+    let mut seen = Vec::new();
+    while !String::from_utf8_lossy(&seen).contains("begun") {
+        let mut buffer = [0; 1024];
+        let count = follower.read(&mut buffer).expect("the log");
+        assert!(count > 0, "the log ends");
+        seen.extend_from_slice(&buffer[..count]);
+    }
+    let mut waiter = TcpStream::connect(("127.0.0.1", supervisord.port)).expect("a connection");
+    let body = http::call("supervisor.startProcess", &["slow"]);
+    let head = format!("POST /RPC2 HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", body.len());
+    waiter.write_all((head + &body).as_bytes()).expect("it is sent");
+    supervisord.wait_for_state("slow", "STARTING");
+    let pid = supervisord.pid_of("slow");
+    supervisord.upgrade();
+    // Whether it is an end or a reset is the system's business.
+    let mut rest = Vec::new();
+    let _ = follower.read_to_end(&mut rest);
+    let mut answer = Vec::new();
+    let _ = waiter.read_to_end(&mut answer);
+    assert_eq!(String::from_utf8_lossy(&answer), "", "nobody knows how the start ends");
+    assert_eq!((supervisord.statename("slow").as_str(), supervisord.pid_of("slow")), ("STARTING", pid));
+}
