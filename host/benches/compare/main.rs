@@ -1,6 +1,7 @@
 //! Our supervisord beside Supervisor 4.3.0 and a bare hyper server, in one run on one machine.
 //!
-//! `cargo bench -p supervisor-host --bench compare`; with `-- stores` behind it only the rows of the cache's stores.
+//! `cargo bench -p supervisor-host --bench compare`; with `-- stores` behind it only the rows of the cache's stores,
+//! with `-- upgrades` only those of upgrades in place.
 //!
 //! The contestants take turns within each round, and what is judged is the median of the rounds' ratios: a neighbour
 //! that takes the processor for a while slows all of them. Nothing fails here; each row says whether its limit is
@@ -19,6 +20,7 @@ mod processes;
 mod spawns;
 mod stores;
 mod table;
+mod upgrades;
 
 #[allow(dead_code, unused_imports, reason = "it is made for the behaviour tests, and this uses a part of it")]
 #[path = "../../tests/behaviour/common/mod.rs"]
@@ -41,6 +43,9 @@ fn main() {
     if arguments.iter().any(|argument| argument == "stores") {
         return print(&of_stores());
     }
+    if arguments.iter().any(|argument| argument == "upgrades") {
+        return print(&upgrades::rows());
+    }
     eprintln!("starting the contestants …");
     let ours = Supervisord::start(&Config::new());
     let real = Supervisord::start_real(&Config::new());
@@ -61,6 +66,7 @@ fn main() {
     rows.extend(capture::yes());
     rows.extend(capture::yes_with_events());
     rows.extend(of_stores());
+    rows.extend(upgrades::rows());
     print(&rows);
 }
 
