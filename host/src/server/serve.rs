@@ -211,10 +211,10 @@ impl Listeners {
             .thread_name("call")
             .max_blocking_threads(registry.most_threads() + BLOCKING_THREADS)
             .build()?;
-        let (begin, begun) = mpsc::sync_channel(1);
+        let (begin, word) = mpsc::sync_channel(1);
         let of_runtime = runtime.handle().clone();
         std::thread::Builder::new().name("server".to_owned()).spawn(move || {
-            if begun.recv().is_err() {
+            if word.recv().is_err() {
                 return;
             }
             if let Err(error) = runtime.block_on(serve(sockets, context, modes, counted)) {
