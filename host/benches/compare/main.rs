@@ -1,6 +1,7 @@
 //! Our supervisord beside Supervisor 4.3.0 and a bare hyper server, in one run on one machine.
 //!
-//! `cargo bench -p supervisor-host --bench compare`; with `-- stores` or `-- engine` behind it only those rows.
+//! `cargo bench -p supervisor-host --bench compare`; with `-- stores`, `-- engine` or `-- upgrades` behind it only the
+//! rows of these.
 //!
 //! The contestants take turns within each round, and what is judged is the median of the rounds' ratios: a neighbour
 //! that takes the processor for a while slows all of them. Nothing fails here; each row says whether its limit is
@@ -20,6 +21,7 @@ mod processes;
 mod spawns;
 mod stores;
 mod table;
+mod upgrades;
 
 #[allow(dead_code, unused_imports, reason = "it is made for the behaviour tests, and this uses a part of it")]
 #[path = "../../tests/behaviour/common/mod.rs"]
@@ -45,6 +47,9 @@ fn main() {
     if arguments.iter().any(|argument| argument == "engine") {
         return print(&engine::rows());
     }
+    if arguments.iter().any(|argument| argument == "upgrades") {
+        return print(&upgrades::rows());
+    }
     eprintln!("starting the contestants …");
     let ours = Supervisord::start(&Config::new());
     let real = Supervisord::start_real(&Config::new());
@@ -66,6 +71,7 @@ fn main() {
     rows.extend(capture::yes());
     rows.extend(capture::yes_with_events());
     rows.extend(of_stores());
+    rows.extend(upgrades::rows());
     print(&rows);
 }
 

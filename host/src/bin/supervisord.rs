@@ -230,15 +230,15 @@ fn serve(
         }
         None => Pidfile::write(&supervisord.pidfile, logger),
     };
-    let servers = Arc::new(servers.serve());
     plugins.set_upgrader(Box::new(InPlace::new(InPlaceParts {
         supervisor: supervisor.clone(),
         restart: Arc::clone(restart),
         plugins: Arc::downgrade(&plugins),
-        servers: Arc::clone(&servers),
+        servers: servers.handle(),
         pidfile: supervisord.pidfile.clone(),
         status,
     })));
+    let servers = servers.serve();
     if let Some(forked) = forked {
         forked.announce_ready();
     }

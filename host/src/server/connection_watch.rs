@@ -289,10 +289,19 @@ impl ConnectionTable {
         busy.map(|watch| BusyConnection(Arc::downgrade(watch), watch.answered.load(Relaxed))).collect()
     }
 
-    /// Return true once no connection has asked, or may do so for the first time.
-    pub(super) fn is_drained(&self) -> bool {
+    /// Return true once no connection has asked, but for those that are overdue, or may do so for the first time, if
+    /// that is waited for.
+    pub(super) fn is_drained(&self, waits_for_first: bool, overdue: &[BusyConnection]) -> bool {
         let connections = self.connections.lock();
-        let ends = |watch: &Arc<ConnectionWatch>| matches!(watch.phase(), Phase::Stream | Phase::Lingering);
+        let ends = |watch: &Arc<ConnectionWatch>| match watch.phase() {
+            Phase::Stream | Phase::Lingering => true,
+            Phase::Idle => {
+                // Who has been silent for a second or two is not about to ask.
+                let is_silent = self.clock.load(Relaxed).wrapping_sub(watch.since.load(Relaxed)) > 1;
+                (!waits_for_first || is_silent) && watch.answered.load(Relaxed) == 0
+            }
+            Phase::Head | Phase::Body | Phase::Call | Phase::Answer => overdue.iter().any(|other| other.is(watch)),
+        };
         connections.open.values().all(ends)
     }
 
@@ -307,6 +316,10 @@ impl ConnectionTable {
 pub(super) struct BusyConnection(Weak<ConnectionWatch>, u32);
 
 impl BusyConnection {
+    fn is(&self, watch: &Arc<ConnectionWatch>) -> bool {
+        std::ptr::eq(self.0.as_ptr(), Arc::as_ptr(watch))
+    }
+
     /// Return true while it still is, with the same request.
     pub(super) fn is_busy(&self) -> bool {
         self.0.upgrade().is_some_and(|watch| watch.is_busy() && watch.answered.load(Relaxed) == self.1)

@@ -112,6 +112,10 @@ pub(super) async fn answer(
     let (head, body) = request.into_parts();
     let stays = head.version == Version::HTTP_10 && asks_to_stay(&head.headers);
     let mut response = respond(HttpRequest { connection: &connection, head, body }).await;
+    if suspension.is_on() {
+        // What has been done since that began is lost with this process: nobody is to believe that it was done.
+        suspension.wait().await;
+    }
     let whole = matches!(response.body(), ResponseBody::Whole(_));
     if stays && whole && !response.headers().contains_key(CONNECTION) {
         // As Supervisor spells it; hyper would write it in lower case.

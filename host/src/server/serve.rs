@@ -49,8 +49,11 @@ const LOG_INTERVAL: Duration = Duration::from_secs(10);
 /// Threads that may read logs, large requests and large answers.
 const BLOCKING_THREADS: usize = 32;
 
-/// Time that those have who are connected and have not asked yet, or have asked since others were waited for.
-const DRAIN_TIMEOUT: Duration = Duration::from_millis(250);
+/// Time that those have who have asked since others were waited for. Nobody else is served meanwhile.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Time that those have of it who are connected and have not asked yet.
+const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// Interval of looks at whether everybody has his answer.
 const DRAIN_INTERVAL: Duration = Duration::from_millis(1);
@@ -67,7 +70,7 @@ enum Mode {
 /// Servers for which everything is there, and which nobody can reach yet. Dropping this closes their sockets.
 #[derive(Debug)]
 pub struct PreparedServers {
-    handle: Handle,
+    handle: Arc<Handle>,
     /// Channel of which the thread that serves waits for a word.
     begin: mpsc::SyncSender<()>,
     registry: Arc<Registry>,
@@ -77,8 +80,13 @@ pub struct PreparedServers {
 }
 
 impl PreparedServers {
+    /// Handle of the servers, for who has to be there before the first client.
+    pub fn handle(&self) -> Arc<Handle> {
+        Arc::clone(&self.handle)
+    }
+
     /// Begin to serve, which cannot fail any more.
-    pub fn serve(self) -> Handle {
+    pub fn serve(self) -> Arc<Handle> {
         let Self { handle, begin, registry, runtime, mut unused } = self;
         handle.files.lock().iter_mut().chain(&mut unused).for_each(SocketFile::become_ours);
         // Nobody listens there any more.
@@ -124,14 +132,17 @@ impl Handle {
             }
             is_serving
         });
-        let until = Instant::now() + DRAIN_TIMEOUT;
+        // Those who have had their time are not waited for again.
+        let overdue: Vec<_> = busy.into_iter().filter(BusyConnection::is_busy).collect();
+        let begin = Instant::now();
         let is_quiet = || {
             // In this order: who is being accepted right now is not in a table yet.
             let accepts = self.accepting.load(SeqCst) > 0;
             self.tables.iter().for_each(|table| table.drain());
-            !accepts && self.tables.iter().all(|table| table.is_drained())
+            let waits_for_first = begin.elapsed() < FIRST_REQUEST_TIMEOUT;
+            !accepts && self.tables.iter().all(|table| table.is_drained(waits_for_first, &overdue))
         };
-        while !is_quiet() && Instant::now() < until {
+        while !is_quiet() && begin.elapsed() < DRAIN_TIMEOUT {
             std::thread::sleep(DRAIN_INTERVAL);
         }
         // Who has not come so far gets no answer from here: what he asks for could be lost.
@@ -201,10 +212,10 @@ impl Listeners {
             .build()?;
         let context = server_context(Arc::clone(&registry), log_files, logger.clone(), limits, Arc::clone(&suspension));
         let context = Arc::new(context);
-        let (begin, begun) = mpsc::sync_channel(1);
+        let (begin, word) = mpsc::sync_channel(1);
         let of_runtime = runtime.handle().clone();
         std::thread::Builder::new().name("server".to_owned()).spawn(move || {
-            if begun.recv().is_err() {
+            if word.recv().is_err() {
                 return;
             }
             if let Err(error) = runtime.block_on(serve(sockets, context, modes, counted)) {
@@ -214,7 +225,7 @@ impl Listeners {
             // Calls that hang are left to the end of the process.
             runtime.shutdown_background();
         })?;
-        let handle = Handle {
+        let handle = Arc::new(Handle {
             mode,
             stopped: Mutex::new(stopped),
             timeout,
@@ -223,7 +234,7 @@ impl Listeners {
             suspension,
             sockets: numbers,
             files: Mutex::new(files),
-        };
+        });
         Ok(PreparedServers { handle, begin, registry, runtime: of_runtime, unused })
     }
 }

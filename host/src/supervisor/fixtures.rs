@@ -2,6 +2,7 @@
 
 use std::{
     ops::Deref,
+    path::Path,
     sync::Arc,
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -9,7 +10,7 @@ use std::{
 
 use parking_lot::{Condvar, Mutex};
 
-use super::{Outcome, ProcessInfo, Supervisor, lookup::FindCommand};
+use super::{Outcome, ProcessInfo, Snapshot, Supervisor, lookup::FindCommand};
 use crate::{
     config::{self, Config, Overrides},
     process::{fixtures, launch::Launch, output},
@@ -58,18 +59,22 @@ impl AtWork {
         start_timeout: Duration,
     ) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let config = Config {
-            file: dir.path().join("supervisord.conf"),
-            here: dir.path().to_owned(),
-            supervisord: fixtures::supervisord(dir.path()),
-            servers: Vec::new(),
-            groups: groups.into_iter().collect(),
-            rpcinterfaces: Vec::new(),
-            messages: Vec::new(),
-        };
+        let config = config_in(dir.path(), groups);
         let (output, logger) = output::start(&config.supervisord).unwrap();
         let (supervisor, main_loop) =
             Supervisor::with_lookup(config, Overrides::default(), logger, output, find_command, start_timeout).unwrap();
+        let thread = Some(std::thread::spawn(move || main_loop.run()));
+        Self { supervisor, thread, dir }
+    }
+
+    /// Start one that goes on where another one stood, with these groups in its config.
+    pub(super) fn adopting(groups: impl IntoIterator<Item = Arc<config::Group>>, snapshot: Snapshot) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let config = config_in(dir.path(), groups);
+        let (output, logger) = output::start(&config.supervisord).unwrap();
+        let (supervisor, mut main_loop) =
+            Supervisor::adopt(config, Overrides::default(), logger, output, snapshot).unwrap();
+        main_loop.take_over();
         let thread = Some(std::thread::spawn(move || main_loop.run()));
         Self { supervisor, thread, dir }
     }
@@ -90,6 +95,18 @@ impl AtWork {
             assert!(begin.elapsed() < TIMEOUT, "waited in vain: {info:?}");
             std::thread::sleep(Duration::from_millis(1));
         }
+    }
+}
+
+fn config_in(dir: &Path, groups: impl IntoIterator<Item = Arc<config::Group>>) -> Config {
+    Config {
+        file: dir.join("supervisord.conf"),
+        here: dir.to_owned(),
+        supervisord: fixtures::supervisord(dir),
+        servers: Vec::new(),
+        groups: groups.into_iter().collect(),
+        rpcinterfaces: Vec::new(),
+        messages: Vec::new(),
     }
 }
 

@@ -26,7 +26,7 @@ use super::{
     new_group::NewGroup,
     requests::{Request, Requests},
     shared::Shared,
-    snapshot::{Snapshot, UseSnapshot},
+    snapshot::{Births, Snapshot, UseSnapshot},
     status::{ProcessId, Refused, Status, StatusSender},
 };
 use crate::{
@@ -179,8 +179,14 @@ impl Supervisor {
 
     /// Have something done with a snapshot of all that goes on, while nothing does. Where `is_final` is set, this
     /// process is to become another in it, by exec. Blocks until that is done; the error says why it was not.
-    pub fn hand_over(&self, is_final: bool, work: UseSnapshot) -> Result<(), String> {
-        self.0.hand_over(is_final, work)
+    pub fn hand_over(&self, is_final: bool, known: &Births, work: UseSnapshot) -> Result<(), String> {
+        self.0.hand_over(is_final, known, work)
+    }
+
+    /// Read when the processes that run were started, ahead of [`hand_over`](Self::hand_over), which then takes less
+    /// time. Blocks on the file system.
+    pub fn births(&self) -> Births {
+        self.0.births(&Births::default())
     }
 
     /// Return its `identifier`.

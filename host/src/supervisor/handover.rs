@@ -57,10 +57,10 @@ const UNKNOWN_EXIT: Exit = Exit::Code(-1);
 
 impl Shared {
     /// Have something done with a snapshot by the main loop, while all stands still. Where `is_final` is set, this
-    /// process is to become another in it. Blocks until that is done, and returns where this process goes on.
-    pub(super) fn hand_over(&self, is_final: bool, work: UseSnapshot) -> Result<(), String> {
-        let pids: Vec<_> = self.groups.lock().by_pid.keys().copied().collect();
-        let births: Births = pids.into_iter().filter_map(|pid| Some((pid, birth(pid)?))).collect();
+    /// process is to become another in it. `known` are starts of processes that need not be read again. Blocks until
+    /// that is done, and returns where this process goes on.
+    pub(super) fn hand_over(&self, is_final: bool, known: &Births, work: UseSnapshot) -> Result<(), String> {
+        let births = self.births(known);
         // What waits is written before, as far as that goes: then it takes less time when nothing else happens.
         let _ = self.output.flush(FREEZE_TIMEOUT);
         let (done, result) = mpsc::sync_channel(1);
@@ -82,6 +82,18 @@ impl Shared {
             }
             Err(mpsc::RecvTimeoutError::Timeout) => result.recv().unwrap_or_else(|_| stopping()),
         }
+    }
+}
+
+impl Shared {
+    /// Read when the processes were started that run, but for those that are known. Blocks on the file system.
+    pub(super) fn births(&self, known: &Births) -> Births {
+        let runs: Vec<_> = {
+            let groups = self.groups.lock();
+            groups.by_pid.iter().filter_map(|(&pid, id)| Some((pid, groups.processes.get(id)?.run))).collect()
+        };
+        let read = |(pid, run)| Some((pid, (run, known.of(pid, run).or_else(|| birth(pid))?)));
+        Births(runs.into_iter().filter_map(read).collect())
     }
 }
 
@@ -145,7 +157,7 @@ impl MainLoop {
                 config: Arc::clone(&group.config),
                 socket: socket.map(|socket| std::os::fd::AsRawFd::as_raw_fd(&std::os::fd::AsFd::as_fd(&**socket))),
                 processes: processes
-                    .map(|process| ProcessRecord::of(process, births.get(&process.machine.pid()).copied()))
+                    .map(|process| ProcessRecord::of(process, births.of(process.machine.pid(), process.run)))
                     .collect(),
             }
         };
@@ -237,7 +249,7 @@ impl MainLoop {
                 Err(error) => lost("the socket of a group", error),
             }
         }
-        let (mut listeners, mut stdins, mut gone) = (HashMap::new(), Vec::new(), Vec::new());
+        let (mut listeners, mut stdins, mut alive) = (HashMap::new(), Vec::new(), Vec::new());
         for AdoptedProcess { id, pid, birth, stdin, socket } in processes {
             let mut groups = shared.groups.lock();
             let Some(process) = groups.processes.get_mut(&id) else { continue };
@@ -261,8 +273,8 @@ impl MainLoop {
             if process.machine.awaits_spawn() {
                 self.spawn_queue.push(id);
             }
-            if pid != 0 && !is_ours(pid, birth) {
-                gone.push((id, process.run, process.config.name.clone(), pid));
+            if pid != 0 {
+                alive.push((id, pid, birth));
             }
         }
         let handler = |spec| Extensions::handler(&shared.extensions, spec);
@@ -275,9 +287,20 @@ impl MainLoop {
             let id = if let Some(Found::Process(id)) = found { id } else { ProcessId(0) };
             self.descendants.end(EndedRun { id, pid, group, name, enclosure });
         }
-        for (id, run, name, pid) in gone {
-            shared.logger.critical(format_args!("pid {pid} is no longer the process '{name}': it counts as ended"));
-            shared.output.child_exited(run);
+        self.unproved = alive;
+    }
+
+    /// Look whether the processes that were taken over are still those. To be done before anything is done to one.
+    pub(super) fn prove_adopted(&mut self) {
+        for (id, pid, birth) in std::mem::take(&mut self.unproved) {
+            if is_ours(pid, birth) {
+                continue;
+            }
+            let known = self.shared.groups.lock().processes.get(&id).map(|it| (it.run, it.config.name.clone()));
+            let Some((run, name)) = known else { continue };
+            let logger = &self.shared.logger;
+            logger.critical(format_args!("pid {pid} is no longer the process '{name}': it counts as ended"));
+            self.shared.output.child_exited(run);
             self.step(id, Input::Reaped(UNKNOWN_EXIT));
         }
     }
@@ -301,7 +324,31 @@ fn birth(pid: i32) -> Option<u64> {
 mod tests {
     use std::process::Command;
 
-    use super::*;
+    use super::{
+        super::fixtures::{AtWork, Mount},
+        *,
+    };
+    use crate::{config, process::fixtures, states::ProcessState};
+
+    #[test]
+    fn a_process_whose_command_lies_on_a_dead_mount_is_looked_up_anew() {
+        let process = config::Process { startsecs: 0, ..fixtures::process("mounted") };
+        let group = fixtures::group("mounted", 1, vec![process]);
+        let mount = Mount::gone();
+        let first = AtWork::of_groups([group.clone()], mount.find_command());
+        mount.wait_for(1);
+        first.wait("mounted", |info| info.state == ProcessState::Starting);
+        let (sender, receiver) = mpsc::channel();
+        let write = move |snapshot: Snapshot| {
+            sender.send(rmp_serde::to_vec_named(&snapshot).unwrap()).map_err(|error| error.to_string())
+        };
+        first.hand_over(false, &Births::default(), Box::new(write)).unwrap();
+        let snapshot: Snapshot = rmp_serde::from_slice(&receiver.recv().unwrap()).unwrap();
+        assert!(snapshot.alive().is_empty());
+        let second = AtWork::adopting([group], snapshot);
+        assert_ne!(second.wait("mounted", |info| info.state == ProcessState::Running).pid, 0);
+        mount.set_gone(false);
+    }
 
     #[test]
     fn a_pid_is_ours_where_it_is_that_of_a_child_that_began_then() {

@@ -123,6 +123,9 @@ pub struct MainLoop {
     pub(super) ticks: Option<Ticks>,
     /// State to begin with, if another supervisord has handed that over.
     adopted: Option<Adopted>,
+    /// Processes that were taken over and of which nobody has looked yet whether they are still those: with the pid of
+    /// each and its start.
+    pub(super) unproved: Vec<(ProcessId, i32, Option<u64>)>,
     /// Set once it has taken that over.
     pub(super) has_taken_over: bool,
     /// Set where a child has ended and nobody has looked for it yet.
@@ -164,6 +167,7 @@ impl MainLoop {
             last_run: 0,
             ticks: None,
             adopted: None,
+            unproved: Vec::new(),
             has_taken_over: false,
             reaps_at_once: false,
             has_run: false,

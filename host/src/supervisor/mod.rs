@@ -65,7 +65,7 @@ pub use self::{
     info::{ProcessConfig, ProcessInfo},
     main_loop::MainLoop,
     run::Outcome,
-    snapshot::{Snapshot, UseSnapshot},
+    snapshot::{Births, Snapshot, UseSnapshot},
     status::{ProcessId, Refused, Status},
 };
 pub use crate::text::namespec::{make_namespec, split_namespec};

@@ -44,6 +44,8 @@ impl MainLoop {
     /// either.
     pub fn run(mut self) -> Outcome {
         self.has_run = true;
+        // Clients are served meanwhile: that takes a moment for each.
+        self.prove_adopted();
         let mut events = Events::with_capacity(8);
         let mut shutdown = Shutdown::default();
         let mut next_reap = Time::ZERO;

@@ -135,8 +135,16 @@ impl Snapshot {
     }
 }
 
-/// Start of each process, by its pid, in ticks since the system began.
-pub(super) type Births = HashMap<i32, u64>;
+/// Start of each process, in ticks since the system began, with the number of its run; by its pid.
+#[derive(Debug, Default)]
+pub struct Births(pub(super) HashMap<i32, (u64, u64)>);
+
+impl Births {
+    /// Start of the process with that pid in that run.
+    pub(super) fn of(&self, pid: i32, run: u64) -> Option<u64> {
+        self.0.get(&pid).filter(|(of_run, _)| *of_run == run).map(|(_, birth)| *birth)
+    }
+}
 
 /// Work with a snapshot. It returns where this process goes on; the error says why.
 pub type UseSnapshot = Box<dyn FnOnce(Snapshot) -> Result<(), String> + Send>;

@@ -157,7 +157,7 @@ mod tests {
         let (_, again): (State, HandedOver) = decode(&encode(&plugins, &State::default()).unwrap()).unwrap();
         assert_eq!(again, plugins);
         let nothing = rmp_serde::to_vec_named(&plugins).unwrap();
-        let unknown = [&b"\x81\xa1x"[..], &[0x91; 100_000]].concat();
+        let unknown = [&b"\x81\xa1x"[..], &vec![0x91; 100_000]].concat();
         let bytes = [&head(nothing.len() as u64, unknown.len() as u64)[..], &nothing, &unknown].concat();
         assert!(decode::<HandedOver>(&bytes).unwrap_err().contains("depth limit exceeded"));
     }

@@ -26,7 +26,7 @@ use crate::{
     logger::Logger,
     rpc::{HandedOver, Lifecycle, UpgradePlan, UpgradeStatus, Upgrader},
     server::Handle,
-    supervisor::{Snapshot, Supervisor},
+    supervisor::{Births, Snapshot, Supervisor},
     version,
 };
 
@@ -123,7 +123,7 @@ impl Inner {
             let _ = sender.send((written, counts));
             Ok(())
         };
-        self.parts.supervisor.hand_over(false, Box::new(write))?;
+        self.parts.supervisor.hand_over(false, &Births::default(), Box::new(write))?;
         let (written, (processes, alive)) = receiver.recv().map_err(|error| error.to_string())?;
         let plan = check::check(&self.parts.restart, written)?;
         Ok(UpgradePlan { processes, alive, ..plan })
@@ -133,9 +133,10 @@ impl Inner {
     fn upgrade(&self, version: &str) {
         let begun = SystemTime::now();
         self.logger().info(format_args!("upgrading supervisord {} to {version}", version::OWN));
-        let InPlaceParts { servers, .. } = &self.parts;
+        let InPlaceParts { servers, supervisor, .. } = &self.parts;
+        let births = supervisor.births();
         servers.pause(TIMEOUT);
-        let Err(why) = self.try_upgrade(begun) else { return };
+        let Err(why) = self.try_upgrade(begun, &births) else { return };
         if let Some(plugins) = self.parts.plugins.upgrade() {
             plugins.resume();
         }
@@ -146,7 +147,7 @@ impl Inner {
         status.failures += 1;
     }
 
-    fn try_upgrade(&self, begun: SystemTime) -> Result<(), String> {
+    fn try_upgrade(&self, begun: SystemTime, births: &Births) -> Result<(), String> {
         let in_words = |error: io::Error| format!("cannot write the state: {error}");
         let handed_over = self.parts.plugins.upgrade().map(|plugins| plugins.hand_over(TIMEOUT)).unwrap_or_default();
         let file = StateFile::new(&handed_over).map_err(in_words)?;
@@ -156,6 +157,7 @@ impl Inner {
         let restart = Arc::clone(&self.parts.restart);
         self.parts.supervisor.hand_over(
             true,
+            births,
             Box::new(move |snapshot| {
                 let state = state(snapshot);
                 let written = file.finish(&state).map_err(in_words)?;

@@ -31,7 +31,7 @@ pub(crate) struct Server {
     pub(crate) events: Arc<Events>,
     port: u16,
     socket: PathBuf,
-    handle: Option<Handle>,
+    handle: Option<Arc<Handle>>,
     directory: TempDir,
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     os::fd::AsRawFd as _,
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -73,7 +73,6 @@ impl OutputLoop {
     /// Take over what another supervisord had.
     pub(super) fn adopt(&mut self, output: AdoptedOutput) {
         let AdoptedOutput { state, handlers, listeners, stdins } = output;
-        self.queue.pools.count.fetch_add(state.pools.iter().count(), Ordering::Relaxed);
         self.queue.change_pools(|pools| {
             pools.adopt(state.pools, |name, _| {
                 handlers.get(name).cloned().unwrap_or_else(|| Arc::new(crate::process::event_pool::DefaultHandler))

@@ -147,6 +147,8 @@ impl OutputHandle {
 
     /// Take over what another supervisord had, before anything that comes from now on.
     pub fn adopt(&self, output: AdoptedOutput) {
+        // At once: what is published from now on is for the pools, however late their thread takes them over.
+        self.queue.pools.count.fetch_add(output.state.pools.iter().count(), Ordering::Relaxed);
         self.push(OutputCommand::Adopt(Box::new(output)));
     }
 

@@ -1,6 +1,7 @@
 //! The output loop with pipes that the test writes to.
 
 use std::{
+    collections::HashMap,
     fs::{self, File},
     io::Write as _,
     path::{Path, PathBuf},
@@ -13,9 +14,10 @@ use nix::{fcntl::OFlag, unistd::pipe2};
 use super::{completion::Done, pipe::MAX_ENLARGED, queue::*, *};
 use crate::{
     config::{self, Level, Logfile},
-    events::Event,
+    events::{Event, EventType},
     logger::{Logger, Record},
     process::{
+        event_pool::DefaultHandler,
         fixtures,
         stdin::{Stdin, StdinError},
     },
@@ -561,4 +563,34 @@ fn lines_that_waited_are_not_older_than_those_above() {
     let log = setup.read("supervisord.log");
     let times: Vec<_> = log.lines().map(|line| &line["1970-01-01 hh:".len()..][..9]).collect();
     assert_eq!(times, ["00:00,005", "00:00,005", "00:00,006", "30:00,000"]);
+}
+
+#[test]
+fn events_that_come_before_pools_are_taken_over_are_theirs() {
+    let first = Setup::new(|_| {});
+    let config = config::EventListenerPool {
+        buffer_size: 10,
+        events: [EventType::built_in("REMOTE_COMMUNICATION").unwrap()].into(),
+        result_handler: config::FactorySpec {
+            text: String::new(),
+            library: config::Library::BuiltIn,
+            factory: "default_handler".to_owned(),
+        },
+    };
+    first.output.add_pool("pool", &config, ["listener"], Arc::new(DefaultHandler));
+    let state = first.output.freeze(false, TIMEOUT).unwrap().state.clone();
+    let second = Setup::new(|_| {});
+    let release = second.hold();
+    second.output.adopt(AdoptedOutput {
+        state,
+        handlers: HashMap::new(),
+        listeners: HashMap::new(),
+        stdins: Vec::new(),
+    });
+    // Clients are served by now, whatever keeps the output's threads.
+    second.output.bus().publish(Event::RemoteCommunication { kind: "n".to_owned(), data: "at once".to_owned() });
+    drop(release);
+    let frozen = second.output.freeze(false, TIMEOUT).unwrap();
+    let pools = serde_json::to_string(&frozen.state.pools).unwrap();
+    assert!(pools.contains("at once"), "{pools}");
 }

@@ -30,4 +30,4 @@ pub use peers::Peers;
 pub use sandbox::{Sandbox, free_port};
 pub use supervisord::{Kind, Running, Supervisord, command_of_shell, plugin_path, run_by, supervisord_command};
 pub use terminal::Terminal;
-pub use wait::{PATIENCE, wait_until};
+pub use wait::{PATIENCE, comes_true, wait_until};

@@ -66,11 +66,10 @@ fn a_process_stays_what_it_is_in_each_state() {
         assert_eq!(but_backoff(supervisord.infos()), before);
     }
     supervisord.wait_for_state("backoff", "BACKOFF");
-    let story = supervisord.log_lines();
-    let of = |text: &str| story.iter().filter(|line| line.contains(text)).count();
+    let of = |text: &str| supervisord.log_lines().iter().filter(|line| line.contains(text)).count();
+    // The log may be a moment late.
+    wait_until("each upgrade has its lines", || (of("upgrading supervisord"), of("upgraded supervisord")) == (3, 3));
     assert_eq!((of("spawned: 'running'"), of("spawned: 'stopped'"), of("spawned: 'never'")), (1, 1, 0));
-    assert_eq!(of("upgrading supervisord"), 3);
-    assert_eq!(of("upgraded supervisord"), 3);
 
     // They are still its own: they can be stopped, started, and are missed when they die.
     supervisord.python("s.supervisor.stopProcess('running'); s.supervisor.startProcess('running')");

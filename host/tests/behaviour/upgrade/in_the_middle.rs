@@ -128,6 +128,7 @@ fn dies_at(point: Point) {
     supervisord.wait_for_state("cat", "RUNNING");
     let now = supervisord.pid_of("cat");
     assert_ne!(now, pid);
+    supervisord.wait_for_log(&format!("INFO spawned: 'cat' with pid {now}"));
     let spawned = supervisord.log_lines().iter().filter(|line| line.contains("spawned: 'cat'")).count();
     assert_eq!(spawned, 2);
     assert!(fs::exists(format!("/proc/{now}")).expect("it can be looked for"));

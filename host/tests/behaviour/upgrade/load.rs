@@ -8,15 +8,22 @@ use std::{
 
 use super::Upgradable;
 use crate::{
-    common::{Config, Sandbox, http, wait_until},
+    common::{Config, Sandbox, comes_true, http, wait_until},
     event_listeners::listener::{self, notes, with_listener},
 };
 
 const UPGRADES: usize = 10;
 
-/// Number of descriptors that a process has open.
-fn descriptors(pid: nix::unistd::Pid) -> usize {
-    fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+/// Files that a process has open, in order of their names.
+fn descriptors(pid: nix::unistd::Pid) -> Vec<String> {
+    let listed = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    let mut names: Vec<_> = listed
+        .filter_map(|entry| Some(fs::read_link(entry.path()).ok()?.display().to_string()))
+        // Of sockets and pipes the kind, without the number.
+        .map(|name| name.split(':').next().unwrap_or_default().to_owned())
+        .collect();
+    names.sort_unstable();
+    names
 }
 
 #[test]
@@ -36,7 +43,14 @@ fn nothing_is_lost_and_nobody_is_refused() {
     supervisord.wait_for_state("many:m49", "RUNNING");
     let before = supervisord.infos();
     supervisord.upgrade();
-    let open = descriptors(supervisord.pid());
+    // The output threads open the logs when they take them over, which may be a moment later.
+    let logs = ["lines.out", "lines.err", "all.out", "all.err"];
+    let has = |open: &[String], log: &str| open.iter().any(|name| name.ends_with(log));
+    let mut open = Vec::new();
+    wait_until("all logs are open", || {
+        open = descriptors(supervisord.pid());
+        logs.iter().all(|log| has(&open, log))
+    });
 
     let (ends, port) = (AtomicBool::new(false), supervisord.port);
     let (asked, sent) = (AtomicU64::new(0), AtomicU64::new(0));
@@ -66,7 +80,12 @@ fn nothing_is_lost_and_nobody_is_refused() {
     });
     assert!(asked.load(Relaxed) > 0);
     assert_eq!(supervisord.infos(), before, "the same processes, with the same pids");
-    wait_until("no descriptor is left over", || descriptors(supervisord.pid()) <= open);
+    let mut now = Vec::new();
+    let is_left_over = !comes_true(|| {
+        now = descriptors(supervisord.pid());
+        now.len() <= open.len()
+    });
+    assert!(!is_left_over, "then {open:#?}, now {now:#?}");
 
     supervisord.sandbox.write("end", "");
     supervisord.wait_for_state("lines", "EXITED");
