@@ -255,7 +255,7 @@ pub(super) fn list_of_dependencies(value: &str) -> Result<Vec<Dependency>, Strin
         .collect()
 }
 
-/// What `update` does with a changed group.
+/// Way in which `update` treats a changed group.
 pub(super) fn update_mode(value: &str) -> Result<Update, String> {
     match value {
         "restart" => Ok(Update::Restart),

@@ -12,15 +12,15 @@ use crate::{
 /// Work that the update of a group means for one of its processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UpdateAction {
-    /// It comes, and starts if it says `autostart`.
+    /// Make it; it starts if it says `autostart`.
     Add,
-    /// It is stopped and goes.
+    /// Stop it, and take it out of the group.
     Remove,
-    /// It is stopped and made anew.
+    /// Stop it, and make it anew.
     Restart,
-    /// It goes on, under other options.
+    /// Let it go on, under other options.
     TakeUp,
-    /// It goes on.
+    /// Let it go on.
     Keep,
 }
 
