@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     paths::{dirname, expanduser},
-    types::{AutoRestart, Condition, Dependency, End, INFINITE, Level, Logfile, Rlimit},
+    types::{AutoRestart, Condition, Dependency, End, INFINITE, Level, Logfile, Rlimit, Update},
     variables::Variables,
 };
 use crate::text::{
@@ -253,6 +253,15 @@ pub(super) fn list_of_dependencies(value: &str) -> Result<Vec<Dependency>, Strin
             Ok(Dependency { name, condition })
         })
         .collect()
+}
+
+/// Way in which `update` treats a changed group.
+pub(super) fn update_mode(value: &str) -> Result<Update, String> {
+    match value {
+        "restart" => Ok(Update::Restart),
+        "minimal" => Ok(Update::Minimal),
+        other => Err(format!("not a way to update: {}", repr(other))),
+    }
 }
 
 /// Ends of a process, by their names.

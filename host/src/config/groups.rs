@@ -9,6 +9,7 @@ use super::{
     options::{group as of_group, program},
     programs::Programs,
     sections::Section,
+    types::Update,
 };
 
 /// Make all groups, in order of priority, then name.
@@ -66,7 +67,11 @@ fn group<'a>(programs: &Programs<'a>, name: &str, section: &'a Section, taken: &
         processes.extend(programs.processes(program, &name));
     }
     let depends_on = reader.get(&of_group::depends_on);
+    let is_minimal = reader.get(&of_group::update) == Update::Minimal;
     for process in &mut processes {
+        if is_minimal {
+            process.update = Update::Minimal;
+        }
         let further = depends_on.iter().filter(|it| !process.depends_on.contains(it)).cloned().collect::<Vec<_>>();
         process.depends_on.extend(further);
     }

@@ -130,7 +130,7 @@ fn fcgi_program(it: &Group) -> Option<Value> {
     }))
 }
 
-fn program(group: &Group, it: &Process, default_serverurl: Option<&str>) -> Value {
+pub(super) fn program(group: &Group, it: &Process, default_serverurl: Option<&str>) -> Value {
     let mut shown = Map::from_iter(
         [
             ("group", json!(group.name)),

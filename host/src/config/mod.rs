@@ -41,6 +41,7 @@ mod plugin_data;
 mod plugins;
 mod servers;
 
+mod option_changes;
 mod programs;
 mod supervisord;
 
@@ -70,8 +71,11 @@ pub use model::{
     ClientConfig, Config, Credentials, EventListenerPool, FactorySpec, FcgiAddress, FcgiSocket, Group, GroupKind,
     HttpServer, Library, PluginSection, ServerAddress,
 };
+pub use option_changes::OptionChange;
 pub use options::{OutputOptions, Process, Supervisord};
 pub use overrides::Overrides;
 pub use sample::sample;
-pub use types::{AutoRestart, Condition, Dependency, End, INFINITE, Level, Logfile, Message, Numbering, Rlimit, User};
+pub use types::{
+    AutoRestart, Condition, Dependency, End, INFINITE, Level, Logfile, Message, Numbering, Rlimit, Update, User,
+};
 pub use variables::Variables;

@@ -27,7 +27,7 @@ use super::{
     option::{Key, Stage},
     paths::temporary_directory,
     reader::Reader,
-    types::{AutoRestart, Dependency, End, Level, Logfile, Numbering, Rlimit, User},
+    types::{AutoRestart, Dependency, End, Level, Logfile, Numbering, Rlimit, Update, User},
     variables::Variables,
 };
 
@@ -301,6 +301,8 @@ options! {
         /// Processes, programs and groups that must be up, or have ended, before it starts.
         depends_on: Vec<Dependency> = list_of_dependencies or "" like "rsyslogd,migrate:exited" read last,
             "what must be RUNNING first, or have :exited as expected, or be :ready";
+        /// Way in which its group is updated.
+        update: Update = update_mode or "restart" read last, "or minimal: update restarts only what it must";
         /// Ends of it after which supervisord ends as well.
         exit_when: Vec<End> = list_of_ends or "" like "fatal,exited" read last,
             "when it is FATAL, or has exited for good, supervisord stops all and exits as it did";
@@ -388,6 +390,7 @@ options! {
         programs: Vec<String> = list_of_strings or "" like "one,two";
         priority: i32 = priority or "999";
         depends_on: Vec<Dependency> = list_of_dependencies or "" like "rsyslogd", "of each of its programs, too";
+        update: Update = update_mode or "restart", "minimal: of each of its programs";
     }
 }
 

@@ -136,7 +136,8 @@ mod tests {
         assert_eq!(
             block("; A group.\n;[group:x]\n;{priority}\n\n"),
             "; A group.\n;[group:x]\n;priority=999\n;programs=one,two                       ; example\n\
-             ;depends_on=rsyslogd                    ; example; of each of its programs, too\n\n"
+             ;depends_on=rsyslogd                    ; example; of each of its programs, too\n\
+             ;update=restart                         ; minimal: of each of its programs\n\n"
         );
     }
 

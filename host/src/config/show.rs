@@ -8,7 +8,7 @@ use std::{borrow::Cow, path::PathBuf, time::Duration};
 use serde_json::{Map, Value, json};
 
 use super::{
-    types::{AutoRestart, Dependency, End, INFINITE, Level, Logfile, Rlimit, User},
+    types::{AutoRestart, Dependency, End, INFINITE, Level, Logfile, Rlimit, Update, User},
     variables::Variables,
 };
 use crate::text::signals;
@@ -71,6 +71,14 @@ pub(super) fn logfile(logfile: &Logfile) -> Value {
 /// A level by its name.
 pub(super) fn level(level: &Level) -> Value {
     level.name().into()
+}
+
+/// `update=`.
+pub(super) fn update(mode: &Update) -> Value {
+    match mode {
+        Update::Restart => "restart".into(),
+        Update::Minimal => "minimal".into(),
+    }
 }
 
 /// `exit_when=`.

@@ -107,6 +107,15 @@ impl fmt::Display for Dependency {
     }
 }
 
+/// `update=`: what becomes of a group whose config has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Update {
+    /// `restart`: its processes are stopped and made anew, all of them.
+    Restart,
+    /// `minimal`: only what must be is stopped.
+    Minimal,
+}
+
 /// End of a process after which supervisord ends as well: an item of `exit_when=`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum End {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     accounts, datatypes as read, show,
-    types::{AutoRestart, Dependency, End, Level, Logfile, Rlimit, User},
+    types::{AutoRestart, Dependency, End, Level, Logfile, Rlimit, Update, User},
     variables::Variables,
 };
 
@@ -101,6 +101,7 @@ value_types! {
     list_of_dependencies: Vec<Dependency> = read::list_of_dependencies, dependencies,
         "groups, programs or group:process with commas between them, each with :exited or :ready behind it if not \
          :running is meant", only_strings, list;
+    update_mode: Update = read::update_mode, update, "restart or minimal", only_strings;
     list_of_ends: Vec<End> = read::list_of_ends, ends, "fatal, exited, or both with a comma between them",
         only_strings, list;
     end_of_all: End = read::end_of_all, end, "exited, or is left out", only_strings;

@@ -47,6 +47,11 @@ pub struct LogFile {
 }
 
 impl LogFile {
+    /// Rotate at `maxbytes` from now on, and keep so many old files.
+    pub fn set_limits(&mut self, maxbytes: u64, backups: u32) {
+        (self.maxbytes, self.backups) = (maxbytes, backups);
+    }
+
     /// Open a log at `path`, or make it. `maxbytes` 0 never rotates; `backups` 0 keeps no old file.
     pub fn open(path: &Path, maxbytes: u64, backups: u32) -> io::Result<Self> {
         let mut log = Self::closed(path, maxbytes, backups);

@@ -9,7 +9,9 @@ use super::{
     host_api::HostApi,
     lifecycle::{Lifecycle, warn_of_unknown_event_types},
     method::Origin,
-    namespaces::{PLUGINS, Plugins, SupervisorInterface, System, UPGRADE, Upgrade, UpgraderRef},
+    namespaces::{
+        PLUGINS, Plugins, SupervisorInterface, System, UPDATE, UPGRADE, UpdateInterface, Upgrade, UpgraderRef,
+    },
     registry::{Registry, RegistryRef, StateFn},
     result_handlers,
 };
@@ -103,6 +105,9 @@ pub fn build(
     if config.rpcinterfaces.iter().all(|section| section.name != PLUGINS) {
         let object = Plugins::namespace(registry_ref.clone(), loaded);
         namespaces.push((PLUGINS.to_owned(), object, Origin::Host));
+    }
+    if config.rpcinterfaces.iter().all(|section| section.name != UPDATE) {
+        namespaces.push((UPDATE.to_owned(), UpdateInterface::namespace(supervisor.clone()), Origin::Host));
     }
     let upgrader = UpgraderRef::default();
     if config.rpcinterfaces.iter().all(|section| section.name != UPGRADE) {

@@ -53,6 +53,7 @@ mod run;
 mod handle;
 
 mod group_changes;
+mod group_update;
 
 #[cfg(test)]
 pub(crate) mod fixtures;
@@ -60,6 +61,7 @@ pub(crate) mod fixtures;
 pub use self::{
     extensions::MakeHandler,
     group_changes::{ActiveGroup, NotAdded, NotRemoved},
+    group_update::{GroupUpdate, NotUpdated, ProcessUpdate, UpdateAction},
     groups::Found,
     handle::Supervisor,
     info::{ProcessConfig, ProcessInfo},

@@ -44,7 +44,7 @@ fn switch() -> (Config, Vec<(&'static str, &'static str)>) {
             "start" | "restore" => "/bin/sh -c 'sleep 0.2'",
             _ => "/bin/sleep 1000",
         };
-        let startsecs = if *name == "orchagent" { 1 } else { 0 };
+        let startsecs = u8::from(*name == "orchagent");
         let autostart = *name == "fdbsyncd";
         let rest = "autorestart=unexpected\nstdout_logfile=NONE\nstderr_logfile=NONE";
         config = config.program(

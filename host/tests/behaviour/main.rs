@@ -39,6 +39,7 @@ mod restarts;
 mod scale;
 mod spawning;
 mod traps;
+mod update_minimal;
 mod upgrade;
 
 // Clients and the tools.

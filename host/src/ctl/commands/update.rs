@@ -2,13 +2,18 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use plugin_api::{Code, Fault, ctl_plugin};
+use plugin_api::{Code, Fault, Value, ctl_plugin};
 
 use super::{
     config_changes::ConfigChanges, groups::changed_groups, process_result::ProcessResult, refusal::report_shutdown,
 };
 use crate::{
-    ctl::{exit_status, process_info::all_process_info, session::Session},
+    ctl::{
+        exit_status,
+        process_info::{all_process_info, items, text},
+        session::Session,
+    },
+    text::namespec::make_namespec,
     xmlrpc::ClientError,
 };
 
@@ -21,9 +26,11 @@ impl UpdateCommand {
     #[doc = "update all\t\tThe same"]
     #[doc = "update <gname> [...]\tThe same for these groups alone"]
     #[doc = "update <pattern>\tThe same for the groups that match: 'web_*'"]
+    #[doc = "update --dry-run [<gname> ...]\tSay what it would do, option by option, and do nothing"]
     #[ctl(complete = "groups")]
     pub fn update(&self, names: Vec<String>) -> Result<(), Fault> {
         let session = &self.0;
+        let (flags, names): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| name == "--dry-run");
         let changes = match session.call("supervisor.reloadConfig", &[]) {
             Ok(result) => ConfigChanges::from_value(&result),
             Err(error) => return report_shutdown(session, error, "ERROR: already shutting down"),
@@ -34,6 +41,9 @@ impl UpdateCommand {
             report_unknown_groups(session, wanted, &changes)?;
         }
         let is_wanted = |name: &&String| wanted.is_empty() || wanted.contains(name);
+        if !flags.is_empty() {
+            return print_changes(session, is_wanted);
+        }
         let group = |method: &str, name: &str| session.call(method, &[name.into()]);
         for name in changes.removed.iter().filter(is_wanted) {
             let results = group("supervisor.stopProcessGroup", name)?;
@@ -45,7 +55,12 @@ impl UpdateCommand {
             group("supervisor.removeProcessGroup", name)?;
             session.output(&format!("{name}: removed process group"));
         }
+        let minimal = if changes.changed.is_empty() { Vec::new() } else { minimal_changes(session)? };
         for name in changes.changed.iter().filter(is_wanted) {
+            if let Some(change) = minimal.iter().find(|change| text(change, "group") == *name) {
+                update_minimally(session, name, change)?;
+                continue;
+            }
             group("supervisor.stopProcessGroup", name)?;
             session.output(&format!("{name}: stopped"));
             group("supervisor.removeProcessGroup", name)?;
@@ -66,6 +81,75 @@ fn report_unknown_groups(session: &Session, wanted: &[String], changes: &ConfigC
     for name in wanted.iter().collect::<BTreeSet<_>>() {
         if !known.contains(name) {
             session.fail(&format!("ERROR: no such group: {name}"), exit_status::GENERIC);
+        }
+    }
+    Ok(())
+}
+
+/// List the changes of groups, as supervisord tells of them. `None` where it does not: it is Python's.
+fn group_changes(session: &Session) -> Result<Option<Vec<Value>>, ClientError> {
+    match session.call("update.getChanges", &[]) {
+        Ok(changes) => Ok(Some(items(&changes).to_vec())),
+        Err(ClientError::Fault(fault)) if fault.is(Code::UnknownMethod) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// List the changes of groups that say `update=minimal`.
+fn minimal_changes(session: &Session) -> Result<Vec<Value>, ClientError> {
+    let changes = group_changes(session)?.unwrap_or_default();
+    Ok(changes.into_iter().filter(is_minimal).collect())
+}
+
+fn is_minimal(change: &Value) -> bool {
+    change.get("minimal") == Some(&Value::Bool(true))
+}
+
+fn processes(change: &Value) -> &[Value] {
+    change.get("processes").map_or(&[][..], items)
+}
+
+/// Stop of a group what must be, and have the rest taken up.
+fn update_minimally(session: &Session, name: &str, change: &Value) -> Result<(), ClientError> {
+    // As it was read, the last to have started stops first.
+    for process in processes(change).iter().rev() {
+        if !["remove", "restart"].contains(&text(process, "action").as_str()) {
+            continue;
+        }
+        let namespec = make_namespec(name, &text(process, "name"));
+        match session.call("supervisor.stopProcess", &[namespec.as_str().into()]) {
+            Ok(_) => {}
+            Err(ClientError::Fault(fault)) if fault.is(Code::NotRunning) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    session.call("update.updateProcessGroup", &[name.into()])?;
+    session.output(&format!("{name}: updated process group"));
+    Ok(())
+}
+
+/// Say what an update would do.
+fn print_changes(session: &Session, is_wanted: impl Fn(&&String) -> bool) -> Result<(), Fault> {
+    let Some(changes) = group_changes(session)? else {
+        let text = "ERROR: this supervisord does not tell what an update would do";
+        session.fail(text, exit_status::UNIMPLEMENTED_FEATURE);
+        return Ok(());
+    };
+    let wanted: Vec<_> = changes.iter().filter(|change| is_wanted(&&text(change, "group"))).collect();
+    if wanted.is_empty() {
+        session.output("No config updates to processes");
+    }
+    for change in wanted {
+        let group = text(change, "group");
+        let way = if is_minimal(change) { " (minimal)" } else { "" };
+        session.output(&format!("{group}: would be updated{way}"));
+        for process in processes(change) {
+            let namespec = make_namespec(&group, &text(process, "name"));
+            session.output(&format!("    {namespec}: {}", text(process, "action")));
+            for option in process.get("options").map_or(&[][..], items) {
+                let [name, old, new] = ["option", "old", "new"].map(|member| text(option, member));
+                session.output(&format!("        {name}: {old} -> {new}"));
+            }
         }
     }
     Ok(())

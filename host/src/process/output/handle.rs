@@ -17,6 +17,7 @@ use super::{
     log::Backlog,
     output_loop::{self, OutputLoop},
     queue::{ChildOutput, OutputCommand, OutputQueue},
+    target::OutputTarget,
     threads::Threads,
 };
 use crate::{
@@ -76,6 +77,11 @@ impl OutputHandle {
     /// Read these pipes from now on.
     pub fn add(&self, child: ChildOutput) {
         self.push(OutputCommand::Add(Box::new(child)));
+    }
+
+    /// Take up other sizes of logs, and whether there are events, for the stdout and stderr of a process that runs.
+    pub fn retarget(&self, run: u64, targets: [OutputTarget; 2]) {
+        self.push(OutputCommand::Retarget(run, Box::new(targets)));
     }
 
     /// Read what the pipes of a process hold that has exited, then close them, whoever else holds them.

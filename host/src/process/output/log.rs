@@ -105,6 +105,8 @@ pub(super) enum Job {
     WritePiece(Vec<u8>, usize),
     /// Send these lines to syslog, each behind that text.
     Record(String, Vec<u8>),
+    /// Rotate the file at so many bytes from now on, and keep so many old ones.
+    Limit(u64, u32),
     /// Open the file anew.
     Reopen,
     /// Empty the file.
@@ -354,6 +356,10 @@ impl Log {
             (Job::Open(what), Destination::File(file)) => {
                 let error = file.open_late().err()?;
                 Some(format!("could not open {what}, {}: {error}; its output is lost", self.name.display()))
+            }
+            (Job::Limit(maxbytes, backups), Destination::File(file)) => {
+                file.set_limits(maxbytes, backups);
+                None
             }
             (Job::Reopen, Destination::File(file)) => {
                 let error = file.reopen().err()?;

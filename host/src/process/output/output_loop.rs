@@ -233,6 +233,11 @@ impl OutputLoop {
                 OutputCommand::Add(child) => self.add(*child),
                 OutputCommand::Adopt(output) => self.adopt(*output),
                 OutputCommand::Freeze(freeze) => self.freeze = Some(freeze),
+                OutputCommand::Retarget(run, targets) => {
+                    for pipe in self.pipes.values_mut().filter(|pipe| pipe.run == run) {
+                        pipe.sink.retarget(&targets);
+                    }
+                }
                 OutputCommand::Exited(run) => self.exited(run),
                 OutputCommand::Stdin(run, stdin) => self.watch_stdin(run, stdin),
                 OutputCommand::Listeners => self.serve_listeners(),

@@ -65,6 +65,8 @@ pub(super) enum OutputCommand {
     Adopt(Box<AdoptedOutput>),
     /// Say how all stands, and stand still.
     Freeze(Freeze),
+    /// Write the outputs of that run, stdout first, as these say from now on.
+    Retarget(u64, Box<[OutputTarget; 2]>),
     /// Close the pipes of that run.
     Exited(u64),
     /// Send what waits for the stdin of that run.

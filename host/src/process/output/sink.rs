@@ -6,12 +6,12 @@ use super::{
     activity_log::ActivityLog,
     capture::Part,
     filters::Filters,
-    log::{Backlog, Destination, Log, MIN_PIECE},
+    log::{Backlog, Destination, Job, Log, MIN_PIECE},
     open_logs::OpenLogs,
     target::{OutputTarget, Source},
 };
 use crate::{
-    events::{self, Bus, Event},
+    events::{self, Bus, Channel, Event},
     logger::{Level, Syslog},
     text::repr::repr,
 };
@@ -66,6 +66,16 @@ impl Sink {
             None => Filters::new(&target, context.strip_ansi),
         };
         Self { source, target, filters, file, to_activity: context.activity.logs(Level::Debug) }
+    }
+
+    /// Take up other sizes of the log, and whether there are events, of the target of stdout or stderr.
+    pub(super) fn retarget(&mut self, targets: &[OutputTarget; 2]) {
+        let [stdout, stderr] = targets;
+        let target = if self.source.channel == Channel::Stdout { stdout } else { stderr };
+        self.target = target.clone();
+        if let Some(file) = &self.file {
+            file.push(Job::Limit(target.maxbytes, target.backups));
+        }
     }
 
     /// The output, its destinations and what is kept back on the way there, for whoever takes over.

@@ -46,6 +46,17 @@ impl OutputTarget {
         })
     }
 
+    /// Take up what of other options of the output does not need a new start: sizes of the log, and events.
+    #[must_use]
+    pub fn with_options(&self, output: &config::OutputOptions) -> Self {
+        Self {
+            maxbytes: output.maxbytes,
+            backups: output.backups,
+            events: output.events_enabled && !self.is_protocol,
+            ..self.clone()
+        }
+    }
+
     /// Return the target of an event listener's stdout: only a log file.
     #[must_use]
     pub fn of_protocol(self) -> Self {

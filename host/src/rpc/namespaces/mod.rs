@@ -1,16 +1,19 @@
-//! Namespaces that the host has itself: `supervisor`, `system`, `plugins` and `upgrade`.
+//! Namespaces that the host has itself: `supervisor`, `system`, `plugins`, `update` and
+//! `upgrade`.
 //!
 //! The modules are floors; each imports only from those above it in this list.
 
 mod plugins;
 mod supervisor;
 mod system;
+mod update;
 mod upgrade;
 
 pub(super) use self::{
     plugins::{NAME as PLUGINS, Plugins},
     supervisor::process_config,
     system::{System, multicall},
+    update::{NAME as UPDATE, UpdateInterface},
     upgrade::{NAME as UPGRADE, Upgrade, UpgraderRef},
 };
 pub use self::{

@@ -64,6 +64,7 @@ const OURS: &[&str] = &[
     "kill_descendants",
     "depends_on",
     "exit_when",
+    "update",
 ];
 
 /// Ours in the shape of the other.
