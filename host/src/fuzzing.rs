@@ -12,7 +12,11 @@ pub use crate::{
 };
 use crate::{
     events::{Change, Channel, Event, bytes_repr},
-    process::event_listener::{Listener, ListenerState, Verdict},
+    process::{
+        event_listener::{Listener, ListenerState, Verdict},
+        notice::Notice,
+        probe::judge,
+    },
     states::ProcessState,
 };
 
@@ -31,7 +35,9 @@ pub const TARGETS: &[Target] = &[
     ("http", http),
     ("ini", ini),
     ("listener", listener),
+    ("notice", notice),
     ("output", output),
+    ("probe_answer", probe_answer),
     ("toml", toml),
     ("xmlrpc", xmlrpc),
 ];
@@ -61,6 +67,27 @@ pub fn listener(data: &[u8]) {
         }
         assert_eq!(from_whole, from_cut, "what a listener says in pieces is what it says");
         assert_eq!(whole.state(), cut.state());
+    }
+}
+
+/// Read bytes as a datagram of a program that notifies. What it says line by line is what it says at once, and fit to be
+/// shown.
+pub fn notice(data: &[u8]) {
+    let whole = Notice::parse(data);
+    let lines = data.split(|byte| *byte == b'\n').map(Notice::parse);
+    assert_eq!(lines.fold(Notice::default(), Notice::followed_by), whole);
+    if let Some(status) = whole.status {
+        assert!(status.chars().count() <= 200 && !status.chars().any(char::is_control), "{status:?}");
+    }
+}
+
+/// Judge bytes as the answer to a probe, at once and as they come.
+pub fn probe_answer(data: &[u8]) {
+    let whole = judge(data);
+    for length in 0..data.len() {
+        if let Some(result) = judge(&data[..length]) {
+            assert_eq!(Some(result), whole, "what follows changes nothing");
+        }
     }
 }
 

@@ -9,6 +9,7 @@
 mod error;
 mod expand;
 mod paths;
+mod probe;
 mod types;
 mod variables;
 
@@ -70,6 +71,7 @@ pub use model::{
 };
 pub use options::{OutputOptions, Process, Supervisord};
 pub use overrides::Overrides;
+pub use probe::{HttpUrl, Probe, Ready};
 pub use sample::sample;
 pub use types::{AutoRestart, INFINITE, Level, Logfile, Message, Numbering, Rlimit, User};
 pub use variables::Variables;

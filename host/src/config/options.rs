@@ -26,6 +26,7 @@ use serde_json::{Map, Value};
 use super::{
     option::{Key, Stage},
     paths::temporary_directory,
+    probe::Ready,
     reader::Reader,
     types::{AutoRestart, Level, Logfile, Numbering, Rlimit, User},
     variables::Variables,
@@ -99,7 +100,7 @@ macro_rules! options {
 
             use $crate::config::option::{Key, Opt};
             #[allow(unused_imports, reason = "not every section has all of these types")]
-            use $crate::config::{types::*, value_type, variables::Variables};
+            use $crate::config::{probe::*, types::*, value_type, variables::Variables};
 
             $(pub(crate) const $key: Opt<$type> = Opt {
                 key: stringify!($key),
@@ -296,6 +297,13 @@ options! {
         oom_score_adj: i32 = oom_score_adj like "500" read last, "from -1000, never ended for want of memory, to 1000";
         /// End what it leaves behind.
         kill_descendants: bool = boolean or "false" read last, "when it has ended, kill all that it has left behind";
+        /// Sign by which it is known to be ready; `None` where it is enough that it stays up.
+        ready: Ready = ready like "tcp:8080" read each,
+            "RUNNING once ready: notify, fd:N, tcp:PORT, http:URL or exec:COMMAND";
+        /// Time that it has to become ready; zero is no end.
+        ready_timeout: Duration = seconds or "0" read each, "seconds until a start that is not ready fails; 0: none";
+        /// Longest time between two `WATCHDOG=1` of a program that notifies; zero asks for none.
+        watchdog_secs: Duration = seconds or "0" read each, "with ready=notify: killed after so long without WATCHDOG=1";
         /// Directory to change to before exec.
         directory: PathBuf = path like "/tmp" read each, "change there first";
     }

@@ -9,6 +9,7 @@ use super::{
     model::{Group, GroupKind},
     option::{Opt, Stage},
     options::{OutputOptions, Process, program as options},
+    probe::Ready,
     reader::Reader,
     sections::{Section, Sections},
     types::{Level, Logfile, Message, Numbering},
@@ -93,6 +94,7 @@ impl<'a> Programs<'a> {
         let mut process = template.clone();
         process.env_file = env_file;
         process.read(reader, Stage::Each);
+        check_ready(reader, &process);
         self.output(reader, &STDOUT, &mut process.stdout);
         self.output(reader, &STDERR, &mut process.stderr);
         if process.redirect_stderr {
@@ -181,6 +183,18 @@ fn template(reader: &Reader<'_>) -> Option<(Process, Range<i64>)> {
         return None;
     }
     Some((process, numprocs_start..numprocs_start.saturating_add(numprocs)))
+}
+
+/// Report options that mean nothing beside the others.
+fn check_ready(reader: &Reader<'_>, process: &Process) {
+    // One that is there and wrong has its own error.
+    let is_wrong = process.ready.is_none() && reader.has(options::ready.key);
+    if !process.ready_timeout.is_zero() && process.ready.is_none() && !is_wrong {
+        reader.fail(options::ready_timeout.key, "ready_timeout needs ready=");
+    }
+    if !process.watchdog_secs.is_zero() && process.ready != Some(Ready::Notify) && !is_wrong {
+        reader.fail(options::watchdog_secs.key, "watchdog_secs needs ready=notify");
+    }
 }
 
 /// Keys of one of a program's two outputs.
@@ -415,6 +429,9 @@ mod tests {
             ("environment=A=1 B=2", "Unexpected end of key/value pairs in value 'A=1 B=2'"),
             ("restart_delay=soon", "not a number of seconds: 'soon'"),
             ("restart_delay=5\nrestart_delay_max=1.5", "restart_delay_max=1.5 is less than restart_delay=5"),
+            ("ready=tcp:x", "tcp: takes a port of localhost from 1 to 65535, not 'x'"),
+            ("ready_timeout=5", "ready_timeout needs ready="),
+            ("ready=fd:3\nwatchdog_secs=5", "watchdog_secs needs ready=notify"),
             ("process_name=a b", "Invalid name: 'a b' because of character: ' '"),
             ("process_name=a:b", "Invalid name: 'a:b' because of character: ':'"),
             ("stopasgroup=true\nkillasgroup=false", "Cannot set stopasgroup=true and killasgroup=false"),

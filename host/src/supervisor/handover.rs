@@ -26,11 +26,14 @@ use super::{
     process::Process,
     requests::Request,
     shared::Shared,
+    signal::kill,
     snapshot::{Births, EndedRecord, GroupRecord, HandOver, ProcessRecord, Snapshot, UseSnapshot},
     status::ProcessId,
+    watching::watch,
 };
 use crate::{
     config::{Config, GroupKind},
+    handed_fds,
     process::{
         fcgi::SharedSocket,
         launch::Launch,
@@ -77,7 +80,12 @@ impl MainLoop {
         let result = if is_final {
             // Signals that come from here on are for the next one; or for this one, if it goes on.
             signals::hold();
+            let tasks = Arc::clone(&self.probe_tasks);
             let result = self.wait_for_children().and_then(|()| {
+                let _paused = tasks.pause()?;
+                for observed in self.shared.requests.take_observed() {
+                    self.request(observed);
+                }
                 self.signals();
                 self.with_snapshot(&births, true, work)
             });
@@ -140,6 +148,7 @@ impl MainLoop {
                 .into_iter()
                 .map(|EndedRun { pid, group, name, enclosure, .. }| EndedRecord { group, name, pid, enclosure })
                 .collect(),
+            probe_children: groups.probe_children.keys().copied().collect(),
             output,
         }
     }
@@ -155,6 +164,7 @@ impl Groups {
     ) -> (Self, Vec<AdoptedProcess>, Vec<HandedSocket>) {
         let mut groups = Self::default();
         groups.strays.extend(&snapshot.strays);
+        groups.probe_children.extend(snapshot.probe_children.iter().map(|pid| (*pid, None)));
         let (mut adopted, mut sockets) = (Vec::new(), Vec::new());
         for record in std::mem::take(&mut snapshot.groups) {
             let known = config.groups.iter().find(|group| **group == record.config);
@@ -181,19 +191,19 @@ impl Groups {
                     enclosure: record.enclosure,
                     ..process
                 });
-                later.push((record.stdin, record.birth, record.has_socket));
+                later.push((record.stdin, record.birth, record.has_socket, record.ready_channel));
             }
             let mut new = NewGroup::adopted(&group, processes);
             let known = groups.in_order.len();
             groups.add(&mut new);
             let ids = groups.in_order.get(known).map_or_else(Vec::new, |group| group.processes.clone());
-            for (id, (stdin, birth, has_socket)) in ids.into_iter().zip(later) {
+            for (id, (stdin, birth, has_socket, ready_channel)) in ids.into_iter().zip(later) {
                 let pid = groups.processes[&id].machine.pid();
                 if pid != 0 {
                     groups.spawned(pid, id);
                 }
                 let socket = socket.clone().filter(|_| has_socket);
-                adopted.push(AdoptedProcess { id, pid, birth, stdin, socket });
+                adopted.push(AdoptedProcess { id, pid, birth, stdin, socket, ready_channel });
             }
         }
         (groups, adopted, sockets)
@@ -217,7 +227,7 @@ impl MainLoop {
             }
         }
         let (mut listeners, mut stdins, mut gone) = (HashMap::new(), Vec::new(), Vec::new());
-        for AdoptedProcess { id, pid, birth, stdin, socket } in processes {
+        for AdoptedProcess { id, pid, birth, stdin, socket, ready_channel } in processes {
             let mut groups = shared.groups.lock();
             let Some(process) = groups.processes.get_mut(&id) else { continue };
             process.listening = socket.and_then(|socket| listening.get(&Arc::as_ptr(&socket)).cloned());
@@ -237,6 +247,15 @@ impl MainLoop {
                     Err(error) => lost(&format!("the stdin of '{}'", process.config.name), error),
                 }
             }
+            if let Some(fd) = ready_channel {
+                match handed_fds::take(fd) {
+                    Ok(fd) => process.ready_channel = Some((fd, None)),
+                    Err(error) => {
+                        lost(&format!("the way by which '{}' says that it is ready", process.config.name), error);
+                    }
+                }
+            }
+            watch(&self.probe_tasks, id, process);
             if process.machine.awaits_spawn() {
                 self.spawn_queue.push(id);
             }
@@ -253,6 +272,10 @@ impl MainLoop {
             // One that is not there any more is named by no one.
             let id = if let Some(Found::Process(id)) = found { id } else { ProcessId(0) };
             self.descendants.end(EndedRun { id, pid, group, name, enclosure });
+        }
+        // Their programs are asked anew.
+        for pid in shared.groups.lock().probe_children.keys() {
+            let _ = kill(-pid, libc::SIGKILL);
         }
         for (id, run, name, pid) in gone {
             shared.logger.critical(format_args!("pid {pid} is no longer the process '{name}': it counts as ended"));

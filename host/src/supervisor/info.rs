@@ -24,6 +24,8 @@ pub struct ProcessInfo {
     pub stopped: Option<SystemTime>,
     /// Time of its next start, where it waits for one as `restart_delay` says.
     pub restarts: Option<SystemTime>,
+    /// Further parts of its description, which options ask for: what it waits for, what it says of itself.
+    pub remarks: Vec<String>,
     /// Reason why its last start failed or its last run ended badly.
     pub spawnerr: Option<String>,
     /// Exit status of its last run: -1 if a signal killed it.
@@ -70,6 +72,7 @@ impl Process {
             started: self.started,
             stopped: self.stopped,
             restarts: self.restarts,
+            remarks: machine.remarks(&self.config),
             spawnerr: machine.spawnerr().map(str::to_owned),
             exitstatus: machine.exitstatus(),
             stdout_logfile: logfile(&self.config.stdout, &self.stdout),

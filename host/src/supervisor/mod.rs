@@ -12,6 +12,7 @@
 
 mod extensions;
 mod fd_budget;
+mod probe;
 mod signal;
 mod status;
 mod ticks;
@@ -30,12 +31,17 @@ mod start_conditions;
 mod requests;
 mod spawn_queue;
 
+mod probe_tasks;
+
 mod groups;
 
 mod shared;
 
 mod main_loop;
 mod restart;
+
+mod probe_children;
+mod watching;
 
 mod apply;
 

@@ -33,6 +33,7 @@ mod fcgi;
 mod limits;
 mod pid_one;
 mod programs;
+mod readiness;
 mod restarts;
 mod scale;
 mod spawning;

@@ -62,6 +62,9 @@ const OURS: &[&str] = &[
     "nice",
     "oom_score_adj",
     "kill_descendants",
+    "ready",
+    "ready_timeout",
+    "watchdog_secs",
 ];
 
 /// Ours in the shape of the other.
