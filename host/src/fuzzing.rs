@@ -111,7 +111,7 @@ pub fn events(data: &[u8]) {
     let (process, group, data) = (name.to_string(), "g".to_owned(), output.to_vec());
     let channel = if state & 1 == 0 { Channel::Stdout } else { Channel::Stderr };
     let (pid, text) = (i32::from(*state), String::from_utf8_lossy(output).into_owned());
-    let event = match kind % 5 {
+    let event = match kind % 6 {
         0 => {
             let [from, to] = [state % 8, state / 8 % 8].map(|state| STATES[usize::from(state)]);
             let change = Change { from, to, tries: 1, pid, expected: state & 1 == 0 };
@@ -120,7 +120,8 @@ pub fn events(data: &[u8]) {
         1 => Event::ProcessLog { process, group, pid, channel, data },
         2 => Event::ProcessCommunication { process, group, pid, channel, data },
         3 => Event::RemoteCommunication { kind: process, data: text },
-        _ => Event::ProcessGroupAdded { group: process },
+        4 => Event::ProcessGroupAdded { group: process },
+        _ => Event::ProcessHealth { process, group, state: STATES[usize::from(state % 8)], pid, is_ok: state & 1 == 0 },
     };
     let payload = event.payload();
     let (head, body) = payload.split_once('\n').unwrap_or((&payload, ""));

@@ -73,5 +73,5 @@ pub use options::{OutputOptions, Process, Supervisord};
 pub use overrides::Overrides;
 pub use probe::{HttpUrl, Probe, Ready};
 pub use sample::sample;
-pub use types::{AutoRestart, INFINITE, Level, Logfile, Message, Numbering, Rlimit, User};
+pub use types::{AutoRestart, HealthAction, INFINITE, Level, Logfile, Message, Numbering, Rlimit, User};
 pub use variables::Variables;

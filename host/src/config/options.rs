@@ -26,9 +26,9 @@ use serde_json::{Map, Value};
 use super::{
     option::{Key, Stage},
     paths::temporary_directory,
-    probe::Ready,
+    probe::{Probe, Ready},
     reader::Reader,
-    types::{AutoRestart, Level, Logfile, Numbering, Rlimit, User},
+    types::{AutoRestart, HealthAction, Level, Logfile, Numbering, Rlimit, User},
     variables::Variables,
 };
 
@@ -304,6 +304,17 @@ options! {
         ready_timeout: Duration = seconds or "0" read each, "seconds until a start that is not ready fails; 0: none";
         /// Longest time between two `WATCHDOG=1` of a program that notifies; zero asks for none.
         watchdog_secs: Duration = seconds or "0" read each, "with ready=notify: killed after so long without WATCHDOG=1";
+        /// Probe by which it is known to be well while it is RUNNING.
+        health: Probe = probe like "http://localhost:8080/health" read each,
+            "asked while it runs: tcp:PORT, http:URL or exec:COMMAND";
+        /// Time between two of these.
+        health_interval: Duration = seconds or "10" read each, "seconds between two times";
+        /// Time that one of them may take.
+        health_timeout: Duration = seconds or "5" read each, "seconds that one may take";
+        /// Failures in a row after which it is not well.
+        health_retries: u32 = count or "3" read each, "failures in a row after which it counts as failed";
+        /// Work that follows then.
+        health_action: HealthAction = health_action or "log" read each, "what is done then: log, or restart";
         /// Directory to change to before exec.
         directory: PathBuf = path like "/tmp" read each, "change there first";
     }

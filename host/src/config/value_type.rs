@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::{
     accounts, datatypes as read,
-    probe::Ready,
+    probe::{Probe, Ready},
     show,
-    types::{AutoRestart, Level, Logfile, Rlimit, User},
+    types::{AutoRestart, HealthAction, Level, Logfile, Rlimit, User},
     variables::Variables,
 };
 
@@ -83,6 +83,9 @@ value_types! {
         "critical, error, warn, info, debug, trace or blather", only_strings;
     ready: Ready = Ready::parse, text_of,
         "notify, fd:N, tcp:PORT, http:URL or exec:COMMAND, such as tcp:8080 or http://localhost:8080/", only_strings;
+    probe: Probe = Probe::parse, text_of,
+        "tcp:PORT, http:URL or exec:COMMAND, such as tcp:8080 or http://localhost:8080/", only_strings;
+    health_action: HealthAction = read::health_action, text_of, "log or restart", only_strings;
     user: User = accounts::user, user, "the name or the number of a user";
     // Supervisor looks it up in the end, and says no more of it.
     user_of_supervisord: User = accounts::user, user;

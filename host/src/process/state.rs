@@ -12,7 +12,7 @@ use std::{fmt, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    config::{self, AutoRestart, INFINITE, Level},
+    config::{self, AutoRestart, HealthAction, INFINITE, Level},
     events::Change,
     process::{
         notice::{Notice, Watchdog},
@@ -97,6 +97,8 @@ pub enum Input {
     NotReady(String),
     /// Notice of the process itself.
     Notified(Notice),
+    /// Result of a probe of its health; the error says why it is not well.
+    Probed(Result<(), String>),
     /// End of the process.
     Reaped(Exit),
     /// Lapse of time.
@@ -125,6 +127,11 @@ pub enum Action {
     Log(Level, String),
     /// Publish a change of state.
     Changed(Change),
+    /// Publish a change of health.
+    HealthChanged {
+        /// Set where it is well again.
+        is_ok: bool,
+    },
 }
 
 /// End of a run that the supervisor brings about, and after which the process counts as one that has ended by itself.
@@ -132,6 +139,9 @@ pub enum Action {
 struct Ending {
     /// Reason, for `spawnerr`.
     why: String,
+    /// Set where it is started again whatever `autorestart` says.
+    #[serde(default)]
+    is_restart: bool,
 }
 
 /// State of a process, with what decides on the next one.
@@ -160,6 +170,10 @@ pub struct Machine {
     watchdog_deadline: Option<Time>,
     /// End of this run that is being brought about.
     ending: Option<Ending>,
+    /// Number of probes of its health in a row that have failed in this run.
+    health_failures: u32,
+    /// Reason why it is not well. It outlives the run, so that the next one is well again.
+    unhealthy: Option<String>,
     /// Text of its last `STATUS=` in this run.
     status: Option<String>,
     /// Set once it has said `STOPPING=1` in this run.
@@ -191,6 +205,8 @@ impl Machine {
             not_ready: None,
             watchdog_deadline: None,
             ending: None,
+            health_failures: 0,
+            unhealthy: None,
             status: None,
             says_stopping: false,
             next_stop_report: None,
@@ -240,6 +256,11 @@ impl Machine {
         is_up && rules.ready.is_some() && !self.is_ready && self.ending.is_none()
     }
 
+    /// Return whether its health is to be looked at.
+    pub fn wants_probes(&self, rules: &config::Process) -> bool {
+        self.state == ProcessState::Running && rules.health.is_some() && self.ending.is_none()
+    }
+
     /// Return what the description says of this run besides the state, each between semicolons: what it waits for, why
     /// it is being ended, and what it says of itself. Nothing without the options that ask for it.
     pub fn remarks(&self, rules: &config::Process) -> Vec<String> {
@@ -252,6 +273,9 @@ impl Machine {
         {
             let why = self.not_ready.as_ref().map_or_else(String::new, |why| format!(" ({why})"));
             remarks.push(format!("waits to be ready: {ready}{why}"));
+        }
+        if self.wants_probes(rules) && self.health_failures > 0 {
+            remarks.extend(self.unhealthy.as_ref().map(|why| format!("health failed: {why}")));
         }
         remarks.extend(self.ending.as_ref().map(|ending| format!("is being ended: {}", ending.why)));
         if self.says_stopping {
@@ -308,6 +332,8 @@ impl Machine {
             Input::Ready => self.ready(rules, now, &mut out),
             Input::NotReady(why) => self.not_ready = Some(why).filter(|_| self.awaits_ready(rules)),
             Input::Notified(notice) => self.notified(rules, now, notice, &mut out),
+            Input::Probed(result) if self.wants_probes(rules) => self.probed(rules, now, result, &mut out),
+            Input::Probed(_) => {}
             Input::Reaped(exit) => self.reaped(rules, now, exit, &mut out),
             Input::Tick { may_start } => self.tick(rules, now, may_start, &mut out),
         }
@@ -346,7 +372,7 @@ impl Machine {
         let has_end = rules.ready.is_some() && !rules.ready_timeout.is_zero();
         self.ready_deadline = has_end.then(|| now + rules.ready_timeout);
         (self.not_ready, self.watchdog_deadline, self.ending) = (None, None, None);
-        (self.status, self.says_stopping) = (None, false);
+        (self.status, self.says_stopping, self.health_failures) = (None, false, 0);
         out.push(Action::Log(Level::Info, format!("spawned: '{}' with pid {pid}", rules.name)));
     }
 
@@ -391,11 +417,35 @@ impl Machine {
         }
     }
 
+    fn probed(&mut self, rules: &config::Process, now: Time, result: Result<(), String>, out: &mut Vec<Action>) {
+        let Err(why) = result else {
+            self.health_failures = 0;
+            if self.unhealthy.take().is_some() {
+                out.push(Action::HealthChanged { is_ok: true });
+                out.push(Action::Log(Level::Info, format!("health of {} is OK again", rules.name)));
+            }
+            return;
+        };
+        self.health_failures = self.health_failures.saturating_add(1);
+        if self.health_failures < rules.health_retries {
+            return;
+        }
+        if self.unhealthy.replace(why.clone()).is_none() {
+            out.push(Action::HealthChanged { is_ok: false });
+            let (name, count) = (&rules.name, self.health_failures);
+            out.push(Action::Log(Level::Warn, format!("health of {name} has FAILED ({count} in a row): {why}")));
+        }
+        if rules.health_action == HealthAction::Restart {
+            self.end(rules, now, rules.stopsignal, format!("health failed: {why}"), out);
+            self.ending.iter_mut().for_each(|ending| ending.is_restart = true);
+        }
+    }
+
     /// End this run, so that it counts as one that has ended by itself.
     fn end(&mut self, rules: &config::Process, now: Time, signal: i32, why: String, out: &mut Vec<Action>) {
         out.push(Action::Log(Level::Warn, format!("ending '{}' ({}): {why}", rules.name, self.pid)));
         (self.ready_deadline, self.watchdog_deadline) = (None, None);
-        self.ending = Some(Ending { why });
+        self.ending = Some(Ending { why, is_restart: false });
         if signal == libc::SIGKILL {
             self.send_sigkill(rules, now, out);
         } else {
@@ -542,8 +592,9 @@ impl Machine {
                 }
                 self.backoff = 0;
                 self.exitstatus = Some(exit.status());
+                let is_restart = ending.as_ref().is_some_and(|ending| ending.is_restart);
                 let again = match rules.autorestart {
-                    AutoRestart::Never => false,
+                    AutoRestart::Never => is_restart,
                     AutoRestart::Unexpected => !expected,
                     AutoRestart::Always => true,
                 };

@@ -17,6 +17,8 @@ enum Happening {
     IsReady,
     /// The process says that it goes on.
     IsAlive,
+    /// A probe finds it well, or does not.
+    Probed(bool),
     /// Time goes on by so many millis, and what is due is done.
     Later(u64),
 }
@@ -28,6 +30,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         (0..2).prop_map(Happening::Ends),
         Just(Happening::IsReady),
         Just(Happening::IsAlive),
+        any::<bool>().prop_map(Happening::Probed),
         (0_u64..20_000).prop_map(Happening::Later),
     ]
 }
@@ -41,9 +44,12 @@ fn rules() -> impl Strategy<Value = config::Process> {
     let readiness = (ready, time(), time()).prop_map(|(ready, ready_timeout, watchdog_secs)| {
         (ready.map(config::Ready::from_text), ready_timeout, watchdog_secs)
     });
-    (delay(), delay(), restarts, retries, 0_i64..3, readiness).prop_map(
-        |(restart_delay, restart_delay_max, autorestart, startretries, startsecs, readiness)| {
+    let action = prop_oneof![Just(HealthAction::Log), Just(HealthAction::Restart)];
+    let health = (any::<bool>(), 1_u32..4, action);
+    (delay(), delay(), restarts, retries, 0_i64..3, readiness, health).prop_map(
+        |(restart_delay, restart_delay_max, autorestart, startretries, startsecs, readiness, health)| {
             let (ready, ready_timeout, watchdog_secs) = readiness;
+            let (has_health, health_retries, health_action) = health;
             config::Process {
                 autorestart,
                 startsecs,
@@ -53,6 +59,9 @@ fn rules() -> impl Strategy<Value = config::Process> {
                 ready,
                 ready_timeout,
                 watchdog_secs,
+                health: has_health.then_some(config::Probe::Tcp(1)),
+                health_retries,
+                health_action,
                 ..process("x")
             }
         },
@@ -70,6 +79,8 @@ struct Checked {
     ended: Option<Time>,
     /// Start of the present run, and whether it has become ready.
     run: (Time, bool),
+    /// Health as it was told last.
+    is_well: bool,
 }
 
 impl Checked {
@@ -95,6 +106,10 @@ impl Checked {
                     assert!(is_ready || self.rules.ready.is_none(), "none is up before it is ready");
                     assert!(self.now >= begun + seconds(self.rules.startsecs), "none is up too early");
                     assert!(!self.is_stopped, "a stop wins");
+                }
+                Action::HealthChanged { is_ok } => {
+                    assert_ne!(is_ok, self.is_well, "each change is told once");
+                    self.is_well = is_ok;
                 }
                 Action::Log(..) | Action::Changed(_) => {}
             }
@@ -146,6 +161,9 @@ impl Checked {
                 self.step(Input::Ready);
             }
             Happening::IsAlive => self.step(Input::Notified(Notice::parse(b"WATCHDOG=1\nSTATUS=x"))),
+            Happening::Probed(is_ok) => {
+                self.step(Input::Probed(if is_ok { Ok(()) } else { Err("no".to_owned()) }));
+            }
             Happening::Ends(code) if self.machine.pid() != 0 => {
                 self.ended = Some(self.now);
                 self.step(Input::Reaped(Exit::Code(code)));
@@ -168,7 +186,7 @@ proptest! {
     #[test]
     fn hold(rules in rules(), history in proptest::collection::vec(happening(), 1..60)) {
         let machine = Machine::new();
-        let mut checked = Checked { rules, machine, now: Time::ZERO, is_stopped: false, ended: None, run: (Time::ZERO, false) };
+        let mut checked = Checked { rules, machine, now: Time::ZERO, is_stopped: false, ended: None, run: (Time::ZERO, false), is_well: true };
         for happening in history {
             checked.happens(happening);
         }

@@ -31,6 +31,7 @@ impl Story {
                     format!("kill {}{pid} {}", if as_group { "-" } else { "" }, signals::name(signal))
                 }
                 Action::Log(level, text) => format!("{level:?} {text}"),
+                Action::HealthChanged { is_ok } => format!("health {}", if is_ok { "OK" } else { "FAILED" }),
                 Action::Changed(change) => format!("{}>{}", change.from.name(), change.to.name()),
             })
             .collect()
@@ -671,6 +672,59 @@ fn a_program_that_leaves_its_watchdog_alone_is_killed_and_started_again() {
     let mut story = spawned(watched(AutoRestart::Always));
     story.at(2_000).step(notice("READY=1"));
     assert_eq!(story.step(notice("WATCHDOG=trigger")).last().unwrap(), "kill 5 SIGKILL");
+}
+
+#[test]
+fn health_has_failed_after_so_many_failures_in_a_row() {
+    let rules = config::Process { health: Some(config::Probe::Tcp(80)), health_retries: 2, ..process("x") };
+    let mut story = Story::running(rules);
+    let no = || Input::Probed(Err("refused".to_owned()));
+    assert!(story.step(no()).is_empty() && story.step(Input::Probed(Ok(()))).is_empty());
+    assert!(story.step(no()).is_empty() && story.machine.remarks(&story.rules).is_empty());
+    assert_eq!(story.step(no()), ["health FAILED", "Warn health of x has FAILED (2 in a row): refused"]);
+    assert_eq!(story.machine.remarks(&story.rules), ["health failed: refused"]);
+    assert!(story.step(no()).is_empty(), "it is told once");
+    assert_eq!(story.deadline(), None, "the log is all");
+    // It outlives the run, and the next one is well again.
+    story.at(9_000).step(Input::Reaped(Exit::Code(1)));
+    assert!(story.step(no()).is_empty() && story.machine.remarks(&story.rules).is_empty());
+    story.tick();
+    story.step(Input::Spawned(6));
+    assert!(story.step(no()).is_empty(), "a process that starts has no health yet");
+    story.at(10_000).tick();
+    assert!(story.machine.remarks(&story.rules).is_empty());
+    assert_eq!(story.step(Input::Probed(Ok(()))), ["health OK", "Info health of x is OK again"]);
+    assert!(story.machine.remarks(&story.rules).is_empty());
+}
+
+#[test]
+fn health_that_has_failed_restarts_whatever_autorestart_says() {
+    let rules = config::Process {
+        health: Some(config::Probe::Tcp(80)),
+        health_retries: 1,
+        health_action: HealthAction::Restart,
+        autorestart: AutoRestart::Never,
+        ..process("x")
+    };
+    let no = || Input::Probed(Err("refused".to_owned()));
+    let mut story = Story::running(rules.clone());
+    let said = story.at(5_000).step(no());
+    assert_eq!(said[2], "Warn ending 'x' (5): health failed: refused");
+    assert_eq!(said[3..], ["Debug killing x (pid 5) with signal SIGTERM", "kill 5 SIGTERM"]);
+    assert_eq!(story.machine.remarks(&story.rules), ["is being ended: health failed: refused"]);
+    assert!(story.step(no()).is_empty() && story.step(Input::Probed(Ok(()))).is_empty(), "it is decided");
+    assert_eq!(story.at(15_000).tick()[2], "kill 5 SIGKILL");
+    let ended = story.at(15_100).step(Input::Reaped(Exit::Code(0)));
+    assert_eq!(ended, ["RUNNING>EXITED", "Warn exited: x (exit status 0; not expected)"]);
+    assert_eq!((story.deadline(), story.machine.spawnerr()), (Some(15_100), Some("health failed: refused")));
+    assert_eq!(story.tick(), ["EXITED>STARTING", "spawn"]);
+
+    // A client that stops it meanwhile wins.
+    let mut story = Story::running(rules);
+    story.step(no());
+    assert_eq!(story.step(Input::Stop { waited_for: false })[1], "RUNNING>STOPPING");
+    story.step(Input::Reaped(TERM));
+    assert_eq!((story.state(), story.deadline()), (ProcessState::Stopped, None));
 }
 
 #[test]

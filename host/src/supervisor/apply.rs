@@ -112,6 +112,12 @@ impl MainLoop {
                     Action::Spawn => self.spawn_queue.push(id),
                     Action::Kill { pid, signal, as_group } => next = self.kill(process, pid, signal, as_group),
                     Action::Log(level, line) => self.shared.logger.log(level, line),
+                    Action::HealthChanged { is_ok } => {
+                        let (name, group) = (process.config.name.clone(), process.group.clone());
+                        let (state, pid) = (process.machine.state(), process.machine.pid());
+                        let event = Event::ProcessHealth { process: name, group, state, pid, is_ok };
+                        self.shared.output.bus().publish(event);
+                    }
                     Action::Changed(change) => {
                         if change.to == ProcessState::Starting {
                             process.started = Some(SystemTime::now());

@@ -1,4 +1,4 @@
-//! Thread on which programs are asked whether they are ready, and on which what they say of that is read.
+//! Thread on which programs are asked whether they are ready or well, and on which what they say of that is read.
 //!
 //! It is made with the first program that has one of these options. Each program has a task of its own, and one attempt
 //! at a time, which has a deadline; what is found goes to the main thread as a request. Attempts at programs that have
@@ -130,6 +130,34 @@ impl ProbeTasks {
                 }
                 sleep(interval).await;
                 interval = (2 * interval).min(READY_INTERVAL);
+            }
+        })
+    }
+
+    /// Ask a program for ever whether it is well. The times are those between two attempts and for one of them.
+    pub(super) fn health(
+        &self,
+        target: Target,
+        probe: &Probe,
+        launch: &Launch,
+        (interval, longest): (Duration, Duration),
+    ) -> Option<ProbeTask> {
+        let (shared, probe) = (Arc::clone(&self.shared), Attempts::new(probe, launch, longest));
+        self.start(async move {
+            let (mut probe, mut was_well) = (probe, false);
+            loop {
+                sleep(interval).await;
+                let result = match shared.attempt(&mut probe).await {
+                    Ok(()) => Ok(()),
+                    Err(Unmet::Failed(why)) => Err(why),
+                    // That says nothing.
+                    Err(Unmet::Hindered(_)) => continue,
+                };
+                // Who is well, and was, is no news.
+                if !(result.is_ok() && was_well) {
+                    was_well = result.is_ok();
+                    shared.observed(target, Input::Probed(result));
+                }
             }
         })
     }

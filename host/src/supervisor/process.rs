@@ -52,6 +52,8 @@ pub(super) struct Process {
     pub(super) ready_channel: Option<(OwnedFd, Option<ProbeTask>)>,
     /// Task that asks whether it is ready.
     pub(super) probe: Option<ProbeTask>,
+    /// Task that asks whether it is well.
+    pub(super) health: Option<ProbeTask>,
     /// Answer to the client that asked for the start that goes on: for when it was spawned, or could not be.
     pub(super) start_answer: Option<StatusSender>,
     /// Time of the last start, for people only: decisions use the machine's monotonic time.
@@ -115,6 +117,7 @@ impl Process {
             enclosure: None,
             ready_channel: None,
             probe: None,
+            health: None,
             start_answer: None,
             started: None,
             stopped: None,

@@ -1,5 +1,7 @@
 //! Watch over what the options of a process ask for: tasks that begin and end with its states.
 
+use std::time::Duration;
+
 use super::{
     probe_tasks::{ProbeTasks, Target},
     process::Process,
@@ -8,25 +10,36 @@ use super::{
 use crate::config::Ready;
 
 /// Time that one attempt to find a program ready may take.
-const READY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
+const READY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Begin and end what the state of the process asks for. To be called whenever that may have changed.
 pub(super) fn watch(tasks: &ProbeTasks, id: ProcessId, process: &mut Process) {
-    let Some(ready) = &process.config.ready else { return };
-    let target = Target { id, run: process.run, pid: process.machine.pid() };
-    let awaits_ready = process.machine.awaits_ready(&process.config);
-    let listens = awaits_ready || *ready == Ready::Notify && target.pid != 0;
-    if let Some((fd, task @ None)) = &mut process.ready_channel
-        && listens
-    {
-        *task = tasks.listen(target, &process.config.name, ready, fd);
+    let (config, machine) = (&process.config, &process.machine);
+    let target = Target { id, run: process.run, pid: machine.pid() };
+    if let Some(ready) = &config.ready {
+        let awaits_ready = machine.awaits_ready(config);
+        let listens = awaits_ready || *ready == Ready::Notify && target.pid != 0;
+        if let Some((fd, task @ None)) = &mut process.ready_channel
+            && listens
+        {
+            *task = tasks.listen(target, &config.name, ready, fd);
+        }
+        match ready {
+            Ready::Probe(probe) if awaits_ready => {
+                if process.probe.is_none() {
+                    process.probe = tasks.until_ready(target, probe, &process.launch, READY_TIMEOUT);
+                }
+            }
+            _ => process.probe = None,
+        }
     }
-    match ready {
-        Ready::Probe(probe) if awaits_ready => {
-            if process.probe.is_none() {
-                process.probe = tasks.until_ready(target, probe, &process.launch, READY_TIMEOUT);
+    match &config.health {
+        Some(probe) if machine.wants_probes(config) => {
+            if process.health.is_none() {
+                let times = (config.health_interval, config.health_timeout);
+                process.health = tasks.health(target, probe, &process.launch, times);
             }
         }
-        _ => process.probe = None,
+        _ => process.health = None,
     }
 }

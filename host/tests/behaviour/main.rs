@@ -30,6 +30,7 @@ mod reread;
 // Programs.
 mod environment;
 mod fcgi;
+mod health;
 mod limits;
 mod pid_one;
 mod programs;

@@ -75,7 +75,7 @@ fn socket_name(supervisord: &Supervisord) -> String {
     said.split([' ', '\n']).next().and_then(|name| name.strip_prefix('@')).expect("a name").to_owned()
 }
 
-fn wait_for_description(supervisord: &Supervisord, process: &str, description: &str) {
+pub(crate) fn wait_for_description(supervisord: &Supervisord, process: &str, description: &str) {
     wait_until(description, || supervisord.info(process, "description").ends_with(description));
 }
 

@@ -65,6 +65,11 @@ const OURS: &[&str] = &[
     "ready",
     "ready_timeout",
     "watchdog_secs",
+    "health",
+    "health_interval",
+    "health_timeout",
+    "health_retries",
+    "health_action",
 ];
 
 /// Ours in the shape of the other.
