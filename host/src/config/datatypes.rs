@@ -60,7 +60,7 @@ pub(super) fn seconds(value: &str) -> Result<Duration, String> {
         .ok_or_else(|| format!("not a number of seconds: {}", repr(value)))
 }
 
-/// What follows where a process is not well.
+/// Work that follows where a process is not well.
 pub(super) fn health_action(value: &str) -> Result<HealthAction, String> {
     match strip(value) {
         "log" => Ok(HealthAction::Log),

@@ -26,7 +26,6 @@ use super::{
     process::Process,
     requests::Request,
     shared::Shared,
-    signal::kill,
     snapshot::{Births, EndedRecord, GroupRecord, HandOver, ProcessRecord, Snapshot, UseSnapshot},
     status::ProcessId,
     watching::watch,
@@ -274,9 +273,7 @@ impl MainLoop {
             self.descendants.end(EndedRun { id, pid, group, name, enclosure });
         }
         // Their programs are asked anew.
-        for pid in shared.groups.lock().probe_children.keys() {
-            let _ = kill(-pid, libc::SIGKILL);
-        }
+        self.kill_probes();
         for (id, run, name, pid) in gone {
             shared.logger.critical(format_args!("pid {pid} is no longer the process '{name}': it counts as ended"));
             shared.output.child_exited(run);

@@ -22,6 +22,10 @@ const SPAWNS_PER_TURN: usize = 4;
 impl MainLoop {
     /// Make some of the children that are wished for. Return whether more are.
     pub(super) fn spawn_probes(&mut self) -> bool {
+        if self.shared.is_stopping() {
+            // Whoever waits for them learns that there are none.
+            self.probe_spawns.clear();
+        }
         for _ in 0..SPAWNS_PER_TURN {
             let Some(ProbeSpawn { launch, command, started }) = self.probe_spawns.pop_front() else { return false };
             if started.is_closed() {
@@ -53,6 +57,14 @@ impl MainLoop {
                 // Who is gone needs no signal.
                 let _ = kill(-pid, libc::SIGKILL);
             }
+        }
+    }
+
+    /// Kill all, whoever waits for them.
+    pub(super) fn kill_probes(&self) {
+        for pid in self.shared.groups.lock().probe_children.keys() {
+            // Who is gone needs no signal.
+            let _ = kill(-pid, libc::SIGKILL);
         }
     }
 

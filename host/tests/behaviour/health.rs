@@ -76,6 +76,83 @@ fn a_probe_that_hangs_counts_as_failed_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_shutdown_leaves_no_command_of_a_probe_behind() {
+    let lines = "command=/bin/sleep 1000\nstartsecs=0\nhealth_interval=0.1\nhealth=exec:/bin/sleep 778.5";
+    let mut supervisord = Supervisord::start(&Config::new().program("x", lines));
+    let is_there = || {
+        let has_it = |entry: fs::DirEntry| {
+            fs::read(entry.path().join("cmdline")).is_ok_and(|line| line.ends_with(b"\x00778.5\0"))
+        };
+        fs::read_dir("/proc").expect("it can be listed").flatten().any(has_it)
+    };
+    wait_until("it is asked", is_there);
+    supervisord.signal(nix::sys::signal::Signal::SIGTERM);
+    supervisord.wait();
+    assert!(!is_there(), "{}", supervisord.log());
+}
+
+#[test]
+fn without_these_options_there_is_no_thread_for_probes() {
+    let threads = |supervisord: &Supervisord| -> Vec<String> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", supervisord.pid())).expect("it runs");
+        tasks.flatten().filter_map(|task| fs::read_to_string(task.path().join("comm")).ok()).collect()
+    };
+    let config = Config::new().program("x", "command=/bin/sleep 1000\nstartsecs=0");
+    let without = Supervisord::start(&config);
+    without.wait_for_state("x", "RUNNING");
+    assert!(!threads(&without).iter().any(|name| name == "probes\n"), "{:?}", threads(&without));
+    let with = Supervisord::start(&config.program("x", "health=tcp:1"));
+    with.wait_for_state("x", "RUNNING");
+    wait_until("it has one", || threads(&with).iter().any(|name| name == "probes\n"));
+}
+
+/// Starts that of Debian's servers, if it is installed, and lets a client wait for it.
+fn server_of_debian(program: &str, write: impl FnOnce(&Sandbox, u16), lines: &str) {
+    if !std::path::Path::new(program).exists() {
+        eprintln!("{program} is not installed: its test is one more beside those that need nothing");
+        return;
+    }
+    let (sandbox, port) = (Sandbox::new(), free_port());
+    write(&sandbox, port);
+    let lines = lines.replace("{server}", &port.to_string());
+    let lines = format!("command={program} {lines}\nstartsecs=0\nautostart=false\nready_timeout=20\n{QUICK}");
+    let supervisord = Supervisord::start_in(sandbox, Kind::Ours, &Config::new().program("x", &lines));
+    assert_eq!(supervisord.ctl(&["start", "x"]).text(), "x: started\n", "{}", supervisord.sandbox.read("x.err"));
+    std::net::TcpStream::connect(("127.0.0.1", port)).expect("it is ready");
+    let pid = nix::unistd::Pid::from_raw(supervisord.pid_of("x"));
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP).expect("it is there");
+    wait_until("a server that hangs is found", || supervisord.log().contains("health of x has FAILED"));
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGCONT).expect("it is there");
+    supervisord.wait_for_log("health of x is OK again");
+}
+
+#[test]
+fn nginx_is_ready_and_well() {
+    let write = |sandbox: &Sandbox, port: u16| {
+        let here = sandbox.here();
+        sandbox.write(
+            "nginx.conf",
+            format!(
+                "daemon off; master_process off; pid {here}/nginx.pid; error_log stderr; events {{}}\n\
+                 http {{ access_log off; client_body_temp_path {here}/b; proxy_temp_path {here}/p; \
+                 fastcgi_temp_path {here}/f; uwsgi_temp_path {here}/u; scgi_temp_path {here}/s; \
+                 server {{ listen 127.0.0.1:{port}; location / {{ return 204; }} }} }}\n"
+            ),
+        );
+    };
+    let lines = "-p {here} -c {here}/nginx.conf\nready=http://127.0.0.1:{server}/\nhealth=http://127.0.0.1:{server}/\n\
+                 health_timeout=0.5";
+    server_of_debian("/usr/sbin/nginx", write, lines);
+}
+
+#[test]
+fn redis_is_ready_and_well() {
+    let lines = "--port {server} --bind 127.0.0.1 --save \"\" --dir {here}\nready=tcp:{server}\nhealth_timeout=0.5\n\
+                 health=exec:/usr/bin/redis-cli -p {server} ping";
+    server_of_debian("/usr/bin/redis-server", |_, _| {}, lines);
+}
+
+#[test]
 fn health_that_has_failed_is_known_after_an_upgrade() {
     let port = free_port();
     let lines = format!("command=/bin/sleep 1000\nstartsecs=0\nhealth=http://127.0.0.1:{port}/\n{QUICK}");

@@ -65,6 +65,9 @@ fn description(info: &ProcessInfo, start: i32, stop: i32, now: i32) -> String {
 /// Describe the state of a process, with what options have added to that.
 fn full_description(info: &ProcessInfo, [start, stop, now]: [i32; 3], wall_clock: SystemTime) -> String {
     let description = description(info, start, stop, now) + &restart(info.restarts, wall_clock);
+    if info.remarks.is_empty() {
+        return description;
+    }
     let parts = [description].into_iter().filter(|part| !part.is_empty()).chain(info.remarks.iter().cloned());
     parts.collect::<Vec<_>>().join("; ")
 }
