@@ -70,8 +70,8 @@ pub fn listener(data: &[u8]) {
     }
 }
 
-/// Read bytes as a datagram of a program that notifies. What it says line by line is what it says at once, and fit to be
-/// shown.
+/// Read bytes as a datagram of a program that notifies. What it says line by line is what it says at once, and fit to
+/// be shown.
 pub fn notice(data: &[u8]) {
     let whole = Notice::parse(data);
     let lines = data.split(|byte| *byte == b'\n').map(Notice::parse);

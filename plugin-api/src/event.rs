@@ -25,8 +25,8 @@ pub struct Event {
 }
 
 impl Event {
-    /// Types of events that Supervisor has, as `events=` of an event listener lists them, and `PROCESS_HEALTH` with those
-    /// below it, which come with the option `health`.
+    /// Types of events that Supervisor has, as `events=` of an event listener lists them, and `PROCESS_HEALTH` with
+    /// those below it, which come with the option `health`.
     ///
     /// `EVENT`, the first, is above all others. Any other is below those of the list that its name goes on from with an
     /// underscore: `TICK_5` is below `TICK`.

@@ -303,7 +303,8 @@ options! {
         /// Time that it has to become ready; zero is no end.
         ready_timeout: Duration = seconds or "0" read each, "seconds until a start that is not ready fails; 0: none";
         /// Longest time between two `WATCHDOG=1` of a program that notifies; zero asks for none.
-        watchdog_secs: Duration = seconds or "0" read each, "with ready=notify: killed after so long without WATCHDOG=1";
+        watchdog_secs: Duration = seconds or "0" read each,
+            "with ready=notify: killed after so long without WATCHDOG=1";
         /// Probe by which it is known to be well while it is RUNNING.
         health: Probe = probe like "http://localhost:8080/health" read each,
             "asked while it runs: tcp:PORT, http:URL or exec:COMMAND";

@@ -186,7 +186,8 @@ proptest! {
     #[test]
     fn hold(rules in rules(), history in proptest::collection::vec(happening(), 1..60)) {
         let machine = Machine::new();
-        let mut checked = Checked { rules, machine, now: Time::ZERO, is_stopped: false, ended: None, run: (Time::ZERO, false), is_well: true };
+        let (now, run) = (Time::ZERO, (Time::ZERO, false));
+        let mut checked = Checked { rules, machine, now, is_stopped: false, ended: None, run, is_well: true };
         for happening in history {
             checked.happens(happening);
         }

@@ -1,12 +1,13 @@
 //! Thread on which programs are asked whether they are ready or well, and on which what they say of that is read.
 //!
 //! It is made with the first program that has one of these options. Each program has a task of its own, and one attempt
-//! at a time, which has a deadline; what is found goes to the main thread as a request. Attempts at programs that have
-//! let the last one hang are made apart from all others, so that these do not wait for them.
+//! at a time, which has a deadline; what is found goes to the main thread as a request. Attempts that hang, and those
+//! at programs that have let the last one hang, are counted apart from all others, so that these do not wait for them.
 
 use std::{
     io,
     os::fd::{AsFd as _, OwnedFd, RawFd},
+    pin::pin,
     sync::Arc,
     thread,
     time::Duration,
@@ -46,10 +47,16 @@ const FIRST_INTERVAL: Duration = Duration::from_millis(50);
 const READY_INTERVAL: Duration = Duration::from_secs(1);
 /// Attempts at one time: so many descriptors and children they may take.
 const MAX_ATTEMPTS: usize = 128;
-/// Attempts at one time at programs that have let the last one hang.
+/// Attempts at one time that hang, or are made at programs that have let the last one hang.
 const MAX_HANGING: usize = 64;
+/// Time after which an attempt is one that hangs.
+const PROMPT: Duration = Duration::from_millis(250);
+/// Number of times that the wait doubles after which a program that lets attempts hang is among the others again.
+const MAX_DOUBLINGS: u32 = 7;
 /// Threads that look up names of hosts, and commands.
-const MAX_LOOKUPS: usize = 64;
+const MAX_LOOKUPS: usize = 16;
+/// Time for which such a thread stays without work.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Notices of one program that are read at once.
 const NOTICES_PER_TURN: usize = 16;
 /// Least time between two such turns: a program that says much is not to keep the main thread busy.
@@ -185,7 +192,12 @@ impl ProbeTasks {
 
     fn make_thread() -> io::Result<(Handle, oneshot::Sender<()>)> {
         let mut builder = Builder::new_current_thread();
-        let runtime = builder.enable_all().max_blocking_threads(MAX_LOOKUPS).thread_name("probes").build()?;
+        let runtime = builder
+            .enable_all()
+            .max_blocking_threads(MAX_LOOKUPS)
+            .thread_keep_alive(IDLE_TIMEOUT)
+            .thread_name("probes")
+            .build()?;
         let (handle, (end, ended)) = (runtime.handle().clone(), oneshot::channel());
         thread::Builder::new().name("probes".to_owned()).spawn(move || {
             // Signals are the main thread's business, also on the threads that this one makes.
@@ -203,8 +215,8 @@ struct Attempts {
     probe: Probe,
     launch: Option<Arc<Launch>>,
     longest: Duration,
-    /// Set where the last one has hung.
-    has_hung: bool,
+    /// Number of the last ones in a row that have hung.
+    hung_in_a_row: u32,
 }
 
 impl Attempts {
@@ -213,7 +225,7 @@ impl Attempts {
             Probe::Exec(command) => Some(Arc::new(launch.of_probe(command))),
             Probe::Tcp(_) | Probe::Http(_) => None,
         };
-        Self { probe: probe.clone(), launch, longest, has_hung: false }
+        Self { probe: probe.clone(), launch, longest, hung_in_a_row: 0 }
     }
 }
 
@@ -224,20 +236,41 @@ impl Shared {
     }
 
     async fn attempt(&self, attempts: &mut Attempts) -> Result<(), Unmet> {
-        let semaphore = if attempts.has_hung { &self.hanging } else { &self.attempts };
-        let Ok(_permit) = semaphore.acquire().await else {
-            return Err(Unmet::Hindered("supervisord is ending".to_owned()));
+        // One that has hung for once, since much is going on, is soon among the others again.
+        let wait = PROMPT * (1 << attempts.hung_in_a_row.min(MAX_DOUBLINGS));
+        let among_hanging = match attempts.hung_in_a_row {
+            0 => None,
+            _ => timeout(wait, self.hanging.acquire()).await.ok(),
         };
-        let attempt = async {
+        let may_hang = among_hanging.is_some();
+        let permit = match among_hanging {
+            Some(permit) => permit,
+            None => self.attempts.acquire().await,
+        };
+        let Ok(mut permit) = permit else { return Err(Unmet::Hindered("supervisord is ending".to_owned())) };
+        let mut attempt = pin!(timeout(attempts.longest, async {
             match (&attempts.probe, &attempts.launch) {
                 (Probe::Tcp(port), _) => probe::tcp(*port).await,
                 (Probe::Http(url), _) => probe::http(url).await,
                 (Probe::Exec(_), Some(launch)) => self.execute(launch).await,
                 (Probe::Exec(_), None) => Err(Unmet::Hindered("there is no command".to_owned())),
             }
+        }));
+        let result = match timeout(PROMPT, attempt.as_mut()).await {
+            Ok(result) => result,
+            Err(_) if may_hang => attempt.await,
+            // Others are not to wait for this one.
+            Err(_) => {
+                let Ok(among_hanging) = self.hanging.try_acquire() else {
+                    attempts.hung_in_a_row = attempts.hung_in_a_row.saturating_add(1);
+                    return Err(Unmet::Hindered("too many others hang".to_owned()));
+                };
+                permit = among_hanging;
+                attempt.await
+            }
         };
-        let result = timeout(attempts.longest, attempt).await;
-        attempts.has_hung = result.is_err();
+        drop(permit);
+        attempts.hung_in_a_row = if result.is_ok() { 0 } else { attempts.hung_in_a_row.saturating_add(1) };
         let seconds = attempts.longest.as_secs_f64();
         result.unwrap_or_else(|_| Err(Unmet::Failed(format!("no answer within {seconds} seconds"))))
     }
@@ -297,7 +330,7 @@ impl Shared {
                         Ok(None) if !warned => {
                             warned = true;
                             self.logger.warn(format_args!(
-                                "ignored a notice for '{name}' of a process that is none of its own, or was gone already"
+                                "ignored a notice for '{name}' of a process that is none of its own, or was gone"
                             ));
                         }
                         Ok(None) => {}

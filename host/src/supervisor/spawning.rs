@@ -29,8 +29,8 @@ use crate::process::{
     state::Input,
 };
 
-/// Process that has come to life, with the socket that it shares with its group, the way to its descendants, and our end
-/// of the way by which it says that it is ready.
+/// Process that has come to life, with the socket that it shares with its group, the way to its descendants, and our
+/// end of the way by which it says that it is ready.
 type Alive = (Spawned, Option<Arc<Listening>>, Option<Enclosure>, Option<OwnedFd>);
 
 impl MainLoop {

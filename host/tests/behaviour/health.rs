@@ -20,7 +20,8 @@ fn health_is_told_when_it_changes_and_to_everybody() {
     let config = with_listener(Config::new(), "l", "events=PROCESS_HEALTH\nstartsecs=0").program(
         "x",
         &format!(
-            "command=/bin/sleep 1000\nstartsecs=0\nhealth=exec:/bin/sh -c 'echo looking; test -e {{here}}/well'\n{QUICK}"
+            "command=/bin/sleep 1000\nstartsecs=0\nhealth=exec:/bin/sh -c 'echo looking; \
+             test -e {{here}}/well'\n{QUICK}"
         ),
     );
     let supervisord = Supervisord::start_in(sandbox, Kind::Ours, &config);
@@ -124,6 +125,8 @@ fn server_of_debian(program: &str, write: impl FnOnce(&Sandbox, u16), lines: &st
     wait_until("a server that hangs is found", || supervisord.log().contains("health of x has FAILED"));
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGCONT).expect("it is there");
     supervisord.wait_for_log("health of x is OK again");
+    // Redis writes over the environment by which a sandbox knows its processes.
+    assert_eq!(supervisord.ctl(&["stop", "x"]).text(), "x: stopped\n");
 }
 
 #[test]

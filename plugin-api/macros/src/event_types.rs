@@ -3,7 +3,8 @@
 //! The list stands here because a crate of macros can give nothing but macros to others: `list_event_types!` is how
 //! `plugin_api::Event::SUPERVISOR_TYPES`, and through it the host, have it.
 
-/// Types of events that Supervisor has, and those that supervisord has besides. `EVENT`, the first, is above all others.
+/// Types of events that Supervisor has, and those that supervisord has besides. `EVENT`, the first, is above all
+/// others.
 pub(crate) const EVENT_TYPES: [&str; 30] = [
     "EVENT",
     "PROCESS_STATE",
