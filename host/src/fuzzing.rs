@@ -13,7 +13,11 @@ pub use crate::{
 };
 use crate::{
     events::{Change, Channel, Event, bytes_repr},
-    process::event_listener::{Listener, ListenerState, Verdict},
+    process::{
+        event_listener::{Listener, ListenerState, Verdict},
+        notice::Notice,
+        probe::judge,
+    },
     states::ProcessState,
 };
 
@@ -32,7 +36,9 @@ pub const TARGETS: &[Target] = &[
     ("http", http),
     ("ini", ini),
     ("listener", listener),
+    ("notice", notice),
     ("output", output),
+    ("probe_answer", probe_answer),
     ("toml", toml),
     ("upgrade_state", upgrade_state),
     ("xmlrpc", xmlrpc),
@@ -66,6 +72,27 @@ pub fn listener(data: &[u8]) {
     }
 }
 
+/// Read bytes as a datagram of a program that notifies. What it says line by line is what it says at once, and fit to
+/// be shown.
+pub fn notice(data: &[u8]) {
+    let whole = Notice::parse(data);
+    let lines = data.split(|byte| *byte == b'\n').map(Notice::parse);
+    assert_eq!(lines.fold(Notice::default(), Notice::followed_by), whole);
+    if let Some(status) = whole.status {
+        assert!(status.chars().count() <= 200 && !status.chars().any(char::is_control), "{status:?}");
+    }
+}
+
+/// Judge bytes as the answer to a probe, at once and as they come.
+pub fn probe_answer(data: &[u8]) {
+    let whole = judge(data);
+    for length in 0..data.len() {
+        if let Some(result) = judge(&data[..length]) {
+            assert_eq!(Some(result), whole, "what follows changes nothing");
+        }
+    }
+}
+
 /// Make events of bytes, and read their payloads as event listeners do. The first two bytes are the kind of event and
 /// its state; up to the first line feed is the name of a process, then its output.
 pub fn events(data: &[u8]) {
@@ -86,7 +113,7 @@ pub fn events(data: &[u8]) {
     let (process, group, data) = (name.to_string(), "g".to_owned(), output.to_vec());
     let channel = if state & 1 == 0 { Channel::Stdout } else { Channel::Stderr };
     let (pid, text) = (i32::from(*state), String::from_utf8_lossy(output).into_owned());
-    let event = match kind % 5 {
+    let event = match kind % 6 {
         0 => {
             let [from, to] = [state % 8, state / 8 % 8].map(|state| STATES[usize::from(state)]);
             let change = Change { from, to, tries: 1, pid, expected: state & 1 == 0 };
@@ -95,7 +122,8 @@ pub fn events(data: &[u8]) {
         1 => Event::ProcessLog { process, group, pid, channel, data },
         2 => Event::ProcessCommunication { process, group, pid, channel, data },
         3 => Event::RemoteCommunication { kind: process, data: text },
-        _ => Event::ProcessGroupAdded { group: process },
+        4 => Event::ProcessGroupAdded { group: process },
+        _ => Event::ProcessHealth { process, group, state: STATES[usize::from(state % 8)], pid, is_ok: state & 1 == 0 },
     };
     let payload = event.payload();
     let (head, body) = payload.split_once('\n').unwrap_or((&payload, ""));

@@ -25,7 +25,8 @@ pub struct Event {
 }
 
 impl Event {
-    /// Types of events that Supervisor has, as `events=` of an event listener lists them.
+    /// Types of events that Supervisor has, as `events=` of an event listener lists them, and `PROCESS_HEALTH` with
+    /// those below it, which come with the option `health`.
     ///
     /// `EVENT`, the first, is above all others. Any other is below those of the list that its name goes on from with an
     /// underscore: `TICK_5` is below `TICK`.
@@ -90,6 +91,6 @@ mod tests {
         assert_eq!(event.types, ["SUPERVISOR_STATE_CHANGE_RUNNING", "SUPERVISOR_STATE_CHANGE", "EVENT"]);
         assert_eq!(Event::new("BOARD_FULL", "").types, ["BOARD_FULL", "BOARD", "EVENT"]);
         assert_eq!(Event::new("EVENT", "").types, ["EVENT"]);
-        assert_eq!((Event::SUPERVISOR_TYPES.len(), Event::SUPERVISOR_TYPES[0]), (28, "EVENT"));
+        assert_eq!((Event::SUPERVISOR_TYPES.len(), Event::SUPERVISOR_TYPES[0]), (31, "EVENT"));
     }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     paths::{dirname, expanduser},
-    types::{AutoRestart, Condition, Dependency, End, INFINITE, Level, Logfile, Rlimit, Update},
+    types::{AutoRestart, Condition, Dependency, End, HealthAction, INFINITE, Level, Logfile, Rlimit, Update},
     variables::Variables,
 };
 use crate::text::{
@@ -58,6 +58,15 @@ pub(super) fn seconds(value: &str) -> Result<Duration, String> {
     number
         .map(|number| Duration::from_secs_f64(number.min(u32::MAX.into())))
         .ok_or_else(|| format!("not a number of seconds: {}", repr(value)))
+}
+
+/// Work that follows where a process is not well.
+pub(super) fn health_action(value: &str) -> Result<HealthAction, String> {
+    match strip(value) {
+        "log" => Ok(HealthAction::Log),
+        "restart" => Ok(HealthAction::Restart),
+        _ => Err(format!("not an action: {}", repr(value))),
+    }
 }
 
 /// A number of things; a negative one means none, as it does to Supervisor.

@@ -47,9 +47,9 @@ impl<'a> DependencyNames<'a> {
 }
 
 impl Process {
-    /// Tell whether it says itself when it is ready. The key for that does not exist yet.
+    /// Tell whether it says itself when it is ready, or a probe does.
     pub fn has_ready(&self) -> bool {
-        false
+        self.ready.is_some()
     }
 }
 

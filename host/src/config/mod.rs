@@ -9,6 +9,7 @@
 mod error;
 mod expand;
 mod paths;
+mod probe;
 mod types;
 mod variables;
 
@@ -74,8 +75,10 @@ pub use model::{
 pub use option_changes::OptionChange;
 pub use options::{OutputOptions, Process, Supervisord};
 pub use overrides::Overrides;
+pub use probe::{HttpUrl, Probe, Ready};
 pub use sample::sample;
 pub use types::{
-    AutoRestart, Condition, Dependency, End, INFINITE, Level, Logfile, Message, Numbering, Rlimit, Update, User,
+    AutoRestart, Condition, Dependency, End, HealthAction, INFINITE, Level, Logfile, Message, Numbering, Rlimit,
+    Update, User,
 };
 pub use variables::Variables;

@@ -26,8 +26,9 @@ use serde_json::{Map, Value};
 use super::{
     option::{Key, Stage},
     paths::temporary_directory,
+    probe::{Probe, Ready},
     reader::Reader,
-    types::{AutoRestart, Dependency, End, Level, Logfile, Numbering, Rlimit, Update, User},
+    types::{AutoRestart, Dependency, End, HealthAction, Level, Logfile, Numbering, Rlimit, Update, User},
     variables::Variables,
 };
 
@@ -99,7 +100,7 @@ macro_rules! options {
 
             use $crate::config::option::{Key, Opt};
             #[allow(unused_imports, reason = "not every section has all of these types")]
-            use $crate::config::{types::*, value_type, variables::Variables};
+            use $crate::config::{probe::*, types::*, value_type, variables::Variables};
 
             $(pub(crate) const $key: Opt<$type> = Opt {
                 key: stringify!($key),
@@ -306,6 +307,25 @@ options! {
         /// Ends of it after which supervisord ends as well.
         exit_when: Vec<End> = list_of_ends or "" like "fatal,exited" read last,
             "when it is FATAL, or has exited for good, supervisord stops all and exits as it did";
+        /// Sign by which it is known to be ready; `None` where it is enough that it stays up.
+        ready: Ready = ready like "tcp:8080" read each,
+            "RUNNING once ready: notify, fd:N, tcp:PORT, http:URL or exec:COMMAND";
+        /// Time that it has to become ready; zero is no end.
+        ready_timeout: Duration = seconds or "0" read each, "seconds until a start that is not ready fails; 0: none";
+        /// Longest time between two `WATCHDOG=1` of a program that notifies; zero asks for none.
+        watchdog_secs: Duration = seconds or "0" read each,
+            "with ready=notify: killed after so long without WATCHDOG=1";
+        /// Probe by which it is known to be well while it is RUNNING.
+        health: Probe = probe like "http://localhost:8080/health" read each,
+            "asked while it runs: tcp:PORT, http:URL or exec:COMMAND";
+        /// Time between two of these.
+        health_interval: Duration = seconds or "10" read each, "seconds between two times";
+        /// Time that one of them may take.
+        health_timeout: Duration = seconds or "5" read each, "seconds that one may take";
+        /// Failures in a row after which it is not well.
+        health_retries: u32 = count or "3" read each, "failures in a row after which it counts as failed";
+        /// Work that follows then.
+        health_action: HealthAction = health_action or "log" read each, "what is done then: log, or restart";
         /// Directory to change to before exec.
         directory: PathBuf = path like "/tmp" read each, "change there first";
     }

@@ -9,6 +9,7 @@ use super::{
     model::{Group, GroupKind},
     option::{Opt, Stage},
     options::{OutputOptions, Process, program as options},
+    probe::Ready,
     reader::Reader,
     sections::{Section, Sections},
     types::{Level, Logfile, Message, Numbering},
@@ -17,6 +18,9 @@ use super::{
 
 /// Number of processes of one program beyond which it is taken for a slip.
 const MAX_NUMPROCS: i64 = 100_000;
+
+/// Least `health_interval` and `health_timeout`.
+const LEAST_HEALTH_TIME: Duration = Duration::from_millis(100);
 
 /// Context in which sections that make processes are resolved.
 pub(super) struct Programs<'a> {
@@ -93,6 +97,8 @@ impl<'a> Programs<'a> {
         let mut process = template.clone();
         process.env_file = env_file;
         process.read(reader, Stage::Each);
+        check_ready(reader, &process);
+        check_health(reader, &process);
         self.output(reader, &STDOUT, &mut process.stdout);
         self.output(reader, &STDERR, &mut process.stderr);
         if process.redirect_stderr {
@@ -182,6 +188,50 @@ fn template(reader: &Reader<'_>) -> Option<(Process, Range<i64>)> {
         return None;
     }
     Some((process, numprocs_start..numprocs_start.saturating_add(numprocs)))
+}
+
+/// Report options that mean nothing beside the others.
+fn check_ready(reader: &Reader<'_>, process: &Process) {
+    // One that is there and wrong has its own error.
+    let is_wrong = process.ready.is_none() && reader.has(options::ready.key);
+    if !process.ready_timeout.is_zero() && process.ready.is_none() && !is_wrong {
+        reader.fail(options::ready_timeout.key, "ready_timeout needs ready=");
+    }
+    if !process.watchdog_secs.is_zero() && process.ready != Some(Ready::Notify) && !is_wrong {
+        reader.fail(options::watchdog_secs.key, "watchdog_secs needs ready=notify");
+    }
+}
+
+/// Report options of `health=` that mean nothing, or ask too often.
+fn check_health(reader: &Reader<'_>, process: &Process) {
+    let [interval, timeout, retries, action] = [
+        options::health_interval.key,
+        options::health_timeout.key,
+        options::health_retries.key,
+        options::health_action.key,
+    ];
+    if !reader.has(options::health.key) {
+        for (key, is_default) in [
+            (interval, process.health_interval == options::health_interval.default_value()),
+            (timeout, process.health_timeout == options::health_timeout.default_value()),
+            (retries, process.health_retries == options::health_retries.default_value()),
+            (action, process.health_action == options::health_action.default_value()),
+        ] {
+            if !is_default {
+                reader.fail(key, format!("{key} needs health="));
+            }
+        }
+        return;
+    }
+    for (key, time) in [(interval, process.health_interval), (timeout, process.health_timeout)] {
+        if time < LEAST_HEALTH_TIME {
+            let (time, least) = (time.as_secs_f64(), LEAST_HEALTH_TIME.as_secs_f64());
+            reader.fail(key, format!("{key}={time} is less than {least}"));
+        }
+    }
+    if process.health_retries == 0 {
+        reader.fail(retries, "health_retries must be at least 1");
+    }
 }
 
 /// Keys of one of a program's two outputs.
@@ -416,6 +466,15 @@ mod tests {
             ("environment=A=1 B=2", "Unexpected end of key/value pairs in value 'A=1 B=2'"),
             ("restart_delay=soon", "not a number of seconds: 'soon'"),
             ("restart_delay=5\nrestart_delay_max=1.5", "restart_delay_max=1.5 is less than restart_delay=5"),
+            ("ready=tcp:x", "tcp: takes a port of localhost from 1 to 65535, not 'x'"),
+            ("health=fd:3", "fd says when a program is ready, not whether it goes on being well"),
+            ("health_action=restart", "health_action needs health="),
+            ("health=tcp:1\nhealth_action=stop", "not an action: 'stop'"),
+            ("health=tcp:1\nhealth_interval=0.05", "health_interval=0.05 is less than 0.1"),
+            ("health=tcp:1\nhealth_timeout=0", "health_timeout=0 is less than 0.1"),
+            ("health=tcp:1\nhealth_retries=-1", "health_retries must be at least 1"),
+            ("ready_timeout=5", "ready_timeout needs ready="),
+            ("ready=fd:3\nwatchdog_secs=5", "watchdog_secs needs ready=notify"),
             ("process_name=a b", "Invalid name: 'a b' because of character: ' '"),
             ("process_name=a:b", "Invalid name: 'a:b' because of character: ':'"),
             ("stopasgroup=true\nkillasgroup=false", "Cannot set stopasgroup=true and killasgroup=false"),

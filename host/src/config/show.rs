@@ -23,6 +23,11 @@ pub(super) fn plain<T: Clone + Into<Value>>(value: &T) -> Value {
     value.clone().into()
 }
 
+/// The text that the config may have for it.
+pub(super) fn text_of<T: ToString>(value: &T) -> Value {
+    value.to_string().into()
+}
+
 /// A path.
 pub(super) fn path(path: &PathBuf) -> Value {
     path.to_string_lossy().into()

@@ -172,6 +172,24 @@ impl Condition {
     }
 }
 
+/// `health_action=`: work that follows when a process is found not to be well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HealthAction {
+    /// `log`: a line in the log, and the event.
+    Log,
+    /// `restart`: these, and a restart.
+    Restart,
+}
+
+impl fmt::Display for HealthAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Log => "log",
+            Self::Restart => "restart",
+        })
+    }
+}
+
 /// Name, `numprocs` and `numprocs_start` of the section that a process comes from. All are equal: a process is not
 /// another one because its section makes more of them.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -5,8 +5,10 @@ use std::{path::PathBuf, time::Duration};
 use serde_json::Value;
 
 use super::{
-    accounts, datatypes as read, show,
-    types::{AutoRestart, Dependency, End, Level, Logfile, Rlimit, Update, User},
+    accounts, datatypes as read,
+    probe::{Probe, Ready},
+    show,
+    types::{AutoRestart, Dependency, End, HealthAction, Level, Logfile, Rlimit, Update, User},
     variables::Variables,
 };
 
@@ -79,6 +81,11 @@ value_types! {
     auto_restart: AutoRestart = read::auto_restart, auto_restart, "true, false or unexpected";
     logging_level: Level = read::logging_level, level,
         "critical, error, warn, info, debug, trace or blather", only_strings;
+    ready: Ready = Ready::parse, text_of,
+        "notify, fd:N, tcp:PORT, http:URL or exec:COMMAND, such as tcp:8080 or http://localhost:8080/", only_strings;
+    probe: Probe = Probe::parse, text_of,
+        "tcp:PORT, http:URL or exec:COMMAND, such as tcp:8080 or http://localhost:8080/", only_strings;
+    health_action: HealthAction = read::health_action, text_of, "log or restart", only_strings;
     user: User = accounts::user, user, "the name or the number of a user";
     // Supervisor looks it up in the end, and says no more of it.
     user_of_supervisord: User = accounts::user, user;

@@ -84,6 +84,19 @@ pub enum Event {
         /// The states before and after.
         change: Change,
     },
+    /// `PROCESS_HEALTH_*`: the health of a process has changed.
+    ProcessHealth {
+        /// The process.
+        process: String,
+        /// Group of the process.
+        group: String,
+        /// State of the process at that moment.
+        state: ProcessState,
+        /// Pid of the process.
+        pid: i32,
+        /// Set where it is well again.
+        is_ok: bool,
+    },
     /// `PROCESS_LOG_*`: output of a process.
     ProcessLog {
         /// The process.
@@ -176,6 +189,8 @@ impl Event {
                 ProcessState::Fatal => "PROCESS_STATE_FATAL",
                 ProcessState::Unknown => "PROCESS_STATE_UNKNOWN",
             },
+            Self::ProcessHealth { is_ok: false, .. } => "PROCESS_HEALTH_FAILED",
+            Self::ProcessHealth { is_ok: true, .. } => "PROCESS_HEALTH_OK",
             Self::ProcessLog { channel, .. } => channel.log_event(),
             Self::ProcessCommunication { channel: Channel::Stdout, .. } => "PROCESS_COMMUNICATION_STDOUT",
             Self::ProcessCommunication { channel: Channel::Stderr, .. } => "PROCESS_COMMUNICATION_STDERR",
@@ -195,7 +210,9 @@ impl Event {
     /// Length in bytes of the texts and the output that it holds: about that of its payload, and known at once.
     pub fn size(&self) -> usize {
         match self {
-            Self::ProcessState { process, group, .. } => process.len() + group.len(),
+            Self::ProcessState { process, group, .. } | Self::ProcessHealth { process, group, .. } => {
+                process.len() + group.len()
+            }
             Self::ProcessLog { process, group, data, .. } | Self::ProcessCommunication { process, group, data, .. } => {
                 process.len() + group.len() + data.len()
             }
@@ -223,6 +240,9 @@ impl Event {
                     }
                     ProcessState::Fatal | ProcessState::Unknown => head,
                 }
+            }
+            Self::ProcessHealth { process, group, state, pid, .. } => {
+                format!("processname:{process} groupname:{group} from_state:{} pid:{pid}", state.name())
             }
             Self::ProcessLog { process, group, pid, channel, data } => {
                 format!("processname:{process} groupname:{group} pid:{pid} channel:{}\n{}", channel.name(), text(data))
@@ -270,6 +290,15 @@ mod tests {
             let event = state(to, from);
             assert_eq!(event.payload(), format!("{head}{rest}"));
             assert_eq!(event.name(), format!("PROCESS_STATE_{}", to.name()));
+        }
+    }
+
+    #[test]
+    fn health_tells_what_a_change_of_state_tells() {
+        for (is_ok, name) in [(false, "PROCESS_HEALTH_FAILED"), (true, "PROCESS_HEALTH_OK")] {
+            let (process, group, state) = ("x".to_owned(), "g".to_owned(), ProcessState::Running);
+            let event = Event::ProcessHealth { process, group, state, pid: 7, is_ok };
+            assert_eq!((event.name(), &*event.payload()), (name, "processname:x groupname:g from_state:RUNNING pid:7"));
         }
     }
 

@@ -92,6 +92,7 @@ impl Launch {
         if config.user_environment {
             environment.extend(variables_of_user(config.user.as_ref()));
         }
+        let is_own = |name: &OsString| config.ready != Some(config::Ready::Notify) || !is_of_notify(name);
         let mut set = |name: &str, value: &str| environment.set(name.into(), value.into());
         set("SUPERVISOR_ENABLED", "1");
         if let Some(url) = config.serverurl.as_ref().or(supervisord.serverurl.as_ref()) {
@@ -112,7 +113,8 @@ impl Launch {
             name: config.name.clone(),
             command: config.command.clone(),
             path: configured_path.or_else(inherited_path),
-            environment: Environment::new(environment),
+            // Each run gets those of its own.
+            environment: Environment::new(environment.into_iter().filter(|(name, _)| is_own(name))),
             directory: config.directory.as_ref().and_then(|path| CString::new(path.as_os_str().as_bytes()).ok()),
             umask: config.umask,
             user: config.user.as_ref().map(UserIds::new),
@@ -121,6 +123,20 @@ impl Launch {
             limits: resource_limits(config),
             nice: config.nice,
             oom_score_adj: config.oom_score_adj.map(|points| points.to_string()),
+        }
+    }
+
+    /// Prepare a probe of the program: another command in its place, as the same user, in the same directory and
+    /// environment.
+    #[must_use]
+    pub fn of_probe(&self, command: &str) -> Self {
+        Self {
+            command: command.to_owned(),
+            redirect_stderr: true,
+            kill_descendants: false,
+            // It would take a copy of our memory to set it.
+            oom_score_adj: None,
+            ..self.clone()
         }
     }
 
@@ -133,6 +149,11 @@ impl Launch {
     pub fn command(&self) -> Result<Command, CommandError> {
         Command::find(&self.command, self.path.as_deref())
     }
+}
+
+/// Tell whether it is a variable by which a service manager tells a program how to notify.
+fn is_of_notify(name: &OsString) -> bool {
+    ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"].iter().any(|own| name == own)
 }
 
 /// The limits of the config, in its order.

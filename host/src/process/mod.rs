@@ -4,15 +4,19 @@
 
 pub mod cgroup;
 pub mod command;
+mod credentials;
 pub mod event_listener;
 pub mod fcgi;
 pub mod fd_reserve;
+pub mod notice;
 pub mod orphans;
 pub mod signals;
 pub mod stdin;
 
 pub mod event_pool;
 pub mod launch;
+pub mod probe;
+pub mod ready_channel;
 pub mod state;
 
 pub mod output;

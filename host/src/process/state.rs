@@ -12,9 +12,12 @@ use std::{fmt, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    config::{self, AutoRestart, End, INFINITE, Level},
+    config::{self, AutoRestart, End, HealthAction, INFINITE, Level},
     events::Change,
-    process::signals,
+    process::{
+        notice::{Notice, Watchdog},
+        signals,
+    },
     states::ProcessState,
 };
 
@@ -101,6 +104,14 @@ pub enum Input {
     Shutdown,
     /// Failure of the signal that was asked for, with its reason.
     KillFailed(String),
+    /// Readiness of the process, as its descriptor or a probe tells it.
+    Ready,
+    /// Reason why a probe does not find it ready.
+    NotReady(String),
+    /// Notice of the process itself.
+    Notified(Notice),
+    /// Result of a probe of its health; the error says why it is not well.
+    Probed(Result<(), String>),
     /// End of the process.
     Reaped(Exit),
     /// Lapse of time.
@@ -129,6 +140,21 @@ pub enum Action {
     Log(Level, String),
     /// Publish a change of state.
     Changed(Change),
+    /// Publish a change of health.
+    HealthChanged {
+        /// Set where it is well again.
+        is_ok: bool,
+    },
+}
+
+/// End of a run that the supervisor brings about, and after which the process counts as one that has ended by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Ending {
+    /// Reason, for `spawnerr`.
+    why: String,
+    /// Set where it is started again whatever `autorestart` says.
+    #[serde(default)]
+    is_restart: bool,
 }
 
 /// State of a process, with what decides on the next one.
@@ -144,9 +170,27 @@ pub struct Machine {
     /// Number of times that the delay under `restart_delay_max` has doubled.
     doublings: u32,
     started: Time,
-    /// Time of the next change. STARTING: RUNNING from here on. BACKOFF: the next try. STOPPING: SIGKILL. EXITED: the
-    /// next start, if there is one.
+    /// Time of the next change. STARTING: RUNNING from here on, where it is ready. BACKOFF: the next try. STOPPING, and
+    /// where a run is being ended: SIGKILL. EXITED: the next start, if there is one.
     deadline: Option<Time>,
+    /// Set once this run is ready, where `ready=` asks for that.
+    is_ready: bool,
+    /// Time at which a start that is not ready fails.
+    ready_deadline: Option<Time>,
+    /// Reason why the last probe did not find it ready.
+    not_ready: Option<String>,
+    /// Time by which it has to say `WATCHDOG=1`.
+    watchdog_deadline: Option<Time>,
+    /// End of this run that is being brought about.
+    ending: Option<Ending>,
+    /// Number of probes of its health in a row that have failed in this run.
+    health_failures: u32,
+    /// Reason why it is not well. It outlives the run, so that the next one is well again.
+    unhealthy: Option<String>,
+    /// Text of its last `STATUS=` in this run.
+    status: Option<String>,
+    /// Set once it has said `STOPPING=1` in this run.
+    says_stopping: bool,
     next_stop_report: Option<Time>,
     exitstatus: Option<i32>,
     spawnerr: Option<String>,
@@ -178,6 +222,15 @@ impl Machine {
             doublings: 0,
             started: Time::ZERO,
             deadline: None,
+            is_ready: false,
+            ready_deadline: None,
+            not_ready: None,
+            watchdog_deadline: None,
+            ending: None,
+            health_failures: 0,
+            unhealthy: None,
+            status: None,
+            says_stopping: false,
             next_stop_report: None,
             exitstatus: None,
             spawnerr: None,
@@ -271,6 +324,41 @@ impl Machine {
         self.state == ProcessState::Starting && self.pid == 0
     }
 
+    /// Return whether it runs and is not ready yet, as `ready=` asks.
+    pub fn awaits_ready(&self, rules: &config::Process) -> bool {
+        let is_up = self.state == ProcessState::Starting && self.pid != 0;
+        is_up && rules.ready.is_some() && !self.is_ready && self.ending.is_none()
+    }
+
+    /// Return whether its health is to be looked at.
+    pub fn wants_probes(&self, rules: &config::Process) -> bool {
+        self.state == ProcessState::Running && rules.health.is_some() && self.ending.is_none()
+    }
+
+    /// Return what the description says of this run besides the state, each between semicolons: what it waits for, why
+    /// it is being ended, and what it says of itself. Nothing without the options that ask for it.
+    pub fn remarks(&self, rules: &config::Process) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if self.pid == 0 {
+            return remarks;
+        }
+        if self.awaits_ready(rules)
+            && let Some(ready) = &rules.ready
+        {
+            let why = self.not_ready.as_ref().map_or_else(String::new, |why| format!(" ({why})"));
+            remarks.push(format!("waits to be ready: {ready}{why}"));
+        }
+        if self.wants_probes(rules) && self.health_failures > 0 {
+            remarks.extend(self.unhealthy.as_ref().map(|why| format!("health failed: {why}")));
+        }
+        remarks.extend(self.ending.as_ref().map(|ending| format!("is being ended: {}", ending.why)));
+        if self.says_stopping {
+            remarks.push("says that it is stopping".to_owned());
+        }
+        remarks.extend(self.status.clone());
+        remarks
+    }
+
     /// Return the time of the next start, where the process waits for it as `restart_delay` says.
     pub fn delayed_start(&self, rules: &config::Process) -> Option<Time> {
         let is_delayed = rules.restart_delay.is_some() || rules.restart_delay_max.is_some();
@@ -286,11 +374,14 @@ impl Machine {
         match self.state {
             ProcessState::Stopped if self.waits => self.deadline.filter(|_| may_start),
             ProcessState::Stopped => (may_start && self.starts == 0 && rules.autostart).then_some(Time::ZERO),
+            ProcessState::Starting if self.awaits_ready(rules) => self.ready_deadline,
             ProcessState::Starting => self.deadline,
+            ProcessState::Running if self.ending.is_some() => self.deadline,
+            ProcessState::Running => self.watchdog_deadline,
             ProcessState::Backoff if self.is_over(rules) => Some(Time::ZERO),
             ProcessState::Backoff | ProcessState::Exited => self.deadline.filter(|_| may_start),
             ProcessState::Stopping => self.deadline.into_iter().chain(self.next_stop_report).min(),
-            ProcessState::Running | ProcessState::Fatal | ProcessState::Unknown => None,
+            ProcessState::Fatal | ProcessState::Unknown => None,
         }
     }
 
@@ -324,6 +415,11 @@ impl Machine {
             Input::Shutdown if self.state == ProcessState::Backoff => self.give_up(&mut out),
             Input::Shutdown => self.stop(rules, now, &mut out),
             Input::KillFailed(why) => self.kill_failed(rules, &why, &mut out),
+            Input::Ready => self.ready(rules, now, &mut out),
+            Input::NotReady(why) => self.not_ready = Some(why).filter(|_| self.awaits_ready(rules)),
+            Input::Notified(notice) => self.notified(rules, now, notice, &mut out),
+            Input::Probed(result) if self.wants_probes(rules) => self.probed(rules, now, result, &mut out),
+            Input::Probed(_) => {}
             Input::Reaped(exit) => self.reaped(rules, now, exit, &mut out),
             Input::Tick { may_start } => self.tick(rules, now, may_start, &mut out),
         }
@@ -387,7 +483,89 @@ impl Machine {
         self.pid = pid;
         self.started = now;
         self.deadline = Some(self.started + seconds(rules.startsecs));
+        self.is_ready = false;
+        let has_end = rules.ready.is_some() && !rules.ready_timeout.is_zero();
+        self.ready_deadline = has_end.then(|| now + rules.ready_timeout);
+        (self.not_ready, self.watchdog_deadline, self.ending) = (None, None, None);
+        (self.status, self.says_stopping, self.health_failures) = (None, false, 0);
         out.push(Action::Log(Level::Info, format!("spawned: '{}' with pid {pid}", rules.name)));
+    }
+
+    fn ready(&mut self, rules: &config::Process, now: Time, out: &mut Vec<Action>) {
+        if !self.awaits_ready(rules) {
+            return;
+        }
+        self.is_ready = true;
+        (self.ready_deadline, self.not_ready) = (None, None);
+        self.restart_watchdog(rules, now);
+        out.push(Action::Log(Level::Debug, format!("{} is ready", rules.name)));
+        // It may have been up for long enough already.
+        self.tick(rules, now, false, out);
+    }
+
+    fn restart_watchdog(&mut self, rules: &config::Process, now: Time) {
+        let is_watched = self.is_ready && !rules.watchdog_secs.is_zero();
+        self.watchdog_deadline = is_watched.then(|| now + rules.watchdog_secs);
+    }
+
+    fn notified(&mut self, rules: &config::Process, now: Time, notice: Notice, out: &mut Vec<Action>) {
+        if self.pid == 0 || !self.state.is_running() && self.state != ProcessState::Stopping {
+            return;
+        }
+        if let Some(status) = notice.status {
+            self.status = Some(status).filter(|text| !text.is_empty());
+        }
+        if notice.is_stopping && !self.says_stopping {
+            self.says_stopping = true;
+            out.push(Action::Log(Level::Info, format!("{} says that it is stopping", rules.name)));
+        }
+        if notice.is_ready {
+            self.ready(rules, now, out);
+        }
+        // It is watched from the moment on at which it was ready.
+        match notice.watchdog.filter(|_| self.watchdog_deadline.is_some()) {
+            Some(Watchdog::Alive) => self.restart_watchdog(rules, now),
+            Some(Watchdog::Trigger) => {
+                self.end_run(rules, now, libc::SIGKILL, "it has said WATCHDOG=trigger".to_owned(), out);
+            }
+            None => {}
+        }
+    }
+
+    fn probed(&mut self, rules: &config::Process, now: Time, result: Result<(), String>, out: &mut Vec<Action>) {
+        let Err(why) = result else {
+            self.health_failures = 0;
+            if self.unhealthy.take().is_some() {
+                out.push(Action::HealthChanged { is_ok: true });
+                out.push(Action::Log(Level::Info, format!("health of {} is OK again", rules.name)));
+            }
+            return;
+        };
+        self.health_failures = self.health_failures.saturating_add(1);
+        if self.health_failures < rules.health_retries {
+            return;
+        }
+        if self.unhealthy.replace(why.clone()).is_none() {
+            out.push(Action::HealthChanged { is_ok: false });
+            let (name, count) = (&rules.name, self.health_failures);
+            out.push(Action::Log(Level::Warn, format!("health of {name} has FAILED ({count} in a row): {why}")));
+        }
+        if rules.health_action == HealthAction::Restart {
+            self.end_run(rules, now, rules.stopsignal, format!("health failed: {why}"), out);
+            self.ending.iter_mut().for_each(|ending| ending.is_restart = true);
+        }
+    }
+
+    /// End this run, so that it counts as one that has ended by itself.
+    fn end_run(&mut self, rules: &config::Process, now: Time, signal: i32, why: String, out: &mut Vec<Action>) {
+        out.push(Action::Log(Level::Warn, format!("ending '{}' ({}): {why}", rules.name, self.pid)));
+        (self.ready_deadline, self.watchdog_deadline) = (None, None);
+        self.ending = Some(Ending { why, is_restart: false });
+        if signal == libc::SIGKILL {
+            self.send_sigkill(rules, now, out);
+        } else {
+            self.kill(rules, now, signal, rules.stopasgroup, out);
+        }
     }
 
     fn spawn_failed(&mut self, rules: &config::Process, now: Time, why: String, counts: bool, out: &mut Vec<Action>) {
@@ -464,6 +642,7 @@ impl Machine {
                 self.change(ProcessState::Stopped, true, out);
             }
             ProcessState::Running | ProcessState::Starting => {
+                self.ending = None;
                 self.kill(rules, now, rules.stopsignal, rules.stopasgroup, out);
                 self.report_stop(rules, now, out);
             }
@@ -477,8 +656,16 @@ impl Machine {
         let how = signals::name(signal);
         out.push(Action::Log(Level::Debug, format!("killing {} (pid {pid}) {whom}with signal {how}", rules.name)));
         self.deadline = Some(now + seconds(rules.stopwaitsecs));
-        self.change(ProcessState::Stopping, true, out);
+        if self.ending.is_none() {
+            self.change(ProcessState::Stopping, true, out);
+        }
         out.push(Action::Kill { pid, signal, as_group });
+    }
+
+    fn send_sigkill(&mut self, rules: &config::Process, now: Time, out: &mut Vec<Action>) {
+        out.push(Action::Log(Level::Warn, format!("killing '{}' ({}) with SIGKILL", rules.name, self.pid)));
+        self.kill(rules, now, libc::SIGKILL, rules.killasgroup, out);
+        self.deadline = Some(now + seconds(rules.stopwaitsecs).max(LEAST_BETWEEN_KILLS));
     }
 
     fn report_stop(&mut self, rules: &config::Process, now: Time, out: &mut Vec<Action>) {
@@ -490,7 +677,7 @@ impl Machine {
 
     fn kill_failed(&mut self, rules: &config::Process, why: &str, out: &mut Vec<Action>) {
         out.push(Action::Log(Level::Critical, format!("unknown problem killing {} ({}):{why}", rules.name, self.pid)));
-        self.deadline = None;
+        (self.deadline, self.ending) = (None, None);
         self.change(ProcessState::Unknown, true, out);
     }
 
@@ -501,7 +688,9 @@ impl Machine {
             Exit::Code(code) => code & 0xff,
             Exit::Signal { signal, .. } => 128 + signal,
         });
-        let expected = rules.exitcodes.contains(&exit.status());
+        let awaited_ready = self.awaits_ready(rules);
+        let ending = self.ending.take();
+        let expected = rules.exitcodes.contains(&exit.status()) && ending.is_none();
         let level = if expected { Level::Info } else { Level::Warn };
         match self.state {
             ProcessState::Stopping => {
@@ -510,9 +699,14 @@ impl Machine {
                 self.change(ProcessState::Stopped, true, out);
                 out.push(Action::Log(level, format!("stopped: {name} ({exit})")));
             }
-            ProcessState::Starting if now < self.started + seconds(rules.startsecs) => {
+            ProcessState::Starting
+                if awaited_ready || ending.is_some() || now < self.started + seconds(rules.startsecs) =>
+            {
                 self.exitstatus = None;
-                self.spawnerr = Some("Exited too quickly (process log may have details)".to_owned());
+                let is_late = awaited_ready && now >= self.started + seconds(rules.startsecs);
+                let how = if is_late { "before it was ready" } else { "too quickly" };
+                let too_early = || format!("Exited {how} (process log may have details)");
+                self.spawnerr = Some(ending.map_or_else(too_early, |ending| ending.why));
                 self.note_uptime(rules, now);
                 self.back_off(rules, now, true, out);
                 out.push(Action::Log(Level::Warn, format!("exited: {name} ({exit}; not expected)")));
@@ -524,8 +718,9 @@ impl Machine {
                 }
                 self.backoff = 0;
                 self.exitstatus = Some(exit.status());
+                let is_restart = ending.as_ref().is_some_and(|ending| ending.is_restart);
                 let again = match rules.autorestart {
-                    AutoRestart::Never => false,
+                    AutoRestart::Never => is_restart,
                     AutoRestart::Unexpected => !expected,
                     AutoRestart::Always => true,
                 };
@@ -535,7 +730,8 @@ impl Machine {
                     delayed.unwrap_or_else(|| now.max(self.started + LEAST_BETWEEN_RESTARTS))
                 });
                 if !expected {
-                    self.spawnerr = Some(format!("Bad exit code {}", exit.status()));
+                    let bad_exit = || format!("Bad exit code {}", exit.status());
+                    self.spawnerr = Some(ending.map_or_else(bad_exit, |ending| ending.why));
                 }
                 self.change(ProcessState::Exited, expected, out);
                 let judgement = if expected { "expected" } else { "not expected" };
@@ -547,6 +743,7 @@ impl Machine {
             self.change(ProcessState::Stopped, true, out);
         }
         self.next_stop_report = None;
+        (self.ready_deadline, self.watchdog_deadline) = (None, None);
         self.pid = 0;
     }
 
@@ -555,17 +752,33 @@ impl Machine {
             return;
         }
         match self.state {
+            ProcessState::Starting | ProcessState::Running if self.ending.is_some() => {
+                self.send_sigkill(rules, now, out);
+            }
+            ProcessState::Starting if self.awaits_ready(rules) => {
+                let time = rules.ready_timeout.as_secs_f64();
+                let found = self.not_ready.take().map_or_else(String::new, |why| format!(": {why}"));
+                let why = format!("not ready within {time} seconds (ready_timeout){found}");
+                self.end_run(rules, now, rules.stopsignal, why, out);
+            }
             ProcessState::Starting => {
                 self.deadline = None;
                 self.backoff = 0;
                 self.change(ProcessState::Running, true, out);
+                let is_ready = if rules.ready.is_some() { " and is ready" } else { "" };
                 out.push(Action::Log(
                     Level::Info,
                     format!(
-                        "success: {} entered RUNNING state, process has stayed up for > than {} seconds (startsecs)",
+                        "success: {} entered RUNNING state, process has stayed up for > than {} seconds (startsecs)\
+                         {is_ready}",
                         rules.name, rules.startsecs
                     ),
                 ));
+            }
+            ProcessState::Running => {
+                let time = rules.watchdog_secs.as_secs_f64();
+                let why = format!("no WATCHDOG=1 within {time} seconds (watchdog_secs)");
+                self.end_run(rules, now, libc::SIGKILL, why, out);
             }
             ProcessState::Backoff if self.is_over(rules) => {
                 self.give_up(out);
@@ -577,9 +790,7 @@ impl Machine {
             ProcessState::Stopped | ProcessState::Exited | ProcessState::Backoff => drop(self.start(now, out)),
             ProcessState::Stopping => {
                 if self.deadline.is_some_and(|due| due <= now) {
-                    out.push(Action::Log(Level::Warn, format!("killing '{}' ({}) with SIGKILL", rules.name, self.pid)));
-                    self.kill(rules, now, libc::SIGKILL, rules.killasgroup, out);
-                    self.deadline = Some(now + seconds(rules.stopwaitsecs).max(LEAST_BETWEEN_KILLS));
+                    self.send_sigkill(rules, now, out);
                 }
                 self.report_stop(rules, now, out);
             }

@@ -15,6 +15,12 @@ enum Happening {
     Ends(i32),
     /// Dependencies of it go or, with `true`, come.
     Dependencies(bool),
+    /// The process, or a probe, says that it is ready.
+    IsReady,
+    /// The process says that it goes on.
+    IsAlive,
+    /// A probe finds it well, or does not.
+    Probed(bool),
     /// Time goes on by so many millis, and what is due is done.
     Later(u64),
 }
@@ -25,6 +31,9 @@ fn happening() -> impl Strategy<Value = Happening> {
         prop_oneof![Just(Fate::Stays), Just(Fate::CannotBeSpawned), Just(Fate::IsHindered)].prop_map(Happening::Spawn),
         (0..2).prop_map(Happening::Ends),
         any::<bool>().prop_map(Happening::Dependencies),
+        Just(Happening::IsReady),
+        Just(Happening::IsAlive),
+        any::<bool>().prop_map(Happening::Probed),
         (0_u64..20_000).prop_map(Happening::Later),
     ]
 }
@@ -33,14 +42,31 @@ fn rules() -> impl Strategy<Value = config::Process> {
     let delay = || proptest::option::of((0_u64..30_000).prop_map(Duration::from_millis));
     let restarts = prop_oneof![Just(AutoRestart::Always), Just(AutoRestart::Unexpected), Just(AutoRestart::Never)];
     let retries = prop_oneof![Just(INFINITE), 0_i64..4];
-    (delay(), delay(), restarts, retries, 0_i64..3).prop_map(
-        |(restart_delay, restart_delay_max, autorestart, startretries, startsecs)| config::Process {
-            autorestart,
-            startsecs,
-            startretries,
-            restart_delay,
-            restart_delay_max,
-            ..process("x")
+    let ready = prop_oneof![Just(None), Just(Some("notify")), Just(Some("tcp:1"))];
+    let time = || prop_oneof![Just(0_u64), 1_u64..10_000].prop_map(Duration::from_millis);
+    let readiness = (ready, time(), time()).prop_map(|(ready, ready_timeout, watchdog_secs)| {
+        (ready.map(config::Ready::from_text), ready_timeout, watchdog_secs)
+    });
+    let action = prop_oneof![Just(HealthAction::Log), Just(HealthAction::Restart)];
+    let health = (any::<bool>(), 1_u32..4, action);
+    (delay(), delay(), restarts, retries, 0_i64..3, readiness, health).prop_map(
+        |(restart_delay, restart_delay_max, autorestart, startretries, startsecs, readiness, health)| {
+            let (ready, ready_timeout, watchdog_secs) = readiness;
+            let (has_health, health_retries, health_action) = health;
+            config::Process {
+                autorestart,
+                startsecs,
+                startretries,
+                restart_delay,
+                restart_delay_max,
+                ready,
+                ready_timeout,
+                watchdog_secs,
+                health: has_health.then_some(config::Probe::Tcp(1)),
+                health_retries,
+                health_action,
+                ..process("x")
+            }
         },
     )
 }
@@ -56,6 +82,10 @@ struct Checked {
     are_met: bool,
     /// End of the last run or try.
     ended: Option<Time>,
+    /// Start of the present run, and whether it has become ready.
+    run: (Time, bool),
+    /// Health as it was told last.
+    is_well: bool,
 }
 
 impl Checked {
@@ -77,8 +107,22 @@ impl Checked {
                     }
                 }
                 Action::Kill { pid, .. } => assert_eq!(pid, had),
+                Action::Changed(change) if change.to == ProcessState::Running => {
+                    let (begun, is_ready) = self.run;
+                    assert!(is_ready || self.rules.ready.is_none(), "none is up before it is ready");
+                    assert!(self.now >= begun + seconds(self.rules.startsecs), "none is up too early");
+                    assert!(!self.is_stopped, "a stop wins");
+                }
+                Action::HealthChanged { is_ok } => {
+                    assert_ne!(is_ok, self.is_well, "each change is told once");
+                    self.is_well = is_ok;
+                }
                 Action::Log(..) | Action::Changed(_) => {}
             }
+        }
+        if self.machine.pid() != 0 && !self.rules.ready_timeout.is_zero() && self.machine.awaits_ready(&self.rules) {
+            let due = self.machine.next_deadline(&self.rules, true);
+            assert_eq!(due, Some(self.run.0 + self.rules.ready_timeout), "a wait ends");
         }
         if let Some(due) = self.machine.delayed_start(&self.rules) {
             let longest = self.rules.restart_delay.max(self.rules.restart_delay_max).unwrap_or_default();
@@ -119,7 +163,16 @@ impl Checked {
                     Fate::Stays | Fate::EndsAtOnce(_) => Input::Spawned(5),
                 };
                 self.ended = Some(self.now);
+                self.run = (self.now, false);
                 self.step(input);
+            }
+            Happening::IsReady => {
+                self.run.1 |= self.machine.awaits_ready(&self.rules);
+                self.step(Input::Ready);
+            }
+            Happening::IsAlive => self.step(Input::Notified(Notice::parse(b"WATCHDOG=1\nSTATUS=x"))),
+            Happening::Probed(is_ok) => {
+                self.step(Input::Probed(if is_ok { Ok(()) } else { Err("no".to_owned()) }));
             }
             Happening::Ends(code) if self.machine.pid() != 0 => {
                 self.ended = Some(self.now);
@@ -154,7 +207,8 @@ proptest! {
     #[test]
     fn hold(rules in rules(), history in proptest::collection::vec(happening(), 1..60)) {
         let machine = Machine::new();
-        let mut checked = Checked { rules, machine, now: Time::ZERO, is_stopped: false, are_met: true, ended: None };
+        let (now, run) = (Time::ZERO, (Time::ZERO, false));
+        let mut checked = Checked { rules, machine, now, is_stopped: false, are_met: true, ended: None, run, is_well: true };
         for happening in history {
             checked.happens(happening);
         }

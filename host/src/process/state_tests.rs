@@ -31,6 +31,7 @@ impl Story {
                     format!("kill {}{pid} {}", if as_group { "-" } else { "" }, signals::name(signal))
                 }
                 Action::Log(level, text) => format!("{level:?} {text}"),
+                Action::HealthChanged { is_ok } => format!("health {}", if is_ok { "OK" } else { "FAILED" }),
                 Action::Changed(change) => format!("{}>{}", change.from.name(), change.to.name()),
             })
             .collect()
@@ -664,4 +665,206 @@ fn an_end_is_what_nothing_follows_and_has_the_status_of_the_last_run() {
     story.step(Input::Stop { waited_for: false });
     story.step(Input::Reaped(TERM));
     assert_eq!(story.machine.end(), None, "a stop is none");
+}
+
+fn waiting_for(ready: &str, timeout: u64) -> config::Process {
+    let ready = config::Ready::from_text(ready);
+    config::Process { ready: Some(ready), ready_timeout: Duration::from_millis(timeout), ..process("x") }
+}
+
+/// Spawned at 0, with pid 5.
+fn spawned(rules: config::Process) -> Story {
+    let mut story = Story::of(rules);
+    story.step(Input::Start);
+    story.step(Input::Spawned(5));
+    story
+}
+
+fn notice(text: &str) -> Input {
+    Input::Notified(Notice::parse(text.as_bytes()))
+}
+
+const IS_UP: [&str; 2] = [
+    "STARTING>RUNNING",
+    "Info success: x entered RUNNING state, process has stayed up for > than 1 seconds (startsecs) and is ready",
+];
+
+#[test]
+fn a_program_is_running_once_it_is_ready_and_has_stayed_up() {
+    // Ready first, up long enough later.
+    let mut story = spawned(waiting_for("fd:3", 0));
+    assert_eq!(story.deadline(), None, "nothing ends the wait but the program");
+    assert!(story.at(5_000).tick().is_empty());
+    let mut early = spawned(waiting_for("fd:3", 0));
+    assert_eq!(early.at(300).step(Input::Ready), ["Debug x is ready"]);
+    assert_eq!((early.state(), early.deadline()), (ProcessState::Starting, Some(1_000)));
+    assert_eq!(early.at(1_000).tick(), IS_UP);
+    // Up long enough, ready later.
+    assert_eq!(story.step(Input::Ready), [&["Debug x is ready"], &IS_UP[..]].concat());
+    assert_eq!(story.deadline(), None);
+    assert!(story.step(Input::Ready).is_empty(), "once is enough");
+}
+
+#[test]
+fn a_start_that_does_not_become_ready_in_time_is_ended_and_tried_again() {
+    let mut story = spawned(waiting_for("tcp:80", 1_500));
+    assert_eq!(story.deadline(), Some(1_500));
+    story.step(Input::NotReady("refused".to_owned()));
+    assert_eq!(story.machine.remarks(&story.rules), ["waits to be ready: tcp:80 (refused)"]);
+    let why = "not ready within 1.5 seconds (ready_timeout): refused";
+    assert_eq!(
+        story.at(1_500).tick(),
+        [&format!("Warn ending 'x' (5): {why}"), "Debug killing x (pid 5) with signal SIGTERM", "kill 5 SIGTERM"]
+    );
+    assert_eq!(story.machine.remarks(&story.rules), [format!("is being ended: {why}")]);
+    assert!(story.step(Input::Ready).is_empty(), "too late");
+    assert_eq!((story.state(), story.deadline()), (ProcessState::Starting, Some(11_500)));
+    assert_eq!(story.at(11_500).tick()[2], "kill 5 SIGKILL");
+    assert_eq!(
+        story.at(11_600).step(Input::Reaped(Exit::Code(0))),
+        ["STARTING>BACKOFF", "Warn exited: x (exit status 0; not expected)"]
+    );
+    assert_eq!((story.machine.spawnerr(), story.deadline()), (Some(why), Some(12_600)));
+    story.at(12_600).tick();
+    story.step(Input::Spawned(6));
+    assert_eq!(story.deadline(), Some(14_100), "the next try has its own time");
+}
+
+#[test]
+fn a_death_before_it_is_ready_is_too_early() {
+    let mut story = spawned(waiting_for("notify", 0));
+    story.at(9_000).step(Input::Reaped(Exit::Code(0)));
+    assert_eq!(story.state(), ProcessState::Backoff);
+    assert_eq!(story.machine.spawnerr(), Some("Exited before it was ready (process log may have details)"));
+    let mut story = spawned(waiting_for("notify", 0));
+    story.step(Input::Ready);
+    story.at(900).step(Input::Reaped(Exit::Code(0)));
+    assert_eq!(story.machine.spawnerr(), Some("Exited too quickly (process log may have details)"));
+}
+
+#[test]
+fn a_stop_wins_over_a_start_that_waits_or_is_being_ended() {
+    for ends in [false, true] {
+        let mut story = spawned(waiting_for("tcp:80", 2_000));
+        story.at(if ends { 2_000 } else { 100 }).tick();
+        let stopped = story.step(Input::Stop { waited_for: false });
+        assert_eq!(stopped[1..], ["STARTING>STOPPING", "kill 5 SIGTERM"]);
+        assert_eq!(story.step(Input::Reaped(TERM))[0], "STOPPING>STOPPED");
+        assert_eq!(story.deadline(), None);
+    }
+}
+
+#[test]
+fn what_it_says_of_itself_stands_in_the_description() {
+    let mut story = spawned(waiting_for("notify", 0));
+    story.step(notice("STATUS=loading"));
+    assert_eq!(story.machine.remarks(&story.rules), ["waits to be ready: notify", "loading"]);
+    story.at(2_000).step(notice("READY=1\nSTATUS=42 users"));
+    assert_eq!(story.state(), ProcessState::Running);
+    assert_eq!(story.machine.remarks(&story.rules), ["42 users"]);
+    assert_eq!(story.step(notice("STOPPING=1\nSTATUS=")), ["Info x says that it is stopping"]);
+    assert!(story.step(notice("STOPPING=1")).is_empty());
+    assert_eq!(story.machine.remarks(&story.rules), ["says that it is stopping"]);
+    story.step(Input::Reaped(Exit::Code(0)));
+    assert!(story.machine.remarks(&story.rules).is_empty());
+    assert!(story.step(notice("STATUS=late")).is_empty() && story.machine.remarks(&story.rules).is_empty());
+}
+
+#[test]
+fn a_program_that_leaves_its_watchdog_alone_is_killed_and_started_again() {
+    let watched = |autorestart| config::Process {
+        watchdog_secs: Duration::from_secs(3),
+        autorestart,
+        ..waiting_for("notify", 0)
+    };
+    for autorestart in [AutoRestart::Unexpected, AutoRestart::Never] {
+        let mut story = spawned(watched(autorestart));
+        story.step(notice("WATCHDOG=1"));
+        assert_eq!(story.deadline(), None, "it is not watched before it is ready");
+        story.at(2_000).step(notice("READY=1"));
+        assert_eq!(story.deadline(), Some(5_000));
+        story.at(4_000).step(notice("WATCHDOG=1"));
+        assert!(story.at(6_999).tick().is_empty());
+        let why = "no WATCHDOG=1 within 3 seconds (watchdog_secs)";
+        let said = story.at(7_000).tick();
+        assert_eq!(said[0], format!("Warn ending 'x' (5): {why}"));
+        assert_eq!(said.last().unwrap(), "kill 5 SIGKILL");
+        assert_eq!((story.state(), story.deadline()), (ProcessState::Running, Some(17_000)));
+        let ended = story.at(7_100).step(Input::Reaped(Exit::Code(0)));
+        assert_eq!(ended, ["RUNNING>EXITED", "Warn exited: x (exit status 0; not expected)"]);
+        assert_eq!(story.machine.spawnerr(), Some(why));
+        let again = (autorestart == AutoRestart::Unexpected).then_some(7_100);
+        assert_eq!(story.deadline(), again);
+    }
+    let mut story = spawned(watched(AutoRestart::Always));
+    story.at(2_000).step(notice("READY=1"));
+    assert_eq!(story.step(notice("WATCHDOG=trigger")).last().unwrap(), "kill 5 SIGKILL");
+}
+
+#[test]
+fn health_has_failed_after_so_many_failures_in_a_row() {
+    let rules = config::Process { health: Some(config::Probe::Tcp(80)), health_retries: 2, ..process("x") };
+    let mut story = Story::running(rules);
+    let no = || Input::Probed(Err("refused".to_owned()));
+    assert!(story.step(no()).is_empty() && story.step(Input::Probed(Ok(()))).is_empty());
+    assert!(story.step(no()).is_empty() && story.machine.remarks(&story.rules).is_empty());
+    assert_eq!(story.step(no()), ["health FAILED", "Warn health of x has FAILED (2 in a row): refused"]);
+    assert_eq!(story.machine.remarks(&story.rules), ["health failed: refused"]);
+    assert!(story.step(no()).is_empty(), "it is told once");
+    assert_eq!(story.deadline(), None, "the log is all");
+    // It outlives the run, and the next one is well again.
+    story.at(9_000).step(Input::Reaped(Exit::Code(1)));
+    assert!(story.step(no()).is_empty() && story.machine.remarks(&story.rules).is_empty());
+    story.tick();
+    story.step(Input::Spawned(6));
+    assert!(story.step(no()).is_empty(), "a process that starts has no health yet");
+    story.at(10_000).tick();
+    assert!(story.machine.remarks(&story.rules).is_empty());
+    assert_eq!(story.step(Input::Probed(Ok(()))), ["health OK", "Info health of x is OK again"]);
+    assert!(story.machine.remarks(&story.rules).is_empty());
+}
+
+#[test]
+fn health_that_has_failed_restarts_whatever_autorestart_says() {
+    let rules = config::Process {
+        health: Some(config::Probe::Tcp(80)),
+        health_retries: 1,
+        health_action: HealthAction::Restart,
+        autorestart: AutoRestart::Never,
+        ..process("x")
+    };
+    let no = || Input::Probed(Err("refused".to_owned()));
+    let mut story = Story::running(rules.clone());
+    let said = story.at(5_000).step(no());
+    assert_eq!(said[2], "Warn ending 'x' (5): health failed: refused");
+    assert_eq!(said[3..], ["Debug killing x (pid 5) with signal SIGTERM", "kill 5 SIGTERM"]);
+    assert_eq!(story.machine.remarks(&story.rules), ["is being ended: health failed: refused"]);
+    assert!(story.step(no()).is_empty() && story.step(Input::Probed(Ok(()))).is_empty(), "it is decided");
+    assert_eq!(story.at(15_000).tick()[2], "kill 5 SIGKILL");
+    let ended = story.at(15_100).step(Input::Reaped(Exit::Code(0)));
+    assert_eq!(ended, ["RUNNING>EXITED", "Warn exited: x (exit status 0; not expected)"]);
+    assert_eq!((story.deadline(), story.machine.spawnerr()), (Some(15_100), Some("health failed: refused")));
+    assert_eq!(story.tick(), ["EXITED>STARTING", "spawn"]);
+
+    // A client that stops it meanwhile wins.
+    let mut story = Story::running(rules);
+    story.step(no());
+    assert_eq!(story.step(Input::Stop { waited_for: false })[1], "RUNNING>STOPPING");
+    story.step(Input::Reaped(TERM));
+    assert_eq!((story.state(), story.deadline()), (ProcessState::Stopped, None));
+}
+
+#[test]
+fn what_waits_to_be_ready_goes_on_after_it_was_written_and_read() {
+    let mut story = spawned(waiting_for("tcp:80", 1_500));
+    story.step(notice("STATUS=loading"));
+    let written = rmp_serde::to_vec_named(&story.machine).unwrap();
+    story.machine = rmp_serde::from_slice(&written).unwrap();
+    assert_eq!(story.deadline(), Some(1_500));
+    assert_eq!(story.machine.remarks(&story.rules), ["waits to be ready: tcp:80", "loading"]);
+    story.at(1_500).tick();
+    let written = rmp_serde::to_vec_named(&story.machine).unwrap();
+    story.machine = rmp_serde::from_slice(&written).unwrap();
+    story.at(1_600).step(Input::Reaped(TERM));
+    assert_eq!(story.machine.spawnerr(), Some("not ready within 1.5 seconds (ready_timeout)"));
 }

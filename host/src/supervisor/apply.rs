@@ -12,6 +12,7 @@ use super::{
     signal::kill,
     start_conditions::StartPoint,
     status::{ProcessId, Refused, Status},
+    watching::watch,
 };
 use crate::{
     events::Event,
@@ -31,6 +32,9 @@ impl MainLoop {
                 Err(refused) => drop(answer.send(Err(refused))),
             },
             Request::Found(id, result) => self.spawn_queue.push_found(id, result),
+            Request::Observed { id, run, input } => self.observed(id, run, input),
+            Request::SpawnProbe(wish) => self.probe_spawns.push_back(wish),
+            Request::EndProbes => self.end_probes(),
             Request::HandOver(wish) => self.hand_over(wish),
             Request::Stop { id, waited_for, in_order, answer } => {
                 let _ = answer.send(self.stop(id, waited_for, in_order));
@@ -38,6 +42,14 @@ impl MainLoop {
             Request::Signal { id, signal, answer } => {
                 let _ = answer.send(self.signal(id, signal));
             }
+        }
+    }
+
+    /// Apply what was seen of a run, unless that is over.
+    pub(super) fn observed(&mut self, id: ProcessId, run: u64, input: Input) {
+        let is_present = |process: &Process| process.run == run && process.machine.pid() != 0;
+        if self.shared.groups.lock().processes.get(&id).is_some_and(is_present) {
+            self.step(id, input);
         }
     }
 
@@ -104,6 +116,12 @@ impl MainLoop {
                     Action::Spawn => self.spawn_queue.push(id),
                     Action::Kill { pid, signal, as_group } => next = self.kill(process, pid, signal, as_group),
                     Action::Log(level, line) => self.shared.logger.log(level, line),
+                    Action::HealthChanged { is_ok } => {
+                        let (name, group) = (process.config.name.clone(), process.group.clone());
+                        let (state, pid) = (process.machine.state(), process.machine.pid());
+                        let event = Event::ProcessHealth { process: name, group, state, pid, is_ok };
+                        self.shared.output.bus().publish(event);
+                    }
                     Action::Changed(change) => {
                         // Without dependencies it is taken up by nobody, and emptied in each turn.
                         self.changed.push(id);
@@ -122,6 +140,7 @@ impl MainLoop {
         }
         groups.note_deadline(id);
         let process = groups.processes.get_mut(&id)?;
+        watch(&self.probe_tasks, id, process);
         let wait = process.machine.delayed_start(&process.config).map(|due| due.saturating_sub(self.now()));
         process.restarts = wait.map(|wait| SystemTime::now() + wait);
         if !process.machine.waits() {
@@ -168,6 +187,9 @@ impl MainLoop {
     /// Apply the end of a child.
     pub(super) fn reaped(&mut self, pid: i32, exit: Exit) {
         self.spawner.reaped(pid);
+        if self.probe_reaped(pid, exit) {
+            return;
+        }
         let mut groups = self.shared.groups.lock();
         let Some(&id) = groups.by_pid.get(&pid) else {
             groups.strays.remove(&pid);
@@ -179,6 +201,7 @@ impl MainLoop {
             self.shared.output.child_exited(process.run);
             process.stdin = None;
             process.listening = None;
+            process.ready_channel = None;
             process.stopped = Some(SystemTime::now());
         }
         let enclosure = groups.processes.get_mut(&id).and_then(|process| process.enclosure.take());

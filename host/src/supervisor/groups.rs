@@ -8,6 +8,8 @@ use std::{
     sync::Arc,
 };
 
+use tokio::sync::oneshot;
+
 use super::{
     deadlines::Deadlines,
     dependencies::Dependencies,
@@ -20,7 +22,10 @@ use super::{
 use crate::{
     config::{self, Config, Level},
     logger::Logger,
-    process::{output::OutputTarget, state::Time},
+    process::{
+        output::OutputTarget,
+        state::{Exit, Time},
+    },
     text::namespec::split_namespec,
 };
 
@@ -45,6 +50,9 @@ pub(super) struct Groups {
     pub(super) by_pid: HashMap<i32, ProcessId>,
     /// Pids of children whose group was removed: they could not be killed and counted as UNKNOWN.
     pub(super) strays: HashSet<i32>,
+    /// Children that run commands of probes, by their pids, and who waits for the end of each. Nobody does where it is
+    /// to end.
+    pub(super) probe_children: HashMap<i32, Option<oneshot::Sender<Exit>>>,
     /// Deadlines as they are while processes may be started.
     deadlines: Deadlines,
     /// Number of descriptors that the processes take which are alive.
@@ -183,7 +191,7 @@ impl Groups {
 
     /// Return the resources for programs beside those that are alive.
     pub(super) fn fd_budget(&self) -> FdBudget {
-        FdBudget::with_taken(self.descriptors_taken)
+        FdBudget::with_taken(self.descriptors_taken + self.probe_children.len() as u64)
     }
 
     /// Return what to log if not all processes can run at the same time.

@@ -32,9 +32,11 @@ use super::{
     shared::Shared,
     snapshot::{Births, EndedRecord, GroupRecord, HandOver, ProcessRecord, Snapshot, UseSnapshot},
     status::ProcessId,
+    watching::watch,
 };
 use crate::{
     config::{Config, GroupKind},
+    handed_fds,
     process::{
         fcgi::SharedSocket,
         launch::Launch,
@@ -108,7 +110,12 @@ impl MainLoop {
             // Signals that come from here on are for the next one; or for this one, if it goes on.
             signals::hold();
             let mut has_child_ended = false;
+            let tasks = Arc::clone(&self.probe_tasks);
             let result = self.wait_for_children().and_then(|()| {
+                let _paused = tasks.pause()?;
+                for observed in self.shared.requests.take_observed() {
+                    self.request(observed);
+                }
                 has_child_ended = self.signals();
                 self.with_snapshot(&births, true, work)
             });
@@ -173,6 +180,7 @@ impl MainLoop {
                 .into_iter()
                 .map(|EndedRun { pid, group, name, enclosure, .. }| EndedRecord { group, name, pid, enclosure })
                 .collect(),
+            probe_children: groups.probe_children.keys().copied().collect(),
             output,
         }
     }
@@ -188,6 +196,7 @@ impl Groups {
     ) -> (Self, Vec<AdoptedProcess>, Vec<HandedSocket>) {
         let mut groups = Self::default();
         groups.strays.extend(&snapshot.strays);
+        groups.probe_children.extend(snapshot.probe_children.iter().map(|pid| (*pid, None)));
         let (mut adopted, mut sockets) = (Vec::new(), Vec::new());
         for record in std::mem::take(&mut snapshot.groups) {
             let known = config.groups.iter().find(|group| **group == record.config);
@@ -214,19 +223,19 @@ impl Groups {
                     enclosure: record.enclosure,
                     ..process
                 });
-                later.push((record.stdin, record.birth, record.has_socket));
+                later.push((record.stdin, record.birth, record.has_socket, record.ready_channel));
             }
             let mut new = NewGroup::adopted(&group, processes);
             let known = groups.in_order.len();
             groups.add(&mut new);
             let ids = groups.in_order.get(known).map_or_else(Vec::new, |group| group.processes.clone());
-            for (id, (stdin, birth, has_socket)) in ids.into_iter().zip(later) {
+            for (id, (stdin, birth, has_socket, ready_channel)) in ids.into_iter().zip(later) {
                 let pid = groups.processes[&id].machine.pid();
                 if pid != 0 {
                     groups.spawned(pid, id);
                 }
                 let socket = socket.clone().filter(|_| has_socket);
-                adopted.push(AdoptedProcess { id, pid, birth, stdin, socket });
+                adopted.push(AdoptedProcess { id, pid, birth, stdin, socket, ready_channel });
             }
         }
         (groups, adopted, sockets)
@@ -250,7 +259,7 @@ impl MainLoop {
             }
         }
         let (mut listeners, mut stdins, mut alive) = (HashMap::new(), Vec::new(), Vec::new());
-        for AdoptedProcess { id, pid, birth, stdin, socket } in processes {
+        for AdoptedProcess { id, pid, birth, stdin, socket, ready_channel } in processes {
             let mut groups = shared.groups.lock();
             let Some(process) = groups.processes.get_mut(&id) else { continue };
             process.listening = socket.and_then(|socket| listening.get(&Arc::as_ptr(&socket)).cloned());
@@ -270,6 +279,15 @@ impl MainLoop {
                     Err(error) => lost(&format!("the stdin of '{}'", process.config.name), error),
                 }
             }
+            if let Some(fd) = ready_channel {
+                match handed_fds::take(fd) {
+                    Ok(fd) => process.ready_channel = Some((fd, None)),
+                    Err(error) => {
+                        lost(&format!("the way by which '{}' says that it is ready", process.config.name), error);
+                    }
+                }
+            }
+            watch(&self.probe_tasks, id, process);
             if process.machine.awaits_spawn() {
                 self.spawn_queue.push(id);
             }
@@ -287,6 +305,8 @@ impl MainLoop {
             let id = if let Some(Found::Process(id)) = found { id } else { ProcessId(0) };
             self.descendants.end(EndedRun { id, pid, group, name, enclosure });
         }
+        // Their programs are asked anew.
+        self.kill_probes();
         self.unproved = alive;
     }
 

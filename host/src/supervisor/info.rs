@@ -26,6 +26,8 @@ pub struct ProcessInfo {
     pub restarts: Option<SystemTime>,
     /// Processes that it waits for before it starts, with their states: `db (STARTING)`.
     pub waits_for: Option<String>,
+    /// Further parts of its description, which options ask for: what it waits for, what it says of itself.
+    pub remarks: Vec<String>,
     /// Reason why its last start failed or its last run ended badly.
     pub spawnerr: Option<String>,
     /// Exit status of its last run: -1 if a signal killed it.
@@ -73,6 +75,7 @@ impl Process {
             stopped: self.stopped,
             restarts: self.restarts,
             waits_for: self.waits_for.clone(),
+            remarks: machine.remarks(&self.config),
             spawnerr: machine.spawnerr().map(str::to_owned),
             exitstatus: machine.exitstatus(),
             stdout_logfile: logfile(&self.config.stdout, &self.stdout),

@@ -1,7 +1,7 @@
 //! State of the main thread, which nobody else sees.
 
 use std::{
-    collections::HashSet,
+    collections::{HashSet, VecDeque},
     io,
     mem::ManuallyDrop,
     os::fd::{OwnedFd, RawFd},
@@ -20,6 +20,8 @@ use super::{
     descendants::Descendants,
     fd_budget::FdBudget,
     lookup::{FindCommand, Lookups},
+    probe::ProbeSpawn,
+    probe_tasks::ProbeTasks,
     requests::{Request, Requests},
     shared::Shared,
     snapshot::EndedRecord,
@@ -81,6 +83,8 @@ pub(super) struct AdoptedProcess {
     pub(super) stdin: Option<StdinState>,
     /// Socket that it keeps open.
     pub(super) socket: Option<Arc<SharedSocket>>,
+    /// Number of the descriptor by which it says that it is ready.
+    pub(super) ready_channel: Option<RawFd>,
 }
 
 /// The main loop: it alone spawns, signals and reaps, and it waits for nothing but its own poll.
@@ -117,6 +121,10 @@ pub struct MainLoop {
     pub(super) wanted: HashSet<ProcessId>,
     /// Number of changes of groups up to which dependencies were looked at.
     pub(super) settled_at: u64,
+    /// Tasks that ask whether programs are ready.
+    pub(super) probe_tasks: Arc<ProbeTasks>,
+    /// Children for probes that are yet to be made.
+    pub(super) probe_spawns: VecDeque<ProbeSpawn>,
     /// Number of the last run of a process.
     pub(super) last_run: u64,
     /// Ticks, once it runs.
@@ -149,6 +157,7 @@ impl MainLoop {
     ) -> Self {
         let lookups = lookups(find_command, &shared.requests, &shared.logger);
         let descendants = descendants(&shared);
+        let probe_tasks = Arc::new(ProbeTasks::new(Arc::clone(&shared.requests), shared.logger.clone()));
         Self {
             shared,
             reactor,
@@ -164,6 +173,8 @@ impl MainLoop {
             exit_status: 0,
             wanted: HashSet::new(),
             settled_at: 0,
+            probe_tasks,
+            probe_spawns: VecDeque::new(),
             last_run: 0,
             ticks: None,
             adopted: None,
@@ -217,7 +228,9 @@ fn lookups(find_command: FindCommand, requests: &Arc<Requests>, logger: &Logger)
 fn descendants(shared: &Arc<Shared>) -> Descendants {
     let (of_pids, requests) = (Arc::downgrade(shared), Arc::clone(&shared.requests));
     let running_pids = move || {
-        of_pids.upgrade().map_or_else(HashSet::new, |shared| shared.groups.lock().by_pid.keys().copied().collect())
+        let Some(shared) = of_pids.upgrade() else { return HashSet::new() };
+        let groups = shared.groups.lock();
+        groups.by_pid.keys().chain(groups.probe_children.keys()).copied().collect()
     };
     Descendants::new(shared.logger.clone(), Box::new(running_pids), Box::new(move || requests.wake()))
 }

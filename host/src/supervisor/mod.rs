@@ -12,6 +12,7 @@
 
 mod extensions;
 mod fd_budget;
+mod probe;
 mod signal;
 mod status;
 mod ticks;
@@ -31,6 +32,8 @@ mod start_conditions;
 mod requests;
 mod spawn_queue;
 
+mod probe_tasks;
+
 mod groups;
 
 mod shared;
@@ -39,6 +42,8 @@ mod main_loop;
 mod restart;
 
 mod ends;
+mod probe_children;
+mod watching;
 
 mod apply;
 

@@ -1,11 +1,12 @@
 //! Processes as the main thread keeps them.
 
-use std::{ffi::OsString, io, path::PathBuf, sync::Arc, time::SystemTime};
+use std::{ffi::OsString, io, os::fd::OwnedFd, path::PathBuf, sync::Arc, time::SystemTime};
 
 use tokio::sync::watch;
 
 use super::{
     descendants::Enclosure,
+    probe::ProbeTask,
     status::{Status, StatusSender},
 };
 use crate::{
@@ -47,6 +48,12 @@ pub(super) struct Process {
     pub(super) listening: Option<Arc<Listening>>,
     /// Way to its descendants while it runs, if they are to be ended with it.
     pub(super) enclosure: Option<Enclosure>,
+    /// Way by which it says that it is ready, while it runs, and the task that listens.
+    pub(super) ready_channel: Option<(OwnedFd, Option<ProbeTask>)>,
+    /// Task that asks whether it is ready.
+    pub(super) probe: Option<ProbeTask>,
+    /// Task that asks whether it is well.
+    pub(super) health: Option<ProbeTask>,
     /// Answer to the client that asked for the start that goes on: for when it was spawned, or could not be.
     pub(super) start_answer: Option<StatusSender>,
     /// Time of the last start, for people only: decisions use the machine's monotonic time.
@@ -110,6 +117,9 @@ impl Process {
             socket: None,
             listening: None,
             enclosure: None,
+            ready_channel: None,
+            probe: None,
+            health: None,
             start_answer: None,
             started: None,
             stopped: None,
@@ -123,7 +133,9 @@ impl Process {
     pub(super) fn descriptors(&self) -> u64 {
         let pipes = if self.config.redirect_stderr { 2 } else { 3 };
         let logs = [&self.stdout, &self.stderr].into_iter().filter(|target| target.path.is_some()).count();
-        pipes + logs as u64
+        let has_channel = matches!(self.config.ready, Some(config::Ready::Notify | config::Ready::Fd(_)));
+        // The task that listens has one of its own.
+        pipes + logs as u64 + 2 * u64::from(has_channel)
     }
 
     /// Tell its status to those who wait. To be called when all that follows from one input is done.

@@ -7,9 +7,11 @@ use parking_lot::Mutex;
 
 use super::{
     lookup::LookupResult,
+    probe::ProbeSpawn,
     snapshot::HandOver,
     status::{ProcessId, StatusSender},
 };
+use crate::process::state::Input;
 
 /// Work for the main thread, which does it between two of its own duties.
 pub(super) enum Request {
@@ -32,6 +34,16 @@ pub(super) enum Request {
     },
     /// Spawn a process, or not: a late lookup has ended.
     Found(ProcessId, LookupResult),
+    /// Tell the machine of that process something that was seen of that run.
+    Observed {
+        id: ProcessId,
+        run: u64,
+        input: Input,
+    },
+    /// Make a child for a probe.
+    SpawnProbe(ProbeSpawn),
+    /// End children of probes that nobody waits for any more.
+    EndProbes,
     /// Have something done with a snapshot, while all stands still.
     HandOver(HandOver),
 }
@@ -59,6 +71,16 @@ impl Requests {
     /// Take the next one.
     pub(super) fn pop(&self) -> Option<Request> {
         self.waiting.lock().as_mut()?.pop_front()
+    }
+
+    /// Take all that was seen of runs, which nobody will see again.
+    pub(super) fn take_observed(&self) -> VecDeque<Request> {
+        let mut waiting = self.waiting.lock();
+        let Some(all) = waiting.as_mut() else { return VecDeque::new() };
+        let is_observed = |request: &Request| matches!(request, Request::Observed { .. });
+        let (observed, others): (VecDeque<_>, VecDeque<_>) = std::mem::take(all).into_iter().partition(is_observed);
+        *all = others;
+        observed
     }
 
     /// Take no more requests: whoever still waits for an answer learns that there is none.

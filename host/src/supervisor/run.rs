@@ -70,6 +70,7 @@ impl MainLoop {
             busy |= self.tick();
             self.spawn_all();
             self.settle();
+            busy |= self.spawn_probes();
             let now = self.now();
             for tick in self.ticks.iter_mut().flat_map(|ticks| ticks.take(now, wall_clock())) {
                 self.shared.output.bus().publish(tick);
@@ -172,7 +173,9 @@ impl MainLoop {
         while let Some(pid) = any_ended() {
             let is_ours = {
                 let groups = self.shared.groups.lock();
-                groups.by_pid.contains_key(&pid) || groups.strays.contains(&pid)
+                groups.by_pid.contains_key(&pid)
+                    || groups.strays.contains(&pid)
+                    || groups.probe_children.contains_key(&pid)
             };
             if !is_ours {
                 // It may hide ours for as long as nobody waits for it.
@@ -188,7 +191,7 @@ impl MainLoop {
     fn reap_each(&mut self) -> Result<(), Errno> {
         let pids: Vec<_> = {
             let groups = self.shared.groups.lock();
-            groups.by_pid.keys().chain(&groups.strays).copied().collect()
+            groups.by_pid.keys().chain(&groups.strays).chain(groups.probe_children.keys()).copied().collect()
         };
         for pid in pids {
             if let Some(exit) = reap(pid)? {

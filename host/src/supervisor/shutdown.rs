@@ -12,6 +12,8 @@ use crate::{
 /// Time that event listeners have for what happened before their own end. Supervisor, whose loop turns once a second,
 /// mostly lets them.
 const LISTENERS_TIMEOUT: Duration = Duration::from_secs(1);
+/// Time that commands of probes have to be gone once they were killed.
+const PROBES_TIMEOUT: Duration = Duration::from_secs(1);
 /// Interval of looks at whether they are done.
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 /// Interval of the lines that name those who are still there.
@@ -24,7 +26,9 @@ pub(super) struct Shutdown {
     pub(super) next_report: Option<Time>,
     /// End of the time that event listeners have.
     listeners_deadline: Option<Time>,
-    /// Time of the next look at them.
+    /// End of the time that commands of probes have to be gone.
+    probes_deadline: Option<Time>,
+    /// Time of the next look at all these.
     pub(super) next_look: Option<Time>,
 }
 
@@ -40,7 +44,7 @@ impl MainLoop {
             let last = self.shared.groups.lock().last_unstopped();
             let Some(last) = last else {
                 // What programs have left behind goes before us.
-                let are_gone = self.descendants.are_gone();
+                let are_gone = self.descendants.are_gone() & self.are_probes_gone(shutdown);
                 shutdown.next_look = (!are_gone).then(|| self.now() + LOOK_INTERVAL);
                 return are_gone;
             };
@@ -59,6 +63,17 @@ impl MainLoop {
             }
             return false;
         }
+    }
+
+    /// End the commands of probes: they are our children, and go before us. Return whether none is left, or has had its
+    /// time.
+    fn are_probes_gone(&self, shutdown: &mut Shutdown) -> bool {
+        if self.shared.groups.lock().probe_children.is_empty() {
+            return true;
+        }
+        self.kill_probes();
+        let now = self.now();
+        *shutdown.probes_deadline.get_or_insert(now + PROBES_TIMEOUT) <= now
     }
 
     /// Choose of processes that a shutdown stops together those that it stops now: listeners once the others are

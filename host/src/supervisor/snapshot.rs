@@ -5,7 +5,7 @@
 
 use std::{
     collections::HashMap,
-    os::fd::RawFd,
+    os::fd::{AsRawFd as _, RawFd},
     sync::{Arc, atomic::AtomicBool, mpsc},
     time::{Duration, SystemTime},
 };
@@ -39,6 +39,8 @@ pub struct Snapshot {
     pub(super) strays: Vec<i32>,
     /// Runs that have ended and whose descendants have not.
     pub(super) ended_runs: Vec<EndedRecord>,
+    /// Pids of children that run commands of probes.
+    pub(super) probe_children: Vec<i32>,
     /// Output of the programs.
     pub output: OutputState,
 }
@@ -71,6 +73,8 @@ pub(super) struct ProcessRecord {
     pub(super) restarts: Option<SystemTime>,
     /// Way to its descendants, where these are ended with it.
     pub(super) enclosure: Option<Enclosure>,
+    /// Number of the descriptor by which it says that it is ready.
+    pub(super) ready_channel: Option<RawFd>,
 }
 
 /// Run that has ended, and whose descendants are to end.
@@ -98,6 +102,7 @@ impl ProcessRecord {
             stopped: process.stopped,
             restarts: process.restarts,
             enclosure: process.enclosure.clone(),
+            ready_channel: process.ready_channel.as_ref().map(|(fd, _)| fd.as_raw_fd()),
         }
     }
 }
@@ -107,7 +112,8 @@ impl Snapshot {
     pub fn descriptors(&self) -> impl Iterator<Item = RawFd> {
         let of_group = |group: &GroupRecord| {
             let stdins = group.processes.iter().filter_map(|process| Some(process.stdin.as_ref()?.fd));
-            stdins.chain(group.socket).collect::<Vec<_>>()
+            let ready_channels = group.processes.iter().filter_map(|process| process.ready_channel);
+            stdins.chain(ready_channels).chain(group.socket).collect::<Vec<_>>()
         };
         self.groups.iter().flat_map(of_group).chain(self.output.descriptors())
     }

@@ -6,7 +6,11 @@
 //! A process that a client asks to start is looked up first as well, and where its command is not there, that is all
 //! that happens: it stays as it was.
 
-use std::{os::fd::AsFd as _, sync::Arc, time::SystemTime};
+use std::{
+    os::fd::{AsFd as _, OwnedFd},
+    sync::Arc,
+    time::SystemTime,
+};
 
 use super::{
     descendants::Enclosure,
@@ -20,12 +24,14 @@ use crate::process::{
     cgroup,
     fcgi::Listening,
     output::ChildOutput,
+    ready_channel,
     spawn::{SpawnError, Spawned},
     state::Input,
 };
 
-/// Process that has come to life, with the socket that it shares with its group, and the way to its descendants.
-type Alive = (Spawned, Option<Arc<Listening>>, Option<Enclosure>);
+/// Process that has come to life, with the socket that it shares with its group, the way to its descendants, and our
+/// end of the way by which it says that it is ready.
+type Alive = (Spawned, Option<Arc<Listening>>, Option<Enclosure>, Option<OwnedFd>);
 
 impl MainLoop {
     /// Spawn all that wait for it, but for those whose lookups come late.
@@ -127,10 +133,10 @@ impl MainLoop {
         budget: &mut FdBudget,
     ) -> Option<Result<Alive, SpawnError>> {
         self.shared.may_start(id, StartPoint::Spawn).ok()?;
-        let (launch, descriptors) = {
+        let (launch, descriptors, config) = {
             let groups = self.shared.groups.lock();
             let process = groups.processes.get(&id)?;
-            (Arc::clone(&process.launch), process.descriptors())
+            (Arc::clone(&process.launch), process.descriptors(), Arc::clone(&process.config))
         };
         let Findings { command, listening, enclosure } = match result {
             Ok(findings) => findings,
@@ -146,14 +152,18 @@ impl MainLoop {
             Some(Enclosure::Cgroup(path)) => cgroup::entrance(path),
             Some(Enclosure::Subreaper) | None => None,
         };
-        let spawn = || spawner.spawn(&launch, &command, stdin, cgroup.clone());
-        let spawned = fd_reserve.with(spawn, |error| error.no_descriptors);
-        Some(spawned.map(|spawned| (spawned, listening, enclosure)))
+        let spawn = || {
+            let opened = ready_channel::open(config.ready.as_ref(), config.watchdog_secs);
+            let (ours, theirs) = opened.map_err(|errno| SpawnError::no_ready_channel(launch.name(), errno))?;
+            Ok((spawner.spawn(&launch, &command, stdin, cgroup.clone(), theirs)?, ours))
+        };
+        let spawned = fd_reserve.with(spawn, |error: &SpawnError| error.no_descriptors);
+        Some(spawned.map(|(spawned, ready)| (spawned, listening, enclosure, ready)))
     }
 
     /// Hand the pipes of a child to the output threads. `None` where its group has gone: that of a process that is
     /// starting is not removed.
-    fn note_spawned(&mut self, id: ProcessId, (spawned, listening, enclosure): Alive) -> Option<Input> {
+    fn note_spawned(&mut self, id: ProcessId, (spawned, listening, enclosure, ready): Alive) -> Option<Input> {
         let run = self.next_run();
         let mut groups = self.shared.groups.lock();
         let process = groups.processes.get_mut(&id)?;
@@ -164,6 +174,7 @@ impl MainLoop {
         process.stdin = Some(Arc::clone(&stdin));
         process.listening = listening;
         process.enclosure = enclosure;
+        process.ready_channel = ready.map(|ready| (ready, None));
         self.shared.output.add(ChildOutput {
             run,
             process: process.config.name.clone(),

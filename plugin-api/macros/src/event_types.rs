@@ -3,8 +3,9 @@
 //! The list stands here because a crate of macros can give nothing but macros to others: `list_event_types!` is how
 //! `plugin_api::Event::SUPERVISOR_TYPES`, and through it the host, have it.
 
-/// Types of events that Supervisor has. `EVENT`, the first, is above all others.
-pub(crate) const EVENT_TYPES: [&str; 28] = [
+/// Types of events that Supervisor has, and those that supervisord has besides. `EVENT`, the first, is above all
+/// others.
+pub(crate) const EVENT_TYPES: [&str; 31] = [
     "EVENT",
     "PROCESS_STATE",
     "PROCESS_STATE_STOPPED",
@@ -32,7 +33,11 @@ pub(crate) const EVENT_TYPES: [&str; 28] = [
     "PROCESS_GROUP",
     "PROCESS_GROUP_ADDED",
     "PROCESS_GROUP_REMOVED",
+    // Supervisor does not have these.
     "PROCESS_DEPENDENCY_FAILED",
+    "PROCESS_HEALTH",
+    "PROCESS_HEALTH_FAILED",
+    "PROCESS_HEALTH_OK",
 ];
 
 /// True for a name that a type of events can have.

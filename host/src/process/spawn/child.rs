@@ -10,7 +10,7 @@
 use std::{
     ffi::{CStr, CString},
     fmt::{self, Write as _},
-    os::fd::RawFd,
+    os::fd::{AsRawFd as _, RawFd},
     ptr,
     sync::{
         Arc,
@@ -26,7 +26,10 @@ use syscalls::{Sysno, syscall};
 use super::child_limits;
 use crate::{
     limits,
-    process::launch::{Launch, UserIds},
+    process::{
+        launch::{Launch, UserIds},
+        ready_channel::ChildEnd,
+    },
 };
 
 /// The exit status of a child that could not be turned into the program.
@@ -64,6 +67,8 @@ pub(super) struct ChildSetup {
     files_below: Option<RawFd>,
     /// File of the cgroup that it enters.
     cgroup: Option<CString>,
+    /// Way by which it says that it is ready.
+    ready: ChildEnd,
     /// Supervisord's user, as which it begins.
     uid: u32,
     /// Number of descriptors that may be open, for a kernel that cannot close all at once.
@@ -92,9 +97,20 @@ impl ChildSetup {
             shares_memory,
             files_below,
             cgroup,
+            ready: ChildEnd::default(),
             uid: getuid().as_raw(),
             open_files: limit.min(65_536).try_into().unwrap_or(1024),
         }
+    }
+
+    /// Give it its end of the way by which it says that it is ready.
+    pub(super) fn with_ready(mut self, ready: ChildEnd) -> Self {
+        if !ready.variables.is_empty() {
+            let variables = self.launch.environment.iter().chain(ready.variables.iter().map(CString::as_c_str));
+            self.environment_addresses = addresses(variables);
+        }
+        self.ready = ready;
+        self
     }
 
     /// Flags of `clone` for what it is to share.
@@ -144,8 +160,13 @@ impl ChildSetup {
         let mut message = ErrorText::default();
         let stderr = match self.come_apart() {
             Ok(()) => {
-                self.take_place();
-                self.become_program(&mut message);
+                match self.take_place() {
+                    Ok(()) => self.become_program(&mut message),
+                    Err(errno) => {
+                        let number = self.ready.pipe.as_ref().map_or(0, |(_, number)| *number);
+                        let _ = writeln!(message, "supervisor: couldn't get descriptor {number}: {errno:?}");
+                    }
+                }
                 2
             }
             Err(errno) => {
@@ -175,8 +196,9 @@ impl ChildSetup {
         Ok(())
     }
 
-    /// Take its process group, its signals and its descriptors.
-    fn take_place(&self) {
+    /// Take its process group, its signals and its descriptors. An error is about that of `ready=fd:N`.
+    fn take_place(&self) -> Result<(), Errno> {
+        let ready = self.ready.pipe.as_ref().map(|(pipe, number)| (pipe.as_raw_fd(), *number));
         // SAFETY: plain system calls on descriptors that are open.
         unsafe {
             let _ = syscall!(Sysno::setpgid, 0, 0);
@@ -184,14 +206,27 @@ impl ChildSetup {
             for (target, fd) in self.stdio.iter().enumerate() {
                 let _ = syscall!(Sysno::dup3, *fd, target, 0);
             }
+            match ready {
+                // It lies there already, and is to stay over the exec.
+                Some((pipe, number)) if pipe == number => {
+                    syscall!(Sysno::fcntl, number, libc::F_SETFD, 0).map_err(errno)?;
+                }
+                Some((pipe, number)) => {
+                    syscall!(Sysno::dup3, pipe, number, 0).map_err(errno)?;
+                }
+                None => {}
+            }
             // All of ours is closed by exec, but not what our own parent left us.
-            if syscall!(Sysno::close_range, 3, u32::MAX, 0).is_err() {
+            let kept = ready.map_or(2, |(_, number)| number);
+            let below = if kept > 3 { syscall!(Sysno::close_range, 3, kept - 1, 0) } else { Ok(0) };
+            if below.and_then(|_| syscall!(Sysno::close_range, kept + 1, u32::MAX, 0)).is_err() {
                 // A kernel before 5.9.
-                for fd in 3..self.open_files {
+                for fd in (3..self.open_files).filter(|fd| *fd != kept) {
                     let _ = syscall!(Sysno::close, fd);
                 }
             }
         }
+        Ok(())
     }
 
     /// Become the program. Returns only if that failed, with the reason in `message`.

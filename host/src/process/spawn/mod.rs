@@ -53,7 +53,7 @@ use self::{
     slots::StdioSlots,
     stack::Stack,
 };
-use super::{command::Command, launch::Launch, stdin::Stdin};
+use super::{command::Command, launch::Launch, ready_channel::ChildEnd, stdin::Stdin};
 
 /// Time for which the main thread waits for a child to take its descriptors: two system calls that wait for nothing but
 /// a processor. Who takes longer is stopped or frozen.
@@ -92,6 +92,15 @@ impl SpawnError {
     /// Make the error of there being no descriptors left for the process of that name.
     pub fn too_many_open_files(name: &str) -> Self {
         Self { text: format!("too many open files to spawn '{name}'"), no_descriptors: true }
+    }
+
+    /// Make the error of there being no way for the process of that name to say that it is ready.
+    pub fn no_ready_channel(name: &str, errno: Errno) -> Self {
+        if errno == Errno::EMFILE {
+            return Self::too_many_open_files(name);
+        }
+        let text = format!("could not make the way by which '{name}' says that it is ready: {errno}");
+        Self { text, no_descriptors: errno == Errno::ENFILE }
     }
 }
 
@@ -161,7 +170,7 @@ impl Spawner {
     }
 
     /// Start a process. Its stdin is `stdin` where that is given, and then what is sent to the pipe reaches nobody. It
-    /// enters the cgroup whose file `cgroup` is.
+    /// enters the cgroup whose file `cgroup` is, and has `ready` to say that it is ready.
     ///
     /// [`settle`](Self::settle) is to be called soon: until then we may hold the child's ends of its pipes as well, and
     /// who reads ours does not see it end.
@@ -171,6 +180,7 @@ impl Spawner {
         command: &Command,
         stdin: Option<BorrowedFd<'_>>,
         cgroup: Option<CString>,
+        ready: ChildEnd,
     ) -> Result<Spawned, SpawnError> {
         let name = &launch.name;
         let cannot_exec = |_| format!("can't parse command '{}': embedded null byte", command.argv.join(" "));
@@ -206,12 +216,15 @@ impl Spawner {
         ];
         self.settle();
         let stack = self.stacks.pop().map_or_else(Stack::new, Ok).map_err(cannot_fork)?;
-        let slots = self.slots.as_mut().filter(|slots| shares_memory && slots.are_free());
+        // There is no slot for a further descriptor.
+        let may_share_files = shares_memory && ready.pipe.is_none();
+        let slots = self.slots.as_mut().filter(|slots| may_share_files && slots.are_free());
         let (ends, files_below) = match slots {
             Some(slots) => (slots.lend(ends).map_err(cannot_fork)?, Some(slots.end())),
             None => (ends, None),
         };
-        let setup = Box::new(ChildSetup::new(Arc::clone(launch), file, argv, ends, shares_memory, files_below, cgroup));
+        let setup = ChildSetup::new(Arc::clone(launch), file, argv, ends, shares_memory, files_below, cgroup);
+        let setup = Box::new(setup.with_ready(ready));
         let cloned = clone(&setup, &stack);
         if cloned.is_err()
             && let Some(slots) = &mut self.slots

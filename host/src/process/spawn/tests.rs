@@ -38,7 +38,7 @@ fn spawners() -> [Spawner; 3] {
 
 fn start(spawner: &mut Spawner, command: &str) -> Spawned {
     let launch = launch(command);
-    let spawned = spawner.spawn(&launch, &launch.command().unwrap(), None, None).unwrap();
+    let spawned = spawner.spawn(&launch, &launch.command().unwrap(), None, None, ChildEnd::default()).unwrap();
     settle(spawner);
     spawned
 }
@@ -103,7 +103,7 @@ fn what_goes_wrong_stands_in_the_log_of_the_child() {
     for mut spawner in spawners() {
         let launch = launch("x y");
         let command = Command { file: "/etc/passwd".to_owned(), argv: vec!["x".to_owned(), "y".to_owned()] };
-        let spawned = spawner.spawn(&launch, &command, None, None).unwrap();
+        let spawned = spawner.spawn(&launch, &command, None, None, ChildEnd::default()).unwrap();
         settle(&mut spawner);
         let text = "supervisor: couldn't exec x: EACCES\nsupervisor: child process was not spawned\n";
         assert_eq!(read(spawned.stderr.unwrap()), text);
@@ -122,7 +122,7 @@ fn ids_beyond_16_bits_are_taken_whole() {
     launch.user = Some(user);
     let launch = Arc::new(launch);
     for mut spawner in spawners() {
-        let spawned = spawner.spawn(&launch, &launch.command().unwrap(), None, None).unwrap();
+        let spawned = spawner.spawn(&launch, &launch.command().unwrap(), None, None, ChildEnd::default()).unwrap();
         settle(&mut spawner);
         let status = read(spawned.stdout);
         for line in ["Uid:\t100000\t100000", "Gid:\t100001\t100001", "Groups:\t100001 100002 \n"] {
@@ -138,7 +138,7 @@ fn memory_and_descriptors_are_given_back() {
         let mut children: Vec<_> = (0..20)
             .map(|_| {
                 let launch = launch("cat");
-                spawner.spawn(&launch, &launch.command().unwrap(), None, None).unwrap()
+                spawner.spawn(&launch, &launch.command().unwrap(), None, None, ChildEnd::default()).unwrap()
             })
             .collect();
         settle(&mut spawner);

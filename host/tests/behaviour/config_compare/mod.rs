@@ -65,6 +65,14 @@ const OURS: &[&str] = &[
     "depends_on",
     "exit_when",
     "update",
+    "ready",
+    "ready_timeout",
+    "watchdog_secs",
+    "health",
+    "health_interval",
+    "health_timeout",
+    "health_retries",
+    "health_action",
 ];
 
 /// Ours in the shape of the other.

@@ -42,7 +42,7 @@ pub(super) fn process(info: &ProcessInfo, wall_clock: SystemTime) -> Value {
         ("stdout_logfile", text(stdout)),
         ("stderr_logfile", text(info.stderr_logfile.as_deref().unwrap_or_default())),
         ("pid", info.pid.into()),
-        ("description", text(&(description(info, start, stop, now) + &restart(info.restarts, wall_clock)))),
+        ("description", text(&full_description(info, [start, stop, now], wall_clock))),
     ])
 }
 
@@ -63,6 +63,16 @@ fn description(info: &ProcessInfo, start: i32, stop: i32, now: i32) -> String {
             .map_or_else(String::new, |time| time.format("%b %d %I:%M %p").to_string()),
         ProcessState::Starting | ProcessState::Stopping | ProcessState::Unknown => String::new(),
     }
+}
+
+/// Describe the state of a process, with what options have added to that.
+fn full_description(info: &ProcessInfo, [start, stop, now]: [i32; 3], wall_clock: SystemTime) -> String {
+    let description = description(info, start, stop, now) + &restart(info.restarts, wall_clock);
+    if info.remarks.is_empty() {
+        return description;
+    }
+    let parts = [description].into_iter().filter(|part| !part.is_empty()).chain(info.remarks.iter().cloned());
+    parts.collect::<Vec<_>>().join("; ")
 }
 
 /// Say in how many seconds a process starts again that waits for that as `restart_delay` says; nothing of others.
