@@ -91,6 +91,7 @@ pub(super) struct AdoptedProcess {
 ///
 /// Where it is dropped without having run, it removes the `AUTO` logs that were made: what does not begin leaves
 /// nothing behind.
+#[allow(clippy::struct_excessive_bools, reason = "each says of another thing whether it has happened")]
 pub struct MainLoop {
     /// State that other threads see as well.
     pub(super) shared: Arc<Shared>,

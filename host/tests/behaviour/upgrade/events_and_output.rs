@@ -160,7 +160,7 @@ fn both_streams_go_on_where_they_stood() {
         let plain = word.trim_start_matches('\u{1b}');
         of_both += &plain.repeat(2);
         for (name, word) in [("apart", word), ("both", plain), ("auto", word)] {
-            let words = supervisord.sandbox.join(&format!("{name}.in"));
+            let words = supervisord.sandbox.join(format!("{name}.in"));
             wait_until("there is a pipe", || words.exists());
             fs::write(words, format!("{word}\n")).expect("somebody reads");
         }

@@ -53,7 +53,7 @@ fn let_go(supervisord: &Upgradable) {
 fn at(supervisord: &Upgradable, point: Point, act: impl FnOnce()) -> Output {
     thread::scope(|scope| {
         let upgrade = scope.spawn(|| supervisord.ctl(&["upgrade"]));
-        let begun = supervisord.sandbox.join(&format!("{}.begun", point.name()));
+        let begun = supervisord.sandbox.join(format!("{}.begun", point.name()));
         wait_until("the point is reached", || begun.exists());
         act();
         let_go(supervisord);

@@ -24,7 +24,7 @@ const MAX_READERS: usize = 4;
 /// Processes that a client means by a name.
 pub(super) enum Target {
     /// One process.
-    One(ProcessInfo),
+    One(Box<ProcessInfo>),
     /// All processes of a group.
     Group(Vec<ProcessInfo>),
 }
@@ -57,7 +57,7 @@ impl SupervisorInterface {
     pub(super) fn find(&self, name: &str) -> Result<Target, Fault> {
         self.check_up()?;
         let found = match self.supervisor.find(name) {
-            Some(Found::Process(id)) => self.supervisor.info(id).map(Target::One),
+            Some(Found::Process(id)) => self.supervisor.info(id).map(|info| Target::One(Box::new(info))),
             Some(Found::Group(group)) => self.supervisor.of_group(&group).map(Target::Group),
             None => None,
         };
@@ -67,7 +67,7 @@ impl SupervisorInterface {
     /// Find the process that a client means by a name, where a group will not do.
     pub(super) fn find_one(&self, name: &str) -> Result<ProcessInfo, Fault> {
         match self.find(name)? {
-            Target::One(info) => Ok(info),
+            Target::One(info) => Ok(*info),
             Target::Group(_) => Err(Fault::bad_name_with(name)),
         }
     }
