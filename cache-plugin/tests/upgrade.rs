@@ -58,9 +58,7 @@ fn what_is_cached_stays_and_goes_on_expiring() {
     assert!(after.logs().is_empty(), "{:?}", after.logs());
     let left: f64 = next.call("getSecondsLeft", ("an hour",)).unwrap();
     assert!((3500.0..=3600.0).contains(&left), "{left}");
-    // An event tells that it has expired, as soon as somebody may hear of it.
-    assert!(after.events().is_empty(), "{:?}", after.events());
-    next.start().wait().unwrap();
+    // An event tells that it has expired, though not before somebody may hear of it.
     after.wait_until(|host| host.events() == ["CACHE_EXPIRE key:a%20moment"]);
     let expected: Vec<_> = entries.into_iter().filter(|(key, _)| key != "a moment").collect();
     assert_eq!(all(&next), expected);

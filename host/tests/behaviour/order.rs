@@ -219,7 +219,10 @@ fn variables_keep_the_order_in_which_they_are_named() {
         let supervisord = Supervisord::start_in(Sandbox::new(), kind, &config);
         supervisord.wait_for_state("env", "EXITED");
         // Its last words are written a moment after its end is known.
-        wait_until("all is written", || supervisord.sandbox.read("env.out").ends_with("MM=6\n"));
+        wait_until("all is written", || {
+            let text = supervisord.sandbox.read("env.out");
+            text.contains("MM=6\n") && text.contains("BB=5\n") && text.ends_with("\n")
+        });
         let text = supervisord.sandbox.read("env.out").replace(supervisord.sandbox.here(), "HERE");
         let lines = text.lines().filter(|line| !line.starts_with("LC_CTYPE=") && !line.contains("PLUGIN_PATH="));
         lines.map(str::to_owned).collect::<Vec<_>>()

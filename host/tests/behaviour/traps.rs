@@ -129,7 +129,11 @@ fn no_backups_are_no_backups() {
             let entries = fs::read_dir(supervisord.sandbox.path()).expect("the sandbox").flatten();
             entries.map(|it| it.file_name().to_string_lossy().into_owned()).filter(|it| it.contains(".out")).collect()
         };
-        wait_until("the log was rotated", || supervisord.sandbox.read("writer.out").len() < 1000);
+        // While it is rotated it is not there, and reads as empty.
+        wait_until("the log was rotated to its end", || {
+            let text = supervisord.sandbox.read("writer.out");
+            text.len() < 1000 && text.ends_with("end\n")
+        });
         assert_eq!(names(), ["writer.out"]);
     }
 }
