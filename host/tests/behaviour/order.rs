@@ -221,7 +221,7 @@ fn variables_keep_the_order_in_which_they_are_named() {
         // Its last words are written a moment after its end is known.
         wait_until("all is written", || {
             let text = supervisord.sandbox.read("env.out");
-            text.contains("MM=6\n") && text.contains("BB=5\n") && text.ends_with("\n")
+            text.contains("MM=6\n") && text.contains("BB=5\n") && text.ends_with('\n')
         });
         let text = supervisord.sandbox.read("env.out").replace(supervisord.sandbox.here(), "HERE");
         let lines = text.lines().filter(|line| !line.starts_with("LC_CTYPE=") && !line.contains("PLUGIN_PATH="));
