@@ -107,7 +107,8 @@ fn who_follows_a_log_or_waits_for_a_start_is_left_as_at_a_restart() {
     let body = http::call("supervisor.startProcess", &["slow"]);
     let head = format!("POST /RPC2 HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", body.len());
     waiter.write_all((head + &body).as_bytes()).expect("it is sent");
-    supervisord.wait_for_state("slow", "STARTING");
+    // It is STARTING before it is spawned.
+    wait_until("slow is spawned", || supervisord.pid_of("slow") != 0);
     let pid = supervisord.pid_of("slow");
     supervisord.upgrade();
     // Whether it is an end or a reset is the system's business.
