@@ -4,8 +4,8 @@ use std::process::{Command, Stdio};
 
 use crate::common::{Config, Sandbox, free_port, plugin_path, wait_until};
 
-/// Whether this machine lets us make one.
-fn is_permitted(sandbox: &Sandbox) -> bool {
+/// Whether this machine lets us make a namespace of pids.
+pub(crate) fn is_permitted(sandbox: &Sandbox) -> bool {
     let mut unshare: Command = sandbox.command("unshare");
     unshare.args(["--pid", "--fork", "--mount-proc", "true"]).stderr(Stdio::null());
     unshare.status().is_ok_and(|status| status.success())

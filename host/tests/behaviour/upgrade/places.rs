@@ -11,14 +11,10 @@ use std::{
 use nix::unistd::Pid;
 
 use super::{Upgradable, put_executable, with_program};
-use crate::common::{Config, Kind, Sandbox, Supervisord, ctl, free_port, http, plugin_path, wait_until};
-
-/// Whether this machine lets us make a namespace of pids.
-fn is_permitted(sandbox: &Sandbox) -> bool {
-    let mut unshare: Command = sandbox.command("unshare");
-    unshare.args(["--pid", "--fork", "--mount-proc", "true"]).stderr(Stdio::null());
-    unshare.status().is_ok_and(|status| status.success())
-}
+use crate::{
+    common::{Config, Kind, Sandbox, Supervisord, ctl, free_port, http, plugin_path, wait_until},
+    pid_one::is_permitted,
+};
 
 #[test]
 fn as_the_first_process() {
