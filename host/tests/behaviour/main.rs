@@ -28,6 +28,7 @@ mod order;
 mod reread;
 
 // Programs.
+mod dependent_startup;
 mod depends_on;
 mod ends;
 mod environment;
