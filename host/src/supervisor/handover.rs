@@ -281,7 +281,7 @@ impl MainLoop {
             }
             if let Some(fd) = ready_channel {
                 match handed_fds::take(fd) {
-                    Ok(fd) => process.ready_channel = Some((fd, None)),
+                    Ok(fd) => process.ready_channel = Some((fd.into(), None)),
                     Err(error) => {
                         lost(&format!("the way by which '{}' says that it is ready", process.config.name), error);
                     }

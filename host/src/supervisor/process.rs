@@ -1,6 +1,6 @@
 //! Processes as the main thread keeps them.
 
-use std::{ffi::OsString, io, os::fd::OwnedFd, path::PathBuf, sync::Arc, time::SystemTime};
+use std::{ffi::OsString, io, path::PathBuf, sync::Arc, time::SystemTime};
 
 use tokio::sync::watch;
 
@@ -16,6 +16,7 @@ use crate::{
         fcgi::{Listening, SharedSocket},
         launch::Launch,
         output::{OutputTarget, auto_logs},
+        ready_channel::ReadyChannel,
         state::Machine,
         stdin::Stdin,
     },
@@ -49,7 +50,7 @@ pub(super) struct Process {
     /// Way to its descendants while it runs, if they are to be ended with it.
     pub(super) enclosure: Option<Enclosure>,
     /// Way by which it says that it is ready, while it runs, and the task that listens.
-    pub(super) ready_channel: Option<(OwnedFd, Option<ProbeTask>)>,
+    pub(super) ready_channel: Option<(ReadyChannel, Option<ProbeTask>)>,
     /// Task that asks whether it is ready.
     pub(super) probe: Option<ProbeTask>,
     /// Task that asks whether it is well.

@@ -5,7 +5,7 @@
 
 use std::{
     collections::HashMap,
-    os::fd::{AsRawFd as _, RawFd},
+    os::fd::{AsFd as _, AsRawFd as _, RawFd},
     sync::{Arc, atomic::AtomicBool, mpsc},
     time::{Duration, SystemTime},
 };
@@ -102,7 +102,7 @@ impl ProcessRecord {
             stopped: process.stopped,
             restarts: process.restarts,
             enclosure: process.enclosure.clone(),
-            ready_channel: process.ready_channel.as_ref().map(|(fd, _)| fd.as_raw_fd()),
+            ready_channel: process.ready_channel.as_ref().map(|(channel, _)| channel.as_fd().as_raw_fd()),
         }
     }
 }

@@ -40,6 +40,7 @@ mod programs;
 mod readiness;
 mod restarts;
 mod scale;
+mod sd_notify;
 mod spawning;
 mod traps;
 mod update_minimal;
