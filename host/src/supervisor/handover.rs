@@ -221,6 +221,7 @@ impl Groups {
                     stopped: record.stopped,
                     restarts: record.restarts,
                     enclosure: record.enclosure,
+                    starts_once_stopped: record.starts_once_stopped,
                     ..process
                 });
                 later.push((record.stdin, record.birth, record.has_socket, record.ready_channel));

@@ -55,6 +55,8 @@ pub(super) struct Process {
     pub(super) probe: Option<ProbeTask>,
     /// Task that asks whether it is well.
     pub(super) health: Option<ProbeTask>,
+    /// Set while it stops where another that was started meanwhile depends on it: it is started once it has stopped.
+    pub(super) starts_once_stopped: bool,
     /// Answer to the client that asked for the start that goes on: for when it was spawned, or could not be.
     pub(super) start_answer: Option<StatusSender>,
     /// Time of the last start, for people only: decisions use the machine's monotonic time.
@@ -121,6 +123,7 @@ impl Process {
             ready_channel: None,
             probe: None,
             health: None,
+            starts_once_stopped: false,
             start_answer: None,
             started: None,
             stopped: None,

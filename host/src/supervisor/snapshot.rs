@@ -75,6 +75,7 @@ pub(super) struct ProcessRecord {
     pub(super) enclosure: Option<Enclosure>,
     /// Number of the descriptor by which it says that it is ready.
     pub(super) ready_channel: Option<RawFd>,
+    pub(super) starts_once_stopped: bool,
 }
 
 /// Run that has ended, and whose descendants are to end.
@@ -102,6 +103,7 @@ impl ProcessRecord {
             stopped: process.stopped,
             restarts: process.restarts,
             enclosure: process.enclosure.clone(),
+            starts_once_stopped: process.starts_once_stopped,
             ready_channel: process.ready_channel.as_ref().map(|(channel, _)| channel.as_fd().as_raw_fd()),
         }
     }
