@@ -80,6 +80,7 @@ fn server(it: &HttpServer) -> Value {
     };
     server["username"] = json!(it.credentials.as_ref().map(|credentials| &credentials.username));
     server["password"] = json!(it.credentials.as_ref().map(|_| HIDDEN));
+    server["metrics"] = json!(it.metrics);
     server
 }
 

@@ -424,6 +424,7 @@ options! {
         password: String = password like "123";
         allowed_hosts: Vec<String> = list_of_hosts or "",
             "names that browsers may know it by, if there is no password: sup.example,web1";
+        metrics: bool = boolean or "false", "serve /metrics, for Prometheus";
     }
 }
 
@@ -438,6 +439,7 @@ options! {
         password: String = password like "123", "or {SHA} and the SHA-1 of the password in hexadecimal";
         chown: String = text like "nobody:nogroup", "unchanged if not given";
         chmod: String = text or "0700", "only its owner may connect";
+        metrics: bool = boolean or "false", "serve /metrics, for Prometheus";
     }
 }
 

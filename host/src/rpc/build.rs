@@ -104,7 +104,7 @@ pub fn build(
         namespaces.push((name.clone(), object, origin));
     }
     if config.rpcinterfaces.iter().all(|section| section.name != PLUGINS) {
-        let object = Plugins::namespace(registry_ref.clone(), loaded);
+        let object = Plugins::namespace(registry_ref.clone());
         namespaces.push((PLUGINS.to_owned(), object, Origin::Host));
     }
     if config.rpcinterfaces.iter().all(|section| section.name != PROCESSES) {
@@ -127,6 +127,7 @@ pub fn build(
         Arc::new(move || supervisor.state())
     };
     let registry = Registry::with_state(&registry_ref, namespaces, state, logger.clone());
+    registry.set_libraries(loaded);
     warn_of_unknown_event_types(&registry, &event_types);
     supervisor.extend(event_types, result_handlers::maker(supervisor, search, registry_ref, logger))?;
     left.extend(handed_over.sections().map(str::to_owned));
