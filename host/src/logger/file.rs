@@ -38,6 +38,8 @@ pub struct LogFile {
     timeout: WriteTimeout,
     /// Bytes that the file holds, as far as we know.
     size: u64,
+    /// Bytes that were written here in all.
+    written: u64,
     maxbytes: u64,
     backups: u32,
     lost: LostOutput,
@@ -69,6 +71,7 @@ impl LogFile {
             waits: false,
             timeout: WriteTimeout::default(),
             size: 0,
+            written: 0,
             maxbytes,
             backups,
             lost: LostOutput::reported(),
@@ -87,6 +90,11 @@ impl LogFile {
     /// Get its path.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Count the bytes that were written here in all, whatever has become of the files.
+    pub fn written(&self) -> u64 {
+        self.written
     }
 
     /// Tell whether it is the file, the pipe or the terminal that our stdout is.
@@ -129,6 +137,7 @@ impl LogFile {
             Err(error) => (0, Err(error)),
         };
         self.size += written as u64;
+        self.written += written as u64;
         let name = self.path.display();
         let news = match result {
             Ok(()) => self.lost.end().map(|lost| format!("{name} is written again; {lost} bytes were lost")),

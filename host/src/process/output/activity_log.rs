@@ -87,7 +87,7 @@ impl ActivityLog {
         self.buffer.clear();
         self.formatter.format(&line, &mut self.buffer);
         for log in self.stdout.iter().chain(&self.file) {
-            log.write(&self.buffer);
+            log.write(&self.buffer, None);
         }
     }
 

@@ -20,7 +20,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::{completion::Completion, queue::OutputQueue};
+use super::{completion::Completion, log_counts::LogCounter, queue::OutputQueue};
 use crate::logger::{Level, LogFile, Syslog, is_of_the_system};
 
 /// Greatest number of bytes that are written at once; a file is rotated only in between.
@@ -99,10 +99,10 @@ impl Backlog {
 pub(super) enum Job {
     /// Open the file. The text names the log in an error.
     Open(String),
-    /// Write these bytes to the file.
-    Write(Vec<u8>),
-    /// Write the first so many of these bytes, which are [`PIECE`] in all.
-    WritePiece(Vec<u8>, usize),
+    /// Write these bytes to the file, and count them.
+    Write(Vec<u8>, Option<Arc<LogCounter>>),
+    /// Write the first so many of these bytes, which are [`PIECE`] in all, and count them.
+    WritePiece(Vec<u8>, usize, Option<Arc<LogCounter>>),
     /// Send these lines to syslog, each behind that text.
     Record(String, Vec<u8>),
     /// Rotate the file at so many bytes from now on, and keep so many old ones.
@@ -124,7 +124,7 @@ pub(super) enum Job {
 impl Job {
     fn cost(&self) -> usize {
         match self {
-            Self::Write(data) => data.len(),
+            Self::Write(data, _) => data.len(),
             // However little of it is written, so much memory is held.
             Self::WritePiece(..) => PIECE,
             Self::Record(head, text) => head.len() + text.len() + OVERHEAD,
@@ -189,36 +189,37 @@ impl Log {
         &self.name
     }
 
-    /// Append to the file.
-    pub(super) fn write(self: &Arc<Self>, data: &[u8]) {
+    /// Append to the file, and count what comes of it.
+    pub(super) fn write(self: &Arc<Self>, data: &[u8], counter: Option<&Arc<LogCounter>>) {
         let mut state = self.state.lock();
         let count = if self.of_lines { 1 } else { data.len() };
         // Behind others it may wait, and takes no more room than it needs.
         let as_piece = state.jobs.is_empty() && (MIN_PIECE..=PIECE).contains(&data.len());
-        if !self.take_room(&mut state, if as_piece { PIECE } else { data.len() }, count) {
+        if !self.take_room(&mut state, if as_piece { PIECE } else { data.len() }, count, counter) {
             return;
         }
+        let is_of = |last: &Option<Arc<LogCounter>>| last.as_ref().map(Arc::as_ptr) == counter.map(Arc::as_ptr);
         match state.jobs.back_mut() {
             _ if as_piece => {
                 let mut piece = self.backlog.piece();
                 piece[..data.len()].copy_from_slice(data);
-                state.jobs.push_back(Job::WritePiece(piece, data.len()));
+                state.jobs.push_back(Job::WritePiece(piece, data.len(), counter.cloned()));
             }
-            Some(Job::Write(last)) if last.len() + data.len() <= PIECE => last.extend_from_slice(data),
-            _ => state.jobs.push_back(Job::Write(data.to_vec())),
+            Some(Job::Write(last, of)) if last.len() + data.len() <= PIECE && is_of(of) => last.extend_from_slice(data),
+            _ => state.jobs.push_back(Job::Write(data.to_vec(), counter.cloned())),
         }
         self.schedule(&mut state);
     }
 
-    /// Append the first `count` bytes of a piece, in whose place another one is put.
-    pub(super) fn write_piece(self: &Arc<Self>, piece: &mut Vec<u8>, count: usize) {
+    /// Append the first `count` bytes of a piece, in whose place another one is put, and count what comes of it.
+    pub(super) fn write_piece(self: &Arc<Self>, piece: &mut Vec<u8>, count: usize, counter: &Arc<LogCounter>) {
         let mut state = self.state.lock();
         if !state.jobs.is_empty() {
             drop(state);
-            self.write(&piece[..count]);
-        } else if self.take_room(&mut state, PIECE, count) {
+            self.write(&piece[..count], Some(counter));
+        } else if self.take_room(&mut state, PIECE, count, Some(counter)) {
             let full = std::mem::replace(piece, self.backlog.piece());
-            state.jobs.push_back(Job::WritePiece(full, count));
+            state.jobs.push_back(Job::WritePiece(full, count, Some(Arc::clone(counter))));
             self.schedule(&mut state);
         }
     }
@@ -228,7 +229,7 @@ impl Log {
         let mut state = self.state.lock();
         let count = text.trim_ascii_end().split(|&byte| byte == b'\n').count();
         let job = Job::Record(head, text);
-        if self.take_room(&mut state, job.cost(), count) {
+        if self.take_room(&mut state, job.cost(), count, None) {
             state.jobs.push_back(job);
             self.schedule(&mut state);
         }
@@ -285,13 +286,16 @@ impl Log {
     }
 
     /// Take room for that cost, or count so many bytes or lines as lost.
-    fn take_room(&self, state: &mut State, cost: usize, count: usize) -> bool {
+    fn take_room(&self, state: &mut State, cost: usize, count: usize, counter: Option<&Arc<LogCounter>>) -> bool {
         let in_all = self.backlog.waiting.load(Ordering::Relaxed);
         let has_room = state.waiting + cost <= MAX_WAITING && in_all + cost <= MAX_WAITING_IN_ALL;
         if has_room || state.waiting == 0 {
             state.waiting += cost;
             self.backlog.waiting.fetch_add(cost, Ordering::Relaxed);
             return true;
+        }
+        if let Some(counter) = counter {
+            counter.add(0, count as u64);
         }
         match state.jobs.back_mut() {
             Some(Job::Lost(lost)) => *lost += count,
@@ -346,9 +350,9 @@ impl Log {
     /// Do one job. Return what an operator should know.
     fn execute(&self, job: Job, destination: &mut Destination) -> Option<String> {
         match (job, destination) {
-            (Job::Write(data), Destination::File(file)) => file.write(&data),
-            (Job::WritePiece(piece, count), Destination::File(file)) => {
-                let news = file.write(&piece[..count]);
+            (Job::Write(data, counter), Destination::File(file)) => write(file, &data, counter.as_ref()),
+            (Job::WritePiece(piece, count, counter), Destination::File(file)) => {
+                let news = write(file, &piece[..count], counter.as_ref());
                 self.backlog.give_back(piece);
                 news
             }
@@ -394,6 +398,17 @@ impl State {
     }
 }
 
+/// Write to a file, and count what comes of it. Return what an operator should know.
+fn write(file: &mut LogFile, data: &[u8], counter: Option<&Arc<LogCounter>>) -> Option<String> {
+    let before = file.written();
+    let news = file.write(data);
+    if let Some(counter) = counter {
+        let written = file.written() - before;
+        counter.add(written, (data.len() as u64).saturating_sub(written));
+    }
+    news
+}
+
 fn truncate(path: &Path) -> io::Result<()> {
     if is_of_the_system(path) {
         return Ok(());
@@ -422,13 +437,13 @@ mod tests {
             if log.is_full() {
                 break;
             }
-            log.write_piece(&mut piece, size);
-            log.write(&vec![0; size]);
+            log.write_piece(&mut piece, size, &Arc::default());
+            log.write(&vec![0; size], None);
         }
         let state = log.state.lock();
         let held = |job: &Job| match job {
-            Job::Write(data) => data.capacity(),
-            Job::WritePiece(piece, _) => piece.capacity(),
+            Job::Write(data, _) => data.capacity(),
+            Job::WritePiece(piece, ..) => piece.capacity(),
             _ => 0,
         };
         let held: usize = state.jobs.iter().map(held).sum();

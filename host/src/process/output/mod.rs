@@ -14,6 +14,7 @@ mod capture;
 mod completion;
 mod event_pools;
 mod line_buffer;
+mod log_counts;
 mod target;
 
 mod filters;
@@ -44,6 +45,7 @@ pub(crate) mod fuzzing;
 pub use self::{
     handle::{OutputHandle, start},
     handover::{AdoptedOutput, FrozenOutput, OutputState},
+    log_counts::{LogBytes, LogCounter, LogCounters},
     queue::ChildOutput,
     target::OutputTarget,
 };

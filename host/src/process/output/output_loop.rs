@@ -18,6 +18,7 @@ use super::{
     filters::Filters,
     handover::Freeze,
     log::{Backlog, Job, Log, PIECE},
+    log_counts::LogCounter,
     open_logs::OpenLogs,
     pipe::{Pipe, Reading},
     queue::{ChildOutput, OutputCommand, OutputQueue, Waiting},
@@ -47,6 +48,8 @@ pub(super) struct PipeWay {
     pub(super) filters: Option<Filters>,
     /// Set for the stdout of an event listener, which its pool reads.
     pub(super) is_conversation: bool,
+    /// Counter of what comes of it.
+    pub(super) log_counter: Arc<LogCounter>,
 }
 
 /// The loop, which one thread has at a time.
@@ -342,7 +345,7 @@ impl OutputLoop {
     }
 
     fn add(&mut self, child: ChildOutput) {
-        let ChildOutput { run, process, group, pid, stdout, stderr, listener } = child;
+        let ChildOutput { run, process, group, pid, stdout, stderr, listener, log_counters } = child;
         let is_listener = listener.is_some();
         if let Some(stdin) = listener {
             self.listener_started(run, &group, &process, stdin);
@@ -351,7 +354,8 @@ impl OutputLoop {
         for (channel, (fd, target)) in outputs.into_iter().filter_map(|(channel, output)| Some((channel, output?))) {
             let source = Source { process: process.clone(), group: group.clone(), pid, channel };
             let is_conversation = is_listener && channel == Channel::Stdout;
-            self.add_pipe(fd, PipeWay { run, source, target, filters: None, is_conversation });
+            let log_counter = Arc::clone(&log_counters[channel as usize]);
+            self.add_pipe(fd, PipeWay { run, source, target, filters: None, is_conversation, log_counter });
         }
     }
 
@@ -364,13 +368,13 @@ impl OutputLoop {
     }
 
     fn try_add_pipe(&mut self, fd: OwnedFd, way: PipeWay) -> io::Result<()> {
-        let PipeWay { run, source, target, filters, is_conversation } = way;
+        let PipeWay { run, source, target, filters, is_conversation, log_counter } = way;
         let pools = is_conversation.then(|| Arc::clone(&self.queue));
         let token = self.token();
         let mut receiver = pipe::Receiver::from(fd);
         receiver.set_nonblocking(true)?;
         self.poll.registry().register(&mut receiver, Token(token), Interest::READABLE)?;
-        let sink = Sink::open(source, target, filters, &mut self.logs, &self.context);
+        let sink = Sink::open(source, target, filters, log_counter, &mut self.logs, &self.context);
         self.pipes.insert(token, Pipe::new(receiver, sink, run, pools));
         Ok(())
     }

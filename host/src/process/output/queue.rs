@@ -15,6 +15,7 @@ use super::{
     completion::Done,
     event_pools::{EventPools, NewPool, QueuedEvent},
     handover::{AdoptedOutput, Freeze},
+    log_counts::LogCounters,
     target::OutputTarget,
 };
 use crate::{
@@ -49,6 +50,8 @@ pub struct ChildOutput {
     pub stderr: Option<(OwnedFd, OutputTarget)>,
     /// Stdin of an event listener: what that writes to its stdout is for its pool.
     pub listener: Option<Arc<Stdin>>,
+    /// Counters of what comes of its output.
+    pub log_counters: LogCounters,
 }
 
 /// Work for the output loop.

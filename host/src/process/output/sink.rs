@@ -7,6 +7,7 @@ use super::{
     capture::Part,
     filters::Filters,
     log::{Backlog, Destination, Job, Log, MIN_PIECE},
+    log_counts::LogCounter,
     open_logs::OpenLogs,
     target::{OutputTarget, Source},
 };
@@ -47,6 +48,8 @@ pub(super) struct Sink {
     filters: Filters,
     /// Log file.
     file: Option<Arc<Log>>,
+    /// Counter of what the log file takes.
+    log_counter: Arc<LogCounter>,
     /// Set where it is copied to the activity log.
     to_activity: bool,
 }
@@ -57,6 +60,7 @@ impl Sink {
         source: Source,
         target: OutputTarget,
         filters: Option<Filters>,
+        log_counter: Arc<LogCounter>,
         files: &mut OpenLogs,
         context: &Context,
     ) -> Self {
@@ -65,7 +69,7 @@ impl Sink {
             Some(filters) => filters.with_ansi(context.strip_ansi),
             None => Filters::new(&target, context.strip_ansi),
         };
-        Self { source, target, filters, file, to_activity: context.activity.logs(Level::Debug) }
+        Self { source, target, filters, file, log_counter, to_activity: context.activity.logs(Level::Debug) }
     }
 
     /// Take up other sizes of the log, and whether there are events, of the target of stdout or stderr.
@@ -101,7 +105,7 @@ impl Sink {
             !self.target.events && !self.to_activity && self.filters.lines.is_none() && self.filters.capture.is_none();
         let is_plain = is_plain && self.filters.ansi.as_ref().is_none_or(|ansi| ansi.passes(&piece[..count]));
         match &self.file {
-            Some(file) if is_plain && count >= MIN_PIECE => file.write_piece(piece, count),
+            Some(file) if is_plain && count >= MIN_PIECE => file.write_piece(piece, count, &self.log_counter),
             _ => self.write(&piece[..count], context),
         }
     }
@@ -173,7 +177,7 @@ impl Sink {
         }
         if to_log {
             if let Some(file) = &self.file {
-                file.write(data);
+                file.write(data, Some(&self.log_counter));
             }
             if let Some(mut lines) = self.filters.lines.take() {
                 lines.feed(data, |lines| self.to_syslog(lines, context));

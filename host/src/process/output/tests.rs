@@ -29,6 +29,8 @@ struct Setup {
     dir: tempfile::TempDir,
     output: OutputHandle,
     logger: Logger,
+    /// Counters of all children.
+    log_counters: LogCounters,
 }
 
 impl Setup {
@@ -37,7 +39,7 @@ impl Setup {
         let mut config = fixtures::supervisord(dir.path());
         change(&mut config);
         let (output, logger) = start(&config).unwrap();
-        Self { dir, output, logger }
+        Self { dir, output, logger, log_counters: LogCounters::default() }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -64,6 +66,7 @@ impl Setup {
             stdout: (reading, target),
             stderr: None,
             listener: None,
+            log_counters: self.log_counters.clone(),
         });
         writing.into()
     }
@@ -531,6 +534,25 @@ fn two_processes_share_a_log_and_rotate_it_once() {
 }
 
 #[test]
+fn what_logs_take_and_lose_is_counted() {
+    let setup = Setup::new(|_| {});
+    let counted = || {
+        setup.output.flush(TIMEOUT).unwrap();
+        let LogBytes { written, lost } = setup.log_counters[0].read();
+        (written, lost)
+    };
+    let mut child = setup.child(1, "cat");
+    child.write_all(b"few").unwrap();
+    assert_eq!(counted(), (3, 0));
+    child.write_all(&vec![b'x'; 60_000]).unwrap();
+    assert_eq!(counted(), (60_003, 0));
+    let full = |output: &mut config::OutputOptions| output.logfile = Logfile::Path("/dev/full".into());
+    setup.child_with(2, "full", full).write_all(b"lost").unwrap();
+    assert_eq!(counted(), (60_003, 4));
+    assert_eq!(setup.log_counters[1].read(), LogBytes::default(), "that is stderr");
+}
+
+#[test]
 fn stdin_takes_more_than_the_pipe_holds() {
     let setup = Setup::new(|_| {});
     let (reading, writing) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).unwrap();
@@ -585,6 +607,7 @@ fn events_that_come_before_pools_are_taken_over_are_theirs() {
         state,
         handlers: HashMap::new(),
         listeners: HashMap::new(),
+        log_counters: HashMap::new(),
         stdins: Vec::new(),
     });
     // Clients are served by now, whatever keeps the output's threads.
