@@ -18,6 +18,7 @@ mod log_counts;
 mod target;
 
 mod filters;
+mod log_lines;
 
 mod handover;
 
@@ -43,7 +44,7 @@ mod handle;
 pub(crate) mod fuzzing;
 
 pub use self::{
-    handle::{OutputHandle, start},
+    handle::{OutputHandle, PendingAnswer, start},
     handover::{AdoptedOutput, FrozenOutput, OutputState},
     log_counts::{LogBytes, LogCounter, LogCounters},
     queue::ChildOutput,

@@ -21,7 +21,7 @@ use super::{
     log_counts::LogCounter,
     open_logs::OpenLogs,
     pipe::{Pipe, Reading},
-    queue::{ChildOutput, OutputCommand, OutputQueue, Waiting},
+    queue::{ChildOutput, LogSet, OutputCommand, OutputQueue, Waiting},
     sink::{Context, Sink},
     target::{OutputTarget, Source},
 };
@@ -238,15 +238,21 @@ impl OutputLoop {
                 OutputCommand::Freeze(freeze) => self.freeze = Some(freeze),
                 OutputCommand::Retarget(run, targets) => {
                     for pipe in self.pipes.values_mut().filter(|pipe| pipe.run == run) {
-                        pipe.sink.retarget(&targets);
+                        pipe.sink.retarget(&targets, &mut self.context);
                     }
                 }
                 OutputCommand::Exited(run) => self.exited(run),
                 OutputCommand::Stdin(run, stdin) => self.watch_stdin(run, stdin),
                 OutputCommand::Listeners => self.serve_listeners(),
                 OutputCommand::Reopen => {
-                    self.context.activity.reopen();
+                    self.context.activity.reopen(None);
                     self.logs.reopen();
+                }
+                OutputCommand::ReopenLogs(logs, done) => self.reopen_logs(&logs, &Completion::new(done)),
+                OutputCommand::RotateLogs(logs, done) => {
+                    // What programs have written before stands in the old files.
+                    self.catch_up();
+                    self.rotate_logs(&logs, &Completion::new(done));
                 }
                 OutputCommand::ClearActivity(done) => self.context.activity.clear(&Completion::new(done)),
                 OutputCommand::Clear(paths, done) => {
@@ -266,6 +272,20 @@ impl OutputLoop {
         }
         self.report_losses(&mut waiting);
         true
+    }
+
+    fn reopen_logs(&mut self, logs: &LogSet<PathBuf>, completion: &Arc<Completion>) {
+        match logs {
+            LogSet::Activity => self.context.activity.reopen(Some(completion)),
+            LogSet::Programs(paths) => paths.iter().for_each(|path| self.logs.reopen_one(path, completion)),
+        }
+    }
+
+    fn rotate_logs(&mut self, logs: &LogSet<OutputTarget>, completion: &Arc<Completion>) {
+        match logs {
+            LogSet::Activity => self.context.activity.rotate(completion),
+            LogSet::Programs(targets) => targets.iter().for_each(|target| self.logs.rotate(target, completion)),
+        }
     }
 
     /// Log how many lines and events were dropped.

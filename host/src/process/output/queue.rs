@@ -54,6 +54,12 @@ pub struct ChildOutput {
     pub log_counters: LogCounters,
 }
 
+/// Logs that something is to be done with.
+pub(super) enum LogSet<T> {
+    Activity,
+    Programs(Vec<T>),
+}
+
 /// Work for the output loop.
 pub(super) enum OutputCommand {
     /// Write a line to the activity log.
@@ -78,6 +84,10 @@ pub(super) enum OutputCommand {
     Listeners,
     /// Open all log files anew.
     Reopen,
+    /// Open the activity log anew, or these log files of programs.
+    ReopenLogs(LogSet<PathBuf>, Done),
+    /// Rotate the activity log, or these log files of programs.
+    RotateLogs(LogSet<OutputTarget>, Done),
     ClearActivity(Done),
     Clear(Vec<PathBuf>, Done),
     /// Write what waits, for one log or for all. `since` says when that was begun, where a part of it is done.
