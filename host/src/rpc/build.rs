@@ -10,8 +10,8 @@ use super::{
     lifecycle::{Lifecycle, warn_of_unknown_event_types},
     method::Origin,
     namespaces::{
-        PLUGINS, PROCESSES, Plugins, Processes, SupervisorInterface, System, UPDATE, UPGRADE, UpdateInterface, Upgrade,
-        UpgraderRef,
+        LOGS, Logs, PLUGINS, PROCESSES, Plugins, Processes, SupervisorInterface, System, UPDATE, UPGRADE,
+        UpdateInterface, Upgrade, UpgraderRef,
     },
     registry::{Registry, RegistryRef, StateFn},
     result_handlers,
@@ -112,6 +112,9 @@ pub fn build(
     }
     if config.rpcinterfaces.iter().all(|section| section.name != UPDATE) {
         namespaces.push((UPDATE.to_owned(), UpdateInterface::namespace(supervisor.clone()), Origin::Host));
+    }
+    if config.rpcinterfaces.iter().all(|section| section.name != LOGS) {
+        namespaces.push((LOGS.to_owned(), Logs::namespace(supervisor.clone()), Origin::Host));
     }
     let upgrader = UpgraderRef::default();
     if config.rpcinterfaces.iter().all(|section| section.name != UPGRADE) {

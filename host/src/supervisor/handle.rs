@@ -39,7 +39,7 @@ use crate::{
     logger::Logger,
     process::{
         launch::Launch,
-        output::{OutputHandle, auto_logs},
+        output::{OutputHandle, OutputTarget, auto_logs},
         stdin::StdinError,
     },
     states::SupervisorState,
@@ -473,6 +473,13 @@ impl Supervisor {
             (process.run, process.stdin.clone()?)
         };
         Some(self.0.output.write_stdin(run, &stdin, data))
+    }
+
+    /// List the outputs of a process that have a log file: none where there is no such process.
+    pub fn log_files(&self, id: ProcessId) -> Vec<OutputTarget> {
+        let groups = self.0.groups.lock();
+        let outputs = groups.processes.get(&id).map(|process| [&process.stdout, &process.stderr]);
+        outputs.into_iter().flatten().filter(|output| output.path.is_some()).cloned().collect()
     }
 
     /// Empty the logs of a process. Blocks, but no longer than `timeout`. `None` where there is no such process.
