@@ -136,6 +136,7 @@ impl Server {
             section: "unix_http_server".into(),
             address: ServerAddress::Unix { file: socket.clone(), chmod: 0o700, uid: None, gid: None },
             credentials: credentials.clone(),
+            metrics: false,
         };
         let events = Arc::new(Events::default());
         let namespaces = vec![
@@ -155,6 +156,7 @@ impl Server {
                     allowed_hosts: vec!["sup.example".into()],
                 },
                 credentials: credentials.clone(),
+                metrics: false,
             };
             if let Ok(listeners) = Listeners::bind(&[inet, unix.clone()]) {
                 break (listeners, port);
@@ -177,7 +179,7 @@ impl Server {
             }
         });
         let logger = Logger::new(Level::Critical, |_| {});
-        let handle = listeners.prepare(registry.clone(), log_files, logger, limits).unwrap().serve();
+        let handle = listeners.prepare(registry.clone(), log_files, None, logger, limits).unwrap().serve();
         Self { registry, events, port, socket, handle: Some(handle), directory }
     }
 
