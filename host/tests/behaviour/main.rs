@@ -13,6 +13,7 @@ mod config_compare;
 mod ctl_compare;
 mod event_listeners;
 mod output;
+mod random_scripts;
 mod rpc_compare;
 mod transcripts;
 
