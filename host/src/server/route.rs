@@ -68,9 +68,9 @@ struct Route {
 /// Paths of a row, without percent signs.
 enum PathPattern {
     Exact(&'static [&'static str]),
-    /// As `Exact`, for a path that Supervisor does not have: with other methods it is as any other path.
+    /// Paths that Supervisor does not have, with the methods of the row: with others they are like any other path.
     Own(&'static [&'static str]),
-    /// As `Own`, and answered without credentials.
+    /// Paths such as those of `Own` that are answered without credentials.
     Public(&'static [&'static str]),
     Prefix(&'static str),
 }
