@@ -23,10 +23,10 @@ const TURN_TIMEOUT: Duration = Duration::from_secs(2);
 /// Answer whether supervisord is well.
 pub(super) async fn health(request: HttpRequest<'_>) -> Response<ResponseBody> {
     let server = request.server();
-    let Some(supervisor) = &server.supervisor else { return refusal(StatusCode::NOT_FOUND) };
     let credentials = request.connection.socket.credentials.as_ref();
     let may_see_names = auth::check(credentials, &request.head.headers) == Authentication::Granted;
     let asks_ready = asks_ready(request.head.uri.query().unwrap_or_default());
+    let Some(supervisor) = &server.supervisor else { return refusal(StatusCode::NOT_FOUND) };
     let verdict = check(supervisor, asks_ready, may_see_names).await;
     let (status, text) = match verdict {
         Ok(text) => (StatusCode::OK, text),

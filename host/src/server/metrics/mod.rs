@@ -38,8 +38,8 @@ const MAX_COMPLAINTS: usize = 200;
 /// the lock that a look needs.
 pub(super) async fn scrape(request: HttpRequest<'_>) -> Response<ResponseBody> {
     let server = Arc::clone(request.server());
-    let Some(supervisor) = &server.supervisor else { return refusal(StatusCode::NOT_FOUND) };
     let format = Format::accepted(&request.head.headers);
+    let Some(supervisor) = &server.supervisor else { return refusal(StatusCode::NOT_FOUND) };
     let Some(loop_delay) = supervisor.turn(TURN_TIMEOUT).await else {
         return explained(StatusCode::SERVICE_UNAVAILABLE, "the supervisor thread does not go on");
     };
