@@ -37,7 +37,9 @@ mod context;
 
 mod request;
 
+mod health;
 mod logtail;
+mod metrics;
 mod rpc2;
 mod web;
 

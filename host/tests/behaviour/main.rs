@@ -53,6 +53,7 @@ mod ctl_plugins;
 mod ctl_shell;
 mod log_text;
 mod many_at_once;
+mod metrics;
 mod multicall;
 mod service_manager;
 mod small_tools;
