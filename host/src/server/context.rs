@@ -8,6 +8,7 @@ use tokio::sync::{Notify, Semaphore};
 use super::{
     browser_guard::BrowserGuard,
     connection_watch::{ConnectionTable, ConnectionWatch},
+    event_source::EventSource,
     limits::Limits,
     log_files::LogFiles,
 };
@@ -21,6 +22,7 @@ use crate::{
 pub(super) struct ServerContext {
     pub(super) registry: Arc<Registry>,
     pub(super) log_files: LogFiles,
+    pub(super) events: EventSource,
     pub(super) logger: Logger,
     pub(super) limits: Limits,
     /// Suspension of all requests, at the end of a pause.

@@ -24,6 +24,7 @@ use super::{
     connection::{self, ClientStream},
     connection_watch::{Admission, BusyConnection, ConnectionTable, Phase},
     context::{ConnectionContext, ServerContext, SocketContext},
+    event_source::EventSource,
     limits::Limits,
     listen::{BoundSocket, Listeners, ServerSocket, SocketFile},
     log_files::LogFiles,
@@ -183,6 +184,7 @@ impl Listeners {
         self,
         registry: Arc<Registry>,
         log_files: LogFiles,
+        events: EventSource,
         logger: Logger,
         limits: Limits,
     ) -> io::Result<PreparedServers> {
@@ -210,7 +212,8 @@ impl Listeners {
             .thread_name("call")
             .max_blocking_threads(registry.most_threads() + BLOCKING_THREADS)
             .build()?;
-        let context = server_context(Arc::clone(&registry), log_files, logger.clone(), limits, Arc::clone(&suspension));
+        let (of_calls, logger_too) = (Arc::clone(&suspension), logger.clone());
+        let context = server_context(Arc::clone(&registry), log_files, events, logger_too, limits, of_calls);
         let context = Arc::new(context);
         let (begin, word) = mpsc::sync_channel(1);
         let of_runtime = runtime.handle().clone();
@@ -303,6 +306,7 @@ async fn serve(
 pub(super) fn server_context(
     registry: Arc<Registry>,
     log_files: LogFiles,
+    events: EventSource,
     logger: Logger,
     limits: Limits,
     suspension: Arc<Suspension>,
@@ -318,6 +322,7 @@ pub(super) fn server_context(
     ServerContext {
         registry,
         log_files,
+        events,
         logger,
         suspension,
         builder,
