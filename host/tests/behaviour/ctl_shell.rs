@@ -14,7 +14,7 @@ clear  maintail  quit  reread  signal    stop    version
 
 further commands (type help <topic>):
 =====================================
-plugins  upgrade
+events  plugins  upgrade
 
 
 cache commands (type help <topic>):

@@ -8,8 +8,10 @@
 //! The modules are floors; each imports only from those above it in this list.
 
 mod config_changes;
+mod process_details;
 mod process_result;
 mod refusal;
+
 mod server_log;
 
 mod groups;
@@ -18,6 +20,7 @@ mod process_action;
 mod add;
 mod avail;
 mod clear;
+mod events;
 mod exit;
 mod fg;
 mod maintail;
@@ -84,5 +87,6 @@ pub(super) fn further_commands(session: &Arc<Session>) -> Vec<NamespaceObject> {
     commands![session:
         plugins::PluginsCommand,
         upgrade::UpgradeCommand,
+        events::EventsCommand,
     ]
 }

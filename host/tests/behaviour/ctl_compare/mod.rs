@@ -14,7 +14,7 @@ use crate::common::{Config, Kind, Output, Supervisord, wait_until};
 const ON_PURPOSE: [(&str, &str); 8] = [
     (
         FURTHER_COMMANDS,
-        "`plugins` and `upgrade` are new; they stand below a heading of their own, and all that Supervisor lists around it",
+        "`events`, `plugins` and `upgrade` are new; they stand below a heading of their own, and all that Supervisor lists around it",
     ),
     (
         "… <pattern> …, restart --rolling …",
@@ -30,7 +30,7 @@ const ON_PURPOSE: [(&str, &str); 8] = [
 
 /// What is in the list of `help` besides.
 const FURTHER_COMMANDS: &str =
-    "\nfurther commands (type help <topic>):\n=====================================\nplugins  upgrade\n\n";
+    "\nfurther commands (type help <topic>):\n=====================================\nevents  plugins  upgrade\n\n";
 
 /// Whatever `help` knows.
 const TOPICS: &str = "add avail clear exit fg maintail open pid quit reload remove reread restart shutdown signal start \
