@@ -218,7 +218,14 @@ fn serve(
     let limits = Limits::of_this_process(config.servers.len());
     let events = EventSource { bus: supervisor.bus().clone(), plugin_types: supervisor.plugin_event_types().to_vec() };
     let servers = listeners
-        .prepare(plugins.registry().clone(), log_files(supervisor), events, logger.clone(), limits)
+        .prepare(
+            plugins.registry().clone(),
+            log_files(supervisor),
+            Some(supervisor.clone()),
+            events,
+            logger.clone(),
+            limits,
+        )
         .map_err(in_words)?;
     let mut status = UpgradeStatus { version: version::OWN.to_owned(), ..UpgradeStatus::default() };
     let pidfile = match successor {

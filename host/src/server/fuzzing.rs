@@ -44,14 +44,14 @@ impl Servers {
         let registry = Registry::of(Vec::new());
         registry.run_on(runtime.handle());
         let logger = Logger::new(Level::Critical, |_| {});
-        let (log_files, events) = (Arc::new(|_: &_| None), EventSource::default());
-        let context = serve::server_context(registry, log_files, events, logger, Limits::default(), Arc::default());
+        let (log_files, events, limits) = (Arc::new(|_: &_| None), EventSource::default(), Limits::default());
+        let context = serve::server_context(registry, log_files, None, events, logger, limits, Arc::default());
         let context = Arc::new(context);
         let unix = ServerAddress::Unix { file: "/fuzz/s.sock".into(), chmod: 0o700, uid: None, gid: None };
         let inet = ServerAddress::Inet { host: String::new(), port: 9001, addresses: vec![], allowed_hosts: vec![] };
         let credentials = Some(Credentials { username: "user".into(), password: "123".into() });
         let socket = |address, credentials, any_path| {
-            let config = HttpServer { section: "fuzz".into(), address, credentials };
+            let config = HttpServer { section: "fuzz".into(), address, credentials, metrics: true };
             Arc::new(serve::socket_context(config, any_path, &context.limits))
         };
         let sockets = [socket(unix, None, true), socket(inet, credentials, false)];

@@ -29,12 +29,14 @@ use super::{
     listen::{BoundSocket, Listeners, ServerSocket, SocketFile},
     log_files::LogFiles,
     memory_trim::{self, PeakConnections},
+    resource_usage::ResourceReader,
     route,
 };
 use crate::{
     config::HttpServer,
     logger::Logger,
     rpc::{Registry, Suspension},
+    supervisor::Supervisor,
 };
 
 /// Time to wait before accepting again when the system has no file descriptor left.
@@ -179,11 +181,13 @@ impl Handle {
 }
 
 impl Listeners {
-    /// Make the thread that will serve, and all that it needs.
+    /// Make the thread that will serve, and all that it needs. Without a supervisor there is nothing to tell of it: methods
+    /// and logs can be tested so.
     pub fn prepare(
         self,
         registry: Arc<Registry>,
         log_files: LogFiles,
+        supervisor: Option<Supervisor>,
         events: EventSource,
         logger: Logger,
         limits: Limits,
@@ -212,8 +216,15 @@ impl Listeners {
             .thread_name("call")
             .max_blocking_threads(registry.most_threads() + BLOCKING_THREADS)
             .build()?;
-        let (of_calls, logger_too) = (Arc::clone(&suspension), logger.clone());
-        let context = server_context(Arc::clone(&registry), log_files, events, logger_too, limits, of_calls);
+        let context = server_context(
+            Arc::clone(&registry),
+            log_files,
+            supervisor,
+            events,
+            logger.clone(),
+            limits,
+            Arc::clone(&suspension),
+        );
         let context = Arc::new(context);
         let (begin, word) = mpsc::sync_channel(1);
         let of_runtime = runtime.handle().clone();
@@ -306,6 +317,7 @@ async fn serve(
 pub(super) fn server_context(
     registry: Arc<Registry>,
     log_files: LogFiles,
+    supervisor: Option<Supervisor>,
     events: EventSource,
     logger: Logger,
     limits: Limits,
@@ -322,6 +334,8 @@ pub(super) fn server_context(
     ServerContext {
         registry,
         log_files,
+        supervisor,
+        resources: Arc::new(ResourceReader::new()),
         events,
         logger,
         suspension,

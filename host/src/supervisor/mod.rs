@@ -16,6 +16,7 @@ mod probe;
 mod signal;
 mod status;
 mod ticks;
+mod turns;
 
 mod deadlines;
 mod descendants;
@@ -29,6 +30,9 @@ mod new_group;
 mod snapshot;
 mod start_conditions;
 
+mod description;
+mod process_details;
+
 mod requests;
 mod spawn_queue;
 
@@ -36,6 +40,7 @@ mod probe_tasks;
 
 mod groups;
 
+mod readiness;
 mod shared;
 
 mod main_loop;
@@ -64,6 +69,7 @@ mod group_update;
 pub(crate) mod fixtures;
 
 pub use self::{
+    description::unix_seconds,
     extensions::MakeHandler,
     group_changes::{ActiveGroup, NotAdded, NotRemoved},
     group_update::{GroupUpdate, NotUpdated, ProcessUpdate, UpdateAction},
@@ -71,6 +77,8 @@ pub use self::{
     handle::Supervisor,
     info::{ProcessConfig, ProcessInfo},
     main_loop::MainLoop,
+    process_details::{Asked, ProcessDetails},
+    readiness::Readiness,
     run::Outcome,
     snapshot::{Births, Snapshot, UseSnapshot},
     status::{ProcessId, Refused, Status},

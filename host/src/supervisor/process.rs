@@ -13,9 +13,10 @@ use crate::{
     config::{self, GroupKind},
     events::Channel,
     process::{
+        exits::ExitHistory,
         fcgi::{Listening, SharedSocket},
         launch::Launch,
-        output::{OutputTarget, auto_logs},
+        output::{LogCounters, OutputTarget, auto_logs},
         state::Machine,
         stdin::Stdin,
     },
@@ -38,6 +39,8 @@ pub(super) struct Process {
     pub(super) stdout: OutputTarget,
     /// Destinations of its stderr.
     pub(super) stderr: OutputTarget,
+    /// Counters of what comes of its output, stdout first.
+    pub(super) log_counters: LogCounters,
     /// Number of the present run, by which the output threads know it.
     pub(super) run: u64,
     /// Writing end of its stdin, while it runs.
@@ -60,6 +63,8 @@ pub(super) struct Process {
     pub(super) started: Option<SystemTime>,
     /// Time of the last end, for people only.
     pub(super) stopped: Option<SystemTime>,
+    /// Ends of its runs, for people only.
+    pub(super) exits: ExitHistory,
     /// Time of the next start where it waits for one as `restart_delay` says, for people only.
     pub(super) restarts: Option<SystemTime>,
     /// Those of its dependencies that it waits for, with their states, for people only.
@@ -112,6 +117,7 @@ impl Process {
             launch: Arc::new(launch),
             stdout,
             stderr,
+            log_counters: LogCounters::default(),
             run: 0,
             stdin: None,
             socket: None,
@@ -123,6 +129,7 @@ impl Process {
             start_answer: None,
             started: None,
             stopped: None,
+            exits: ExitHistory::default(),
             restarts: None,
             waits_for: None,
             watch: watch::Sender::new(status),

@@ -16,7 +16,8 @@ use super::{descendants::Enclosure, process::Process, ticks::Ticks};
 use crate::{
     config,
     process::{
-        output::{OutputState, OutputTarget},
+        exits::ExitHistory,
+        output::{LogBytes, OutputState, OutputTarget},
         state::Machine,
         stdin::StdinState,
     },
@@ -65,12 +66,16 @@ pub(super) struct ProcessRecord {
     pub(super) birth: Option<u64>,
     pub(super) stdout: OutputTarget,
     pub(super) stderr: OutputTarget,
+    /// Bytes that its logs have taken and lost up to now, of stdout first.
+    pub(super) log_bytes: [LogBytes; 2],
     pub(super) run: u64,
     pub(super) stdin: Option<StdinState>,
     pub(super) has_socket: bool,
     pub(super) started: Option<SystemTime>,
     pub(super) stopped: Option<SystemTime>,
     pub(super) restarts: Option<SystemTime>,
+    /// Ends of its runs.
+    pub(super) exits: ExitHistory,
     /// Way to its descendants, where these are ended with it.
     pub(super) enclosure: Option<Enclosure>,
     /// Number of the descriptor by which it says that it is ready.
@@ -95,12 +100,14 @@ impl ProcessRecord {
             birth,
             stdout: process.stdout.clone(),
             stderr: process.stderr.clone(),
+            log_bytes: process.log_counters.each_ref().map(|counter| counter.read()),
             run: process.run,
             stdin: process.stdin.as_ref().map(|stdin| stdin.state()),
             has_socket: process.listening.is_some(),
             started: process.started,
             stopped: process.stopped,
             restarts: process.restarts,
+            exits: process.exits.clone(),
             enclosure: process.enclosure.clone(),
             ready_channel: process.ready_channel.as_ref().map(|(fd, _)| fd.as_raw_fd()),
         }

@@ -138,6 +138,7 @@ impl Server {
             section: "unix_http_server".into(),
             address: ServerAddress::Unix { file: socket.clone(), chmod: 0o700, uid: None, gid: None },
             credentials: credentials.clone(),
+            metrics: false,
         };
         let events = Arc::new(Events::default());
         let namespaces = vec![
@@ -157,6 +158,7 @@ impl Server {
                     allowed_hosts: vec!["sup.example".into()],
                 },
                 credentials: credentials.clone(),
+                metrics: false,
             };
             if let Ok(listeners) = Listeners::bind(&[inet, unix.clone()]) {
                 break (listeners, port);
@@ -181,7 +183,7 @@ impl Server {
         let logger = Logger::new(Level::Critical, |_| {});
         let bus = Bus::new();
         let source = EventSource { bus: bus.clone(), plugin_types: Vec::new() };
-        let handle = listeners.prepare(registry.clone(), log_files, source, logger, limits).unwrap().serve();
+        let handle = listeners.prepare(registry.clone(), log_files, None, source, logger, limits).unwrap().serve();
         Self { registry, bus, events, port, socket, handle: Some(handle), directory }
     }
 

@@ -66,6 +66,8 @@ pub(crate) enum Hook {
     Shutdown,
     /// Upgrade of supervisord: the answer is for the instance that takes its place.
     Upgrade,
+    /// Look of a client at the metrics, among which the answer is to be.
+    Metrics,
 }
 
 /// Options of a parameter, which stand in its attributes.
@@ -86,6 +88,7 @@ impl Hook {
             Self::Event(_) => format!("_event_{function}"),
             Self::Shutdown => "_shutdown".to_owned(),
             Self::Upgrade => "_upgrade".to_owned(),
+            Self::Metrics => "_metrics".to_owned(),
         }
     }
 }
@@ -112,6 +115,10 @@ impl MethodOptions {
             }
             (Kind::Rpc, "on_upgrade") => {
                 options.hook = Some((Hook::Upgrade, meta.path.span()));
+                flag(&meta)
+            }
+            (Kind::Rpc, "on_metrics") => {
+                options.hook = Some((Hook::Metrics, meta.path.span()));
                 flag(&meta)
             }
             (Kind::Rpc, "on_event") => {
@@ -145,7 +152,7 @@ impl MethodOptions {
             )),
             (Kind::Rpc, _) => {
                 let known = "`name = \"…\"`, `alias = \"…\"`, `nonblocking` and `returns = \"…\"`";
-                let hooks = "what the host calls has `on_start`, `on_event = \"…\"`, `on_upgrade` or `on_shutdown`";
+                let hooks = "what the host calls has `on_start`, `on_event = \"…\"`, `on_metrics`, `on_upgrade` or `on_shutdown`";
                 Err(meta.error(format!("unknown option; a method has {known}, and {hooks}")))
             }
             (Kind::Ctl, _) => Err(meta.error(

@@ -119,8 +119,8 @@ pub(crate) fn name(kind: Kind, name: &str, place: Span) -> Result<()> {
     Err(Error::new(place, message))
 }
 
-/// Check a function that the host calls of its own accord: it is not published, takes an event or nothing, and for an
-/// upgrade it has a result.
+/// Check a function that the host calls of its own accord: it is not published, takes an event or nothing, and has a
+/// result for an upgrade and for metrics.
 pub(crate) fn hook(
     (hook, place): (&Hook, Span),
     is_public: bool,
@@ -137,11 +137,14 @@ pub(crate) fn hook(
             "the host alone calls this, so it has no `name` and no `returns` for clients"
         }
         Hook::Event(_) if params != 1 => "what is called for events takes one parameter: `event: plugin_api::Event`",
-        Hook::Start | Hook::Shutdown | Hook::Upgrade if params != 0 => {
+        Hook::Start | Hook::Shutdown | Hook::Upgrade | Hook::Metrics if params != 0 => {
             "this is called without parameters: it takes `&self` alone"
         }
         Hook::Upgrade if matches!(output, ReturnType::Default) => {
             "this hands over what it returns: write `-> Value`, or another type of results"
+        }
+        Hook::Metrics if matches!(output, ReturnType::Default) => {
+            "this tells what it returns: write `-> plugin_api::Metrics`"
         }
         _ => return Ok(()),
     };
