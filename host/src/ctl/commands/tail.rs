@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use plugin_api::{Fault, ctl_plugin, repr};
+use plugin_api::{Code, Fault, ctl_plugin, repr};
 
-use super::server_log::{LogPart, ServerLog, take_lines};
+use super::{
+    process_result::error_item,
+    server_log::{LogPart, ServerLog, take_lines},
+};
 use crate::{
     ctl::{
         exit_status,
@@ -83,17 +86,18 @@ impl TailCommand {
     fn follows_several(&self, words: &[String]) -> Result<bool, Fault> {
         let session = &self.0;
         let Some((names, channel)) = several(words) else { return Ok(false) };
-        let processes = all_process_info(session)?;
-        let names = match find(&processes, &names) {
-            Ok(names) => names,
-            Err(_) if words.len() <= 3 => return Ok(false),
-            Err(text) => {
-                session.fail(&text, exit_status::GENERIC);
-                return Ok(true);
-            }
-        };
-        if names.len() == 1 && words.len() <= 3 {
+        let (names, unknown) = find(&all_process_info(session)?, &names);
+        let may_be_for_one = words.len() <= 3;
+        if names.is_empty() || may_be_for_one && (!unknown.is_empty() || names.len() == 1) {
             return Ok(false);
+        }
+        if !unknown.is_empty() {
+            for name in &unknown {
+                let item = error_item(name, Some(Code::BadName), "no such process name");
+                let text = format!("{name}: ERROR (no such process name)");
+                session.fail_item("errors", &text, item, exit_status::GENERIC);
+            }
+            return Ok(true);
         }
         let logs: Vec<FollowedLog> = names.iter().map(|name| FollowedLog::of_process(name, channel)).collect();
         follow::follow(session, &logs)?;
@@ -115,9 +119,9 @@ fn several(words: &[String]) -> Option<(Vec<String>, &'static str)> {
     (first == "-f" && !names.is_empty()).then(|| (names.to_vec(), channel))
 }
 
-/// Find the processes that words mean. The error is the line to print about one that means nothing.
-fn find(processes: &[ProcessStatus], words: &[String]) -> Result<Vec<String>, String> {
-    let mut found: Vec<String> = Vec::new();
+/// Find the processes that words mean, and the words that mean nothing.
+fn find(processes: &[ProcessStatus], words: &[String]) -> (Vec<String>, Vec<String>) {
+    let (mut found, mut unknown): (Vec<String>, _) = (Vec::new(), Vec::new());
     for target in targets_of(processes, words) {
         let names = match target {
             Target::Matched(names) => names,
@@ -127,14 +131,14 @@ fn find(processes: &[ProcessStatus], words: &[String]) -> Result<Vec<String>, St
                     |info: &&ProcessStatus| info.group == group && process.is_none_or(|process| info.name == process);
                 let names: Vec<String> = processes.iter().filter(is_meant).map(ProcessStatus::namespec).collect();
                 if names.is_empty() {
-                    return Err(format!("{word}: ERROR (no such process name)"));
+                    unknown.push(word);
                 }
                 names
             }
         };
         found.extend(names.into_iter().filter(|name| !found.contains(name)).collect::<Vec<_>>());
     }
-    Ok(found)
+    (found, unknown)
 }
 
 /// Words of the command, taken apart.

@@ -18,8 +18,8 @@ const ON_PURPOSE: [(&str, &str); 8] = [
          Supervisor lists around it",
     ),
     (
-        "… <pattern> …, restart --rolling …",
-        "what `help` says of patterns and of restarts of one after the other is new",
+        "… <pattern> …, restart --rolling …, tail --lines …, tail -f <name> <name>, status --verbose …",
+        "what `help` says of patterns, restarts of one after the other, lines, several logs and details is new",
     ),
     ("error: …", "an error is a line for people; Supervisor's names a Python class, a file and a line"),
     ("*** No help on …", "Supervisor says it once for each plugin that has no such topic, although another has"),

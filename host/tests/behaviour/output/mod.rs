@@ -4,6 +4,7 @@
 mod compare;
 mod descriptors;
 mod disk;
+mod forms;
 mod stall;
 mod syslog;
 mod wrapped;
