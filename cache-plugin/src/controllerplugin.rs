@@ -21,7 +21,7 @@ impl CacheControllerPlugin {
     /// Say how many items are cached.
     pub fn cache_count(&self) -> Result<(), Fault> {
         let count: usize = self.cache.call("getCount", ())?;
-        self.ctl.output(count);
+        self.ctl.output_value(count, count);
         Ok(())
     }
 
@@ -35,14 +35,14 @@ impl CacheControllerPlugin {
     #[ctl(complete_with = "keys")]
     pub fn cache_fetch(&self, key: String) -> Result<(), Fault> {
         let value = self.cache.call("fetch", (key,))?;
-        self.pprint(&value);
+        self.pprint(value);
         Ok(())
     }
 
     /// List all keys that something is cached at.
     pub fn cache_keys(&self) -> Result<(), Fault> {
         let keys = self.cache.call("getKeys", ())?;
-        self.pprint(&keys);
+        self.pprint(keys);
         Ok(())
     }
 
@@ -56,8 +56,8 @@ impl CacheControllerPlugin {
         if words.is_empty() { self.cache.call("getKeys", ()) } else { Ok(Vec::new()) }
     }
 
-    fn pprint(&self, what: &Value) {
-        self.ctl.output(pformat(what, WIDTH));
+    fn pprint(&self, what: Value) {
+        self.ctl.output_value(pformat(&what, WIDTH), what);
     }
 }
 

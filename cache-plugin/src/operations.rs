@@ -33,15 +33,10 @@ impl CacheOperations {
 
     /// Save all that is cached to <file>, or print it: a line of JSON for each key, types and remaining times included.
     pub fn cache_dump(&self, file: Option<String>) -> Result<(), Fault> {
-        let Some(file) = file else {
-            return self.dump(|line| {
-                self.ctl.output(line);
-                Ok(())
-            });
-        };
+        let Some(file) = file else { return self.print_dump() };
         let failed = |error: io::Error| Fault::failed_with(format_args!("cannot write {file}: {error}"));
         let mut out = BufWriter::new(File::create(&file).map_err(failed)?);
-        self.dump(|line| writeln!(out, "{line}").map_err(failed))?;
+        self.dump(|entry| writeln!(out, "{}", json_lines::write(&entry)).map_err(failed))?;
         out.flush().map_err(failed)
     }
 
@@ -54,16 +49,25 @@ impl CacheOperations {
     /// Show how large the cache is, what its limits are, and how it has been used.
     pub fn cache_info(&self) -> Result<(), Fault> {
         let info: Value = self.cache.call("getInfo", ())?;
-        self.ctl.output(pformat(&info, WIDTH));
+        self.ctl.output_value(pformat(&info, WIDTH), info);
         Ok(())
     }
 
     /// List the keys that begin with <prefix>, or all, one on a line.
     pub fn cache_list(&self, prefix: Option<String>) -> Result<(), Fault> {
+        let (is_json, mut all) = (self.ctl.is_json(), Vec::new());
         self.each_page(&prefix.unwrap_or_default(), |keys| {
-            self.ctl.output(keys.join("\n"));
+            if is_json {
+                all.extend_from_slice(keys);
+            } else {
+                self.ctl.output(keys.join("\n"));
+            }
             Ok(())
-        })
+        })?;
+        if is_json {
+            self.ctl.output_value("", all);
+        }
+        Ok(())
     }
 
     /// Cache what a dump has saved to <file>. What is cached beside it stays.
@@ -105,7 +109,8 @@ impl CacheOperations {
             there.get(&key).cloned().unwrap_or_default()
         };
         let answer: Value = self.cache.call("wait", (key, known, seconds))?;
-        self.ctl.output(pformat(answer.get("value").unwrap_or(&Value::Nil), WIDTH));
+        let value = answer.get("value").cloned().unwrap_or_default();
+        self.ctl.output_value(pformat(&value, WIDTH), value);
         if answer.get("changed") != Some(&true.into()) {
             self.ctl.set_exit_status(1);
         }
@@ -132,8 +137,26 @@ impl CacheOperations {
         }
     }
 
-    /// Hand the line of each entry to `take`.
-    fn dump(&self, mut take: impl FnMut(&str) -> Result<(), Fault>) -> Result<(), Fault> {
+    /// Print a line for each entry, or all entries as one value.
+    fn print_dump(&self) -> Result<(), Fault> {
+        let (is_json, mut all) = (self.ctl.is_json(), Vec::new());
+        self.dump(|entry| {
+            if is_json {
+                let Entry { key, value, seconds } = entry;
+                all.push(Value::structure([("key", key.into()), ("value", value), ("seconds", seconds.into())]));
+            } else {
+                self.ctl.output(json_lines::write(&entry));
+            }
+            Ok(())
+        })?;
+        if is_json {
+            self.ctl.output_value("", all);
+        }
+        Ok(())
+    }
+
+    /// Hand each entry to `take`.
+    fn dump(&self, mut take: impl FnMut(Entry) -> Result<(), Fault>) -> Result<(), Fault> {
         let mut progress = self.ctl.progress("saving", self.cache.call("getCount", ())?);
         self.each_page("", |keys| {
             for keys in keys.chunks(ENTRIES) {
@@ -150,7 +173,7 @@ impl CacheOperations {
                         Ok(value) => value,
                         Err(_) => self.cache.call("fetch", (key,))?,
                     };
-                    take(&json_lines::write(&Entry { key: key.clone(), value, seconds }))?;
+                    take(Entry { key: key.clone(), value, seconds })?;
                 }
                 progress.advance(keys.len() as u64);
             }

@@ -4,9 +4,10 @@ use std::fmt::{self, Display};
 
 use crate::{
     abi::{Fault, NamespaceObject},
+    fault::Code,
     params::IntoParams,
     remote::{RemoteNamespace, answer},
-    value::FromValue,
+    value::{FromValue, IntoValue},
 };
 
 /// The supervisorctl that a ctl plugin lives in. Cloning it is cheap; keep one in the plugin.
@@ -24,6 +25,25 @@ impl Controller {
     pub fn output(&self, text: impl Display) {
         // Whoever closed the output does not want it.
         let _ = self.0.call::<()>("output", (text.to_string(),));
+    }
+
+    /// Print `text` and end the line; under `--json`, give `value` in its place, as the member `value` of the object that
+    /// the command prints. What is printed by [`output`](Self::output) becomes its member `output`. Of several values
+    /// there is an array, `values`: give a list at once where [`is_json`](Self::is_json), so that its form does not
+    /// depend on how many there are.
+    pub fn output_value(&self, text: impl Display, value: impl IntoValue) {
+        let text = text.to_string();
+        match self.0.call::<()>("outputValue", (text.as_str(), value.into_value())) {
+            // A supervisorctl that is older than `--json`.
+            Err(fault) if fault.is(Code::UnknownMethod) => self.output(text),
+            // Whoever closed the output does not want it.
+            Ok(()) | Err(_) => {}
+        }
+    }
+
+    /// Return true under `--json`: values are printed in place of texts.
+    pub fn is_json(&self) -> bool {
+        self.0.call("isJson", ()).unwrap_or(false)
     }
 
     /// The server's methods of one namespace: `controller.proxy("cache")`.
@@ -162,7 +182,10 @@ mod tests {
         let fake = Arc::new(FakeController::default());
         let controller = Controller::new(namespace(fake.clone()));
         controller.output("hello");
-        assert_eq!(*fake.0.lock().unwrap(), ["hello"]);
+        // It does not know of values, as the first supervisorctl did not.
+        controller.output_value("two", 2);
+        assert!(!controller.is_json());
+        assert_eq!(*fake.0.lock().unwrap(), ["hello", "two"]);
         assert_eq!(controller.proxy("cache").call("store", ("a", "b")), Ok("cache.store/2".to_owned()));
         assert_eq!(controller.proxy("cache").call("clear", ()), Ok(()));
         assert!(controller.confirm("Really? y/N? "));

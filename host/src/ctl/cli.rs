@@ -8,9 +8,10 @@ use std::{
 use super::{
     command_line::CommandLine,
     controller::Controller,
+    document::Document,
     printer::Printer,
     progress_bar::ProgressBar,
-    session::{ServerLogin, Session},
+    session::{OutputFormat, ServerLogin, Session},
     shell,
     stdout::{columns, stdout},
 };
@@ -38,13 +39,14 @@ Options:
 -u/--username USERNAME -- user name for the server
 -p/--password PASSWORD -- password for the server
 -r/--history_file FILENAME -- keep the shell's history in this file
+--json -- print one object of JSON in place of text; for an action
 
 Without an action a shell is started in which actions are typed. The action
 \"help\" lists all actions, those of plugins too.
 
 ";
 
-const OPTIONS: [Known; 8] = [
+const OPTIONS: [Known; 9] = [
     Known { short: Some('h'), long: Some("help"), takes_value: false },
     Known { short: Some('?'), long: None, takes_value: false },
     Known { short: Some('c'), long: Some("configuration"), takes_value: true },
@@ -53,10 +55,14 @@ const OPTIONS: [Known; 8] = [
     Known { short: Some('u'), long: Some("username"), takes_value: true },
     Known { short: Some('p'), long: Some("password"), takes_value: true },
     Known { short: Some('r'), long: Some("history_file"), takes_value: true },
+    Known { short: None, long: Some("json"), takes_value: false },
 ];
 
 /// Index of `-s` in [`OPTIONS`].
 const SERVERURL: usize = 4;
+
+/// Index of `--json` in [`OPTIONS`].
+const JSON: usize = 8;
 
 /// Command line of `supervisorctl`, taken apart.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -67,6 +73,8 @@ struct Arguments {
     configuration: Option<PathBuf>,
     /// Set by `-i`.
     interactive: bool,
+    /// Set by `--json`.
+    json: bool,
     /// Values of `-s`, `-u`, `-p` and `-r`.
     overrides: ClientOverrides,
     /// The action and its words.
@@ -91,10 +99,14 @@ impl Arguments {
                 SERVERURL => read.overrides.serverurl = Some(value),
                 5 => read.overrides.username = Some(value),
                 6 => read.overrides.password = Some(value),
+                JSON => read.json = true,
                 _ => read.overrides.history_file = Some(value),
             }
         }
         read.action = action.to_vec();
+        if read.json && read.action.is_empty() {
+            return Err("--json needs an action: it is not for the shell".to_owned());
+        }
         Ok(read)
     }
 }
@@ -102,13 +114,28 @@ impl Arguments {
 /// Run `supervisorctl` with these arguments, the first of which is its own name, and return its exit status.
 pub fn run(args: &[String]) -> u8 {
     let program = args.first().map_or("supervisorctl", String::as_str);
-    match try_run(program, args.get(1..).unwrap_or_default()) {
+    let args = args.get(1..).unwrap_or_default();
+    match try_run(program, args) {
         Ok(status) => status,
+        Err(message) if asks_for_json(args) => {
+            let mut document = Document::default();
+            document.push_error(&message, None);
+            let line = document.take_line().unwrap_or_default() + "\n";
+            let mut stdout = stdout();
+            // Nothing more can be told to who has closed it.
+            let _ = stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush());
+            2
+        }
         Err(message) => {
             stderr_line(format_args!("Error: {message}\nFor help, use {program} -h"));
             2
         }
     }
+}
+
+/// Tell whether `--json` stands before the action, also where something is wrong with the rest.
+fn asks_for_json(args: &[String]) -> bool {
+    args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json")
 }
 
 fn try_run(program: &str, args: &[String]) -> Result<u8, String> {
@@ -121,13 +148,19 @@ fn try_run(program: &str, args: &[String]) -> Result<u8, String> {
     let file = arguments.configuration.or_else(ClientConfig::find);
     let config = ClientConfig::load(file.as_deref(), &arguments.overrides).map_err(|errors| errors.to_string())?;
     // For people: what a script prints to stderr is mailed to somebody each time that it runs.
-    if io::stderr().is_terminal() {
+    if io::stderr().is_terminal() && !arguments.json {
         config.messages.iter().for_each(|message| stderr_line(&message.text));
     }
     let login = ServerLogin { url: config.serverurl, username: config.username, password: config.password };
     let interactive = arguments.interactive || arguments.action.is_empty();
-    let bar = io::stdout().is_terminal().then(|| ProgressBar::new(columns()));
-    let session = Session::new(login, interactive, Printer::new(stdout(), bar));
+    let is_terminal = io::stdout().is_terminal();
+    let format = match arguments.json {
+        true => OutputFormat::Json,
+        false if is_terminal && wants_colours() => OutputFormat::Coloured,
+        false => OutputFormat::Plain,
+    };
+    let bar = (is_terminal && !arguments.json).then(|| ProgressBar::new(columns()));
+    let session = Session::new(login, interactive, Printer::new(stdout(), bar)).with_format(format);
     let mut controller = Controller::new(session, config.ctlplugins, SearchPath::new(&config.plugin_path));
     if arguments.action.is_empty() {
         shell::run(&mut controller, &config.prompt, config.history_file.as_deref());
@@ -141,6 +174,12 @@ fn try_run(program: &str, args: &[String]) -> Result<u8, String> {
         // Exit statuses are a byte, and a plugin may set any number.
         None => session.exit_status().to_le_bytes()[0],
     })
+}
+
+/// Tell whether the environment is for colours on a terminal: <https://no-color.org>.
+fn wants_colours() -> bool {
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    !is_set("NO_COLOR") && std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")
 }
 
 /// Say on stderr that the output is not all there, and return the exit status for that. Where nobody reads it any
@@ -168,6 +207,7 @@ mod tests {
             help: false,
             configuration: Some("a.conf".into()),
             interactive: true,
+            json: false,
             overrides: ClientOverrides {
                 serverurl: Some("http://h:1".into()),
                 username: Some("u".into()),
@@ -179,6 +219,8 @@ mod tests {
         assert_eq!(read, expected);
         assert!(parse("-? -x").is_err());
         assert!(parse("-i -h -i").unwrap().help);
+        assert!(parse("--json status").unwrap().json);
+        assert_eq!(parse("--json").unwrap_err(), "--json needs an action: it is not for the shell");
     }
 
     #[test]

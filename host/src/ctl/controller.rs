@@ -87,11 +87,12 @@ impl Controller {
             "" if line.text().is_empty() => {}
             "help" => self.help(line.rest()),
             "EOF" => {
-                self.session.output("");
+                self.session.end_line();
                 self.session.finish();
             }
             name => self.run_command(name, line),
         }
+        self.session.end_document();
         self.session.flush();
     }
 
@@ -99,7 +100,7 @@ impl Controller {
         let Some((group, command)) = self.find(name) else {
             self.session.set_exit_status(exit_status::GENERIC);
             if !self.report_not_loaded(name) {
-                self.session.output(&format!("*** Unknown syntax: {}", line.text()));
+                self.session.error(&format!("*** Unknown syntax: {}", line.text()), None);
             }
             return;
         };
@@ -112,7 +113,12 @@ impl Controller {
             }
         };
         if !command.info.takes(words.len()) {
-            self.session.output(&help_of(&command.info));
+            if self.session.is_json() {
+                let usage = usage_of(&command.info);
+                self.session.error(&format!("{name} is used so: {usage}"), None);
+            } else {
+                self.session.output(&help_of(&command.info));
+            }
             return;
         }
         let params = words.into_iter().map(Value::from).collect();
@@ -120,7 +126,7 @@ impl Controller {
         self.session.end_progress();
         match outcome {
             Ok(Value::Nil) => {}
-            Ok(value) => self.session.output(&pformat(&value, VALUE_WIDTH)),
+            Ok(value) => self.session.output_value(&pformat(&value, VALUE_WIDTH), value),
             Err(fault) => self.fail(&fault),
         }
         if self.session.take_usage_error() {
@@ -130,7 +136,8 @@ impl Controller {
 
     fn fail(&self, fault: &Fault) {
         let text = if fault.code == UNAUTHORIZED_ERROR { UNAUTHORIZED.to_owned() } else { format!("error: {fault}") };
-        self.session.fail(&text, exit_status::GENERIC);
+        self.session.error(&text, Some(fault.code));
+        self.session.set_exit_status(exit_status::GENERIC);
     }
 
     /// The command of that name, and the index of its group; plugins are loaded if need be.
@@ -167,18 +174,25 @@ impl Controller {
     /// Load the plugins for a list of all commands, and name on stderr those that have none to show.
     pub(super) fn load_all_plugins(&mut self) {
         self.load_plugins();
+        self.report(&self.not_loaded);
+    }
+
+    /// Say what is wrong on stderr, or in the document.
+    fn report(&self, texts: &[String]) {
         self.session.flush();
-        for text in &self.not_loaded {
-            stderr_line(format_args!("Error: {text}"));
+        for text in texts {
+            if self.session.is_json() {
+                self.session.error(text, None);
+            } else {
+                stderr_line(format_args!("Error: {text}"));
+            }
         }
     }
 
     /// Name the plugins that may have a command that is not there; `false` where all are loaded, and so none has.
     fn report_not_loaded(&self, command: &str) -> bool {
-        self.session.flush();
-        for text in &self.not_loaded {
-            stderr_line(format_args!("Error: no command '{command}' without the plugin of {text}"));
-        }
+        let text = |text: &String| format!("no command '{command}' without the plugin of {text}");
+        self.report(&self.not_loaded.iter().map(text).collect::<Vec<_>>());
         !self.not_loaded.is_empty()
     }
 
@@ -197,16 +211,22 @@ impl Controller {
             for group in [default, further].into_iter().chain(plugins) {
                 let mut names: Vec<&str> = group.commands.iter().map(|command| command.info.name.as_str()).collect();
                 let topics = help::topics(&group.name, &mut names);
-                self.session.output(topics.strip_suffix('\n').unwrap_or(&topics));
+                let text = topics.strip_suffix('\n').unwrap_or(&topics);
+                let commands = || Value::array(names.iter().map(|name| Value::from(*name)));
+                let item = || Value::structure([("name", group.name.as_str().into()), ("commands", commands())]);
+                self.session.output_item("groups", text, item);
             }
         } else if topic == "help" {
-            self.session.output("help\t\tList the commands");
-            self.session.output("help <action>\tPrint the help of a command");
+            let text = "help\t\tList the commands\nhelp <action>\tPrint the help of a command";
+            self.session.output_member("help", text, || text.into());
         } else {
             match self.find(topic) {
-                Some((_, command)) => self.session.output(&help_of(&command.info)),
+                Some((_, command)) => {
+                    let text = help_of(&command.info);
+                    self.session.output_member("help", &text, || text.as_str().into());
+                }
                 None if self.report_not_loaded(topic) => {}
-                None => self.session.output(&format!("*** No help on {topic}")),
+                None => self.session.error(&format!("*** No help on {topic}"), None),
             }
         }
     }
@@ -216,8 +236,16 @@ impl Controller {
 /// author and begins with the command's name.
 fn help_of(command: &MethodInfo) -> String {
     let (name, text) = (command.name.as_str(), command.help.as_str());
-    let usage = find(&command.properties, "usage").and_then(Value::as_str).unwrap_or(name);
-    if text.starts_with(name) && text.contains('\t') { text.to_owned() } else { format!("{usage}\t{text}") }
+    if text.starts_with(name) && text.contains('\t') {
+        text.to_owned()
+    } else {
+        format!("{}\t{text}", usage_of(command))
+    }
+}
+
+/// Usage of a command: `cache_fetch <key>`.
+fn usage_of(command: &MethodInfo) -> &str {
+    find(&command.properties, "usage").and_then(Value::as_str).unwrap_or(&command.name)
 }
 
 #[cfg(test)]
@@ -360,7 +388,7 @@ mod tests {
 
     #[test]
     fn the_commands_of_plugins_are_listed() {
-        let expected = "\nfurther commands (type help <topic>):\n=====================================\nplugins  reopen  rotate  upgrade\n\n\
+        let expected = "\nfurther commands (type help <topic>):\n=====================================\nevents  plugins  reopen  rotate  upgrade\n\n\
                         \nshelf commands (type help <topic>):\n===================================\n\
                         shelf_fall  shelf_list  shelf_put  shelf_wait  version\n\n";
         assert!(run("help").0.ends_with(expected), "{}", run("help").0);

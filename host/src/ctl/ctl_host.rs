@@ -20,6 +20,21 @@ impl CtlHost {
         self.0.output(&text);
     }
 
+    /// Print a line that stands for a value; with `--json`, the value.
+    pub fn output_value(
+        &self,
+        /** line for people, without its end */
+        text: String,
+        value: Value,
+    ) {
+        self.0.output_value(&text, value);
+    }
+
+    /// Tell whether values are printed as JSON.
+    pub fn is_json(&self) -> bool {
+        self.0.is_json()
+    }
+
     /// Call a method of the server.
     #[rpc(name = "call")]
     pub fn call_server(

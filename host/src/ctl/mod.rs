@@ -5,13 +5,17 @@
 //!
 //! The modules are floors; each imports only from those above it in this list.
 
+mod colour;
 mod command_line;
+mod event_frames;
 mod exit_status;
 mod help;
 mod interrupt;
+mod json;
 mod progress_bar;
 mod stdout;
 
+mod document;
 mod printer;
 mod prompt;
 
@@ -21,6 +25,7 @@ mod ctl_host;
 mod follow;
 mod process_info;
 
+mod follow_events;
 mod patterns;
 
 mod commands;

@@ -1,9 +1,20 @@
 //! Answers of the server, taken apart: the members of its structs, and processes as it describes them.
 
-use plugin_api::Value;
+use plugin_api::{Value, abi::Member};
 
 use super::session::Session;
 use crate::{states::ProcessState, text::namespec::make_namespec, xmlrpc::ClientError};
+
+/// Put the name by which people call a process before the members that the server gives, for `--json`.
+pub(super) fn with_namespec(info: &Value) -> Value {
+    let namespec = make_namespec(&text(info, "group"), &text(info, "name"));
+    let members = match info {
+        Value::Struct(members) => members.as_slice(),
+        _ => &[],
+    };
+    let namespec = Member::new("namespec", namespec.as_str());
+    Value::Struct(std::iter::once(namespec).chain(members.iter().cloned()).collect())
+}
 
 /// A process, as `supervisor.getProcessInfo` describes it.
 pub(super) struct ProcessStatus {

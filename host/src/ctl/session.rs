@@ -12,8 +12,9 @@ use std::{
 
 use plugin_api::{Code, Fault, Value};
 
-use super::{exit_status, printer::Printer, prompt};
+use super::{document::Document, exit_status, printer::Printer, prompt};
 use crate::{
+    text::stderr_line::stderr_text,
     version,
     xmlrpc::{Client, ClientError},
 };
@@ -28,6 +29,17 @@ pub(super) const UNAUTHORIZED_ERROR: i32 = -32301;
 /// Text in place of an error when credentials are missing.
 pub(super) const UNAUTHORIZED: &str = "Server requires authentication";
 
+/// Form of what is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OutputFormat {
+    /// Lines for people and scripts.
+    Plain,
+    /// The same lines, coloured for a person at a terminal.
+    Coloured,
+    /// One object of JSON for each action.
+    Json,
+}
+
 /// State of one run of `supervisorctl`.
 pub(super) struct Session {
     /// Connection to the server; locked during a call, so that calls go one after the other; never while something else
@@ -35,6 +47,10 @@ pub(super) struct Session {
     connection: Mutex<ServerConnection>,
     /// Standard output; flushed before anything that takes time.
     printer: Mutex<Printer>,
+    /// Set where colours are printed.
+    is_coloured: bool,
+    /// Document that is printed in place of lines, for `--json`.
+    document: Option<Mutex<Document>>,
     /// The exit status so far.
     exit_status: AtomicI32,
     /// True where a person is there to be asked.
@@ -77,12 +93,30 @@ impl Session {
         Self {
             connection: Mutex::new(ServerConnection { login, client: None }),
             printer: Mutex::new(printer),
+            is_coloured: false,
+            document: None,
             exit_status: AtomicI32::new(0),
             interactive,
             finished: AtomicBool::new(false),
             misused: AtomicBool::new(false),
             quiet: AtomicBool::new(false),
         }
+    }
+
+    /// The session, with output of this form.
+    pub(super) fn with_format(self, format: OutputFormat) -> Self {
+        let document = (format == OutputFormat::Json).then(Mutex::default);
+        Self { is_coloured: format == OutputFormat::Coloured, document, ..self }
+    }
+
+    /// Tell whether output is coloured.
+    pub(super) fn is_coloured(&self) -> bool {
+        self.is_coloured
+    }
+
+    /// Tell whether output is JSON.
+    pub(super) fn is_json(&self) -> bool {
+        self.document.is_some()
     }
 
     /// Tell whether a person is there to be asked.
@@ -103,16 +137,28 @@ impl Session {
         self.exit_status.store(status, Ordering::Relaxed);
     }
 
-    /// Print a line and set the exit status.
+    /// Print a line about an error and set the exit status.
     pub(super) fn fail(&self, text: &str, exit_status: i32) {
-        self.output(text);
+        self.error(text, None);
+        self.set_exit_status(exit_status);
+    }
+
+    /// Print a line about an error that is no reason for another exit status. `code` is the number of its fault.
+    pub(super) fn error(&self, text: &str, code: Option<i32>) {
+        self.output_or(text, |document| document.push_error(text, code));
+    }
+
+    /// Print a line about an error of one of the things that were named, and set the exit status; with `--json` it is
+    /// an item of a list, made by `error_item`.
+    pub(super) fn fail_item(&self, list: &str, text: &str, item: Value, exit_status: i32) {
+        self.output_item(list, text, || item);
         self.set_exit_status(exit_status);
     }
 
     /// Report that the words of a command are wrong; its help follows when it returns.
     pub(super) fn usage_error(&self, text: &str, exit_status: i32) {
         self.fail(text, exit_status);
-        self.misused.store(true, Ordering::Relaxed);
+        self.misused.store(!self.is_json(), Ordering::Relaxed);
     }
 
     /// Return true once after [`Session::usage_error`].
@@ -133,12 +179,74 @@ impl Session {
     /// Print a line. A command that cannot print, as into a closed pipe or onto a full disk, still does all else that
     /// it does; the exit status tells of it.
     pub(super) fn output(&self, text: &str) {
+        self.output_or(text, |document| document.push_output(text));
+    }
+
+    /// Print a line; with `--json` it is an item of a list of the document.
+    pub(super) fn output_item(&self, list: &str, text: &str, item: impl FnOnce() -> Value) {
+        self.output_or(text, |document| document.push(list, item()));
+    }
+
+    /// Print a line; with `--json` it is a member of the document.
+    pub(super) fn output_member(&self, name: &str, text: &str, value: impl FnOnce() -> Value) {
+        self.output_or(text, |document| document.set(name, value()));
+    }
+
+    /// Print a line; with `--json` it is a value that a plugin's command gives.
+    pub(super) fn output_value(&self, text: &str, value: Value) {
+        self.output_or(text, |document| document.push_value(value));
+    }
+
+    /// Have a list in the document, also where it has no items.
+    pub(super) fn begin_list(&self, name: &str) {
+        if let Some(document) = &self.document {
+            lock(document).begin_list(name);
+        }
+    }
+
+    /// Print a line, or put into the document what stands there for it.
+    fn output_or(&self, text: &str, fill: impl FnOnce(&mut Document)) {
         if self.is_quiet() {
             return;
         }
+        match &self.document {
+            Some(document) => fill(&mut lock(document)),
+            None => self.print_line(text),
+        }
+    }
+
+    fn print_line(&self, text: &str) {
         let mut printer = lock(&self.printer);
         printer.write(text.as_bytes());
         printer.write(b"\n");
+    }
+
+    /// Print a line of a stream at once; with `--json`, the line of an object. `false` where it cannot be printed.
+    pub(super) fn stream(&self, line: impl FnOnce() -> Vec<u8>, object: impl FnOnce() -> String) -> bool {
+        let mut line = match &self.document {
+            Some(document) => {
+                lock(document).note_stream();
+                object().into_bytes()
+            }
+            None => line(),
+        };
+        line.push(b'\n');
+        self.output_bytes(&line)
+    }
+
+    /// Print the document of an action that is over, with `--json`.
+    pub(super) fn end_document(&self) {
+        let line = self.document.as_ref().and_then(|document| lock(document).take_line());
+        if let Some(line) = line {
+            self.print_line(&line);
+        }
+    }
+
+    /// End the line of what a person has typed or interrupted.
+    pub(super) fn end_line(&self) {
+        if !self.is_json() {
+            self.output("");
+        }
     }
 
     /// Print bytes as they are, at once. `false` where they cannot be printed.
@@ -247,32 +355,28 @@ impl Session {
             Ok(theirs) if theirs.as_str() == Some(version::API) => return Ok(true),
             Ok(theirs) => {
                 let theirs = theirs.as_str().map_or_else(|| plugin_api::repr(&theirs), str::to_owned);
-                self.output(&format!(
+                let text = format!(
                     "Sorry, this version of supervisorctl expects to talk to a server with API version {}, but the \
                      remote version is {theirs}.",
                     version::API
-                ));
-                self.set_exit_status(exit_status::NOT_INSTALLED);
+                );
+                self.fail(&text, exit_status::NOT_INSTALLED);
                 return Ok(false);
             }
             Err(error) => error,
         };
         match &error {
             ClientError::Fault(fault) if fault.is(Code::UnknownMethod) => {
-                self.output(
-                    "Sorry, supervisord responded but did not recognize the supervisor namespace commands that \
-                     supervisorctl uses to control it.  Please check that the [rpcinterface:supervisor] section is \
-                     enabled in the configuration file (see sample.conf).",
-                );
-                self.set_exit_status(exit_status::UNIMPLEMENTED_FEATURE);
+                let text = "Sorry, supervisord responded but did not recognize the supervisor namespace commands that \
+                            supervisorctl uses to control it.  Please check that the [rpcinterface:supervisor] section \
+                            is enabled in the configuration file (see sample.conf).";
+                self.fail(text, exit_status::UNIMPLEMENTED_FEATURE);
             }
             ClientError::Refused { .. } => {
-                self.output(&format!("{} refused connection", self.url()));
-                self.set_exit_status(exit_status::INSUFFICIENT_PRIVILEGES);
+                self.fail(&format!("{} refused connection", self.url()), exit_status::INSUFFICIENT_PRIVILEGES);
             }
             ClientError::NoSuchFile { .. } => {
-                self.output(&format!("{} no such file", self.url()));
-                self.set_exit_status(exit_status::NOT_RUNNING);
+                self.fail(&format!("{} no such file", self.url()), exit_status::NOT_RUNNING);
             }
             _ => {
                 self.set_exit_status(exit_status::GENERIC);
@@ -293,26 +397,35 @@ impl Session {
         if let Some(answer) = self.ask(prompt) {
             return answer.starts_with(['y', 'Y']);
         }
-        self.output("");
+        self.end_line();
         self.set_exit_status(exit_status::GENERIC);
         false
     }
 
     /// Ask for a line; `None` at the end of the input.
     pub(super) fn ask(&self, prompt: &str) -> Option<String> {
-        self.output_bytes(prompt.as_bytes());
+        if self.is_json() {
+            // What is piped out is for a program alone.
+            stderr_text(prompt);
+        } else {
+            self.output_bytes(prompt.as_bytes());
+        }
         prompt::read_line()
     }
 
     fn ask_for_credentials(&self) -> bool {
-        self.output(UNAUTHORIZED);
+        if self.is_json() {
+            stderr_text(&format!("{UNAUTHORIZED}\n"));
+        } else {
+            self.output(UNAUTHORIZED);
+        }
         let Some(username) = self.ask("Username:") else {
-            self.output("");
+            self.end_line();
             return false;
         };
         self.flush();
         let password = prompt::read_password("Password:");
-        self.output("");
+        self.end_line();
         let Some(password) = password else { return false };
         let mut connection = lock(&self.connection);
         connection.login.username = Some(username);

@@ -9,6 +9,7 @@ use tokio::sync::{Notify, Semaphore};
 use super::{
     browser_guard::BrowserGuard,
     connection_watch::{ConnectionTable, ConnectionWatch},
+    event_source::EventSource,
     limits::Limits,
     log_files::LogFiles,
     resource_usage::ResourceReader,
@@ -32,6 +33,7 @@ pub(super) struct ServerContext {
     pub(super) plugin_metrics: PluginMetrics,
     /// Lines about these that were logged already. A lock for a look.
     pub(super) complaints: Mutex<BTreeSet<String>>,
+    pub(super) events: EventSource,
     pub(super) logger: Logger,
     pub(super) limits: Limits,
     /// Suspension of all requests, at the end of a pause.

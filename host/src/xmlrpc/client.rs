@@ -1,6 +1,6 @@
 //! The client that supervisorctl speaks through: one call after the other, over a connection that is kept.
 
-use std::io;
+use std::io::{self, Read as _};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,7 +9,7 @@ use plugin_api::abi::{Fault, Value};
 use super::{
     decode::decode_response,
     encode::encode_call,
-    transport::{Connection, Endpoint, Head, OK, PARTIAL_CONTENT, Stream, UNAUTHORIZED},
+    transport::{BAD_REQUEST, Connection, Endpoint, Head, OK, PARTIAL_CONTENT, Stream, UNAUTHORIZED},
 };
 use crate::text::url::credentials_in;
 
@@ -72,6 +72,9 @@ pub enum ClientError {
         what: String,
     },
 }
+
+/// Bytes of a refusal that are read.
+const REFUSAL_LIMIT: u64 = 4 << 10;
 
 /// An XML-RPC client of one server.
 ///
@@ -138,6 +141,24 @@ impl Client {
     pub fn get_stream(&self, path: &str) -> Result<Stream, ClientError> {
         let (connection, head) = self.get(path, "")?;
         if head.code == OK { Ok(Stream::new(connection, head)) } else { Err(self.status(head.code, head.reason)) }
+    }
+
+    /// Get a path as [`get_stream`](Self::get_stream) does. Where the server answers with status 400, the inner error
+    /// is its text about what was asked.
+    pub fn get_stream_or_refusal(&self, path: &str) -> Result<Result<Stream, String>, ClientError> {
+        let (connection, head) = self.get(path, "")?;
+        if head.code != BAD_REQUEST {
+            let is_ok = head.code == OK;
+            return if is_ok {
+                Ok(Ok(Stream::new(connection, head)))
+            } else {
+                Err(self.status(head.code, head.reason))
+            };
+        }
+        let mut why = Vec::new();
+        let read = Stream::new(connection, head).take(REFUSAL_LIMIT).read_to_end(&mut why);
+        read.map_err(|error| self.error(error))?;
+        Ok(Err(String::from_utf8_lossy(&why).trim_end().to_owned()))
     }
 
     /// Get a part of what is at a path, such as `bytes=-100`. `None` where the server does not give out parts.

@@ -18,6 +18,9 @@ pub(super) const PARTIAL_CONTENT: u16 = 206;
 /// Status of an answer without user name and password, or with wrong ones.
 pub(super) const UNAUTHORIZED: u16 = 401;
 
+/// Status of an answer to what cannot be meant.
+pub(super) const BAD_REQUEST: u16 = 400;
+
 /// Bytes of a status line with its headers, and of any other line, that a server may send.
 const HEAD_LIMIT: u64 = 64 * 1024;
 /// Bytes of an answer that is read as a whole. The largest real ones are logs, 50 MB unless configured otherwise.

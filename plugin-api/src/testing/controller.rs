@@ -70,6 +70,10 @@ struct ControllerInner {
     script: Script,
     /// Texts that the plugin printed.
     output: Mutex<Vec<String>>,
+    /// Values that the plugin printed.
+    values: Mutex<Vec<Value>>,
+    /// True where values are printed as JSON.
+    json: AtomicBool,
     /// Questions that the plugin asked the person at the prompt.
     prompts: Mutex<Vec<String>>,
     /// Steps of the plugin's progress.
@@ -91,6 +95,8 @@ impl FakeController {
         Self(Arc::new(ControllerInner {
             script: Script::default(),
             output: Mutex::default(),
+            values: Mutex::default(),
+            json: AtomicBool::new(false),
             prompts: Mutex::default(),
             progress: Mutex::default(),
             exit_status: AtomicI32::new(0),
@@ -145,7 +151,17 @@ impl FakeController {
         self.0.server_is_there.store(false, SeqCst);
     }
 
-    /// Texts that the plugin printed so far, one for each [`Controller::output`].
+    /// Let supervisorctl have been started with `--json`.
+    pub fn prints_json(&self) {
+        self.0.json.store(true, SeqCst);
+    }
+
+    /// Values that the plugin printed so far, by [`Controller::output_value`].
+    pub fn values(&self) -> Vec<Value> {
+        lock(&self.0.values).clone()
+    }
+
+    /// Texts that the plugin printed so far, one for each [`Controller::output`] and [`Controller::output_value`].
     pub fn output(&self) -> Vec<String> {
         lock(&self.0.output).clone()
     }
@@ -173,6 +189,15 @@ struct ControllerNamespace(Arc<ControllerInner>);
 impl ControllerNamespace {
     pub fn output(&self, text: String) {
         lock(&self.0.output).push(text);
+    }
+
+    pub fn output_value(&self, text: String, value: Value) {
+        lock(&self.0.output).push(text);
+        lock(&self.0.values).push(value);
+    }
+
+    pub fn is_json(&self) -> bool {
+        self.0.json.load(SeqCst)
     }
 
     #[rpc(name = "call")]

@@ -7,7 +7,7 @@ use plugin_api::{Fault, Value, ctl_plugin};
 use super::refusal::{refuses_words, report_shutdown};
 use crate::{
     ctl::{
-        process_info::{items, number, text},
+        process_info::{items, number, text, with_namespec},
         session::Session,
     },
     text::namespec::make_namespec,
@@ -25,7 +25,12 @@ impl AvailCommand {
             return Ok(());
         }
         match session.call("supervisor.getAllConfigInfo", &[]) {
-            Ok(infos) => items(&infos).iter().for_each(|info| session.output(&describe(info))),
+            Ok(infos) => {
+                session.begin_list("processes");
+                for info in items(&infos) {
+                    session.output_item("processes", &describe(info), || with_namespec(info));
+                }
+            }
             Err(error) => report_shutdown(session, error, "ERROR: supervisor shutting down")?,
         }
         Ok(())

@@ -5,7 +5,12 @@ use std::{ops::ControlFlow, sync::Arc};
 use plugin_api::{Code, Fault, ctl_plugin};
 
 use crate::{
-    ctl::{exit_status, follow, process_info::process_info, session::Session},
+    ctl::{
+        exit_status,
+        follow::{self, FollowedLog},
+        process_info::process_info,
+        session::Session,
+    },
     xmlrpc::ClientError,
 };
 
@@ -38,7 +43,7 @@ impl FgCommand {
             Ok(_) => Some("ERROR: process not running"),
             Err(ClientError::Fault(fault)) if fault.is(Code::BadName) => Some("ERROR: bad process name supplied"),
             Err(ClientError::Fault(fault)) => {
-                session.output(&format!("ERROR: {fault}"));
+                session.error(&format!("ERROR: {fault}"), Some(fault.code));
                 return Ok(());
             }
             Err(error) => return Err(error.into()),
@@ -47,10 +52,14 @@ impl FgCommand {
             session.fail(text, exit_status::GENERIC);
             return Ok(());
         }
-        session.output("==> Press Ctrl-C to exit <==");
-        let paths = [format!("/logtail/{name}/stdout"), format!("/logtail/{name}/stderr")];
-        follow::follow_with_input(session, &paths, |line| send_line(session, name, line))?;
-        session.output("Exiting foreground");
+        let logs = ["stdout", "stderr"].map(|channel| FollowedLog::of_process(name, channel));
+        if !session.is_json() {
+            session.output(follow::HINT);
+        }
+        follow::follow_with_input(session, &logs, |line| send_line(session, name, line))?;
+        if !session.is_json() {
+            session.output("Exiting foreground");
+        }
         Ok(())
     }
 }
@@ -59,9 +68,9 @@ impl FgCommand {
 fn send_line(session: &Session, name: &str, line: &str) -> Result<ControlFlow<()>, Fault> {
     match session.call("supervisor.sendProcessStdin", &[name.into(), format!("{line}\n").into()]) {
         Ok(_) if process_info(session, name)?.is_running() => return Ok(ControlFlow::Continue(())),
-        Ok(_) => session.output("Process got killed"),
-        Err(ClientError::Fault(fault)) if fault.is(Code::NotRunning) => session.output("Process got killed"),
-        Err(ClientError::Fault(fault)) => session.output(&format!("ERROR: {fault}")),
+        Ok(_) => session.error("Process got killed", None),
+        Err(ClientError::Fault(fault)) if fault.is(Code::NotRunning) => session.error("Process got killed", None),
+        Err(ClientError::Fault(fault)) => session.error(&format!("ERROR: {fault}"), Some(fault.code)),
         Err(error) => return Err(error.into()),
     }
     Ok(ControlFlow::Break(()))

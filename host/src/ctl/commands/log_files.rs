@@ -2,7 +2,7 @@
 
 use plugin_api::{Code, Fault, Value};
 
-use super::process_result::ProcessResult;
+use super::process_result::{ProcessResult, done_item, error_item};
 use crate::{
     ctl::{
         exit_status,
@@ -27,6 +27,7 @@ impl LogFilesAction {
         if !session.upcheck()? {
             return Ok(());
         }
+        session.begin_list("results");
         if words.is_empty() || words.iter().any(|word| word == "all") {
             return self.call(session, None);
         }
@@ -53,7 +54,13 @@ impl LogFilesAction {
             }
             (Err(ClientError::Fault(fault)), Some(name)) => match split_namespec(name) {
                 (group, None) if fault.is(Code::BadName) => {
-                    session.fail(&format!("{group}: ERROR (no such group)"), exit_status::GENERIC);
+                    let item = error_item(group, Some(Code::BadName), "no such group");
+                    session.fail_item(
+                        "results",
+                        &format!("{group}: ERROR (no such group)"),
+                        item,
+                        exit_status::GENERIC,
+                    );
                 }
                 _ => self.report(session, &ProcessResult::refused(name, fault)),
             },
@@ -64,8 +71,12 @@ impl LogFilesAction {
 
     fn report(&self, session: &Session, result: &ProcessResult) {
         let namespec = result.namespec();
-        let what = match Code::from_number(result.status) {
-            Some(Code::Success) => return session.output(&format!("{namespec}: {}", self.done)),
+        let code = Code::from_number(result.status);
+        let what = match code {
+            Some(Code::Success) => {
+                let text = format!("{namespec}: {}", self.done);
+                return session.output_item("results", &text, || done_item(&namespec, self.done));
+            }
             Some(Code::BadName) => "no such process",
             Some(Code::NoFile) => "no log file",
             _ => {
@@ -73,6 +84,7 @@ impl LogFilesAction {
                 text.strip_prefix(&format!("{namespec}: ")).unwrap_or(text)
             }
         };
-        session.fail(&format!("{namespec}: ERROR ({what})"), exit_status::GENERIC);
+        let item = error_item(&namespec, code, what);
+        session.fail_item("results", &format!("{namespec}: ERROR ({what})"), item, exit_status::GENERIC);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use plugin_api::{Fault, ctl_plugin};
 
-use super::server_log::{LogPart, ServerLog};
+use super::server_log::{LogPart, ServerLog, take_lines};
 use crate::ctl::{exit_status, session::Session};
 
 /// The command `maintail`.
@@ -13,6 +13,7 @@ pub(super) struct MaintailCommand(pub(super) Arc<Session>);
 #[ctl_plugin]
 impl MaintailCommand {
     #[doc = "maintail -f \tShow the main log of supervisord as it grows (Ctrl-C to exit)"]
+    #[doc = "maintail --lines 10\tShow the last 10 lines of the main log"]
     #[doc = "maintail -100\tShow the last 100 *bytes* of the main log"]
     #[doc = "maintail\tShow the last 1600 *bytes* of the main log"]
     pub fn maintail(&self, words: Vec<String>) -> Result<(), Fault> {
@@ -20,8 +21,19 @@ impl MaintailCommand {
         if !session.upcheck()? {
             return Ok(());
         }
+        let (words, lines) = match take_lines(&words) {
+            Ok(taken) => taken,
+            Err(text) => {
+                session.usage_error(&text, exit_status::GENERIC);
+                return Ok(());
+            }
+        };
         let part = match words.as_slice() {
-            [] => Some(LogPart::DEFAULT),
+            [] => Some(lines.map_or(LogPart::DEFAULT, LogPart::LastLines)),
+            [modifier] if lines.is_some() => {
+                session.fail(&format!("Error: --lines goes without {modifier}"), exit_status::GENERIC);
+                return Ok(());
+            }
             [modifier] => LogPart::from_modifier(modifier),
             _ => {
                 session.usage_error("Error: too many arguments", exit_status::GENERIC);
@@ -32,7 +44,7 @@ impl MaintailCommand {
             session.fail(&format!("Error: bad argument {}", words[0]), exit_status::GENERIC);
             return Ok(());
         };
-        let log = ServerLog { name: "supervisord", path: "/mainlogtail", method: "supervisor.readLog", process: None };
-        log.print(session, &part)
+        let (path, method) = ("/mainlogtail", "supervisor.readLog");
+        ServerLog { name: "supervisord", channel: "", path, method, process: None }.print(session, &part)
     }
 }

@@ -8,8 +8,10 @@
 //! The modules are floors; each imports only from those above it in this list.
 
 mod config_changes;
+mod process_details;
 mod process_result;
 mod refusal;
+
 mod server_log;
 
 mod groups;
@@ -19,6 +21,7 @@ mod process_action;
 mod add;
 mod avail;
 mod clear;
+mod events;
 mod exit;
 mod fg;
 mod maintail;
@@ -89,5 +92,6 @@ pub(super) fn further_commands(session: &Arc<Session>) -> Vec<NamespaceObject> {
         reopen::ReopenCommand,
         rotate::RotateCommand,
         upgrade::UpgradeCommand,
+        events::EventsCommand,
     ]
 }

@@ -25,7 +25,7 @@ impl OpenCommand {
         session.open(&url);
         // The status that is shown says nothing of whether the connection was opened.
         let before = session.exit_status();
-        show_status(session, &[])?;
+        show_status(session, &[], false)?;
         session.set_exit_status(before);
         Ok(())
     }

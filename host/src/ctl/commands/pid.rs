@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use plugin_api::{Code, Fault, ctl_plugin};
+use plugin_api::{Code, Fault, Value, ctl_plugin};
 
+use super::process_result::error_item;
 use crate::{
     ctl::{
         exit_status,
         patterns::{Target, targets},
-        process_info::{all_process_info, process_info},
+        process_info::{ProcessStatus, all_process_info, process_info},
         session::Session,
     },
     xmlrpc::ClientError,
@@ -31,12 +32,14 @@ impl PidCommand {
         }
         if names.is_empty() {
             let pid = session.call("supervisor.getPID", &[])?;
-            session.output(&plugin_api::repr(&pid));
+            session.output_member("pid", &plugin_api::repr(&pid), || pid.clone());
         } else if names.iter().any(|name| name == "all") {
+            session.begin_list("processes");
             for info in all_process_info(session)? {
-                session.output(&info.pid.to_string());
+                output_pid(session, &info);
             }
         } else {
+            session.begin_list("processes");
             for target in targets(session, &names)? {
                 let names = match target {
                     Target::Named(name) => vec![name],
@@ -49,16 +52,22 @@ impl PidCommand {
     }
 }
 
+fn output_pid(session: &Session, info: &ProcessStatus) {
+    let item = || Value::structure([("namespec", info.namespec().into()), ("pid", info.pid.into())]);
+    session.output_item("processes", &info.pid.to_string(), item);
+}
+
 fn print_pid(session: &Session, name: &str) -> Result<(), Fault> {
     match process_info(session, name) {
         Ok(info) => {
-            session.output(&info.pid.to_string());
+            output_pid(session, &info);
             if info.pid == 0 {
                 session.set_exit_status(exit_status::NOT_RUNNING);
             }
         }
         Err(ClientError::Fault(fault)) if fault.is(Code::BadName) => {
-            session.fail(&format!("No such process {name}"), exit_status::GENERIC);
+            let item = error_item(name, Some(Code::BadName), "no such process");
+            session.fail_item("errors", &format!("No such process {name}"), item, exit_status::GENERIC);
         }
         Err(error) => return Err(error.into()),
     }

@@ -26,8 +26,14 @@ impl PluginsCommand {
             return Ok(());
         }
         match session.call("plugins.getAllPluginInfo", &[]) {
-            Ok(infos) if items(&infos).is_empty() => session.output("No plugins are loaded"),
-            Ok(infos) => items(&infos).iter().for_each(|info| session.output(&describe(info))),
+            Ok(infos) if items(&infos).is_empty() => {
+                session.output_member("plugins", "No plugins are loaded", || Value::array([]));
+            }
+            Ok(infos) => {
+                for info in items(&infos) {
+                    session.output_item("plugins", &describe(info), || info.clone());
+                }
+            }
             // Python's supervisord.
             Err(ClientError::Fault(fault)) if fault.is(Code::UnknownMethod) => {
                 let text = "ERROR: this supervisord does not tell of its plugins";

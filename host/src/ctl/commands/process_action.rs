@@ -7,7 +7,7 @@ use std::{
 
 use plugin_api::{Code, Fault, Value};
 
-use super::process_result::{ProcessResult, namespec_of};
+use super::process_result::{ProcessResult, done_item, error_item, namespec_of};
 use crate::{
     ctl::{
         exit_status,
@@ -99,6 +99,7 @@ impl ProcessAction<'_> {
 
     /// Act on the named processes and groups, or on all.
     pub(super) fn run(&self, session: &Session, names: &[String]) -> Result<(), Fault> {
+        session.begin_list("results");
         if names.iter().any(|name| name == "all") {
             return self.report_all(session, &self.call(session, self.all, None)?);
         }
@@ -173,7 +174,8 @@ impl ProcessAction<'_> {
         match self.call(session, method, Some(group)) {
             Ok(results) => self.report_all(session, &results),
             Err(ClientError::Fault(fault)) if fault.is(Code::BadName) => {
-                session.fail(&format!("{group}: ERROR (no such group)"), self.invalid_args);
+                let item = error_item(group, Some(Code::BadName), "no such group");
+                session.fail_item("results", &format!("{group}: ERROR (no such group)"), item, self.invalid_args);
                 Ok(())
             }
             Err(error) => Err(error.into()),
@@ -184,7 +186,8 @@ impl ProcessAction<'_> {
         match self.call(session, self.one, Some(name)) {
             Ok(_) => {
                 let (group, process) = split_namespec(name);
-                session.output(&format!("{}: {}", namespec_of(group, process), self.done));
+                let name = namespec_of(group, process);
+                session.output_item("results", &format!("{name}: {}", self.done), || done_item(&name, self.done));
                 Ok(())
             }
             Err(ClientError::Fault(fault)) => self.report(session, &ProcessResult::refused(name, fault)),
@@ -202,7 +205,8 @@ impl ProcessAction<'_> {
     }
 
     fn report(&self, session: &Session, result: &ProcessResult) -> Result<(), Fault> {
-        session.output(&self.describe(result)?);
+        let text = self.describe(result)?;
+        session.output_item("results", &text, || self.item(result));
         match Code::from_number(result.status) {
             Some(Code::Success) => {}
             Some(code) if Some(code) == self.harmless => {}
@@ -212,6 +216,16 @@ impl ProcessAction<'_> {
             _ => session.set_exit_status(exit_status::GENERIC),
         }
         Ok(())
+    }
+
+    /// Item of the document for one process.
+    fn item(&self, result: &ProcessResult) -> Value {
+        let code = Code::from_number(result.status);
+        if code == Some(Code::Success) {
+            return done_item(&result.namespec(), self.done);
+        }
+        let known = self.errors.iter().find(|&&(known, _)| Some(known) == code && code != self.verbatim);
+        error_item(&result.namespec(), code, known.map_or(result.description.as_str(), |(_, what)| what))
     }
 
     /// The line for one process; a status that means nothing here is an error.

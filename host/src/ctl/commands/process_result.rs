@@ -1,6 +1,6 @@
 //! Outcome of an action for one process: from a fault, or from an answer for several processes.
 
-use plugin_api::{Fault, Value};
+use plugin_api::{Code, Fault, Value};
 
 use crate::{
     ctl::process_info::{items, number, text},
@@ -11,6 +11,18 @@ use crate::{
 /// groups.
 pub(super) fn namespec_of(group: &str, process: Option<&str>) -> String {
     process.map_or_else(|| format!("{group}:None"), |process| make_namespec(group, process))
+}
+
+/// Item of `results` for a thing with which it went well, for `--json`.
+pub(super) fn done_item(name: &str, done: &str) -> Value {
+    Value::structure([("name", name.into()), ("result", done.into())])
+}
+
+/// Item of `results`, or of `errors`, for a thing with which it did not go well.
+pub(super) fn error_item(name: &str, code: Option<Code>, message: &str) -> Value {
+    let code = code.map(|code| ("code", (code as i32).into()));
+    let members = [("name", name.into()), ("result", "error".into()), ("message", message.into())];
+    Value::structure(members.into_iter().chain(code))
 }
 
 /// Outcome for one process.

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use plugin_api::{Fault, ctl_plugin};
 
-use super::refusal::{refuses_words, report_shutdown};
+use super::{
+    process_result::done_item,
+    refusal::{refuses_words, report_shutdown},
+};
 use crate::ctl::session::Session;
 
 /// The command `reload`.
@@ -21,7 +24,10 @@ impl ReloadCommand {
             return Ok(());
         }
         match session.call("supervisor.restart", &[]) {
-            Ok(_) => session.output("Restarted supervisord"),
+            Ok(_) => {
+                let item = || done_item("supervisord", "restarted");
+                session.output_item("results", "Restarted supervisord", item);
+            }
             Err(error) => report_shutdown(session, error, "ERROR: already shutting down")?,
         }
         Ok(())

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use plugin_api::{Code, Fault, ctl_plugin};
 
-use super::groups::active_groups;
+use super::{
+    groups::active_groups,
+    process_result::{done_item, error_item},
+};
 use crate::{
     ctl::{exit_status, session::Session},
     xmlrpc::ClientError,
@@ -20,22 +23,26 @@ impl RemoveCommand {
     #[ctl(complete = "groups")]
     pub fn remove(&self, names: Vec<String>) -> Result<(), Fault> {
         let session = &self.0;
+        session.begin_list("results");
         for name in active_groups(session, names)? {
             let fault = match session.call("supervisor.removeProcessGroup", &[name.as_str().into()]) {
                 Ok(_) => {
-                    session.output(&format!("{name}: removed process group"));
+                    let text = format!("{name}: removed process group");
+                    session.output_item("results", &text, || done_item(&name, "removed"));
                     continue;
                 }
                 Err(ClientError::Fault(fault)) => fault,
                 Err(error) => return Err(error.into()),
             };
-            let what = match Code::from_number(fault.code) {
+            let code = Code::from_number(fault.code);
+            let what = match code {
                 Some(Code::StillRunning) => "process/group still running",
                 Some(Code::BadName) => "no such process/group",
                 // The exit status of a fault is the general one too.
                 _ => return Err(fault),
             };
-            session.fail(&format!("ERROR: {what}: {name}"), exit_status::GENERIC);
+            let item = error_item(&name, code, what);
+            session.fail_item("results", &format!("ERROR: {what}: {name}"), item, exit_status::GENERIC);
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use plugin_api::{Code, Fault, ctl_plugin};
+use plugin_api::{Code, Fault, Value, ctl_plugin};
 
 use super::{
     config_changes::ConfigChanges,
@@ -27,7 +27,8 @@ impl RereadCommand {
         match session.call("supervisor.reloadConfig", &[]) {
             Ok(result) => print_changes(session, &ConfigChanges::from_value(&result)),
             Err(ClientError::Fault(fault)) if fault.is(Code::CantReread) => {
-                session.fail(&format!("ERROR: {fault}"), exit_status::GENERIC);
+                session.error(&format!("ERROR: {fault}"), Some(fault.code));
+                session.set_exit_status(exit_status::GENERIC);
             }
             Err(error) => report_shutdown(session, error, "ERROR: supervisor shutting down")?,
         }
@@ -35,7 +36,17 @@ impl RereadCommand {
     }
 }
 
+fn set_changes(session: &Session, changes: &ConfigChanges) {
+    let lists = [("added", &changes.added), ("changed", &changes.changed), ("removed", &changes.removed)];
+    for (member, names) in lists {
+        session.output_member(member, "", || Value::array(names.iter().map(|name| name.as_str().into())));
+    }
+}
+
 fn print_changes(session: &Session, changes: &ConfigChanges) {
+    if session.is_json() {
+        return set_changes(session, changes);
+    }
     let mut words = BTreeMap::new();
     words.extend(changes.added.iter().map(|name| (name, "available")));
     words.extend(changes.changed.iter().map(|name| (name, "changed")));

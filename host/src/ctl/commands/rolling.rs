@@ -1,8 +1,8 @@
 //! `restart --rolling`: one process, or a few, after the other, for as long as all goes well.
 
-use plugin_api::Fault;
+use plugin_api::{Code, Fault, Value};
 
-use super::{process_action::Progress, start::START, stop::STOP};
+use super::{process_action::Progress, process_result::error_item, start::START, stop::STOP};
 use crate::{
     ctl::{
         exit_status,
@@ -56,6 +56,7 @@ impl<'a> Rolling<'a> {
 
     /// Restart the processes. The first that is not RUNNING then is the last.
     pub(super) fn restart(&self, session: &Session) -> Result<(), Fault> {
+        session.begin_list("results");
         let Some(names) = self.find(session, &all_process_info(session)?) else { return Ok(()) };
         // Each is stopped and started.
         let mut progress = Progress::new(session, "restarting", 2 * names.len());
@@ -63,7 +64,8 @@ impl<'a> Rolling<'a> {
             if !restart_together(session, batch, &mut progress)? {
                 let left = &names[names.len().min((index + 1) * self.batch)..];
                 if !left.is_empty() {
-                    session.output(&format!("restart stopped; left as they were: {}", left.join(", ")));
+                    let text = format!("restart stopped; left as they were: {}", left.join(", "));
+                    session.output_member("left", &text, || Value::array(left.iter().map(|name| name.as_str().into())));
                 }
                 session.set_exit_status(exit_status::GENERIC);
                 return Ok(());
@@ -102,11 +104,12 @@ impl<'a> Rolling<'a> {
                 |info: &&ProcessStatus| info.group == group && process.is_none_or(|process| info.name == process);
             let names: Vec<String> = processes.iter().filter(is_meant).map(ProcessStatus::namespec).collect();
             if names.is_empty() {
-                let text = match process {
-                    None => format!("{group}: ERROR (no such group)"),
-                    Some(_) => format!("{word}: ERROR (no such process)"),
+                let (name, what) = match process {
+                    None => (group, "no such group"),
+                    Some(_) => (word.as_str(), "no such process"),
                 };
-                session.fail(&text, exit_status::GENERIC);
+                let item = error_item(name, Some(Code::BadName), what);
+                session.fail_item("results", &format!("{name}: ERROR ({what})"), item, exit_status::GENERIC);
                 is_whole = false;
             }
             add(names);
@@ -133,7 +136,8 @@ fn restart_together(session: &Session, names: &[String], progress: &mut Progress
         let info = processes.iter().find(|info| info.namespec() == *name);
         if !info.is_some_and(ProcessStatus::is_running) {
             let state = info.map_or("gone", |info| info.statename.as_str());
-            session.output(&format!("{name}: ERROR (it is {state})"));
+            let what = format!("it is {state}");
+            session.output_item("results", &format!("{name}: ERROR ({what})"), || error_item(name, None, &what));
             all_run = false;
         }
     }

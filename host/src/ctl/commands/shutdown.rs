@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use plugin_api::{Code, Fault, ctl_plugin};
 
-use super::refusal::refuses_words;
+use super::{process_result::done_item, refusal::refuses_words};
 use crate::{
     ctl::{exit_status, session::Session},
     xmlrpc::ClientError,
@@ -25,11 +25,11 @@ impl ShutdownCommand {
         }
         let unreachable = match session.call("supervisor.shutdown", &[]) {
             Ok(_) => {
-                session.output("Shut down");
+                session.output_item("results", "Shut down", || done_item("supervisord", "shut down"));
                 return Ok(());
             }
             Err(ClientError::Fault(fault)) if fault.is(Code::ShutdownState) => {
-                session.output("ERROR: already shutting down");
+                session.error("ERROR: already shutting down", Some(fault.code));
                 return Ok(());
             }
             Err(ClientError::Refused { .. }) => "refused connection",

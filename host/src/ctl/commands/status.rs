@@ -1,20 +1,26 @@
 //! `status`: the processes and how they are.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
-use plugin_api::{Fault, ctl_plugin};
+use plugin_api::{Code, Fault, Value, ctl_plugin};
 
+use super::{process_details::describe_details, process_result::error_item};
 use crate::{
     ctl::{
+        colour::Colour,
         exit_status, patterns,
-        process_info::{ProcessStatus, all_process_info},
+        process_info::{ProcessStatus, items, process_infos, text, with_namespec},
         session::Session,
     },
     text::{namespec::split_namespec, pad::pad},
+    xmlrpc::ClientError,
 };
 
 /// Shortest width of the column of names.
 const NAME_WIDTH: usize = 30;
+
+/// Width of the column of states.
+const STATE_WIDTH: usize = 10;
 
 /// The command `status`.
 pub(super) struct StatusCommand(pub(super) Arc<Session>);
@@ -25,26 +31,38 @@ impl StatusCommand {
     #[doc = "status <gname>:*\tShow every process of a group"]
     #[doc = "status <name> <name>\tShow several processes or groups"]
     #[doc = "status <pattern>\tShow every process that matches: 'web_*', 'g:*_0[1-3]'"]
+    #[doc = "status --verbose [...]\tShow more of each: what it waits for, last exits, health, limits, log files"]
     #[doc = "status\t\t\tShow all processes"]
     #[ctl(complete = "processes")]
     pub fn status(&self, names: Vec<String>) -> Result<(), Fault> {
-        show_status(&self.0, &names)
+        let (flags, names): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| name == "--verbose");
+        show_status(&self.0, &names, !flags.is_empty())
     }
 }
 
-/// Print the state of the named processes, or of all.
-pub(super) fn show_status(session: &Session, names: &[String]) -> Result<(), Fault> {
+/// Print the state of the named processes, or of all, with their details if they are asked for.
+pub(super) fn show_status(session: &Session, names: &[String], is_verbose: bool) -> Result<(), Fault> {
     if !session.upcheck()? {
         session.set_exit_status(exit_status::STATUS_UNKNOWN);
         return Ok(());
     }
-    let all = all_process_info(session)?;
+    let method = if is_verbose { "processes.getAllDetails" } else { "supervisor.getAllProcessInfo" };
+    let infos = match session.call(method, &[]) {
+        Err(ClientError::Fault(fault)) if is_verbose && fault.is(Code::UnknownMethod) => {
+            let text = "ERROR: this supervisord does not tell more of its processes";
+            session.fail(text, exit_status::UNIMPLEMENTED_FEATURE);
+            return Ok(());
+        }
+        infos => infos?,
+    };
+    let all = process_infos(&infos);
+    session.begin_list("processes");
     let shown: Vec<&ProcessStatus> = if names.is_empty() || names.iter().any(|name| name == "all") {
         all.iter().collect()
     } else {
         names.iter().flat_map(|name| matching(session, &all, name)).collect()
     };
-    print_table(session, &shown);
+    print_table(session, &infos, &shown, is_verbose);
     if shown.iter().any(|info| info.is_stopped()) {
         session.set_exit_status(exit_status::STATUS_NOT_RUNNING);
     }
@@ -61,19 +79,41 @@ fn matching<'a>(session: &Session, all: &'a [ProcessStatus], name: &str) -> Vec<
         if !found.is_empty() {
             return found;
         }
-        let text = match process {
-            None => format!("{group}: ERROR (no such group)"),
-            Some(_) => format!("{name}: ERROR (no such process)"),
+        let (name, what) = match process {
+            None => (group, "no such group"),
+            Some(_) => (name, "no such process"),
         };
-        session.fail(&text, exit_status::STATUS_UNKNOWN);
+        let item = error_item(name, Some(Code::BadName), what);
+        session.fail_item("errors", &format!("{name}: ERROR ({what})"), item, exit_status::STATUS_UNKNOWN);
     }
     found
 }
 
-fn print_table(session: &Session, infos: &[&ProcessStatus]) {
-    let names: Vec<String> = infos.iter().map(|info| info.namespec()).collect();
+fn print_table(session: &Session, infos: &Value, shown: &[&ProcessStatus], is_verbose: bool) {
+    let members: HashMap<(String, String), &Value> = if session.is_json() || is_verbose {
+        items(infos).iter().map(|info| (key(info), info)).collect()
+    } else {
+        HashMap::new()
+    };
+    let names: Vec<String> = shown.iter().map(|info| info.namespec()).collect();
     let width = names.iter().map(|name| name.chars().count()).fold(NAME_WIDTH, usize::max) + 3;
-    for (name, info) in names.iter().zip(infos) {
-        session.output(&format!("{}{:<10}{}", pad(name, width), info.statename, info.description));
+    for (name, info) in names.iter().zip(shown) {
+        let state = match Colour::of_state(&info.statename).filter(|_| session.is_coloured()) {
+            // The blanks behind it stay as they are.
+            Some(colour) => pad(&info.statename, STATE_WIDTH).replace(&info.statename, &colour.paint(&info.statename)),
+            None => pad(&info.statename, STATE_WIDTH),
+        };
+        let mut line = format!("{}{state}{}", pad(name, width), info.description);
+        let members = members.get(&(info.group.clone(), info.name.clone()));
+        if let Some(details) = members.filter(|_| is_verbose && !session.is_json()) {
+            for detail in describe_details(details) {
+                line.push_str(&format!("\n    {detail}"));
+            }
+        }
+        session.output_item("processes", &line, || members.map_or(Value::Nil, |members| with_namespec(members)));
     }
+}
+
+fn key(info: &Value) -> (String, String) {
+    (text(info, "group"), text(info, "name"))
 }

@@ -5,7 +5,10 @@ use std::{collections::BTreeSet, sync::Arc};
 use plugin_api::{Code, Fault, Value, ctl_plugin};
 
 use super::{
-    config_changes::ConfigChanges, groups::changed_groups, process_result::ProcessResult, refusal::report_shutdown,
+    config_changes::ConfigChanges,
+    groups::changed_groups,
+    process_result::{ProcessResult, done_item, error_item},
+    refusal::report_shutdown,
 };
 use crate::{
     ctl::{
@@ -44,16 +47,19 @@ impl UpdateCommand {
         if !flags.is_empty() {
             return print_changes(session, is_wanted);
         }
+        session.begin_list("results");
         let group = |method: &str, name: &str| session.call(method, &[name.into()]);
         for name in changes.removed.iter().filter(is_wanted) {
             let results = group("supervisor.stopProcessGroup", name)?;
-            session.output(&format!("{name}: stopped"));
+            output_done(session, name, "stopped", "stopped");
             if ProcessResult::several(&results).iter().any(|result| result.status == Code::Failed as i32) {
-                session.fail(&format!("{name}: has problems; not removing"), exit_status::GENERIC);
+                let what = "has problems; not removing";
+                let item = error_item(name, Some(Code::Failed), what);
+                session.fail_item("results", &format!("{name}: {what}"), item, exit_status::GENERIC);
                 continue;
             }
             group("supervisor.removeProcessGroup", name)?;
-            session.output(&format!("{name}: removed process group"));
+            output_done(session, name, "removed", "removed process group");
         }
         let minimal = if changes.changed.is_empty() { Vec::new() } else { minimal_changes(session)? };
         for name in changes.changed.iter().filter(is_wanted) {
@@ -62,17 +68,21 @@ impl UpdateCommand {
                 continue;
             }
             group("supervisor.stopProcessGroup", name)?;
-            session.output(&format!("{name}: stopped"));
+            output_done(session, name, "stopped", "stopped");
             group("supervisor.removeProcessGroup", name)?;
             group("supervisor.addProcessGroup", name)?;
-            session.output(&format!("{name}: updated process group"));
+            output_done(session, name, "updated", "updated process group");
         }
         for name in changes.added.iter().filter(is_wanted) {
             group("supervisor.addProcessGroup", name)?;
-            session.output(&format!("{name}: added process group"));
+            output_done(session, name, "added", "added process group");
         }
         Ok(())
     }
+}
+
+fn output_done(session: &Session, name: &str, done: &str, words: &str) {
+    session.output_item("results", &format!("{name}: {words}"), || done_item(name, done));
 }
 
 fn report_unknown_groups(session: &Session, wanted: &[String], changes: &ConfigChanges) -> Result<(), ClientError> {
@@ -80,7 +90,8 @@ fn report_unknown_groups(session: &Session, wanted: &[String], changes: &ConfigC
     known.extend(changes.added.iter().cloned());
     for name in wanted.iter().collect::<BTreeSet<_>>() {
         if !known.contains(name) {
-            session.fail(&format!("ERROR: no such group: {name}"), exit_status::GENERIC);
+            let item = error_item(name, Some(Code::BadName), "no such group");
+            session.fail_item("errors", &format!("ERROR: no such group: {name}"), item, exit_status::GENERIC);
         }
     }
     Ok(())
@@ -124,7 +135,7 @@ fn update_minimally(session: &Session, name: &str, change: &Value) -> Result<(),
         }
     }
     session.call("update.updateProcessGroup", &[name.into()])?;
-    session.output(&format!("{name}: updated process group"));
+    output_done(session, name, "updated", "updated process group");
     Ok(())
 }
 
@@ -136,21 +147,24 @@ fn print_changes(session: &Session, is_wanted: impl Fn(&&String) -> bool) -> Res
         return Ok(());
     };
     let wanted: Vec<_> = changes.iter().filter(|change| is_wanted(&&text(change, "group"))).collect();
-    if wanted.is_empty() {
+    session.begin_list("changes");
+    if wanted.is_empty() && !session.is_json() {
         session.output("No config updates to processes");
     }
     for change in wanted {
+        let mut lines = Vec::new();
         let group = text(change, "group");
         let way = if is_minimal(change) { " (minimal)" } else { "" };
-        session.output(&format!("{group}: would be updated{way}"));
+        lines.push(format!("{group}: would be updated{way}"));
         for process in processes(change) {
             let namespec = make_namespec(&group, &text(process, "name"));
-            session.output(&format!("    {namespec}: {}", text(process, "action")));
+            lines.push(format!("    {namespec}: {}", text(process, "action")));
             for option in process.get("options").map_or(&[][..], items) {
                 let [name, old, new] = ["option", "old", "new"].map(|member| text(option, member));
-                session.output(&format!("        {name}: {old} -> {new}"));
+                lines.push(format!("        {name}: {old} -> {new}"));
             }
         }
+        session.output_item("changes", &lines.join("\n"), || change.clone());
     }
     Ok(())
 }

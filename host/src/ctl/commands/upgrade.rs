@@ -71,7 +71,7 @@ impl UpgradeCommand {
             let texts = plan.get(member).into_iter().flat_map(items).filter_map(Value::as_str);
             lines.extend(texts.map(|text| format!("    {what}: {text}")));
         }
-        self.0.output(&lines.join("\n"));
+        self.0.output_member("plan", &lines.join("\n"), || plan.clone());
         Ok(())
     }
 
@@ -88,10 +88,13 @@ impl UpgradeCommand {
             {
                 if number(&info, "failures") == number(&before, "failures") {
                     let (then, now) = (text(&before, "version"), text(&info, "version"));
-                    self.0.output(&format!(
-                        "Upgraded supervisord {then} to {now}: {} processes go on",
-                        number(&plan, "alive")
-                    ));
+                    let alive = number(&plan, "alive");
+                    let line = format!("Upgraded supervisord {then} to {now}: {alive} processes go on");
+                    let members = || {
+                        let (from, to) = (then.as_str().into(), now.as_str().into());
+                        Value::structure([("from", from), ("to", to), ("processes", alive.into())])
+                    };
+                    self.0.output_member("upgraded", &line, members);
                 } else {
                     self.0.fail(&format!("ERROR: {}", text(&info, "failure")), exit_status::GENERIC);
                 }

@@ -18,7 +18,8 @@ impl VersionCommand {
             return Ok(());
         }
         let version = self.0.call("supervisor.getSupervisorVersion", &[])?;
-        self.0.output(version.as_str().unwrap_or_default());
+        let text = version.as_str().unwrap_or_default();
+        self.0.output_member("version", text, || text.into());
         Ok(())
     }
 }

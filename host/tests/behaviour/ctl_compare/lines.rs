@@ -161,7 +161,9 @@ fn the_shell_from_a_pipe() {
 fn helps_have_the_same_columns() {
     let supervisord = start(&Config::new());
     let is_new = |line: &&str| {
-        ["<pattern>", "--rolling", "--dry-run", "once it is RUNNING"].iter().any(|new| line.contains(new))
+        let new =
+            ["<pattern>", "--rolling", "--dry-run", "once it is RUNNING", "--lines", "--verbose", "-f <name> <name>"];
+        new.iter().any(|new| line.contains(new))
     };
     let columns = |text: &str| -> Vec<String> {
         let lines = text

@@ -14,12 +14,12 @@ use crate::common::{Config, Kind, Output, Supervisord, wait_until};
 const ON_PURPOSE: [(&str, &str); 8] = [
     (
         FURTHER_COMMANDS,
-        "`plugins`, `reopen`, `rotate` and `upgrade` are new; they stand below a heading of their own, and all that \
+        "`events`, `plugins`, `reopen`, `rotate` and `upgrade` are new; they stand below a heading of their own, and all that \
          Supervisor lists around it",
     ),
     (
-        "… <pattern> …, restart --rolling …",
-        "what `help` says of patterns and of restarts of one after the other is new",
+        "… <pattern> …, restart --rolling …, tail --lines …, tail -f <name> <name>, status --verbose …",
+        "what `help` says of patterns, restarts of one after the other, lines, several logs and details is new",
     ),
     ("error: …", "an error is a line for people; Supervisor's names a Python class, a file and a line"),
     ("*** No help on …", "Supervisor says it once for each plugin that has no such topic, although another has"),
@@ -30,7 +30,7 @@ const ON_PURPOSE: [(&str, &str); 8] = [
 ];
 
 /// What is in the list of `help` besides.
-const FURTHER_COMMANDS: &str = "\nfurther commands (type help <topic>):\n=====================================\nplugins  reopen  rotate  upgrade\n\n";
+const FURTHER_COMMANDS: &str = "\nfurther commands (type help <topic>):\n=====================================\nevents  plugins  reopen  rotate  upgrade\n\n";
 
 /// Whatever `help` knows.
 const TOPICS: &str = "add avail clear exit fg maintail open pid quit reload remove reread restart shutdown signal start \
