@@ -37,4 +37,7 @@ pub mod upgrade;
 pub mod ctl;
 
 #[doc(hidden)]
+pub mod man_pages;
+
+#[doc(hidden)]
 pub mod fuzzing;
