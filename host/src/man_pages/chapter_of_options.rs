@@ -30,7 +30,7 @@ pub(super) fn options() -> String {
 /// Write the default, or an example where there is none.
 fn default_of(option: &OptionReference) -> String {
     match (option.default, option.example) {
-        (Some(""), Some(example)) | (None, Some(example)) => format!("e.g. `{example}`"),
+        (Some("") | None, Some(example)) => format!("e.g. `{example}`"),
         (Some(default), _) if !default.is_empty() => format!("`{default}`"),
         _ => String::new(),
     }

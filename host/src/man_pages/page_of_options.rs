@@ -59,7 +59,7 @@ fn values_of(option: &OptionReference) -> Vec<String> {
         lines.push(format!("Value: {expected}."));
     }
     match (option.default, option.example) {
-        (Some(""), Some(example)) | (None, Some(example)) => lines.push(format!("Example: {example}")),
+        (Some("") | None, Some(example)) => lines.push(format!("Example: {example}")),
         (Some(default), _) if !default.is_empty() => lines.push(format!("Default: {default}")),
         _ => {}
     }
