@@ -38,6 +38,8 @@ pub mod ctl;
 
 #[doc(hidden)]
 pub mod man_pages;
+#[cfg(doc)]
+pub mod manual;
 
 #[doc(hidden)]
 pub mod fuzzing;

@@ -1,4 +1,5 @@
-//! The manual pages and the chapter of options are what the program's tables say now.
+//! The manual pages and the chapter of options are what the program's tables say now, and the configs of all chapters are
+//! configs.
 
 use std::{
     env, fs,
@@ -44,4 +45,37 @@ fn every_page_is_roff_without_a_warning() {
         assert!(output.status.success() && warnings.is_empty(), "{path}: {warnings}");
         assert!(output.stdout.len() > 1000, "{path} says something");
     }
+}
+
+/// Blocks of Markdown text that begin with that word behind the backquotes.
+fn blocks<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
+    let fence = format!("\n```{language}\n");
+    text.split(&fence).skip(1).map(|rest| rest.split("\n```").next().unwrap_or_default()).collect()
+}
+
+#[test]
+fn every_config_in_the_manual_is_one() {
+    let chapters = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("manual")).expect("it stands beside src");
+    let program = Path::new(env!("CARGO_BIN_EXE_supervisord"));
+    // Cargo leaves the libraries of plugins that tests need there.
+    let plugins = program.parent().expect("it lies in a folder").join("deps");
+    let mut checked = 0;
+    for chapter in chapters {
+        let chapter = chapter.expect("it can be listed").path();
+        let text = fs::read_to_string(&chapter).expect("it was listed");
+        for block in blocks(&text, "ini") {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let config = folder.path().join("supervisord.conf");
+            let section = if block.contains("[supervisord]") { "" } else { "[supervisord]\n" };
+            fs::write(&config, format!("{section}{block}\n")).expect("a file can be written");
+            let mut command = Command::new(program);
+            command.arg("-c").arg(&config).args(["--check-config", "text"]);
+            let output = command.env("SUPERVISOR_PLUGIN_PATH", &plugins).output().expect("it can be run");
+            let told = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{}: {told}\n{block}", chapter.display());
+            assert!(!told.contains("unknown") && !told.contains("did you mean"), "{}: {told}", chapter.display());
+            checked += 1;
+        }
+    }
+    assert!(checked >= 10, "the manual has configs, and not {checked}");
 }
