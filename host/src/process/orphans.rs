@@ -8,7 +8,7 @@
 //! alone.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     fs,
     io::Read as _,
 };
@@ -76,7 +76,7 @@ impl Processes {
 
 /// List programs that run without a supervisord: their pids, and the names of their groups and their own. `programs` are
 /// those that are looked for, `own` is the pid of this supervisord.
-pub fn unsupervised(programs: &HashSet<(String, String)>, own: i32) -> Vec<(i32, (String, String))> {
+pub fn unsupervised(programs: &BTreeSet<(String, String)>, own: i32) -> Vec<(i32, (String, String))> {
     let processes = Processes::read();
     let is_supervisord = |pid: i32| {
         pid == own || fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "supervisord\n")
