@@ -7,10 +7,11 @@ use std::{
     time::Duration,
 };
 
-use plugin_api::{Fault, Host, MaybeReady, Value, rpc_interface};
+use plugin_api::{Fault, Host, MaybeReady, Panel, PanelQuery, Value, rpc_interface};
 
 use crate::{
     cache::{Cache, validate_key},
+    panel,
     store::{Operation, Page, TimeLeft},
 };
 
@@ -236,6 +237,12 @@ impl FurtherMethods {
     #[rpc(nonblocking, returns = "struct")]
     pub fn get_info(&self) -> Result<MaybeReady<Value>, Fault> {
         Ok(self.cache.info())
+    }
+
+    /// Show the keys on supervisord's page.
+    #[rpc(panel = "Cache")]
+    async fn panel(&self, query: PanelQuery) -> Result<Panel, Fault> {
+        panel::look(&*self.cache.store, query).await
     }
 }
 

@@ -20,6 +20,7 @@ mod event;
 mod guard;
 mod level;
 mod maybe_ready;
+mod panel;
 mod params;
 mod supervisor;
 
@@ -58,6 +59,7 @@ pub use crate::{
     interface::{Methods, namespace},
     level::Level,
     maybe_ready::MaybeReady,
+    panel::{Panel, PanelAction, PanelQuery},
     params::{IntoParams, Params},
     result_handler::{ResultHandler, Verdict},
     seconds::Seconds,
