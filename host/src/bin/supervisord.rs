@@ -217,7 +217,7 @@ fn serve(
     // Before the way back is closed: nothing may fail after that.
     let limits = Limits::of_this_process(config.servers.len());
     let servers = listeners
-        .prepare(plugins.registry().clone(), log_files(supervisor), logger.clone(), limits)
+        .prepare(plugins.registry().clone(), log_files(supervisor), Some(supervisor.clone()), logger.clone(), limits)
         .map_err(in_words)?;
     let mut status = UpgradeStatus { version: version::OWN.to_owned(), ..UpgradeStatus::default() };
     let pidfile = match successor {

@@ -13,6 +13,8 @@ pub mod orphans;
 pub mod signals;
 pub mod stdin;
 
+pub mod exits;
+
 pub mod event_pool;
 pub mod launch;
 pub mod probe;

@@ -5,7 +5,7 @@
 
 use nix::errno::Errno;
 
-use super::state::Exit;
+use super::exits::Exit;
 
 /// Reap any child that has ended, if there is one; its pid is free from now on. Never waits.
 pub fn reap_any() -> Result<Option<(i32, Exit)>, Errno> {

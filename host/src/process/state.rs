@@ -7,7 +7,7 @@
 //! Supervisor looks at each process once a second and may see a change late or in the wrong order. Here each deadline
 //! is exact: a process that dies before `startsecs` is never called RUNNING.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,7 @@ use crate::{
     config::{self, AutoRestart, End, HealthAction, INFINITE, Level},
     events::Change,
     process::{
+        exits::{Exit, ExitKind},
         notice::{Notice, Watchdog},
         signals,
     },
@@ -35,41 +36,6 @@ const FIRST_DELAY: Duration = Duration::from_secs(1);
 /// `stopwaitsecs=0`.
 const LEAST_BETWEEN_KILLS: Duration = Duration::from_secs(1);
 const STOP_REPORT_INTERVAL: Duration = Duration::from_secs(2);
-
-/// End of a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
-    /// Exit with this status.
-    Code(i32),
-    /// Death by a signal.
-    Signal {
-        /// Number of the signal.
-        signal: i32,
-        /// Set where it left a core file.
-        core: bool,
-    },
-}
-
-impl Exit {
-    /// Return what is reported as `exitstatus` and compared with `exitcodes`: -1 for a process that was killed.
-    pub fn status(self) -> i32 {
-        match self {
-            Self::Code(code) => code,
-            Self::Signal { .. } => -1,
-        }
-    }
-}
-
-impl fmt::Display for Exit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Code(code) => write!(f, "exit status {code}"),
-            Self::Signal { signal, core } => {
-                write!(f, "terminated by {}{}", signals::name(*signal), if *core { " (core dumped)" } else { "" })
-            }
-        }
-    }
-}
 
 /// Event that a machine takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -259,6 +225,41 @@ impl Machine {
     /// Return the exit status of the last run; `None` while it runs, and where it never came as far as RUNNING.
     pub fn exitstatus(&self) -> Option<i32> {
         self.exitstatus
+    }
+
+    /// Return whether this run is ready, as `ready=` asks.
+    pub fn is_ready(&self) -> bool {
+        self.pid != 0 && self.is_ready
+    }
+
+    /// Return the reason why it is not well, as `health=` asks, until a probe finds it well again.
+    pub fn unhealthy(&self) -> Option<&str> {
+        self.unhealthy.as_deref()
+    }
+
+    /// Return the text of its last `STATUS=` in this run.
+    pub fn status(&self) -> Option<&str> {
+        self.status.as_deref().filter(|_| self.pid != 0)
+    }
+
+    /// Return the kind of the end that this run comes to with `exit` at that time.
+    pub fn exit_kind(&self, rules: &config::Process, now: Time, exit: Exit) -> ExitKind {
+        if self.state == ProcessState::Stopping {
+            return ExitKind::Stopped;
+        }
+        let is_up = self.state != ProcessState::Starting
+            || !self.awaits_ready(rules) && now >= self.started + seconds(rules.startsecs);
+        match exit {
+            _ if self.ending.is_some() => ExitKind::Unexpected,
+            _ if is_up && rules.exitcodes.contains(&exit.status()) => ExitKind::Expected,
+            Exit::Signal { .. } => ExitKind::Signal,
+            Exit::Code(_) => ExitKind::Unexpected,
+        }
+    }
+
+    /// Return the time of the last start.
+    pub fn started(&self) -> Time {
+        self.started
     }
 
     /// Return the reason why the last start failed or the last run ended badly.

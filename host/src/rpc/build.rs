@@ -10,7 +10,8 @@ use super::{
     lifecycle::{Lifecycle, warn_of_unknown_event_types},
     method::Origin,
     namespaces::{
-        PLUGINS, Plugins, SupervisorInterface, System, UPDATE, UPGRADE, UpdateInterface, Upgrade, UpgraderRef,
+        PLUGINS, PROCESSES, Plugins, Processes, SupervisorInterface, System, UPDATE, UPGRADE, UpdateInterface, Upgrade,
+        UpgraderRef,
     },
     registry::{Registry, RegistryRef, StateFn},
     result_handlers,
@@ -105,6 +106,9 @@ pub fn build(
     if config.rpcinterfaces.iter().all(|section| section.name != PLUGINS) {
         let object = Plugins::namespace(registry_ref.clone(), loaded);
         namespaces.push((PLUGINS.to_owned(), object, Origin::Host));
+    }
+    if config.rpcinterfaces.iter().all(|section| section.name != PROCESSES) {
+        namespaces.push((PROCESSES.to_owned(), Processes::namespace(supervisor.clone()), Origin::Host));
     }
     if config.rpcinterfaces.iter().all(|section| section.name != UPDATE) {
         namespaces.push((UPDATE.to_owned(), UpdateInterface::namespace(supervisor.clone()), Origin::Host));

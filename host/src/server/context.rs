@@ -10,17 +10,23 @@ use super::{
     connection_watch::{ConnectionTable, ConnectionWatch},
     limits::Limits,
     log_files::LogFiles,
+    resource_usage::ResourceReader,
 };
 use crate::{
     config::Credentials,
     logger::Logger,
     rpc::{Registry, Suspension},
+    supervisor::Supervisor,
 };
 
 /// State of all connections of all sockets.
 pub(super) struct ServerContext {
     pub(super) registry: Arc<Registry>,
     pub(super) log_files: LogFiles,
+    /// Supervisor whose state is told; `None` in tests of what has nothing to do with it.
+    pub(super) supervisor: Option<Supervisor>,
+    /// Reader of what processes use, shared by all who look.
+    pub(super) resources: Arc<ResourceReader>,
     pub(super) logger: Logger,
     pub(super) limits: Limits,
     /// Suspension of all requests, at the end of a pause.

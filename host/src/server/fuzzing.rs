@@ -43,8 +43,14 @@ impl Servers {
         let registry = Registry::of(Vec::new());
         registry.run_on(runtime.handle());
         let logger = Logger::new(Level::Critical, |_| {});
-        let context =
-            Arc::new(serve::server_context(registry, Arc::new(|_| None), logger, Limits::default(), Arc::default()));
+        let context = Arc::new(serve::server_context(
+            registry,
+            Arc::new(|_| None),
+            None,
+            logger,
+            Limits::default(),
+            Arc::default(),
+        ));
         let unix = ServerAddress::Unix { file: "/fuzz/s.sock".into(), chmod: 0o700, uid: None, gid: None };
         let inet = ServerAddress::Inet { host: String::new(), port: 9001, addresses: vec![], allowed_hosts: vec![] };
         let credentials = Some(Credentials { username: "user".into(), password: "123".into() });

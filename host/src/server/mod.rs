@@ -28,6 +28,7 @@ mod limits;
 mod listen;
 mod log_files;
 mod memory_trim;
+mod resource_usage;
 
 mod connection_watch;
 

@@ -28,12 +28,14 @@ use super::{
     listen::{BoundSocket, Listeners, ServerSocket, SocketFile},
     log_files::LogFiles,
     memory_trim::{self, PeakConnections},
+    resource_usage::ResourceReader,
     route,
 };
 use crate::{
     config::HttpServer,
     logger::Logger,
     rpc::{Registry, Suspension},
+    supervisor::Supervisor,
 };
 
 /// Time to wait before accepting again when the system has no file descriptor left.
@@ -178,11 +180,13 @@ impl Handle {
 }
 
 impl Listeners {
-    /// Make the thread that will serve, and all that it needs.
+    /// Make the thread that will serve, and all that it needs. Without a supervisor there is nothing to tell of it: methods
+    /// and logs can be tested so.
     pub fn prepare(
         self,
         registry: Arc<Registry>,
         log_files: LogFiles,
+        supervisor: Option<Supervisor>,
         logger: Logger,
         limits: Limits,
     ) -> io::Result<PreparedServers> {
@@ -210,7 +214,14 @@ impl Listeners {
             .thread_name("call")
             .max_blocking_threads(registry.most_threads() + BLOCKING_THREADS)
             .build()?;
-        let context = server_context(Arc::clone(&registry), log_files, logger.clone(), limits, Arc::clone(&suspension));
+        let context = server_context(
+            Arc::clone(&registry),
+            log_files,
+            supervisor,
+            logger.clone(),
+            limits,
+            Arc::clone(&suspension),
+        );
         let context = Arc::new(context);
         let (begin, word) = mpsc::sync_channel(1);
         let of_runtime = runtime.handle().clone();
@@ -303,6 +314,7 @@ async fn serve(
 pub(super) fn server_context(
     registry: Arc<Registry>,
     log_files: LogFiles,
+    supervisor: Option<Supervisor>,
     logger: Logger,
     limits: Limits,
     suspension: Arc<Suspension>,
@@ -318,6 +330,8 @@ pub(super) fn server_context(
     ServerContext {
         registry,
         log_files,
+        supervisor,
+        resources: Arc::new(ResourceReader::new()),
         logger,
         suspension,
         builder,

@@ -17,8 +17,9 @@ use super::{
 use crate::{
     events::Event,
     process::{
+        exits::{Exit, PastExit},
         signals,
-        state::{Action, Exit, Input},
+        state::{Action, Input},
     },
     states::ProcessState,
 };
@@ -104,8 +105,12 @@ impl MainLoop {
                     // With startsecs=0 it is RUNNING at once.
                     next = Some(Input::Tick { may_start: true });
                 }
-                Input::Reaped(_) => {
-                    let pid = groups.processes.get(&id)?.machine.pid();
+                Input::Reaped(exit) => {
+                    let process = groups.processes.get_mut(&id)?;
+                    let (pid, now) = (process.machine.pid(), self.now());
+                    let kind = process.machine.exit_kind(&process.config, now, exit);
+                    let ran = now.saturating_sub(process.machine.started());
+                    process.exits.record(PastExit { at: SystemTime::now(), ran, exit, kind });
                     groups.died(pid);
                 }
                 _ => {}

@@ -22,10 +22,7 @@ use super::{
 use crate::{
     config::{self, Config, Level},
     logger::Logger,
-    process::{
-        output::OutputTarget,
-        state::{Exit, Time},
-    },
+    process::{exits::Exit, output::OutputTarget, state::Time},
     text::namespec::split_namespec,
 };
 

@@ -24,6 +24,7 @@ use super::{
     lookup::FindCommand,
     main_loop::{Adopted, MainLoop, Reactor},
     new_group::NewGroup,
+    process_details::ProcessDetails,
     requests::{Request, Requests},
     shared::Shared,
     snapshot::{Births, Snapshot, UseSnapshot},
@@ -350,6 +351,17 @@ impl Supervisor {
     pub fn by_name(&self) -> Vec<ProcessInfo> {
         let groups = self.0.groups.lock();
         groups.by_name().into_iter().map(|id| groups.processes[&id].info(id)).collect()
+    }
+
+    /// Return all that is known of one process.
+    pub fn details(&self, id: ProcessId) -> Option<ProcessDetails> {
+        self.0.groups.lock().processes.get(&id).map(|process| process.details(id))
+    }
+
+    /// Return all that is known of all processes at one moment, by name of their group and their own.
+    pub fn all_details(&self) -> Vec<ProcessDetails> {
+        let groups = self.0.groups.lock();
+        groups.by_name().into_iter().map(|id| groups.processes[&id].details(id)).collect()
     }
 
     /// List all processes, by priority of their group and their own.

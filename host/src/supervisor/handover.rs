@@ -38,11 +38,12 @@ use crate::{
     config::{Config, GroupKind},
     handed_fds,
     process::{
+        exits::Exit,
         fcgi::SharedSocket,
         launch::Launch,
         output::{AdoptedOutput, OutputState},
         signals,
-        state::{Exit, Input},
+        state::Input,
         stdin::Stdin,
     },
 };
@@ -220,6 +221,7 @@ impl Groups {
                     started: record.started,
                     stopped: record.stopped,
                     restarts: record.restarts,
+                    exits: record.exits,
                     enclosure: record.enclosure,
                     ..process
                 });

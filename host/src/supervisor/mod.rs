@@ -29,6 +29,9 @@ mod new_group;
 mod snapshot;
 mod start_conditions;
 
+mod description;
+mod process_details;
+
 mod requests;
 mod spawn_queue;
 
@@ -64,6 +67,7 @@ mod group_update;
 pub(crate) mod fixtures;
 
 pub use self::{
+    description::unix_seconds,
     extensions::MakeHandler,
     group_changes::{ActiveGroup, NotAdded, NotRemoved},
     group_update::{GroupUpdate, NotUpdated, ProcessUpdate, UpdateAction},
@@ -71,6 +75,7 @@ pub use self::{
     handle::Supervisor,
     info::{ProcessConfig, ProcessInfo},
     main_loop::MainLoop,
+    process_details::{Asked, ProcessDetails},
     run::Outcome,
     snapshot::{Births, Snapshot, UseSnapshot},
     status::{ProcessId, Refused, Status},

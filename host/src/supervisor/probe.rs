@@ -4,7 +4,7 @@ use std::{os::fd::OwnedFd, sync::Arc};
 
 use tokio::{sync::oneshot, task::AbortHandle};
 
-use crate::process::{command::Command, launch::Launch, spawn::SpawnError, state::Exit};
+use crate::process::{command::Command, exits::Exit, launch::Launch, spawn::SpawnError};
 
 /// Task on the thread of the probes. It ends with this.
 #[derive(Debug)]

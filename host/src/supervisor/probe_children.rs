@@ -11,9 +11,9 @@ use super::{
     signal::kill,
 };
 use crate::process::{
+    exits::Exit,
     ready_channel::ChildEnd,
     spawn::{SpawnError, Spawned},
-    state::Exit,
 };
 
 /// Number of them that are made before signals and deaths are looked at again.

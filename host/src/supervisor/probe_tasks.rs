@@ -33,11 +33,12 @@ use crate::{
     config::{Probe, Ready},
     logger::Logger,
     process::{
+        exits::Exit,
         launch::Launch,
         notice::{Notice, printable},
         probe::{self, Unmet},
         ready_channel,
-        state::{Exit, Input},
+        state::Input,
     },
 };
 

@@ -13,6 +13,7 @@ use crate::{
     config::{self, GroupKind},
     events::Channel,
     process::{
+        exits::ExitHistory,
         fcgi::{Listening, SharedSocket},
         launch::Launch,
         output::{OutputTarget, auto_logs},
@@ -60,6 +61,8 @@ pub(super) struct Process {
     pub(super) started: Option<SystemTime>,
     /// Time of the last end, for people only.
     pub(super) stopped: Option<SystemTime>,
+    /// Ends of its runs, for people only.
+    pub(super) exits: ExitHistory,
     /// Time of the next start where it waits for one as `restart_delay` says, for people only.
     pub(super) restarts: Option<SystemTime>,
     /// Those of its dependencies that it waits for, with their states, for people only.
@@ -123,6 +126,7 @@ impl Process {
             start_answer: None,
             started: None,
             stopped: None,
+            exits: ExitHistory::default(),
             restarts: None,
             waits_for: None,
             watch: watch::Sender::new(status),

@@ -16,6 +16,7 @@ use super::{descendants::Enclosure, process::Process, ticks::Ticks};
 use crate::{
     config,
     process::{
+        exits::ExitHistory,
         output::{OutputState, OutputTarget},
         state::Machine,
         stdin::StdinState,
@@ -71,6 +72,8 @@ pub(super) struct ProcessRecord {
     pub(super) started: Option<SystemTime>,
     pub(super) stopped: Option<SystemTime>,
     pub(super) restarts: Option<SystemTime>,
+    /// Ends of its runs.
+    pub(super) exits: ExitHistory,
     /// Way to its descendants, where these are ended with it.
     pub(super) enclosure: Option<Enclosure>,
     /// Number of the descriptor by which it says that it is ready.
@@ -101,6 +104,7 @@ impl ProcessRecord {
             started: process.started,
             stopped: process.stopped,
             restarts: process.restarts,
+            exits: process.exits.clone(),
             enclosure: process.enclosure.clone(),
             ready_channel: process.ready_channel.as_ref().map(|(fd, _)| fd.as_raw_fd()),
         }

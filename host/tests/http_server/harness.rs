@@ -177,7 +177,7 @@ impl Server {
             }
         });
         let logger = Logger::new(Level::Critical, |_| {});
-        let handle = listeners.prepare(registry.clone(), log_files, logger, limits).unwrap().serve();
+        let handle = listeners.prepare(registry.clone(), log_files, None, logger, limits).unwrap().serve();
         Self { registry, events, port, socket, handle: Some(handle), directory }
     }
 

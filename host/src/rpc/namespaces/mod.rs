@@ -1,5 +1,4 @@
-//! Namespaces that the host has itself: `supervisor`, `system`, `plugins`, `update` and
-//! `upgrade`.
+//! Namespaces that the host has itself: `supervisor`, `system`, `plugins`, `processes`, `update` and `upgrade`.
 //!
 //! The modules are floors; each imports only from those above it in this list.
 
@@ -9,8 +8,11 @@ mod system;
 mod update;
 mod upgrade;
 
+mod processes;
+
 pub(super) use self::{
     plugins::{NAME as PLUGINS, Plugins},
+    processes::{NAME as PROCESSES, Processes},
     supervisor::process_config,
     system::{System, multicall},
     update::{NAME as UPDATE, UpdateInterface},

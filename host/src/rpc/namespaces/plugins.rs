@@ -90,7 +90,7 @@ fn used<'a>(members: impl IntoIterator<Item = (&'a str, Value)>, usage: UsageSna
 }
 
 /// Make a number an `<int>` for as long as it fits, because few clients know `<i8>`.
-fn whole(number: u64) -> Value {
+pub(super) fn whole(number: u64) -> Value {
     i32::try_from(number).map_or(Value::Int64(i64::try_from(number).unwrap_or(i64::MAX)), Value::Int)
 }
 

@@ -1,14 +1,12 @@
 //! Processes and their configs as the structs that clients know.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
-use chrono::{Local, TimeZone as _};
 use plugin_api::{Code, Fault, Value};
 
 use crate::{
     config::{self, Logfile},
-    states::ProcessState,
-    supervisor::{ProcessConfig, ProcessInfo},
+    supervisor::{ProcessConfig, ProcessInfo, unix_seconds},
     xmlrpc::readable,
 };
 
@@ -18,17 +16,16 @@ fn text(text: &str) -> Value {
     readable(text).as_ref().into()
 }
 
-/// Seconds from 1970 to a time, as an integer of 32 bits; 0 without one.
-fn seconds(time: Option<SystemTime>) -> i32 {
-    let since = time.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    since.map_or(0, |since| i32::try_from(since.as_secs()).unwrap_or(i32::MAX))
-}
-
 /// Make a struct of a process: what `getProcessInfo` answers.
 pub(super) fn process(info: &ProcessInfo, wall_clock: SystemTime) -> Value {
-    let (start, stop, now) = (seconds(info.started), seconds(info.stopped), seconds(Some(wall_clock)));
+    Value::structure(process_members(info, wall_clock))
+}
+
+/// Make the members of the struct of a process.
+pub(crate) fn process_members(info: &ProcessInfo, wall_clock: SystemTime) -> [(&'static str, Value); 14] {
+    let [start, stop, now] = [info.started, info.stopped, Some(wall_clock)].map(unix_seconds);
     let stdout = info.stdout_logfile.as_deref().unwrap_or_default();
-    Value::structure([
+    [
         ("name", info.name.as_str().into()),
         ("group", info.group.as_str().into()),
         ("start", start.into()),
@@ -42,56 +39,8 @@ pub(super) fn process(info: &ProcessInfo, wall_clock: SystemTime) -> Value {
         ("stdout_logfile", text(stdout)),
         ("stderr_logfile", text(info.stderr_logfile.as_deref().unwrap_or_default())),
         ("pid", info.pid.into()),
-        ("description", text(&full_description(info, [start, stop, now], wall_clock))),
-    ])
-}
-
-/// Describe the state of a process in words, as `supervisorctl status` shows it.
-fn description(info: &ProcessInfo, start: i32, stop: i32, now: i32) -> String {
-    if let Some(dependencies) = &info.waits_for {
-        return format!("waiting for {dependencies}");
-    }
-    match info.state {
-        ProcessState::Running => format!("pid {}, uptime {}", info.pid, uptime(now.saturating_sub(start).max(0))),
-        ProcessState::Fatal | ProcessState::Backoff => {
-            info.spawnerr.clone().unwrap_or_else(|| format!("unknown error (try \"tail {}\")", info.name))
-        }
-        ProcessState::Stopped | ProcessState::Exited if start == 0 => "Not started".to_owned(),
-        ProcessState::Stopped | ProcessState::Exited => Local
-            .timestamp_opt(stop.into(), 0)
-            .earliest()
-            .map_or_else(String::new, |time| time.format("%b %d %I:%M %p").to_string()),
-        ProcessState::Starting | ProcessState::Stopping | ProcessState::Unknown => String::new(),
-    }
-}
-
-/// Describe the state of a process, with what options have added to that.
-fn full_description(info: &ProcessInfo, [start, stop, now]: [i32; 3], wall_clock: SystemTime) -> String {
-    let description = description(info, start, stop, now) + &restart(info.restarts, wall_clock);
-    if info.remarks.is_empty() {
-        return description;
-    }
-    let parts = [description].into_iter().filter(|part| !part.is_empty()).chain(info.remarks.iter().cloned());
-    parts.collect::<Vec<_>>().join("; ")
-}
-
-/// Say in how many seconds a process starts again that waits for that as `restart_delay` says; nothing of others.
-fn restart(due: Option<SystemTime>, now: SystemTime) -> String {
-    due.map_or_else(String::new, |due| {
-        let left = due.duration_since(now).unwrap_or_default();
-        format!("; restarts in {} s", left.as_secs() + u64::from(left.subsec_nanos() > 0))
-    })
-}
-
-/// Print a time as Python prints a timedelta: `0:00:09`, `1 day, 0:00:00`.
-fn uptime(seconds: i32) -> String {
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    let clock = format!("{}:{:02}:{:02}", rest / 3_600, rest / 60 % 60, rest % 60);
-    match days {
-        0 => clock,
-        1 => format!("1 day, {clock}"),
-        days => format!("{days} days, {clock}"),
-    }
+        ("description", text(&info.description(wall_clock))),
+    ]
 }
 
 /// Make a struct of the config of a process: one entry of what `getAllConfigInfo` answers.
@@ -156,33 +105,4 @@ pub(super) fn result(info: &ProcessInfo, result: &Result<(), Fault>) -> Value {
         ("status", status.into()),
         ("description", text(description)),
     ])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn seconds_until_a_restart_are_counted_to_the_end() {
-        let now = SystemTime::now();
-        let at = |millis| Some(now + std::time::Duration::from_millis(millis));
-        for (due, text) in [
-            (None, ""),
-            (at(3_000), "; restarts in 3 s"),
-            (at(2_001), "; restarts in 3 s"),
-            (at(0), "; restarts in 0 s"),
-            (Some(UNIX_EPOCH), "; restarts in 0 s"),
-        ] {
-            assert_eq!(restart(due, now), text);
-        }
-    }
-
-    #[test]
-    fn uptimes_are_printed_as_python_prints_them() {
-        for (seconds, text) in
-            [(9, "0:00:09"), (36_061, "10:01:01"), (86_400, "1 day, 0:00:00"), (2 * 86_400 + 59, "2 days, 0:00:59")]
-        {
-            assert_eq!(uptime(seconds), text);
-        }
-    }
 }

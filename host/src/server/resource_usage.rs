@@ -1,0 +1,162 @@
+//! CPU time, memory and open files of processes, as the kernel counts them.
+//!
+//! They are read at most once a second, however many look, and not at all while nobody does. `/proc` may hang, where a
+//! process does or its files lie on a mount that is gone: so it is read on a thread of its own, of which there is never
+//! more than one, and nobody waits for it longer than [`TIMEOUT`].
+
+use std::{
+    collections::HashMap,
+    fmt::Write as _,
+    fs::{self, File},
+    io::Read as _,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    time::{clock_getcpuclockid, clock_gettime},
+    unistd::{Pid, SysconfVar, sysconf},
+};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+/// Age up to which a reading is given to those who look.
+const MAX_AGE: Duration = Duration::from_secs(1);
+
+/// Time for which somebody who looks waits for a reading.
+const TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Resources that a process uses. Those of its descendants are not part of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct ResourceUsage {
+    /// CPU time of all its threads since it began, user and system.
+    pub(super) cpu: Option<Duration>,
+    /// Resident memory in bytes.
+    pub(super) resident_bytes: Option<u64>,
+    /// Number of its open files.
+    pub(super) open_files: Option<u64>,
+}
+
+/// Resources of processes by their pids, at one moment. One that has ended meanwhile is not there.
+pub(super) type Reading = HashMap<i32, ResourceUsage>;
+
+/// Reader of resources, shared by all who look.
+#[derive(Debug)]
+pub(super) struct ResourceReader {
+    state: Mutex<State>,
+    /// Number of readings that have ended.
+    ended: watch::Sender<u64>,
+}
+
+/// State of a reader. Locked for a look at a few values only.
+#[derive(Debug, Default)]
+struct State {
+    /// Beginning of the last reading.
+    begun: Option<Instant>,
+    is_reading: bool,
+    latest: Arc<Reading>,
+}
+
+impl ResourceReader {
+    /// A reader that has read nothing.
+    pub(super) fn new() -> Self {
+        Self { state: Mutex::default(), ended: watch::Sender::new(0) }
+    }
+
+    /// Return the resources of these processes, and of supervisord itself. Who looks within a second of somebody else
+    /// gets what that one got. Nothing is there where `/proc` does not answer in time.
+    pub(super) async fn read(self: &Arc<Self>, pids: Vec<i32>) -> Arc<Reading> {
+        let mut ended = self.ended.subscribe();
+        {
+            let mut state = self.state.lock();
+            let now = Instant::now();
+            if !state.is_reading && state.begun.is_some_and(|begun| now - begun < MAX_AGE) {
+                return Arc::clone(&state.latest);
+            }
+            if !std::mem::replace(&mut state.is_reading, true) {
+                state.begun = Some(now);
+                let this = Arc::clone(self);
+                // Nobody waits for its end but by the channel.
+                drop(tokio::task::spawn_blocking(move || this.read_now(&pids)));
+            }
+        }
+        // The sender is part of what we are called on.
+        let _ = tokio::time::timeout(TIMEOUT, ended.changed()).await;
+        let state = self.state.lock();
+        if state.is_reading { Arc::default() } else { Arc::clone(&state.latest) }
+    }
+
+    fn read_now(&self, pids: &[i32]) {
+        let own = std::process::id().cast_signed();
+        let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten().and_then(|size| u64::try_from(size).ok());
+        let mut path = String::new();
+        let read = |&pid: &i32| Some((pid, usage(pid, page.unwrap_or(4096), &mut path)?));
+        let reading = Arc::new([own].iter().chain(pids).filter_map(read).collect());
+        let mut state = self.state.lock();
+        (state.latest, state.is_reading) = (reading, false);
+        drop(state);
+        self.ended.send_modify(|ended| *ended += 1);
+    }
+}
+
+/// Read the resources of a process, if there is one. `path` is taken for its paths.
+fn usage(pid: i32, page: u64, path: &mut String) -> Option<ResourceUsage> {
+    // The clock of a process is read by one call, and more exactly than from `/proc/PID/stat`.
+    let clock = clock_getcpuclockid(Pid::from_raw(pid)).and_then(clock_gettime);
+    let cpu = clock.ok().map(Duration::from);
+    let resident_bytes = resident_pages(in_proc(path, pid, "statm")).map(|pages| pages * page);
+    let open_files = open_files(in_proc(path, pid, "fd"));
+    let usage = ResourceUsage { cpu, resident_bytes, open_files };
+    (usage != ResourceUsage::default()).then_some(usage)
+}
+
+/// Make `path` that of a file of a process.
+fn in_proc<'a>(path: &'a mut String, pid: i32, name: &str) -> &'a str {
+    path.clear();
+    // Writing to a `String` cannot fail.
+    let _ = write!(path, "/proc/{pid}/{name}");
+    path
+}
+
+/// Read the second number of a `statm`.
+fn resident_pages(statm: &str) -> Option<u64> {
+    let mut text = [0; 128];
+    let length = File::open(statm).ok()?.read(&mut text).ok()?;
+    std::str::from_utf8(&text[..length]).ok()?.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+/// Count the files in a folder of descriptors.
+fn open_files(folder: &str) -> Option<u64> {
+    // Since Linux 6.2 its size says it; before that it is 0.
+    match fs::metadata(folder).ok()?.len() {
+        0 => fs::read_dir(folder).ok().map(|entries| entries.count() as u64),
+        count => Some(count),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn resources_of_a_process_are_those_that_it_uses() {
+        let mut child = Command::new("sleep").arg("1000").stdin(Stdio::null()).spawn().unwrap();
+        let pid = child.id().cast_signed();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let reader = Arc::new(ResourceReader::new());
+        let of_nobody = i32::MAX;
+        let first = runtime.block_on(reader.read(vec![pid, of_nobody]));
+        let own = first[&std::process::id().cast_signed()];
+        assert!(own.cpu.is_some_and(|cpu| cpu > Duration::ZERO), "{own:?}");
+        assert!(own.resident_bytes.is_some_and(|bytes| bytes > 100_000 && bytes % 4096 == 0), "{own:?}");
+        assert!(first[&pid].open_files.is_some_and(|count| count >= 3), "{first:?}");
+        assert!(!first.contains_key(&of_nobody));
+        // Everybody who comes within a second gets the same.
+        let second = runtime.block_on(reader.read(vec![of_nobody]));
+        assert!(Arc::ptr_eq(&first, &second) || reader.state.lock().begun.unwrap().elapsed() >= MAX_AGE);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
