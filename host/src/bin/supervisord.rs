@@ -12,7 +12,7 @@ use supervisor_host::{
         signals,
     },
     rpc::{self, Lifecycle, UpgradeStatus},
-    server::{Limits, Listeners, log_files},
+    server::{EventSource, Limits, Listeners, log_files},
     server_options::{self, Format, HELP, Invocation},
     supervisor::{MainLoop, Outcome, Supervisor},
     text::stderr_line::stderr_line,
@@ -216,8 +216,16 @@ fn serve(
     let plugins = Arc::new(plugins);
     // Before the way back is closed: nothing may fail after that.
     let limits = Limits::of_this_process(config.servers.len());
+    let events = EventSource { bus: supervisor.bus().clone(), plugin_types: supervisor.plugin_event_types().to_vec() };
     let servers = listeners
-        .prepare(plugins.registry().clone(), log_files(supervisor), Some(supervisor.clone()), logger.clone(), limits)
+        .prepare(
+            plugins.registry().clone(),
+            log_files(supervisor),
+            Some(supervisor.clone()),
+            events,
+            logger.clone(),
+            limits,
+        )
         .map_err(in_words)?;
     let mut status = UpgradeStatus { version: version::OWN.to_owned(), ..UpgradeStatus::default() };
     let pidfile = match successor {

@@ -3,13 +3,14 @@
 use std::{
     fmt,
     sync::{Arc, Weak},
+    time::SystemTime,
 };
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use super::{
     Event, EventType,
-    subscription::{Queue, Subscription},
+    subscription::{Published, Queue, Subscription},
 };
 
 /// Receiver of every event, on the thread that publishes it: the pools of event listeners.
@@ -34,6 +35,8 @@ pub struct Bus {
     queues: Arc<RwLock<Vec<Weak<Queue>>>>,
     sink: Option<Arc<dyn EventSink>>,
     relay: Option<Relay>,
+    /// Number of the last event. Locked until all subscribers have that, so that the numbers in a queue go up.
+    serial: Arc<Mutex<u64>>,
 }
 
 impl fmt::Debug for Bus {
@@ -74,7 +77,15 @@ impl Bus {
             sink.accept(&event);
         }
         let queues = self.queues.read();
-        queues.iter().filter_map(Weak::upgrade).filter(|it| it.takes(event.name())).for_each(|it| it.push(&event));
+        let mut serial = self.serial.lock();
+        *serial += 1;
+        let mut published = None;
+        for queue in queues.iter().filter_map(Weak::upgrade).filter(|it| it.takes(event.name())) {
+            queue.push(published.get_or_insert_with(|| {
+                let (serial, time, event) = (*serial, SystemTime::now(), Arc::clone(&event));
+                Published { serial, time, event }
+            }));
+        }
     }
 
     /// Return whether anybody asks for events of that name: one that is costly to make need not be made for nobody.
@@ -124,6 +135,17 @@ mod tests {
         assert!(bus.asks_for("PROCESS_LOG_STDOUT"));
         drop((ticks, all));
         assert!(!bus.asks_for("TICK_5"));
+    }
+
+    #[test]
+    fn events_are_numbered_as_they_are_published() {
+        let bus = Bus::new();
+        bus.publish(Event::SupervisorRunning);
+        let (all, stopping) = (bus.subscribe(), bus.subscribe_to(EventType::built_in("SUPERVISOR_STATE_CHANGE")));
+        bus.publish(Event::ProcessGroupAdded { group: "g".to_owned() });
+        bus.publish(Event::SupervisorStopping);
+        let serial = |it: &Subscription| plugin_api::block_on(it.recv_published()).unwrap().serial;
+        assert_eq!([serial(&all), serial(&all), serial(&stopping)], [2, 3, 3]);
     }
 
     #[test]

@@ -228,7 +228,21 @@ impl Event {
 
     /// Payload, as an event listener reads it after the header.
     pub fn payload(&self) -> String {
-        match self {
+        let (head, output) = self.payload_parts();
+        if output.is_empty() { head } else { head + &text(output) }
+    }
+
+    /// Bytes of the payload: as an event listener reads it, but with output that is not UTF-8 as it was written.
+    pub fn payload_bytes(&self) -> Vec<u8> {
+        let (head, output) = self.payload_parts();
+        let mut payload = head.into_bytes();
+        payload.extend_from_slice(output);
+        payload
+    }
+
+    /// Text of the payload, and the output of a process that follows it.
+    fn payload_parts(&self) -> (String, &[u8]) {
+        let head = match self {
             Self::ProcessState { process, group, change } => {
                 let Change { from, to, tries, pid, expected } = change;
                 let head = format!("processname:{process} groupname:{group} from_state:{}", from.name());
@@ -245,10 +259,11 @@ impl Event {
                 format!("processname:{process} groupname:{group} from_state:{} pid:{pid}", state.name())
             }
             Self::ProcessLog { process, group, pid, channel, data } => {
-                format!("processname:{process} groupname:{group} pid:{pid} channel:{}\n{}", channel.name(), text(data))
+                let channel = channel.name();
+                return (format!("processname:{process} groupname:{group} pid:{pid} channel:{channel}\n"), data);
             }
             Self::ProcessCommunication { process, group, pid, data, .. } => {
-                format!("processname:{process} groupname:{group} pid:{pid}\n{}", text(data))
+                return (format!("processname:{process} groupname:{group} pid:{pid}\n"), data);
             }
             Self::RemoteCommunication { kind, data } => format!("type:{kind}\n{data}"),
             Self::SupervisorRunning | Self::SupervisorStopping => String::new(),
@@ -261,7 +276,8 @@ impl Event {
                 )
             }
             Self::ProcessGroupAdded { group } | Self::ProcessGroupRemoved { group } => format!("groupname:{group}\n"),
-        }
+        };
+        (head, &[])
     }
 }
 

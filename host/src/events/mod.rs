@@ -21,5 +21,5 @@ pub use self::{
     bus::{Bus, EventSink},
     event::{Change, Channel, Event, Period},
     event_type::EventType,
-    subscription::Subscription,
+    subscription::{Published, Subscription},
 };

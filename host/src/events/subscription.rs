@@ -1,6 +1,6 @@
 //! The queue of one subscriber: bounded by number and by bytes, with the events of the types that it asked for.
 
-use std::{collections::VecDeque, fmt, sync::Arc};
+use std::{collections::VecDeque, fmt, sync::Arc, time::SystemTime};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -15,6 +15,17 @@ pub(super) const MAX_BYTES: usize = 16 * 1024 * 1024;
 pub(super) const OVERHEAD: usize = 256;
 /// Size in bytes up to which an event fits in however many bytes wait, so that output does not crowd out the rest.
 const SMALL: usize = 4 * 1024;
+
+/// An event, as it was published.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// Number of the event, from 1 on, among all that this supervisord has published since it was executed.
+    pub serial: u64,
+    /// Time when it was published.
+    pub time: SystemTime,
+    /// The event.
+    pub event: Arc<Event>,
+}
 
 /// The receiving end of a queue of events. The queue is gone when this is dropped.
 pub struct Subscription(Arc<Queue>);
@@ -37,7 +48,7 @@ pub(super) struct Queue {
 
 #[derive(Default)]
 struct State {
-    events: VecDeque<Arc<Event>>,
+    events: VecDeque<Published>,
     /// Cost of those.
     bytes: usize,
     /// Number of events that did not fit in since the subscriber last asked.
@@ -46,10 +57,10 @@ struct State {
 }
 
 impl State {
-    fn take(&mut self) -> Option<Arc<Event>> {
-        let event = self.events.pop_front()?;
-        self.bytes -= cost(&event);
-        Some(event)
+    fn take(&mut self) -> Option<Published> {
+        let published = self.events.pop_front()?;
+        self.bytes -= cost(&published.event);
+        Some(published)
     }
 }
 
@@ -69,8 +80,8 @@ impl Queue {
     }
 
     /// Add an event, or count it as missed where there is no room.
-    pub(super) fn push(&self, event: &Arc<Event>) {
-        let cost = cost(event);
+    pub(super) fn push(&self, published: &Published) {
+        let cost = cost(&published.event);
         let mut state = self.state.lock();
         if state.closed {
             return;
@@ -78,7 +89,7 @@ impl Queue {
         let has_bytes = state.bytes == 0 || state.bytes + cost <= MAX_BYTES || cost <= SMALL + OVERHEAD;
         if has_bytes && state.events.len() < MAX_EVENTS {
             state.bytes += cost;
-            state.events.push_back(Arc::clone(event));
+            state.events.push_back(published.clone());
             drop(state);
             self.added.notify_one();
         } else {
@@ -99,6 +110,11 @@ impl Subscription {
 
     /// Wait for the next event. `None` is the end: it was [closed](Self::close), and nothing is left.
     pub async fn recv(&self) -> Option<Arc<Event>> {
+        self.recv_published().await.map(|published| published.event)
+    }
+
+    /// Wait for the next event, as [`recv`](Self::recv) does, and return it with its number and its time.
+    pub async fn recv_published(&self) -> Option<Published> {
         loop {
             {
                 let mut state = self.0.state.lock();
@@ -114,7 +130,7 @@ impl Subscription {
 
     /// Take the next event, if one waits.
     pub fn try_recv(&self) -> Option<Arc<Event>> {
-        self.0.state.lock().take()
+        self.0.state.lock().take().map(|published| published.event)
     }
 
     /// Number of events that wait.

@@ -10,13 +10,16 @@ use bytes::Bytes;
 use hyper::{
     Response, StatusCode,
     body::{Body, Frame, SizeHint},
-    header::{CONNECTION, CONTENT_TYPE, HeaderValue},
+    header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue},
 };
 use tokio::sync::mpsc;
 
 /// Bytes that are handed to hyper at once. They are copied behind the headers, to be sent with them in one piece; and
 /// the buffer for that stays with the connection, so it had better not grow.
 const PIECE: usize = 64 << 10;
+
+/// Header that tells nginx to pass on what it gets; hyper does not know it by name.
+pub(super) const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// The body of an answer.
 #[derive(Debug)]

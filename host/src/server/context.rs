@@ -8,6 +8,7 @@ use tokio::sync::{Notify, Semaphore};
 use super::{
     browser_guard::BrowserGuard,
     connection_watch::{ConnectionTable, ConnectionWatch},
+    event_source::EventSource,
     limits::Limits,
     log_files::LogFiles,
     resource_usage::ResourceReader,
@@ -27,6 +28,7 @@ pub(super) struct ServerContext {
     pub(super) supervisor: Option<Supervisor>,
     /// Reader of what processes use, shared by all who look.
     pub(super) resources: Arc<ResourceReader>,
+    pub(super) events: EventSource,
     pub(super) logger: Logger,
     pub(super) limits: Limits,
     /// Suspension of all requests, at the end of a pause.

@@ -18,6 +18,7 @@ use super::{
     auth::{self, Authentication},
     connection::ClientStream,
     context::{ServerContext, SocketContext},
+    event_source::EventSource,
     limits::Limits,
     serve,
 };
@@ -43,14 +44,10 @@ impl Servers {
         let registry = Registry::of(Vec::new());
         registry.run_on(runtime.handle());
         let logger = Logger::new(Level::Critical, |_| {});
-        let context = Arc::new(serve::server_context(
-            registry,
-            Arc::new(|_| None),
-            None,
-            logger,
-            Limits::default(),
-            Arc::default(),
-        ));
+        let (log_files, events) = (Arc::new(|_: &_| None), EventSource::default());
+        let context =
+            serve::server_context(registry, log_files, None, events, logger, Limits::default(), Arc::default());
+        let context = Arc::new(context);
         let unix = ServerAddress::Unix { file: "/fuzz/s.sock".into(), chmod: 0o700, uid: None, gid: None };
         let inet = ServerAddress::Inet { host: String::new(), port: 9001, addresses: vec![], allowed_hosts: vec![] };
         let credentials = Some(Credentials { username: "user".into(), password: "123".into() });

@@ -17,12 +17,12 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use hyper::{
     HeaderMap, Response, StatusCode,
-    header::{CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue, LAST_MODIFIED, RANGE},
+    header::{CONTENT_RANGE, CONTENT_TYPE, HeaderValue, LAST_MODIFIED, RANGE},
 };
 use tokio::sync::mpsc;
 
 use super::{
-    answer::{ResponseBody, refusal},
+    answer::{ResponseBody, X_ACCEL_BUFFERING, refusal},
     connection_watch::Phase,
     context::ServerContext,
     log_files::LogName,
@@ -41,9 +41,6 @@ const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Bytes that are read at once.
 const PIECE: u64 = 64 << 10;
-
-/// Header that tells nginx to pass on what it gets; hyper does not know it by name.
-const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// Part of a log that a client wants in place of what is still to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -33,10 +33,15 @@ mod resource_usage;
 mod connection_watch;
 
 mod connection;
+mod server_sent_events;
+
+mod event_source;
+
 mod context;
 
 mod request;
 
+mod event_stream;
 mod logtail;
 mod rpc2;
 mod web;
@@ -48,6 +53,7 @@ mod serve;
 pub(crate) mod fuzzing;
 
 pub use self::{
+    event_source::EventSource,
     limits::Limits,
     listen::{BindError, Listeners, ServerSocket},
     log_files::{LogFiles, LogName, log_files},

@@ -20,7 +20,7 @@ use super::{
     auth::{self, Authentication},
     connection_watch::Phase,
     context::ConnectionContext,
-    logtail,
+    event_stream, logtail,
     request::HttpRequest,
     rpc2, web,
 };
@@ -51,6 +51,7 @@ routes! {
     Prefix("/logtail"), [GET], Never => logtail::process_log;
     Prefix("/mainlogtail"), [GET], Never => logtail::main_log;
     Exact(&["/", "/index.html", "/tail.html", "/ok.html"]), [GET, POST, HEAD], If(web::is_harmless) => web::page;
+    Exact(&["/events"]), [GET], Never => event_stream::events;
     Prefix("/stylesheets"), [GET, HEAD], Always => web::asset;
     Prefix("/images"), [GET, HEAD], Always => web::asset;
     Prefix(""), [GET, HEAD, POST], Never => elsewhere;

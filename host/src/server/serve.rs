@@ -24,6 +24,7 @@ use super::{
     connection::{self, ClientStream},
     connection_watch::{Admission, BusyConnection, ConnectionTable, Phase},
     context::{ConnectionContext, ServerContext, SocketContext},
+    event_source::EventSource,
     limits::Limits,
     listen::{BoundSocket, Listeners, ServerSocket, SocketFile},
     log_files::LogFiles,
@@ -187,6 +188,7 @@ impl Listeners {
         registry: Arc<Registry>,
         log_files: LogFiles,
         supervisor: Option<Supervisor>,
+        events: EventSource,
         logger: Logger,
         limits: Limits,
     ) -> io::Result<PreparedServers> {
@@ -214,14 +216,9 @@ impl Listeners {
             .thread_name("call")
             .max_blocking_threads(registry.most_threads() + BLOCKING_THREADS)
             .build()?;
-        let context = server_context(
-            Arc::clone(&registry),
-            log_files,
-            supervisor,
-            logger.clone(),
-            limits,
-            Arc::clone(&suspension),
-        );
+        let (of_calls, logger_too) = (Arc::clone(&suspension), logger.clone());
+        let context =
+            server_context(Arc::clone(&registry), log_files, supervisor, events, logger_too, limits, of_calls);
         let context = Arc::new(context);
         let (begin, word) = mpsc::sync_channel(1);
         let of_runtime = runtime.handle().clone();
@@ -315,6 +312,7 @@ pub(super) fn server_context(
     registry: Arc<Registry>,
     log_files: LogFiles,
     supervisor: Option<Supervisor>,
+    events: EventSource,
     logger: Logger,
     limits: Limits,
     suspension: Arc<Suspension>,
@@ -332,6 +330,7 @@ pub(super) fn server_context(
         log_files,
         supervisor,
         resources: Arc::new(ResourceReader::new()),
+        events,
         logger,
         suspension,
         builder,

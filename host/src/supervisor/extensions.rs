@@ -49,6 +49,11 @@ impl Extensions {
         let _ = self.make_handler.set(make_handler);
     }
 
+    /// Types of events that plugins have; none before they are there.
+    pub(super) fn event_types(&self) -> &[String] {
+        self.event_types.get().map_or(&[], Vec::as_slice)
+    }
+
     /// Make the handlers that a config names, and check its types of events. Blocks: it may load a library.
     pub(super) fn prepare_all(&self, config: &Config) -> Result<(), ConfigError> {
         config.groups.iter().try_for_each(|group| self.prepare(group))
@@ -57,7 +62,7 @@ impl Extensions {
     /// Make the handler that a group names, and check its types of events. Blocks: it may load a library.
     pub(super) fn prepare(&self, group: &Group) -> Result<(), ConfigError> {
         let GroupKind::EventListener(pool) = &group.kind else { return Ok(()) };
-        pool.check_types(&group.name, self.event_types.get().map_or(&[], Vec::as_slice))?;
+        pool.check_types(&group.name, self.event_types())?;
         let spec = &pool.result_handler;
         if spec.library == Library::BuiltIn || self.handlers.lock().contains_key(&spec.text) {
             return Ok(());

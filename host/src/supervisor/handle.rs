@@ -230,6 +230,11 @@ impl Supervisor {
         self.0.output.bus()
     }
 
+    /// List the types of events that plugins have.
+    pub fn plugin_event_types(&self) -> &[String] {
+        self.0.extensions.event_types()
+    }
+
     /// Take what plugins bring, and make the handlers that the config names of that. To be called once. Blocks: it may
     /// load a library.
     pub fn extend(&self, event_types: Vec<String>, make_handler: MakeHandler) -> Result<(), ConfigError> {

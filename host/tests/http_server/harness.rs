@@ -16,9 +16,10 @@ use std::{
 use plugin_api::{Fault, Value, block_on, namespace, rpc_interface};
 use supervisor_host::{
     config::{Credentials, HttpServer, ServerAddress},
+    events::Bus,
     logger::{Level, Logger},
     rpc::{Origin, Registry},
-    server::{Handle, Limits, Listeners, LogName},
+    server::{EventSource, Handle, Limits, Listeners, LogName},
     xmlrpc::{decode_response, encode_call},
 };
 use tempfile::TempDir;
@@ -28,6 +29,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(crate) struct Server {
     pub(crate) registry: Arc<Registry>,
+    pub(crate) bus: Bus,
     pub(crate) events: Arc<Events>,
     port: u16,
     socket: PathBuf,
@@ -177,8 +179,10 @@ impl Server {
             }
         });
         let logger = Logger::new(Level::Critical, |_| {});
-        let handle = listeners.prepare(registry.clone(), log_files, None, logger, limits).unwrap().serve();
-        Self { registry, events, port, socket, handle: Some(handle), directory }
+        let bus = Bus::new();
+        let source = EventSource { bus: bus.clone(), plugin_types: Vec::new() };
+        let handle = listeners.prepare(registry.clone(), log_files, None, source, logger, limits).unwrap().serve();
+        Self { registry, bus, events, port, socket, handle: Some(handle), directory }
     }
 
     pub(crate) fn connect(&self) -> Client {

@@ -1,5 +1,6 @@
 //! The HTTP servers as clients see them: raw bytes to real sockets, and what comes back.
 
+mod events;
 mod harness;
 mod isolation;
 mod limits;
