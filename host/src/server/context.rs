@@ -10,6 +10,7 @@ use super::{
     connection_watch::{ConnectionTable, ConnectionWatch},
     event_source::EventSource,
     limits::Limits,
+    live_feed::LiveFeed,
     log_files::LogFiles,
     resource_usage::ResourceReader,
 };
@@ -29,6 +30,8 @@ pub(super) struct ServerContext {
     /// Reader of what processes use, shared by all who look.
     pub(super) resources: Arc<ResourceReader>,
     pub(super) events: EventSource,
+    /// Pages that follow what happens.
+    pub(super) live: LiveFeed,
     pub(super) logger: Logger,
     pub(super) limits: Limits,
     /// Suspension of all requests, at the end of a pause.

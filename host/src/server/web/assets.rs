@@ -1,9 +1,13 @@
-//! Style sheet and images of the pages. They are part of the binary: there is nothing to install and nothing to read.
+//! Style sheet, script and images of the pages. They are part of the binary: there is nothing to install and nothing to read.
+
+/// The script that keeps the status page alive.
+pub(super) const SCRIPT: &[u8] = include_bytes!("assets/live.js");
 
 /// Content type and bytes of the file at a path.
 pub(super) fn find(path: &str) -> Option<(&'static str, &'static [u8])> {
     Some(match path {
         "/stylesheets/supervisor.css" => ("text/css", include_bytes!("assets/supervisor.css")),
+        "/javascripts/live.js" => ("text/javascript", SCRIPT),
         "/images/icon.png" => ("image/png", include_bytes!("assets/icon.png")),
         "/images/supervisor.gif" => ("image/gif", include_bytes!("assets/supervisor.gif")),
         "/images/rule.gif" => ("image/gif", include_bytes!("assets/rule.gif")),
@@ -17,5 +21,5 @@ pub(super) fn find(path: &str) -> Option<(&'static str, &'static [u8])> {
 
 /// Tell whether a path is that of a directory and lacks its last slash.
 pub(super) fn is_directory(path: &str) -> bool {
-    ["/stylesheets", "/images"].contains(&path)
+    ["/stylesheets", "/javascripts", "/images"].contains(&path)
 }
