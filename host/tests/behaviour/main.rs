@@ -51,6 +51,7 @@ mod ctl_shell;
 mod log_text;
 mod many_at_once;
 mod multicall;
+mod page;
 mod small_tools;
 mod web;
 
