@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use plugin_api::{Fault, Host, MaybeReady, Panel, PanelQuery, Value, rpc_interface};
+use plugin_api::{Fault, Host, MaybeReady, Metrics, Panel, PanelQuery, Value, rpc_interface};
 
 use crate::{
     cache::{Cache, validate_key},
@@ -17,6 +17,9 @@ use crate::{
 
 /// Most seconds that can be asked for: about three hundred years.
 const MOST_SECONDS: f64 = 1e10;
+
+/// Time that a store has to tell its figures for metrics: supervisord does not wait much longer.
+const METRICS_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// Methods for entries that expire, for steps that depend on what is there, for many entries at once, and for waiting.
 pub struct FurtherMethods {
@@ -243,6 +246,14 @@ impl FurtherMethods {
     #[rpc(panel = "Cache")]
     async fn panel(&self, query: PanelQuery) -> Result<Panel, Fault> {
         panel::look(&*self.cache.store, query).await
+    }
+
+    /// Tell the figures of `getInfo` among supervisord's metrics.
+    #[rpc(on_metrics)]
+    async fn metrics(&self) -> Metrics {
+        // An engine that does not answer leaves the others to be told.
+        let asked = self.supervisord.timeout(METRICS_TIMEOUT, self.cache.store.info().result()).await;
+        self.cache.metrics(asked.ok().flatten().and_then(Result::ok))
     }
 }
 

@@ -5,7 +5,7 @@
 pub use crate::{
     config::fuzzing::{env_file, expansion, ini, toml},
     ctl::fuzzing::command_line,
-    process::output::fuzzing::output,
+    process::output::fuzzing::{log_lines, output},
     rpc::handover::fuzzing::handover,
     server::fuzzing::{auth, forms, http},
     upgrade::fuzzing::upgrade_state,
@@ -36,6 +36,7 @@ pub const TARGETS: &[Target] = &[
     ("http", http),
     ("ini", ini),
     ("listener", listener),
+    ("log_lines", log_lines),
     ("notice", notice),
     ("output", output),
     ("probe_answer", probe_answer),

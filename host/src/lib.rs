@@ -4,6 +4,7 @@
 //! knows nothing of the supervisor but the names of its states. `ARCHITECTURE.md` has the map.
 
 mod handed_fds;
+mod histogram;
 // Numbers of the width that the system calls have.
 mod limits;
 mod live_socket;

@@ -12,8 +12,8 @@ use crate::{
 /// The methods of two types as those of one RPC interface: a factory returns `Chain::new(first, second)`.
 ///
 /// A type has one block of published methods; one that has become long is two types that share what they work on. Where
-/// both have a method of one name, that of the second is called; so it is with `on_start`, `on_upgrade` and
-/// `on_shutdown`, of which one of the two has each.
+/// both have a method of one name, that of the second is called; so it is with `on_start`, `on_upgrade`,
+/// `on_metrics` and `on_shutdown`, of which one of the two has each.
 ///
 /// ```
 /// use plugin_api::{Chain, rpc_interface};

@@ -20,6 +20,7 @@ mod event;
 mod guard;
 mod level;
 mod maybe_ready;
+mod metrics;
 mod panel;
 mod params;
 mod supervisor;
@@ -59,6 +60,7 @@ pub use crate::{
     interface::{Methods, namespace},
     level::Level,
     maybe_ready::MaybeReady,
+    metrics::{MetricFamily, MetricKind, MetricSample, MetricValue, Metrics},
     panel::{Panel, PanelAction, PanelQuery},
     params::{IntoParams, Params},
     result_handler::{ResultHandler, Verdict},

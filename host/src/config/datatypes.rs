@@ -9,7 +9,10 @@ use std::{
 
 use super::{
     paths::{dirname, expanduser},
-    types::{AutoRestart, Condition, Dependency, End, HealthAction, INFINITE, Level, Logfile, Rlimit, Update},
+    types::{
+        AutoRestart, Condition, Dependency, End, HealthAction, INFINITE, Level, LogFormat, LogRotate, Logfile, Rlimit,
+        Update,
+    },
     variables::Variables,
 };
 use crate::text::{
@@ -67,6 +70,30 @@ pub(super) fn health_action(value: &str) -> Result<HealthAction, String> {
         "restart" => Ok(HealthAction::Restart),
         _ => Err(format!("not an action: {}", repr(value))),
     }
+}
+
+/// Form of the lines of a program's log.
+pub(super) fn log_format(value: &str) -> Result<LogFormat, String> {
+    named(value, LogFormat::ALL).ok_or_else(|| format!("not a log format: {}", repr(value)))
+}
+
+/// Form of the lines of the activity log: `raw` is none.
+pub(super) fn activity_log_format(value: &str) -> Result<LogFormat, String> {
+    log_format(value).and_then(|format| match format {
+        LogFormat::Raw => Err(format!("not a log format: {}", repr(value))),
+        format => Ok(format),
+    })
+}
+
+/// Moments at which a log is rotated.
+pub(super) fn log_rotate(value: &str) -> Result<LogRotate, String> {
+    named(value, LogRotate::ALL).ok_or_else(|| format!("not a way to rotate a log: {}", repr(value)))
+}
+
+/// Find the value of that name.
+fn named<T: ToString>(value: &str, all: impl IntoIterator<Item = T>) -> Option<T> {
+    let name = strip(value);
+    all.into_iter().find(|it| it.to_string() == name)
 }
 
 /// A number of things; a negative one means none, as it does to Supervisor.

@@ -80,6 +80,7 @@ fn server(it: &HttpServer) -> Value {
     };
     server["username"] = json!(it.credentials.as_ref().map(|credentials| &credentials.username));
     server["password"] = json!(it.credentials.as_ref().map(|_| HIDDEN));
+    server["metrics"] = json!(it.metrics);
     server
 }
 
@@ -146,7 +147,16 @@ pub(super) fn program(group: &Group, it: &Process, default_serverurl: Option<&st
     it.show(&mut shown);
     shown["serverurl"] = json!(it.serverurl.as_deref().or(default_serverurl));
     for (channel, output) in [("stdout", &it.stdout), ("stderr", &it.stderr)] {
-        let OutputOptions { logfile: file, maxbytes, backups, capture_maxbytes, events_enabled, syslog } = output;
+        let OutputOptions {
+            logfile: file,
+            maxbytes,
+            backups,
+            capture_maxbytes,
+            events_enabled,
+            syslog,
+            log_format,
+            rotate,
+        } = output;
         for (option, value) in [
             ("logfile", logfile(file)),
             ("logfile_maxbytes", json!(maxbytes)),
@@ -154,6 +164,8 @@ pub(super) fn program(group: &Group, it: &Process, default_serverurl: Option<&st
             ("capture_maxbytes", json!(capture_maxbytes)),
             ("events_enabled", json!(events_enabled)),
             ("syslog", json!(syslog)),
+            ("log_format", json!(log_format.to_string())),
+            ("logfile_rotate", json!(rotate.to_string())),
         ] {
             shown.insert(format!("{channel}_{option}"), value);
         }

@@ -78,7 +78,7 @@ pub use overrides::Overrides;
 pub use probe::{HttpUrl, Probe, Ready};
 pub use sample::sample;
 pub use types::{
-    AutoRestart, Condition, Dependency, End, HealthAction, INFINITE, Level, Logfile, Message, Numbering, Rlimit,
-    Update, User,
+    AutoRestart, Condition, Dependency, End, HealthAction, INFINITE, Level, LogFormat, LogRotate, Logfile, Message,
+    Numbering, Rlimit, Update, User,
 };
 pub use variables::Variables;

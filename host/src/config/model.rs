@@ -53,6 +53,9 @@ pub struct HttpServer {
     pub address: ServerAddress,
     /// User name and password; `None` lets in everybody who can connect.
     pub credentials: Option<Credentials>,
+    /// Serve `/metrics`.
+    #[serde(default)]
+    pub metrics: bool,
 }
 
 /// Address of an HTTP server.

@@ -25,9 +25,13 @@ const IN_PLACE: &[&str] = &[
     "stdout_logfile_maxbytes",
     "stdout_logfile_backups",
     "stdout_events_enabled",
+    "stdout_log_format",
+    "stdout_logfile_rotate",
     "stderr_logfile_maxbytes",
     "stderr_logfile_backups",
     "stderr_events_enabled",
+    "stderr_log_format",
+    "stderr_logfile_rotate",
 ];
 
 /// Members of what is shown of a process that are not its own options.

@@ -28,7 +28,10 @@ use super::{
     paths::temporary_directory,
     probe::{Probe, Ready},
     reader::Reader,
-    types::{AutoRestart, Dependency, End, HealthAction, Level, Logfile, Numbering, Rlimit, Update, User},
+    types::{
+        AutoRestart, Dependency, End, HealthAction, Level, LogFormat, LogRotate, Logfile, Numbering, Rlimit, Update,
+        User,
+    },
     variables::Variables,
 };
 
@@ -200,6 +203,8 @@ options! {
         /// Files of variables for every program, under those of `environment`; one that may be missing begins with `?`.
         env_file: Vec<String> = list_of_env_files or "" like "common.env,?local.env" read apart,
             "files of such variables, KEY=VALUE; ?: if there";
+        /// Form of the lines of the activity log.
+        log_format: LogFormat = activity_log_format or "text" read last, "or json: each line is an object";
         /// End that all programs come to after which supervisord ends as well.
         exit_when_all: End = end_of_all like "exited" read last, "exit when no program runs any more";
         /// Directories in which plugin libraries are looked for first.
@@ -338,12 +343,17 @@ options! {
             "how much is kept of what stands between the tokens of a PROCESS_COMMUNICATION";
         stdout_events_enabled: bool = boolean or "false", "tell listeners what it writes";
         stdout_syslog: bool = boolean or "false", "send it to syslog";
+        stdout_log_format: LogFormat = log_format or "raw",
+            "or text: time and name before each line; or json: each line is an object";
+        stdout_logfile_rotate: LogRotate = log_rotate or "size", "or daily, or hourly: then, too";
         stderr_logfile: Logfile = logfile_name or "AUTO";
         stderr_logfile_maxbytes: u64 = byte_size or "50MB";
         stderr_logfile_backups: u32 = count or "10";
         stderr_capture_maxbytes: u64 = byte_size or "0";
         stderr_events_enabled: bool = boolean or "false";
         stderr_syslog: bool = boolean or "false";
+        stderr_log_format: LogFormat = log_format or "raw";
+        stderr_logfile_rotate: LogRotate = log_rotate or "size";
     }
 }
 
@@ -363,6 +373,10 @@ pub struct OutputOptions {
     pub events_enabled: bool,
     /// `*_syslog`.
     pub syslog: bool,
+    /// `*_log_format`.
+    pub log_format: LogFormat,
+    /// `*_logfile_rotate`: other moments at which it is rotated.
+    pub rotate: LogRotate,
 }
 
 impl Default for OutputOptions {
@@ -374,6 +388,8 @@ impl Default for OutputOptions {
             capture_maxbytes: program::stdout_capture_maxbytes.default_value(),
             events_enabled: program::stdout_events_enabled.default_value(),
             syslog: program::stdout_syslog.default_value(),
+            log_format: program::stdout_log_format.default_value(),
+            rotate: program::stdout_logfile_rotate.default_value(),
         }
     }
 }
@@ -424,6 +440,7 @@ options! {
         password: String = password like "123";
         allowed_hosts: Vec<String> = list_of_hosts or "",
             "names that browsers may know it by, if there is no password: sup.example,web1";
+        metrics: bool = boolean or "false", "serve /metrics, for Prometheus";
     }
 }
 
@@ -438,6 +455,7 @@ options! {
         password: String = password like "123", "or {SHA} and the SHA-1 of the password in hexadecimal";
         chown: String = text like "nobody:nogroup", "unchanged if not given";
         chmod: String = text or "0700", "only its owner may connect";
+        metrics: bool = boolean or "false", "serve /metrics, for Prometheus";
     }
 }
 

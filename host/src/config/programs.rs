@@ -12,7 +12,7 @@ use super::{
     probe::Ready,
     reader::Reader,
     sections::{Section, Sections},
-    types::{Level, Logfile, Message, Numbering},
+    types::{Level, LogFormat, LogRotate, Logfile, Message, Numbering},
     variables::Variables,
 };
 
@@ -109,6 +109,15 @@ impl<'a> Programs<'a> {
                     reader.section.name
                 ));
             }
+            for (key, is_default) in [
+                (options::stderr_log_format.key, process.stderr.log_format == LogFormat::default()),
+                (options::stderr_logfile_rotate.key, process.stderr.rotate == LogRotate::default()),
+            ] {
+                if !is_default {
+                    let section = &reader.section.name;
+                    self.warn(format!("For [{section}], redirect_stderr=true, so {key} has been ignored"));
+                }
+            }
             process.stderr.logfile = Logfile::None;
         }
         if !reader.has(options::command.key) {
@@ -129,6 +138,8 @@ impl<'a> Programs<'a> {
         output.backups = reader.get(keys.backups);
         output.maxbytes = reader.get(keys.maxbytes);
         output.syslog = reader.get(keys.syslog);
+        output.log_format = reader.get(keys.log_format);
+        output.rotate = reader.get(keys.rotate);
         let section = &reader.section.name;
         if output.logfile == Logfile::Syslog {
             let syslog_key = keys.syslog.key;
@@ -240,6 +251,8 @@ struct OutputKeys {
     maxbytes: &'static Opt<u64>,
     backups: &'static Opt<u32>,
     syslog: &'static Opt<bool>,
+    log_format: &'static Opt<LogFormat>,
+    rotate: &'static Opt<LogRotate>,
     capture_maxbytes: &'static Opt<u64>,
     events_enabled: &'static Opt<bool>,
 }
@@ -249,6 +262,8 @@ const STDOUT: OutputKeys = OutputKeys {
     maxbytes: &options::stdout_logfile_maxbytes,
     backups: &options::stdout_logfile_backups,
     syslog: &options::stdout_syslog,
+    log_format: &options::stdout_log_format,
+    rotate: &options::stdout_logfile_rotate,
     capture_maxbytes: &options::stdout_capture_maxbytes,
     events_enabled: &options::stdout_events_enabled,
 };
@@ -258,6 +273,8 @@ const STDERR: OutputKeys = OutputKeys {
     maxbytes: &options::stderr_logfile_maxbytes,
     backups: &options::stderr_logfile_backups,
     syslog: &options::stderr_syslog,
+    log_format: &options::stderr_log_format,
+    rotate: &options::stderr_logfile_rotate,
     capture_maxbytes: &options::stderr_capture_maxbytes,
     events_enabled: &options::stderr_events_enabled,
 };
@@ -293,6 +310,8 @@ mod tests {
             capture_maxbytes: 0,
             events_enabled: false,
             syslog: false,
+            log_format: LogFormat::Raw,
+            rotate: LogRotate::Size,
         };
         let expected = Process {
             name: "x".into(),

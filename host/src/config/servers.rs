@@ -14,7 +14,7 @@ use super::{
     options::{inet_http_server, unix_http_server},
     paths::normalize_path,
     reader::Reader,
-    sections::{Section, Sections},
+    sections::Sections,
 };
 use crate::text::python::strip;
 
@@ -51,8 +51,10 @@ fn inet(reader: &Reader<'_>) -> Option<HttpServer> {
     }
     let (host, port) = reader.find(&inet_http_server::port)?;
     let allowed_hosts = reader.get(&inet_http_server::allowed_hosts);
+    let metrics = reader.get(&inet_http_server::metrics);
     let addresses = reader.check(inet_http_server::port.key, resolve(&host, port))?;
-    Some(server(reader.section, ServerAddress::Inet { host, port, addresses, allowed_hosts }, credentials))
+    let address = ServerAddress::Inet { host, port, addresses, allowed_hosts };
+    Some(HttpServer { section: reader.section.name.clone(), address, credentials, metrics })
 }
 
 fn unix(mut reader: Reader<'_>, here: &str) -> Option<HttpServer> {
@@ -73,17 +75,14 @@ fn unix(mut reader: Reader<'_>, here: &str) -> Option<HttpServer> {
     let mode = reader.get(&unix_http_server::chmod);
     let mode = octal(&mode).map_err(|_| format!("Invalid chmod value {mode}"));
     let mode = reader.check(unix_http_server::chmod.key, mode);
+    let metrics = reader.get(&unix_http_server::metrics);
     let address = ServerAddress::Unix {
         file: PathBuf::from(normalize_path(strip(&file?))),
         chmod: mode?,
         uid: owner.map(|(uid, _)| uid),
         gid: owner.and_then(|(_, gid)| gid),
     };
-    Some(server(reader.section, address, credentials))
-}
-
-fn server(section: &Section, address: ServerAddress, credentials: Option<Credentials>) -> HttpServer {
-    HttpServer { section: section.name.clone(), address, credentials }
+    Some(HttpServer { section: reader.section.name.clone(), address, credentials, metrics })
 }
 
 fn credentials(reader: &Reader<'_>, username: Option<String>, password: Option<String>) -> Option<Credentials> {

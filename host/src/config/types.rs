@@ -77,6 +77,60 @@ impl Logfile {
     }
 }
 
+/// `*_log_format=`, and `log_format=` of supervisord: form of the lines of a log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LogFormat {
+    /// `raw`: what the program writes, byte for byte.
+    #[default]
+    Raw,
+    /// `text`: each line behind the time and the name of the process, or of the level.
+    Text,
+    /// `json`: each line as an object.
+    Json,
+}
+
+impl LogFormat {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Raw, Self::Text, Self::Json];
+}
+
+impl fmt::Display for LogFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Raw => "raw",
+            Self::Text => "text",
+            Self::Json => "json",
+        })
+    }
+}
+
+/// `*_logfile_rotate=`: moments at which a log is rotated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LogRotate {
+    /// `size`: when it is full.
+    #[default]
+    Size,
+    /// `daily`: also with the first output of a new day, by local time.
+    Daily,
+    /// `hourly`: also with the first output of a new hour, by local time.
+    Hourly,
+}
+
+impl LogRotate {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Size, Self::Daily, Self::Hourly];
+}
+
+impl fmt::Display for LogRotate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Size => "size",
+            Self::Daily => "daily",
+            Self::Hourly => "hourly",
+        })
+    }
+}
+
 /// `autorestart=`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AutoRestart {

@@ -8,7 +8,7 @@ use super::{
     accounts, datatypes as read,
     probe::{Probe, Ready},
     show,
-    types::{AutoRestart, Dependency, End, HealthAction, Level, Logfile, Rlimit, Update, User},
+    types::{AutoRestart, Dependency, End, HealthAction, Level, LogFormat, LogRotate, Logfile, Rlimit, Update, User},
     variables::Variables,
 };
 
@@ -86,6 +86,9 @@ value_types! {
     probe: Probe = Probe::parse, text_of,
         "tcp:PORT, http:URL or exec:COMMAND, such as tcp:8080 or http://localhost:8080/", only_strings;
     health_action: HealthAction = read::health_action, text_of, "log or restart", only_strings;
+    log_format: LogFormat = read::log_format, text_of, "raw, text or json", only_strings;
+    activity_log_format: LogFormat = read::activity_log_format, text_of, "text or json", only_strings;
+    log_rotate: LogRotate = read::log_rotate, text_of, "size, daily or hourly", only_strings;
     user: User = accounts::user, user, "the name or the number of a user";
     // Supervisor looks it up in the end, and says no more of it.
     user_of_supervisord: User = accounts::user, user;

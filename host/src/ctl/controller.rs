@@ -360,7 +360,7 @@ mod tests {
 
     #[test]
     fn the_commands_of_plugins_are_listed() {
-        let expected = "\nfurther commands (type help <topic>):\n=====================================\nplugins  upgrade\n\n\
+        let expected = "\nfurther commands (type help <topic>):\n=====================================\nplugins  reopen  rotate  upgrade\n\n\
                         \nshelf commands (type help <topic>):\n===================================\n\
                         shelf_fall  shelf_list  shelf_put  shelf_wait  version\n\n";
         assert!(run("help").0.ends_with(expected), "{}", run("help").0);

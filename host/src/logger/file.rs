@@ -5,7 +5,7 @@ use std::{
     io::{self, ErrorKind, Write as _},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use nix::errno::Errno;
@@ -13,6 +13,7 @@ use nix::errno::Errno;
 use super::{
     lost_output::LostOutput,
     open::{self, Opened},
+    period::{CurrentPeriod, Period},
     write_timeout::WriteTimeout,
 };
 
@@ -20,6 +21,17 @@ use super::{
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Bytes that a pipe takes without blocking once it is ready.
 const PIPE_BUF: usize = libc::PIPE_BUF;
+
+/// Moments at which a log file is rotated, and what is kept then.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rotation {
+    /// Bytes at which it is full; 0 is never.
+    pub maxbytes: u64,
+    /// Number of old files that are kept; 0 keeps none.
+    pub backups: u32,
+    /// Period with which it begins anew, however full it is.
+    pub period: Option<Period>,
+}
 
 /// A log file with its rotation.
 ///
@@ -38,8 +50,15 @@ pub struct LogFile {
     timeout: WriteTimeout,
     /// Bytes that the file holds, as far as we know.
     size: u64,
-    maxbytes: u64,
-    backups: u32,
+    /// Bytes that were written here in all.
+    written: u64,
+    rotation: Rotation,
+    /// Period that its last bytes are from.
+    current: CurrentPeriod,
+    /// Second for which the number of the period was found out last, and that.
+    last_number: Option<(u64, i64)>,
+    /// Set where its last bytes are no end of a line.
+    ends_within_line: bool,
     lost: LostOutput,
     rotation_failed: bool,
     /// Time when it was last seen to be there, or not to be had.
@@ -47,21 +66,24 @@ pub struct LogFile {
 }
 
 impl LogFile {
-    /// Rotate at `maxbytes` from now on, and keep so many old files.
-    pub fn set_limits(&mut self, maxbytes: u64, backups: u32) {
-        (self.maxbytes, self.backups) = (maxbytes, backups);
+    /// Rotate it so from now on.
+    pub fn set_rotation(&mut self, rotation: Rotation) {
+        if self.rotation.period != rotation.period {
+            (self.current, self.last_number) = (CurrentPeriod::default(), None);
+        }
+        self.rotation = rotation;
     }
 
     /// Open a log at `path`, or make it. `maxbytes` 0 never rotates; `backups` 0 keeps no old file.
     pub fn open(path: &Path, maxbytes: u64, backups: u32) -> io::Result<Self> {
-        let mut log = Self::closed(path, maxbytes, backups);
+        let mut log = Self::closed(path, Rotation { maxbytes, backups, period: None });
         log.open_late()?;
         Ok(log)
     }
 
     /// Make a log at `path` that is not open. Where it cannot be opened, its owner says so; what is written to it is
     /// lost until it can be.
-    pub fn closed(path: &Path, maxbytes: u64, backups: u32) -> Self {
+    pub fn closed(path: &Path, rotation: Rotation) -> Self {
         Self {
             path: path.to_owned(),
             file: None,
@@ -69,8 +91,11 @@ impl LogFile {
             waits: false,
             timeout: WriteTimeout::default(),
             size: 0,
-            maxbytes,
-            backups,
+            written: 0,
+            rotation,
+            current: CurrentPeriod::default(),
+            last_number: None,
+            ends_within_line: false,
             lost: LostOutput::reported(),
             rotation_failed: false,
             looked: Instant::now(),
@@ -89,6 +114,16 @@ impl LogFile {
         &self.path
     }
 
+    /// Count the bytes that were written here in all, whatever has become of the files.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Tell whether what was written last is no end of a line.
+    pub fn ends_within_line(&self) -> bool {
+        self.ends_within_line
+    }
+
     /// Tell whether it is the file, the pipe or the terminal that our stdout is.
     pub fn is_stdout(&self) -> bool {
         self.file.as_ref().is_some_and(open::is_stdout)
@@ -97,7 +132,12 @@ impl LogFile {
     /// Open the path anew: after somebody has moved the file away. The old file stays in use if that fails.
     pub fn reopen(&mut self) -> io::Result<()> {
         let Opened { file, rotates, waits } = open::open(&self.path)?;
-        self.size = if rotates { file.metadata()?.len() } else { 0 };
+        let metadata = if rotates { Some(file.metadata()?) } else { None };
+        self.size = metadata.as_ref().map_or(0, fs::Metadata::len);
+        // What it holds may be of yesterday.
+        let written = metadata.filter(|it| it.len() > 0).and_then(|it| it.modified().ok());
+        self.current = CurrentPeriod::of(written.zip(self.rotation.period).map(|(at, period)| period.number(at)));
+        self.ends_within_line = false;
         self.file = Some(file);
         self.rotates = rotates;
         self.waits = waits;
@@ -117,11 +157,19 @@ impl LogFile {
         self.reopen()
     }
 
-    /// Append `data` and rotate if the file is full. Returns what an operator should know: that output is being lost,
-    /// or no longer.
+    /// Append `data` and rotate if the file is full, or, before that, if a new period has begun. Returns what an
+    /// operator should know: that output is being lost, or no longer.
     pub fn write(&mut self, data: &[u8]) -> Option<String> {
+        // Most have no period, and need no clock.
+        let now = self.rotation.period.map(|_| SystemTime::now());
+        self.write_at(data, now)
+    }
+
+    fn write_at(&mut self, data: &[u8], now: Option<SystemTime>) -> Option<String> {
         let losing = self.lost.any();
-        let (written, result) = match self.look() {
+        let there = self.look();
+        let not_rotated = now.and_then(|now| self.begin_period(now));
+        let (written, result) = match there {
             Ok(()) => match &mut self.file {
                 Some(file) => write_all(file, data, self.waits, |file| self.timeout.wait(file, losing)),
                 None => (0, Err(Errno::ENOENT.into())),
@@ -129,6 +177,10 @@ impl LogFile {
             Err(error) => (0, Err(error)),
         };
         self.size += written as u64;
+        self.written += written as u64;
+        if let Some(last) = data[..written].last() {
+            self.ends_within_line = *last != b'\n';
+        }
         let name = self.path.display();
         let news = match result {
             Ok(()) => self.lost.end().map(|lost| format!("{name} is written again; {lost} bytes were lost")),
@@ -137,11 +189,39 @@ impl LogFile {
                 self.lost.add(lost).then(|| format!("could not write to {name}: {error}; output is lost"))
             }
         };
-        let is_full = self.maxbytes > 0 && self.size >= self.maxbytes && self.rotates;
-        match (news, is_full.then(|| self.rotate()).flatten()) {
-            (Some(news), Some(more)) => Some(format!("{news}; {more}")),
-            (news, more) => news.or(more),
+        let maxbytes = self.rotation.maxbytes;
+        let is_full = maxbytes > 0 && self.size >= maxbytes && self.rotates;
+        let not_rotated_now = is_full.then(|| self.rotate(maxbytes)).flatten();
+        let all: Vec<_> = [not_rotated, news, not_rotated_now].into_iter().flatten().collect();
+        (!all.is_empty()).then(|| all.join("; "))
+    }
+
+    /// Rotate it if what it holds is of an earlier period than this moment.
+    fn begin_period(&mut self, now: SystemTime) -> Option<String> {
+        let period = self.rotation.period?;
+        let second = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let number = match self.last_number {
+            Some((then, number)) if then == second => number,
+            _ => period.number(now),
+        };
+        self.last_number = Some((second, number));
+        (self.current.advance(number) && self.rotates && self.size > 0).then(|| self.rotate(1)).flatten()
+    }
+
+    /// Rotate it now, if it is a file that is rotated and holds something. One that is not open is opened for that, if
+    /// it is there.
+    pub fn rotate_now(&mut self) -> io::Result<()> {
+        if self.file.is_none() {
+            match fs::metadata(&self.path) {
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+                result => drop(result?),
+            }
+            self.open_late()?;
         }
+        if !self.rotates || self.file.as_ref().is_some_and(|file| file.metadata().is_ok_and(|now| now.len() == 0)) {
+            return Ok(());
+        }
+        self.shift().and_then(|()| self.reopen())
     }
 
     /// Look, once in a while, whether the file is still there, and make it anew where it is not.
@@ -160,10 +240,11 @@ impl LogFile {
         self.reopen()
     }
 
-    fn rotate(&mut self) -> Option<String> {
+    /// Rotate it, if it holds as much as that.
+    fn rotate(&mut self, least: u64) -> Option<String> {
         // Somebody else may have truncated it.
         if let Some(Ok(metadata)) = self.file.as_ref().map(File::metadata)
-            && metadata.len() < self.maxbytes
+            && metadata.len() < least
         {
             self.size = metadata.len();
             return None;
@@ -181,13 +262,14 @@ impl LogFile {
 
     /// Rename `log.1` to `log.2` and so on, then `log` to `log.1`; without backups empty the file.
     fn shift(&self) -> io::Result<()> {
-        if self.backups == 0 {
+        let backups = self.rotation.backups;
+        if backups == 0 {
             return absent(OpenOptions::new().write(true).truncate(true).open(&self.path).map(drop));
         }
         // The oldest goes first: a file that is renamed over another one is written to the disk at once (ext4), and
         // whoever renames it waits.
-        absent(fs::remove_file(self.backup(self.backups)))?;
-        for number in (1..self.backups).rev() {
+        absent(fs::remove_file(self.backup(backups)))?;
+        for number in (1..backups).rev() {
             rename(&self.backup(number), &self.backup(number + 1))?;
         }
         rename(&self.path, &self.backup(1))

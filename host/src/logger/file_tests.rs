@@ -130,7 +130,7 @@ fn a_stream_of_ours_that_nobody_reads_costs_one_wait_and_its_own_output() {
         } else {
             Opened { file: writing.into(), rotates: false, waits: true }
         };
-        let mut log = LogFile::closed(Path::new("/dev/stdout"), 0, 0);
+        let mut log = LogFile::closed(Path::new("/dev/stdout"), Rotation::default());
         (log.file, log.waits) = (Some(opened.file), opened.waits);
         assert_eq!(log.waits, !can_be_opened_anew);
         let begin = Instant::now();
@@ -211,7 +211,7 @@ fn a_folder_that_disappears_loses_output_until_it_is_back() {
 fn a_log_that_could_not_be_opened_is_opened_as_soon_as_it_can_be() {
     let dir = folder();
     let path = dir.path().join("sub/log");
-    let mut log = LogFile::closed(&path, 0, 0);
+    let mut log = LogFile::closed(&path, Rotation::default());
     assert_eq!(log.write(b"lost\n"), None, "its owner has said so");
     fs::create_dir(dir.path().join("sub")).unwrap();
     let news = write_until(&mut log, || path.exists());
@@ -241,4 +241,111 @@ fn a_rotation_that_fails_hides_no_other_news() {
     log.lost.add(7);
     let news = log.write(b"0123456789").unwrap();
     assert!(news.contains("is written again; 7 bytes were lost; could not rotate"), "{news}");
+}
+
+/// A moment of local time.
+fn moment(day: u32, hour: u32, minute: u32) -> SystemTime {
+    chrono::TimeZone::with_ymd_and_hms(&chrono::Local, 2026, 11, day, hour, minute, 0).unwrap().into()
+}
+
+fn of_period(path: &Path, period: Period, backups: u32) -> LogFile {
+    let mut log = LogFile::closed(path, Rotation { maxbytes: 0, backups, period: Some(period) });
+    log.open_late().unwrap();
+    log
+}
+
+#[test]
+fn a_period_begins_anew_with_its_first_output() {
+    for (period, last, first) in
+        [(Period::Day, moment(20, 23, 59), moment(21, 0, 0)), (Period::Hour, moment(20, 11, 59), moment(20, 12, 0))]
+    {
+        let dir = folder();
+        let path = dir.path().join("log");
+        let mut log = of_period(&path, period, 2);
+        log.write_at(b"one", Some(last));
+        log.write_at(b"two", Some(last));
+        assert_eq!(names(dir.path()), ["log"], "a period that only ends does nothing");
+        log.write_at(b"three", Some(first));
+        log.write_at(b"four", Some(first));
+        assert_eq!(names(dir.path()), ["log", "log.1"]);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "threefour");
+        assert_eq!(fs::read_to_string(dir.path().join("log.1")).unwrap(), "onetwo");
+        // Of periods without output there are no files.
+        log.write_at(b"five", Some(first + 5 * Duration::from_hours(24)));
+        assert_eq!(names(dir.path()), ["log", "log.1", "log.2"]);
+        assert_eq!(fs::read_to_string(dir.path().join("log.1")).unwrap(), "threefour");
+    }
+}
+
+#[test]
+fn a_file_from_before_is_of_the_period_in_which_it_was_written() {
+    let dir = folder();
+    let path = dir.path().join("log");
+    fs::write(&path, "old").unwrap();
+    let written = |at| File::options().append(true).open(&path).unwrap().set_modified(at).unwrap();
+    written(moment(20, 23, 59));
+    of_period(&path, Period::Day, 1).write_at(b"new", Some(moment(21, 0, 1)));
+    assert_eq!(fs::read_to_string(dir.path().join("log.1")).unwrap(), "old");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+    written(moment(21, 0, 1));
+    of_period(&path, Period::Day, 1).write_at(b"er", Some(moment(21, 23, 59)));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "newer");
+    // One that is empty is of no period.
+    fs::write(&path, "").unwrap();
+    written(moment(1, 0, 0));
+    of_period(&path, Period::Day, 1).write_at(b"newest", Some(moment(22, 0, 0)));
+    assert_eq!(fs::read_to_string(dir.path().join("log.1")).unwrap(), "old");
+}
+
+#[test]
+fn a_clock_that_is_set_back_rotates_nothing_and_a_full_file_all_the_same() {
+    let dir = folder();
+    let path = dir.path().join("log");
+    let mut log = of_period(&path, Period::Day, 3);
+    log.write_at(b"ahead", Some(moment(25, 0, 0)));
+    for text in ["right", "again"] {
+        log.write_at(text.as_bytes(), Some(moment(20, 0, 0)));
+    }
+    assert_eq!(names(dir.path()), ["log"]);
+    log.write_at(b"next", Some(moment(21, 0, 0)));
+    assert_eq!(fs::read_to_string(dir.path().join("log.1")).unwrap(), "aheadrightagain");
+    log.set_rotation(Rotation { maxbytes: 5, backups: 3, period: Some(Period::Day) });
+    log.write_at(b"full", Some(moment(21, 0, 0)));
+    assert_eq!(fs::read_to_string(dir.path().join("log.1")).unwrap(), "nextfull");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "");
+}
+
+#[test]
+fn a_rotation_is_made_on_request() {
+    let dir = folder();
+    let path = dir.path().join("log");
+    let read = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
+    let mut log = LogFile::open(&path, 0, 2).unwrap();
+    log.write(b"one");
+    log.rotate_now().unwrap();
+    log.rotate_now().unwrap();
+    assert_eq!(names(dir.path()), ["log", "log.1"], "an empty one stays as it is");
+    log.write(b"two");
+    // By another that has not opened it, as for a program that does not run.
+    let rotation = Rotation { maxbytes: 0, backups: 2, period: None };
+    LogFile::closed(&path, rotation).rotate_now().unwrap();
+    assert_eq!([read("log"), read("log.1"), read("log.2")], ["", "two", "one"]);
+    LogFile::closed(&dir.path().join("other"), rotation).rotate_now().unwrap();
+    assert_eq!(names(dir.path()), ["log", "log.1", "log.2"], "none is made");
+    LogFile::open(Path::new("/dev/null"), 0, 2).unwrap().rotate_now().unwrap();
+    let not_there = dir.path().join("log/below");
+    assert!(LogFile::closed(&not_there, rotation).rotate_now().is_err());
+}
+
+#[test]
+fn the_end_of_a_line_is_known() {
+    let dir = folder();
+    let mut log = LogFile::open(&dir.path().join("log"), 0, 0).unwrap();
+    assert!(!log.ends_within_line());
+    for (text, is_within) in [("a", true), ("", true), ("b\n", false), ("c\nd", true)] {
+        log.write(text.as_bytes());
+        assert_eq!(log.ends_within_line(), is_within, "{text:?}");
+    }
+    log.clear().unwrap();
+    assert!(!log.ends_within_line());
 }

@@ -7,19 +7,23 @@
 
 mod lost_output;
 mod open;
-mod record;
+mod period;
+mod timestamp;
 mod write_timeout;
 
 mod file;
+mod record;
 mod syslog;
 
 use std::{fmt, sync::Arc, time::SystemTime};
 
-pub use file::LogFile;
+pub use file::{LogFile, Rotation};
 pub use open::{inherited, is_of_the_system, keep_inherited, open_to_read};
+pub use period::Period;
 pub use plugin_api::Level;
 pub use record::{Formatter, Record};
 pub use syslog::Syslog;
+pub use timestamp::Timestamps;
 
 /// Handle that takes lines for the activity log. Cheap to clone, never blocks.
 #[derive(Clone)]

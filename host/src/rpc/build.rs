@@ -10,8 +10,8 @@ use super::{
     lifecycle::{Lifecycle, warn_of_unknown_event_types},
     method::Origin,
     namespaces::{
-        PLUGINS, PROCESSES, Plugins, Processes, SupervisorInterface, System, UPDATE, UPGRADE, UpdateInterface, Upgrade,
-        UpgraderRef,
+        LOGS, Logs, PLUGINS, PROCESSES, Plugins, Processes, SupervisorInterface, System, UPDATE, UPGRADE,
+        UpdateInterface, Upgrade, UpgraderRef,
     },
     registry::{Registry, RegistryRef, StateFn},
     result_handlers,
@@ -104,7 +104,7 @@ pub fn build(
         namespaces.push((name.clone(), object, origin));
     }
     if config.rpcinterfaces.iter().all(|section| section.name != PLUGINS) {
-        let object = Plugins::namespace(registry_ref.clone(), loaded);
+        let object = Plugins::namespace(registry_ref.clone());
         namespaces.push((PLUGINS.to_owned(), object, Origin::Host));
     }
     if config.rpcinterfaces.iter().all(|section| section.name != PROCESSES) {
@@ -112,6 +112,9 @@ pub fn build(
     }
     if config.rpcinterfaces.iter().all(|section| section.name != UPDATE) {
         namespaces.push((UPDATE.to_owned(), UpdateInterface::namespace(supervisor.clone()), Origin::Host));
+    }
+    if config.rpcinterfaces.iter().all(|section| section.name != LOGS) {
+        namespaces.push((LOGS.to_owned(), Logs::namespace(supervisor.clone()), Origin::Host));
     }
     let upgrader = UpgraderRef::default();
     if config.rpcinterfaces.iter().all(|section| section.name != UPGRADE) {
@@ -127,6 +130,7 @@ pub fn build(
         Arc::new(move || supervisor.state())
     };
     let registry = Registry::with_state(&registry_ref, namespaces, state, logger.clone());
+    registry.set_libraries(loaded);
     warn_of_unknown_event_types(&registry, &event_types);
     supervisor.extend(event_types, result_handlers::maker(supervisor, search, registry_ref, logger))?;
     left.extend(handed_over.sections().map(str::to_owned));

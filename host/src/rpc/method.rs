@@ -1,11 +1,13 @@
 //! Methods as the registry knows them: who may call one, and on which thread a call of it starts.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicU64};
 
 use plugin_api::{
     Value,
     abi::{Member, MethodInfo},
 };
+
+use crate::histogram::Histogram;
 
 /// Owner of a namespace's code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +78,10 @@ pub(super) struct Method {
     pub(super) refuse_in_shutdown: bool,
     /// Set for a published method that `system.listMethods` has.
     pub(super) is_listed: bool,
+    /// Times of its calls that have ended.
+    pub(super) took: Histogram,
+    /// Number of those that ended in a fault.
+    pub(super) faults: AtomicU64,
 }
 
 impl Method {
@@ -96,7 +102,8 @@ impl Method {
         let refuse_in_shutdown = has("refuse_in_shutdown") && audience != Audience::Host;
         let is_listed = audience == Audience::Clients && !has("unlisted");
         let full_name = format!("{namespace}.{}", info.name).into();
-        Self { info, full_name, number, object, start, audience, refuse_in_shutdown, is_listed }
+        let (took, faults) = (Histogram::default(), AtomicU64::new(0));
+        Self { info, full_name, number, object, start, audience, refuse_in_shutdown, is_listed, took, faults }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, OnceLock, Weak},
+    sync::{Arc, OnceLock, Weak, atomic::Ordering::Relaxed},
 };
 
 use abi_stable::std_types::RVec;
@@ -24,7 +24,7 @@ use super::{
     usage::{CallTimer, UsageSnapshot},
     watchdog::{Watchdog, is_in_method, warn_if_slow},
 };
-use crate::{logger::Logger, plugin::LibraryInfo};
+use crate::{histogram::HistogramSnapshot, logger::Logger, plugin::LibraryInfo};
 
 /// Property of a hook that makes a panel: its title.
 const PANEL: &str = "panel";
@@ -52,6 +52,8 @@ pub struct Registry {
     suspension: Suspension,
     /// Work that was left, taken when the server runs.
     on_server: Mutex<Option<OnServer>>,
+    /// Libraries of the plugins' namespaces, by the names of these.
+    libraries: OnceLock<Vec<(String, LibraryInfo)>>,
 }
 
 /// Reference to the registry for code that is made before it: the host's namespaces, and the host as plugins see it.
@@ -92,8 +94,10 @@ impl Registry {
         }
         let watchdog = Arc::new(Watchdog::new(names, context.in_flight.clone(), context.logger.clone()));
         let (result_handlers, suspension, on_server) = (Mutex::default(), Suspension::default(), Mutex::default());
+        let libraries = OnceLock::new();
         let registry =
-            Arc::new(Self { methods, objects, result_handlers, context, watchdog, state, suspension, on_server });
+            Self { methods, objects, result_handlers, context, watchdog, state, suspension, on_server, libraries };
+        let registry = Arc::new(registry);
         // It is set once, by the code that made it.
         let _ = own.0.set(Arc::downgrade(&registry));
         registry
@@ -135,6 +139,25 @@ impl Registry {
     /// The result handlers that were made until now, each with the library that it is from.
     pub(super) fn result_handlers(&self) -> Vec<(Arc<PluginObject>, LibraryInfo)> {
         self.result_handlers.lock().clone()
+    }
+
+    /// Take the libraries of the plugins' namespaces. To be called once.
+    pub(super) fn set_libraries(&self, libraries: Vec<(String, LibraryInfo)>) {
+        // Who comes second has nothing new to say.
+        let _ = self.libraries.set(libraries);
+    }
+
+    /// Libraries of the plugins' namespaces, each with the name of that.
+    pub(super) fn libraries(&self) -> &[(String, LibraryInfo)] {
+        self.libraries.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// The methods that have been called and that clients or plugins may call: the full name of each, the times of its
+    /// calls that have ended, and the number of faults.
+    pub(super) fn called_methods(&self) -> impl Iterator<Item = (&Arc<str>, HistogramSnapshot, u64)> {
+        let published = self.methods.values().filter(|method| method.audience != Audience::Host);
+        let figures = published.map(|method| (&method.full_name, method.took.snapshot(), method.faults.load(Relaxed)));
+        figures.filter(|(_, took, _)| took.total() > 0)
     }
 
     /// The namespaces that are plugins'.
@@ -224,7 +247,7 @@ impl Registry {
         if self.suspension.is_on() && caller != Caller::Host && object.origin() == Origin::Plugin {
             Box::pin(self.suspended(caller, method)).await?;
         }
-        let timer = object.usage().begin();
+        let timer = object.usage().begin(Some(&found.took));
         // All that takes longer is boxed: what it needs would have to be moved about with each call.
         if found.start != Start::Inline {
             return Box::pin(self.dispatch_away(caller, found, params, timer)).await;
@@ -332,6 +355,7 @@ impl Registry {
     #[cold]
     fn note_fault(&self, method: &str, fault: &Fault) -> bool {
         let Some(found) = self.methods.get(method) else { return false };
+        found.faults.fetch_add(1, Relaxed);
         let panic = self.objects[found.object].count_fault(&found.info.name, fault);
         if let Some(panic) = panic {
             self.logger().error(format_args!("{method} panicked: {panic}"));
@@ -385,10 +409,7 @@ fn may_be_refused(method: &Method, params: &[Value]) -> bool {
 mod tests {
     use std::{
         future::poll_fn,
-        sync::{
-            atomic::{AtomicI32, Ordering::Relaxed},
-            mpsc,
-        },
+        sync::{atomic::AtomicI32, mpsc},
         task::Poll,
         thread,
     };

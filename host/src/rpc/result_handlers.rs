@@ -56,7 +56,7 @@ impl OfPlugin {
     /// Have the plugin judge the answer of a listener to an event.
     async fn verdict(&self, event: &Event, result: Vec<u8>) -> Verdict {
         let (object, params) = (&self.object, [event_value(event), Value::Base64(result.into())]);
-        let mut timer = object.usage().begin();
+        let mut timer = object.usage().begin(None);
         timer.mark_pending();
         let name = Arc::from(object.name());
         let judged =

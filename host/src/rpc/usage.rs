@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::histogram::Histogram;
+
 /// Counters of the calls of one object. They only ever grow, but for the calls that are under way.
 #[derive(Debug, Default)]
 pub(super) struct Usage {
@@ -32,10 +34,10 @@ pub(super) struct UsageSnapshot {
 }
 
 impl Usage {
-    /// Count a call, and its time when the timer is dropped.
-    pub(super) fn begin(&self) -> CallTimer<'_> {
+    /// Count a call, and its time when the timer is dropped; among those of its method too, where these are counted.
+    pub(super) fn begin<'a>(&'a self, of_method: Option<&'a Histogram>) -> CallTimer<'a> {
         self.calls.fetch_add(1, Relaxed);
-        CallTimer { usage: self, begun: Instant::now(), is_pending: false }
+        CallTimer { usage: self, of_method, begun: Instant::now(), is_pending: false }
     }
 
     /// Count a call that ended in a fault.
@@ -65,6 +67,8 @@ impl Usage {
 #[derive(Debug)]
 pub(super) struct CallTimer<'a> {
     usage: &'a Usage,
+    /// Times of the calls of its method.
+    of_method: Option<&'a Histogram>,
     begun: Instant,
     /// True once the call counts as under way. One that is answered at once never does: there is no time for it, and
     /// nobody who could ask meanwhile.
@@ -86,8 +90,15 @@ impl CallTimer<'_> {
 
     /// End a call that was answered at once and took so long, which spares a second look at the clock.
     pub(super) fn finish(self, took: Duration) {
-        self.usage.count_time(took);
+        self.count_time(took);
         std::mem::forget(self);
+    }
+
+    fn count_time(&self, took: Duration) {
+        self.usage.count_time(took);
+        if let Some(of_method) = self.of_method {
+            of_method.count(took);
+        }
     }
 }
 
@@ -96,7 +107,7 @@ impl Drop for CallTimer<'_> {
         if self.is_pending {
             self.usage.running.fetch_sub(1, Relaxed);
         }
-        self.usage.count_time(self.elapsed());
+        self.count_time(self.elapsed());
     }
 }
 

@@ -52,7 +52,7 @@ impl Servers {
         let inet = ServerAddress::Inet { host: String::new(), port: 9001, addresses: vec![], allowed_hosts: vec![] };
         let credentials = Some(Credentials { username: "user".into(), password: "123".into() });
         let socket = |address, credentials, any_path| {
-            let config = HttpServer { section: "fuzz".into(), address, credentials };
+            let config = HttpServer { section: "fuzz".into(), address, credentials, metrics: true };
             Arc::new(serve::socket_context(config, any_path, &context.limits))
         };
         let sockets = [socket(unix, None, true), socket(inet, credentials, false)];

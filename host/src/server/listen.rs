@@ -349,6 +349,7 @@ mod tests {
             section: "unix_http_server".to_owned(),
             address: ServerAddress::Unix { file: file.to_owned(), chmod: 0o700, uid: None, gid: None },
             credentials: None,
+            metrics: false,
         }
     }
 
@@ -362,6 +363,7 @@ mod tests {
                 allowed_hosts: Vec::new(),
             },
             credentials: None,
+            metrics: false,
         }
     }
 

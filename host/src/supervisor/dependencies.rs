@@ -73,6 +73,15 @@ impl Dependencies {
         self.needs.get(&id).into_iter().flatten().flat_map(|need| need.processes.iter().flatten()).copied().collect()
     }
 
+    /// Return whether others start only once that process has ended as expected.
+    pub(super) fn is_awaited_to_exit(&self, id: ProcessId) -> bool {
+        let awaits_exit = |need: &Need| {
+            need.dependency.condition == Condition::Exited && need.processes.iter().flatten().any(|it| *it == id)
+        };
+        let dependents = self.dependents.get(&id).into_iter().flatten();
+        dependents.filter_map(|dependent| self.needs.get(dependent)).flatten().any(awaits_exit)
+    }
+
     /// List the processes that depend on one.
     pub(super) fn dependents(&self, id: ProcessId) -> Vec<ProcessId> {
         self.dependents.get(&id).cloned().unwrap_or_default()

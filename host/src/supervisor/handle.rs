@@ -25,18 +25,21 @@ use super::{
     main_loop::{Adopted, MainLoop, Reactor},
     new_group::NewGroup,
     process_details::ProcessDetails,
+    readiness::Readiness,
     requests::{Request, Requests},
     shared::Shared,
     snapshot::{Births, Snapshot, UseSnapshot},
     status::{ProcessId, Refused, Status, StatusSender},
+    turns::Turns,
 };
 use crate::{
     config::{self, Config, ConfigError, ConfigErrors, Overrides},
     events::{Bus, Event},
+    histogram::HistogramSnapshot,
     logger::Logger,
     process::{
         launch::Launch,
-        output::{OutputHandle, auto_logs},
+        output::{OutputHandle, OutputTarget, auto_logs},
         stdin::StdinError,
     },
     states::SupervisorState,
@@ -132,6 +135,7 @@ impl Supervisor {
             pid: std::process::id(),
             environment,
             groups: Mutex::new(groups),
+            turns: Turns::new(),
             requests,
         });
         let main_loop = MainLoop::new(Arc::clone(&shared), reactor, find_command, start_timeout);
@@ -188,6 +192,22 @@ impl Supervisor {
     /// time. Blocks on the file system.
     pub fn births(&self) -> Births {
         self.0.births(&Births::default())
+    }
+
+    /// Wait for the begin of the next turn of the main thread's loop and return how long that took; `None` where it takes
+    /// longer than `timeout`. Whatever the main thread waits for then may hold the lock that all others here need.
+    pub async fn turn(&self, timeout: Duration) -> Option<Duration> {
+        self.0.turns.next(|| self.0.requests.wake(), timeout).await
+    }
+
+    /// Return the times that turns of the main thread's loop have taken.
+    pub(crate) fn turns(&self) -> HistogramSnapshot {
+        self.0.turns.snapshot()
+    }
+
+    /// Find what is to run and is not ready.
+    pub fn readiness(&self) -> Readiness {
+        self.0.groups.lock().readiness()
     }
 
     /// Return its `identifier`.
@@ -458,6 +478,13 @@ impl Supervisor {
             (process.run, process.stdin.clone()?)
         };
         Some(self.0.output.write_stdin(run, &stdin, data))
+    }
+
+    /// List the outputs of a process that have a log file: none where there is no such process.
+    pub fn log_files(&self, id: ProcessId) -> Vec<OutputTarget> {
+        let groups = self.0.groups.lock();
+        let outputs = groups.processes.get(&id).map(|process| [&process.stdout, &process.stderr]);
+        outputs.into_iter().flatten().filter(|output| output.path.is_some()).cloned().collect()
     }
 
     /// Empty the logs of a process. Blocks, but no longer than `timeout`. `None` where there is no such process.

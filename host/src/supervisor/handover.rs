@@ -41,7 +41,7 @@ use crate::{
         exits::Exit,
         fcgi::SharedSocket,
         launch::Launch,
-        output::{AdoptedOutput, OutputState},
+        output::{AdoptedOutput, LogCounter, OutputState},
         signals,
         state::Input,
         stdin::Stdin,
@@ -216,6 +216,7 @@ impl Groups {
                 let targets = [record.stdout, record.stderr];
                 let process = Process::with(&config_of, &group, launch, record.machine, targets);
                 processes.push(Process {
+                    log_counters: record.log_bytes.map(LogCounter::from),
                     run: record.run,
                     socket: socket.clone(),
                     started: record.started,
@@ -260,11 +261,13 @@ impl MainLoop {
                 Err(error) => lost("the socket of a group", error),
             }
         }
-        let (mut listeners, mut stdins, mut alive) = (HashMap::new(), Vec::new(), Vec::new());
+        let (mut listeners, mut log_counters, mut stdins, mut alive) =
+            (HashMap::new(), HashMap::new(), Vec::new(), Vec::new());
         for AdoptedProcess { id, pid, birth, stdin, socket, ready_channel } in processes {
             let mut groups = shared.groups.lock();
             let Some(process) = groups.processes.get_mut(&id) else { continue };
             process.listening = socket.and_then(|socket| listening.get(&Arc::as_ptr(&socket)).cloned());
+            log_counters.insert(process.run, process.log_counters.clone());
             if let Some(stdin) = stdin {
                 let waits = !stdin.pending.is_empty();
                 match Stdin::adopt(stdin) {
@@ -300,7 +303,7 @@ impl MainLoop {
         let handler = |spec| Extensions::handler(&shared.extensions, spec);
         let handlers =
             output.pools.iter().map(|(name, pool)| (name.to_owned(), handler(&pool.result_handler))).collect();
-        shared.output.adopt(AdoptedOutput { state: output, handlers, listeners, stdins });
+        shared.output.adopt(AdoptedOutput { state: output, handlers, listeners, log_counters, stdins });
         for EndedRecord { group, name, pid, enclosure } in ended_runs {
             let found = shared.groups.lock().find(&format!("{group}:{name}"));
             // One that is not there any more is named by no one.

@@ -16,6 +16,7 @@ mod probe;
 mod signal;
 mod status;
 mod ticks;
+mod turns;
 
 mod deadlines;
 mod descendants;
@@ -39,6 +40,7 @@ mod probe_tasks;
 
 mod groups;
 
+mod readiness;
 mod shared;
 
 mod main_loop;
@@ -76,6 +78,7 @@ pub use self::{
     info::{ProcessConfig, ProcessInfo},
     main_loop::MainLoop,
     process_details::{Asked, ProcessDetails},
+    readiness::Readiness,
     run::Outcome,
     snapshot::{Births, Snapshot, UseSnapshot},
     status::{ProcessId, Refused, Status},

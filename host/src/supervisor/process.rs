@@ -16,7 +16,7 @@ use crate::{
         exits::ExitHistory,
         fcgi::{Listening, SharedSocket},
         launch::Launch,
-        output::{OutputTarget, auto_logs},
+        output::{LogCounters, OutputTarget, auto_logs},
         state::Machine,
         stdin::Stdin,
     },
@@ -39,6 +39,8 @@ pub(super) struct Process {
     pub(super) stdout: OutputTarget,
     /// Destinations of its stderr.
     pub(super) stderr: OutputTarget,
+    /// Counters of what comes of its output, stdout first.
+    pub(super) log_counters: LogCounters,
     /// Number of the present run, by which the output threads know it.
     pub(super) run: u64,
     /// Writing end of its stdin, while it runs.
@@ -115,6 +117,7 @@ impl Process {
             launch: Arc::new(launch),
             stdout,
             stderr,
+            log_counters: LogCounters::default(),
             run: 0,
             stdin: None,
             socket: None,

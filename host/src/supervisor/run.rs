@@ -57,6 +57,8 @@ impl MainLoop {
             self.ticks = Some(Ticks::new(self.now(), wall_clock()));
         }
         loop {
+            let begun = self.now();
+            self.shared.turns.begin();
             if std::mem::take(&mut self.reaps_at_once) || next_reap <= self.now() {
                 // It may have become a subreaper meanwhile.
                 self.reap(adopts_orphans());
@@ -79,6 +81,7 @@ impl MainLoop {
                 break;
             }
             let timeout = if busy || self.reaps_at_once { Some(Duration::ZERO) } else { self.timeout(&shutdown) };
+            self.shared.turns.end(self.now().saturating_sub(begun));
             match self.reactor.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() != ErrorKind::Interrupted => {
                     self.shared.logger.critical(format_args!("could not wait for events: {error}"));

@@ -17,6 +17,7 @@ use super::{
     requests::Requests,
     start_conditions::{StartPoint, may_start},
     status::{ProcessId, Refused},
+    turns::Turns,
 };
 use crate::{
     config::{Config, Group, GroupKind, Overrides},
@@ -55,6 +56,8 @@ pub(super) struct Shared {
     pub(super) environment: Vec<(OsString, OsString)>,
     /// Active groups.
     pub(super) groups: Mutex<Groups>,
+    /// Turns of the main thread's loop.
+    pub(super) turns: Turns,
     /// Requests to the main thread.
     pub(super) requests: Arc<Requests>,
 }

@@ -17,7 +17,7 @@ use crate::{
     config,
     process::{
         exits::ExitHistory,
-        output::{OutputState, OutputTarget},
+        output::{LogBytes, OutputState, OutputTarget},
         state::Machine,
         stdin::StdinState,
     },
@@ -66,6 +66,8 @@ pub(super) struct ProcessRecord {
     pub(super) birth: Option<u64>,
     pub(super) stdout: OutputTarget,
     pub(super) stderr: OutputTarget,
+    /// Bytes that its logs have taken and lost up to now, of stdout first.
+    pub(super) log_bytes: [LogBytes; 2],
     pub(super) run: u64,
     pub(super) stdin: Option<StdinState>,
     pub(super) has_socket: bool,
@@ -98,6 +100,7 @@ impl ProcessRecord {
             birth,
             stdout: process.stdout.clone(),
             stderr: process.stderr.clone(),
+            log_bytes: process.log_counters.each_ref().map(|counter| counter.read()),
             run: process.run,
             stdin: process.stdin.as_ref().map(|stdin| stdin.state()),
             has_socket: process.listening.is_some(),

@@ -183,6 +183,7 @@ impl MainLoop {
             stdout: (stdout, process.stdout.clone()),
             stderr: stderr.map(|stderr| (stderr, process.stderr.clone())),
             listener: process.is_listener.then_some(stdin),
+            log_counters: process.log_counters.clone(),
         });
         Some(Input::Spawned(pid))
     }

@@ -14,7 +14,7 @@ clear  maintail  quit  reread  signal    stop    version
 
 further commands (type help <topic>):
 =====================================
-plugins  upgrade
+plugins  reopen  rotate  upgrade
 
 
 cache commands (type help <topic>):

@@ -50,6 +50,7 @@ mod ctl_plugins;
 mod ctl_shell;
 mod log_text;
 mod many_at_once;
+mod metrics;
 mod multicall;
 mod page;
 mod small_tools;

@@ -138,6 +138,7 @@ impl Server {
             section: "unix_http_server".into(),
             address: ServerAddress::Unix { file: socket.clone(), chmod: 0o700, uid: None, gid: None },
             credentials: credentials.clone(),
+            metrics: false,
         };
         let events = Arc::new(Events::default());
         let namespaces = vec![
@@ -157,6 +158,7 @@ impl Server {
                     allowed_hosts: vec!["sup.example".into()],
                 },
                 credentials: credentials.clone(),
+                metrics: false,
             };
             if let Ok(listeners) = Listeners::bind(&[inet, unix.clone()]) {
                 break (listeners, port);

@@ -68,6 +68,8 @@ pub(crate) enum Hook {
     Upgrade,
     /// A look at the panel of this title, of supervisord's page.
     Panel(LitStr),
+    /// Look of a client at the metrics, among which the answer is to be.
+    Metrics,
 }
 
 /// Options of a parameter, which stand in its attributes.
@@ -89,6 +91,7 @@ impl Hook {
             Self::Shutdown => "_shutdown".to_owned(),
             Self::Upgrade => "_upgrade".to_owned(),
             Self::Panel(_) => format!("_panel_{function}"),
+            Self::Metrics => "_metrics".to_owned(),
         }
     }
 }
@@ -115,6 +118,10 @@ impl MethodOptions {
             }
             (Kind::Rpc, "on_upgrade") => {
                 options.hook = Some((Hook::Upgrade, meta.path.span()));
+                flag(&meta)
+            }
+            (Kind::Rpc, "on_metrics") => {
+                options.hook = Some((Hook::Metrics, meta.path.span()));
                 flag(&meta)
             }
             (Kind::Rpc, "on_event") => {
@@ -154,7 +161,7 @@ impl MethodOptions {
             )),
             (Kind::Rpc, _) => {
                 let known = "`name = \"…\"`, `alias = \"…\"`, `nonblocking` and `returns = \"…\"`";
-                let hooks = "what the host calls has `on_start`, `on_event = \"…\"`, `on_upgrade` or `on_shutdown`";
+                let hooks = "what the host calls has `on_start`, `on_event = \"…\"`, `on_metrics`, `on_upgrade` or `on_shutdown`";
                 let panel = "or, for a table of supervisord's page, `panel = \"…\"`";
                 Err(meta.error(format!("unknown option; a method has {known}, and {hooks}, {panel}")))
             }

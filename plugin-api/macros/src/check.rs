@@ -120,7 +120,7 @@ pub(crate) fn name(kind: Kind, name: &str, place: Span) -> Result<()> {
 }
 
 /// Check a function that the host calls of its own accord: it is not published, takes an event, a panel's query or
-/// nothing, and for an upgrade or a panel it has a result.
+/// nothing, and has a result for an upgrade, for metrics and for a panel.
 pub(crate) fn hook(
     (hook, place): (&Hook, Span),
     is_public: bool,
@@ -142,7 +142,7 @@ pub(crate) fn hook(
             "the host alone calls this, so it has no `name` and no `returns` for clients"
         }
         Hook::Event(_) if params != 1 => "what is called for events takes one parameter: `event: plugin_api::Event`",
-        Hook::Start | Hook::Shutdown | Hook::Upgrade if params != 0 => {
+        Hook::Start | Hook::Shutdown | Hook::Upgrade | Hook::Metrics if params != 0 => {
             "this is called without parameters: it takes `&self` alone"
         }
         Hook::Panel(_) if params != 1 => {
@@ -153,6 +153,9 @@ pub(crate) fn hook(
         }
         Hook::Upgrade if matches!(output, ReturnType::Default) => {
             "this hands over what it returns: write `-> Value`, or another type of results"
+        }
+        Hook::Metrics if matches!(output, ReturnType::Default) => {
+            "this tells what it returns: write `-> plugin_api::Metrics`"
         }
         _ => return Ok(()),
     };

@@ -48,6 +48,8 @@ use crate::kind::Kind;
 /// * `#[rpc(on_upgrade)] fn` is called before supervisord makes itself anew in place. Its result is handed to the
 ///   plugin's factory there, as `Host::handed_over`; a fault hands nothing over. It keeps what it hands over, since the
 ///   upgrade may still be called off.
+/// * `#[rpc(on_metrics)] fn` is called when somebody looks at supervisord's `/metrics`; its result,
+///   `plugin_api::Metrics`, is told there.
 /// * `#[rpc_interface(refuse_in_shutdown)]` has supervisord answer `SHUTDOWN_STATE` to every call of these methods
 ///   while it shuts down, and not enter the plugin for it. Without it they are called until the end.
 ///

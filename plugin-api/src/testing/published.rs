@@ -18,6 +18,7 @@ use crate::{
     abi::{Fault, MethodInfo, NamespaceObject, Value},
     block_on::block_on_until,
     interface::{Methods, namespace},
+    metrics::Metrics,
     params::IntoParams,
     remote::{RemoteNamespace, read},
     value::{FromValue, IntoValue},
@@ -163,6 +164,18 @@ impl Published {
         match self.plugin.methods().into_iter().find(is_it) {
             Some(hook) => self.begin(&hook.name, (query,)),
             None => Answer { method: title.to_owned(), progress: Progress::Done(Ok(Value::Nil)) },
+        }
+    }
+
+    /// Ask the plugin for its metrics, as supervisord does for `/metrics`: call its `on_metrics` function. There are none
+    /// if it has no such function.
+    ///
+    /// The fault is what supervisord would log.
+    pub fn metrics(&self) -> Answer<Metrics> {
+        if self.plugin.methods().iter().any(|method| method.name == "_metrics") {
+            self.begin("_metrics", ())
+        } else {
+            Answer { method: "_metrics".to_owned(), progress: Progress::Done(Ok(Metrics::new())) }
         }
     }
 

@@ -13,6 +13,7 @@ mod refusal;
 mod server_log;
 
 mod groups;
+mod log_files;
 mod process_action;
 
 mod add;
@@ -25,7 +26,9 @@ mod pid;
 mod plugins;
 mod reload;
 mod remove;
+mod reopen;
 mod reread;
+mod rotate;
 mod shutdown;
 mod signal;
 mod start;
@@ -83,6 +86,8 @@ pub(super) fn default_commands(session: &Arc<Session>) -> Vec<NamespaceObject> {
 pub(super) fn further_commands(session: &Arc<Session>) -> Vec<NamespaceObject> {
     commands![session:
         plugins::PluginsCommand,
+        reopen::ReopenCommand,
+        rotate::RotateCommand,
         upgrade::UpgradeCommand,
     ]
 }

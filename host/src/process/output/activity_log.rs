@@ -12,7 +12,7 @@ use super::{
     log::{Backlog, Destination, Job, Log},
 };
 use crate::{
-    config::{self, Logfile},
+    config::{self, LogFormat, Logfile},
     logger::{Formatter, Level, LogFile, Record, Syslog},
 };
 
@@ -50,7 +50,7 @@ impl ActivityLog {
         let is_syslog = config.logfile == Logfile::Syslog;
         Self {
             level: config.loglevel,
-            formatter: Formatter::default(),
+            formatter: Formatter::new(config.log_format == LogFormat::Json),
             stdout: opened.stdout.map(of_file),
             file: opened.file.map(of_file),
             syslog: is_syslog.then(|| log(Path::new("syslog"), Destination::Syslog(Syslog::default()))),
@@ -82,20 +82,27 @@ impl ActivityLog {
         }
         self.last = line.time;
         if let Some(syslog) = &self.syslog {
-            syslog.record(self.formatter.head(&line), line.message.clone().into_bytes());
+            let (head, text) = self.formatter.parts(&line);
+            syslog.record(head, text.into_owned().into_bytes());
         }
         self.buffer.clear();
         self.formatter.format(&line, &mut self.buffer);
         for log in self.stdout.iter().chain(&self.file) {
-            log.write(&self.buffer);
+            log.write(&self.buffer, None);
         }
     }
 
-    pub(super) fn reopen(&mut self) {
+    pub(super) fn reopen(&mut self, completion: Option<&Arc<Completion>>) {
         // The last line of the old file, as Supervisor has it.
         self.log(Level::Info, "supervisord logreopen".to_owned());
         if let Some(file) = &self.file {
-            file.push(Job::Reopen);
+            file.push(Job::Reopen(completion.map(Arc::clone)));
+        }
+    }
+
+    pub(super) fn rotate(&self, completion: &Arc<Completion>) {
+        if let Some(file) = &self.file {
+            file.push(Job::Rotate(Arc::clone(completion)));
         }
     }
 

@@ -14,6 +14,8 @@ pub(super) struct Filters {
     pub(super) capture: Option<Box<Capture>>,
     /// Buffer that makes whole lines for syslog.
     pub(super) lines: Option<LineBuffer>,
+    /// Buffer that makes whole lines for a log file whose lines have a form.
+    pub(super) log_lines: Option<LineBuffer>,
     /// Beginning of a character whose end has not come yet; only for the activity log.
     #[serde(with = "serde_bytes")]
     pub(super) cut: Vec<u8>,
@@ -26,12 +28,17 @@ impl Filters {
             ansi: strip_ansi.then(AnsiStripper::default),
             capture: (target.capture_maxbytes > 0).then(|| Box::new(Capture::new(target.capture_maxbytes))),
             lines: target.syslog.then(LineBuffer::default),
+            log_lines: target.line_form().map(|_| LineBuffer::default()),
             cut: Vec::new(),
         }
     }
 
-    /// Return them with the filter of escape sequences, or without it.
-    pub(super) fn with_ansi(self, strip_ansi: bool) -> Self {
-        Self { ansi: strip_ansi.then(|| self.ansi.unwrap_or_default()), ..self }
+    /// Return them with the filter of escape sequences, or without it, and with the buffer that the target asks for.
+    pub(super) fn with_options(self, target: &OutputTarget, strip_ansi: bool) -> Self {
+        Self {
+            ansi: strip_ansi.then(|| self.ansi.unwrap_or_default()),
+            log_lines: target.line_form().map(|_| self.log_lines.unwrap_or_default()),
+            ..self
+        }
     }
 }

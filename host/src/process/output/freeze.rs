@@ -72,7 +72,7 @@ impl OutputLoop {
 
     /// Take over what another supervisord had.
     pub(super) fn adopt(&mut self, output: AdoptedOutput) {
-        let AdoptedOutput { state, handlers, listeners, stdins } = output;
+        let AdoptedOutput { state, handlers, listeners, log_counters, stdins } = output;
         self.queue.change_pools(|pools| {
             pools.adopt(state.pools, |name, _| {
                 handlers.get(name).cloned().unwrap_or_else(|| Arc::new(crate::process::event_pool::DefaultHandler))
@@ -81,8 +81,13 @@ impl OutputLoop {
         });
         self.listeners.extend(listeners);
         for PipeState { fd, run, source, target, filters, is_conversation } in state.pipes {
+            let log_counter = log_counters.get(&run).map(|of_process| Arc::clone(&of_process[source.channel as usize]));
+            let log_counter = log_counter.unwrap_or_default();
+            let filters = Some(filters);
             match handed_fds::take(fd) {
-                Ok(fd) => self.add_pipe(fd, PipeWay { run, source, target, filters: Some(filters), is_conversation }),
+                Ok(fd) => {
+                    self.add_pipe(fd, PipeWay { run, source, target, filters, is_conversation, log_counter });
+                }
                 Err(error) => self.context.activity.log(Level::Critical, format!("lost an output: {error}")),
             }
         }

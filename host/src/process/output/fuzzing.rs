@@ -1,10 +1,18 @@
 //! Output of whatever bytes, in pieces and at once.
 
+use std::time::UNIX_EPOCH;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use serde_json::Value;
+
 use super::{
     ansi::AnsiStripper,
     capture::{Capture, Part},
-    line_buffer::LineBuffer,
+    line_buffer::{LineBuffer, Lines},
+    log_lines::{LineFormat, LogLines},
+    target::{LineForm, Source},
 };
+use crate::{events::Channel, logger::Timestamps};
 
 /// Outcome of a stream for capture mode: its plain output, what was captured, and the messages.
 type Captured = (Vec<u8>, Vec<u8>, Vec<Vec<u8>>);
@@ -58,8 +66,71 @@ fn stripped(pieces: &[&[u8]]) -> Vec<u8> {
 fn lines(pieces: &[&[u8]]) -> Vec<u8> {
     let (mut buffer, mut out) = (LineBuffer::default(), Vec::new());
     for piece in pieces {
-        buffer.feed(piece, |lines| out.extend_from_slice(lines));
+        buffer.feed(piece, |lines| out.extend_from_slice(lines.text));
     }
-    buffer.finish(|rest| out.extend_from_slice(rest));
+    buffer.finish(|rest| out.extend_from_slice(rest.text));
     out
+}
+
+/// Most bytes of a stream that is repeated.
+const MOST_REPEATED: usize = 300_000;
+
+/// Give output the forms of `stdout_log_format`: cut into pieces of whatever length it comes to the same lines as at
+/// once, and nothing of it is lost. The first byte is the length of the pieces, the second how often the rest is
+/// repeated, for lines that are longer than one may be.
+pub fn log_lines(data: &[u8]) {
+    let [size, times, stream @ ..] = data else { return };
+    let most = (MOST_REPEATED / stream.len().max(1)).max(1);
+    let stream = stream.repeat(most.min(1 << (times % 20)));
+    let size = usize::from(*size) + 1;
+    let halves = stream.split_at((size * 300).min(stream.len()));
+    for form in [LineForm::Text, LineForm::Json] {
+        let whole = formed(form, &[&stream]);
+        for pieces in [&stream.chunks(size).collect::<Vec<_>>()[..], &[halves.0, halves.1]] {
+            assert!(formed(form, pieces) == whole, "lines do not depend on the pieces");
+        }
+        assert!(whole.is_empty() || whole.ends_with(b"\n"));
+        if form == LineForm::Json {
+            assert!(messages(&whole, &stream) == stream, "nothing is lost");
+        }
+    }
+}
+
+fn formed(form: LineForm, pieces: &[&[u8]]) -> Vec<u8> {
+    let source = Source { process: "p".to_owned(), group: "g".to_owned(), pid: 1, channel: Channel::Stdout };
+    let head = LineFormat::new(form, &source).head(UNIX_EPOCH, &mut Timestamps::default());
+    let (mut buffer, mut out) = (LineBuffer::default(), Vec::new());
+    let mut each =
+        |lines: Lines<'_>| LogLines::new(&head, lines).write(&mut Vec::new(), |lines| out.extend_from_slice(lines));
+    for piece in pieces {
+        buffer.feed(piece, &mut each);
+    }
+    buffer.finish(&mut each);
+    out
+}
+
+/// Read the lines of `stream` from objects that were made of it. An object that stands there itself is kept.
+fn messages(formed: &[u8], stream: &[u8]) -> Vec<u8> {
+    let mut read = Vec::new();
+    for line in formed.split_inclusive(|&byte| byte == b'\n') {
+        let rest = &stream[read.len().min(stream.len())..];
+        let kept = line.strip_suffix(b"\n").filter(|kept| rest.starts_with(kept) && kept.trim_ascii() != b"");
+        if let Some(kept) = kept {
+            read.extend_from_slice(kept);
+        } else {
+            let object: Value = serde_json::from_slice(line).expect("each line is an object");
+            match object["message_base64"].as_str() {
+                Some(bytes) => read.extend(BASE64.decode(bytes).expect("it is base64")),
+                None => read.extend_from_slice(object["message"].as_str().expect("a text").as_bytes()),
+            }
+            if object["partial"] == true {
+                continue;
+            }
+        }
+        // Only the last line may have had no end.
+        if read.len() < stream.len() {
+            read.push(b'\n');
+        }
+    }
+    read
 }

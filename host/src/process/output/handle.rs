@@ -16,7 +16,7 @@ use super::{
     handover::{AdoptedOutput, Freeze, FrozenOutput},
     log::Backlog,
     output_loop::{self, OutputLoop},
-    queue::{ChildOutput, OutputCommand, OutputQueue},
+    queue::{ChildOutput, LogSet, OutputCommand, OutputQueue},
     target::OutputTarget,
     threads::Threads,
 };
@@ -40,6 +40,23 @@ pub struct OutputHandle {
 impl fmt::Debug for OutputHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OutputHandle").finish_non_exhaustive()
+    }
+}
+
+/// Answer of the output threads that may still be to come.
+#[derive(Debug)]
+pub struct PendingAnswer(mpsc::Receiver<io::Result<()>>);
+
+impl PendingAnswer {
+    /// Wait for it. Blocks, but no longer than until that moment.
+    pub fn wait(self, until: Instant) -> io::Result<()> {
+        match self.0.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(result) => result,
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                Err(io::Error::new(io::ErrorKind::TimedOut, "the disk with the logs does not answer"))
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err(io::Error::other("the logs are closed")),
+        }
     }
 }
 
@@ -102,6 +119,26 @@ impl OutputHandle {
         self.push(OutputCommand::Reopen);
     }
 
+    /// Open the activity log anew: the answer comes when that is done.
+    pub fn reopen_activity(&self) -> PendingAnswer {
+        self.ask(|done| OutputCommand::ReopenLogs(LogSet::Activity, done))
+    }
+
+    /// Open log files of programs anew, those of them that are open.
+    pub fn reopen_logs(&self, paths: Vec<PathBuf>) -> PendingAnswer {
+        self.ask(|done| OutputCommand::ReopenLogs(LogSet::Programs(paths), done))
+    }
+
+    /// Rotate the activity log.
+    pub fn rotate_activity(&self) -> PendingAnswer {
+        self.ask(|done| OutputCommand::RotateLogs(LogSet::Activity, done))
+    }
+
+    /// Rotate the log files of these outputs, whether they are open or not. What is empty, or no file, stays as it is.
+    pub fn rotate_logs(&self, outputs: Vec<OutputTarget>) -> PendingAnswer {
+        self.ask(|done| OutputCommand::RotateLogs(LogSet::Programs(outputs), done))
+    }
+
     /// Empty the activity log. Blocks until that is done, but no longer than `timeout`.
     pub fn clear_activity(&self, timeout: Duration) -> io::Result<()> {
         self.wait(timeout, OutputCommand::ClearActivity)
@@ -125,17 +162,15 @@ impl OutputHandle {
     }
 
     fn wait(&self, timeout: Duration, command: impl FnOnce(Done) -> OutputCommand) -> io::Result<()> {
+        self.ask(command).wait(Instant::now() + timeout)
+    }
+
+    fn ask(&self, command: impl FnOnce(Done) -> OutputCommand) -> PendingAnswer {
         let (sender, receiver) = mpsc::sync_channel(1);
         self.push(command(Box::new(move |result| {
             let _ = sender.send(result);
         })));
-        match receiver.recv_timeout(timeout) {
-            Ok(result) => result,
-            Err(mpsc::RecvTimeoutError::Timeout) => {
-                Err(io::Error::new(io::ErrorKind::TimedOut, "the disk with the logs does not answer"))
-            }
-            Err(mpsc::RecvTimeoutError::Disconnected) => Err(io::Error::other("the logs are closed")),
-        }
+        PendingAnswer(receiver)
     }
 
     /// Have the output loop stand still, with all that it has read written to the logs if `with_logs` is set, and say
@@ -191,6 +226,11 @@ impl OutputHandle {
     /// Return whether a pool has something that its listeners have not got, or not answered, although they listen.
     pub fn is_pool_behind(&self, name: &str) -> bool {
         self.queue.pools.is_behind(name)
+    }
+
+    /// List the pools with the numbers of events that wait in each, and that it has discarded.
+    pub fn pool_counts(&self) -> Vec<(String, usize, u64)> {
+        self.queue.pools.pools.lock().counts()
     }
 
     /// Return the number of events that a pool has discarded because its buffer was full, if there is such a pool.

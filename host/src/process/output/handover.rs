@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     filters::Filters,
+    log_counts::LogCounters,
     target::{OutputTarget, Source},
 };
 use crate::process::{
@@ -60,6 +61,8 @@ pub struct AdoptedOutput {
     pub handlers: HashMap<String, Arc<dyn ResultHandler>>,
     /// Stdins of event listeners, by the runs of their processes.
     pub listeners: HashMap<u64, Arc<Stdin>>,
+    /// Counters of what comes of the output of processes, by their runs.
+    pub log_counters: HashMap<u64, LogCounters>,
     /// Stdins for which something waits, with the runs of their processes.
     pub stdins: Vec<(u64, Arc<Stdin>)>,
 }

@@ -5,7 +5,8 @@
 //! read until there is room. What cannot wait, such as the last words of a process that has ended, is kept beyond that;
 //! and of so much that memory is at stake, the rest is lost and counted.
 //!
-//! Locks, in the order in which they are taken: the state of a log, the ready logs of the backlog, its spare buffers.
+//! Locks, in the order in which they are taken: the state of a log, the ready logs of the backlog, its spare pieces
+//! and buffers.
 
 use std::{
     collections::VecDeque,
@@ -20,8 +21,14 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::{completion::Completion, queue::OutputQueue};
-use crate::logger::{Level, LogFile, Syslog, is_of_the_system};
+use super::{
+    completion::Completion,
+    line_buffer::Lines,
+    log_counts::LogCounter,
+    log_lines::{LineHead, LogLines},
+    queue::OutputQueue,
+};
+use crate::logger::{Level, LogFile, Rotation, Syslog, is_of_the_system};
 
 /// Greatest number of bytes that are written at once; a file is rotated only in between.
 pub(super) const PIECE: usize = 256 * 1024;
@@ -37,6 +44,8 @@ const MAX_WAITING_IN_ALL: usize = 64 * 1024 * 1024;
 const OVERHEAD: usize = 64;
 /// Number of buffers that are kept for the next one who needs one: a new one costs as much as to fill it.
 const MAX_SPARE_PIECES: usize = 4;
+/// Number of buffers for lines that are kept: as many as there are threads that write without waiting for a disk.
+const MAX_SPARE_BUFFERS: usize = 2;
 
 /// Part that all logs have in common: those for which something is to be done, and bounds on what waits.
 pub(super) struct Backlog {
@@ -48,6 +57,8 @@ pub(super) struct Backlog {
     has_room: AtomicBool,
     /// Buffers for the next pieces.
     spare_pieces: Mutex<Vec<Vec<u8>>>,
+    /// Empty buffers for the next lines that are given a form.
+    spare_buffers: Mutex<Vec<Vec<u8>>>,
 }
 
 impl Backlog {
@@ -58,6 +69,7 @@ impl Backlog {
             waiting: AtomicUsize::new(0),
             has_room: AtomicBool::new(false),
             spare_pieces: Mutex::default(),
+            spare_buffers: Mutex::default(),
         })
     }
 
@@ -87,6 +99,13 @@ impl Backlog {
         spare.unwrap_or_else(|| vec![0; PIECE])
     }
 
+    fn give_back_buffer(&self, buffer: Vec<u8>) {
+        let mut spare = self.spare_buffers.lock();
+        if spare.len() < MAX_SPARE_BUFFERS && buffer.capacity() <= PIECE {
+            spare.push(buffer);
+        }
+    }
+
     fn give_back(&self, piece: Vec<u8>) {
         let mut spare = self.spare_pieces.lock();
         if spare.len() < MAX_SPARE_PIECES {
@@ -99,16 +118,20 @@ impl Backlog {
 pub(super) enum Job {
     /// Open the file. The text names the log in an error.
     Open(String),
-    /// Write these bytes to the file.
-    Write(Vec<u8>),
-    /// Write the first so many of these bytes, which are [`PIECE`] in all.
-    WritePiece(Vec<u8>, usize),
+    /// Write these bytes to the file, and count them.
+    Write(Vec<u8>, Option<Arc<LogCounter>>),
+    /// Write the first so many of these bytes, which are [`PIECE`] in all, and count them.
+    WritePiece(Vec<u8>, usize, Option<Arc<LogCounter>>),
+    /// Write these lines in their form, and count them.
+    Lines(LogLines, Arc<LogCounter>),
     /// Send these lines to syslog, each behind that text.
     Record(String, Vec<u8>),
-    /// Rotate the file at so many bytes from now on, and keep so many old ones.
-    Limit(u64, u32),
-    /// Open the file anew.
-    Reopen,
+    /// Rotate the file so from now on.
+    Limit(Rotation),
+    /// Rotate the file now, which is opened for that where it is not open.
+    Rotate(Arc<Completion>),
+    /// Open the file anew. Who asked for it by name hears of it.
+    Reopen(Option<Arc<Completion>>),
     /// Empty the file.
     Clear(Arc<Completion>),
     /// Empty the file by its name, while it is not open. One that is not there is empty.
@@ -124,9 +147,10 @@ pub(super) enum Job {
 impl Job {
     fn cost(&self) -> usize {
         match self {
-            Self::Write(data) => data.len(),
+            Self::Write(data, _) => data.len(),
             // However little of it is written, so much memory is held.
             Self::WritePiece(..) => PIECE,
+            Self::Lines(lines, _) => lines.len() + OVERHEAD,
             Self::Record(head, text) => head.len() + text.len() + OVERHEAD,
             _ => 0,
         }
@@ -189,36 +213,59 @@ impl Log {
         &self.name
     }
 
-    /// Append to the file.
-    pub(super) fn write(self: &Arc<Self>, data: &[u8]) {
+    /// Append to the file, and count what comes of it.
+    pub(super) fn write(self: &Arc<Self>, data: &[u8], counter: Option<&Arc<LogCounter>>) {
         let mut state = self.state.lock();
         let count = if self.of_lines { 1 } else { data.len() };
         // Behind others it may wait, and takes no more room than it needs.
         let as_piece = state.jobs.is_empty() && (MIN_PIECE..=PIECE).contains(&data.len());
-        if !self.take_room(&mut state, if as_piece { PIECE } else { data.len() }, count) {
+        if !self.take_room(&mut state, if as_piece { PIECE } else { data.len() }, count, counter) {
             return;
         }
+        let is_of = |last: &Option<Arc<LogCounter>>| last.as_ref().map(Arc::as_ptr) == counter.map(Arc::as_ptr);
         match state.jobs.back_mut() {
             _ if as_piece => {
                 let mut piece = self.backlog.piece();
                 piece[..data.len()].copy_from_slice(data);
-                state.jobs.push_back(Job::WritePiece(piece, data.len()));
+                state.jobs.push_back(Job::WritePiece(piece, data.len(), counter.cloned()));
             }
-            Some(Job::Write(last)) if last.len() + data.len() <= PIECE => last.extend_from_slice(data),
-            _ => state.jobs.push_back(Job::Write(data.to_vec())),
+            Some(Job::Write(last, of)) if last.len() + data.len() <= PIECE && is_of(of) => last.extend_from_slice(data),
+            _ => state.jobs.push_back(Job::Write(data.to_vec(), counter.cloned())),
         }
         self.schedule(&mut state);
     }
 
-    /// Append the first `count` bytes of a piece, in whose place another one is put.
-    pub(super) fn write_piece(self: &Arc<Self>, piece: &mut Vec<u8>, count: usize) {
+    /// Append the first `count` bytes of a piece, in whose place another one is put, and count what comes of it.
+    pub(super) fn write_piece(self: &Arc<Self>, piece: &mut Vec<u8>, count: usize, counter: &Arc<LogCounter>) {
         let mut state = self.state.lock();
         if !state.jobs.is_empty() {
             drop(state);
-            self.write(&piece[..count]);
-        } else if self.take_room(&mut state, PIECE, count) {
+            self.write(&piece[..count], Some(counter));
+        } else if self.take_room(&mut state, PIECE, count, Some(counter)) {
             let full = std::mem::replace(piece, self.backlog.piece());
-            state.jobs.push_back(Job::WritePiece(full, count));
+            state.jobs.push_back(Job::WritePiece(full, count, Some(Arc::clone(counter))));
+            self.schedule(&mut state);
+        }
+    }
+
+    /// Append lines in the form that their head has, and count what comes of them.
+    pub(super) fn write_lines(self: &Arc<Self>, head: &LineHead, lines: Lines<'_>, counter: &Arc<LogCounter>) {
+        let mut state = self.state.lock();
+        let (count, more) = (lines.text.len(), state.jobs.back_mut());
+        if let Some(Job::Lines(last, of)) = more
+            && Arc::ptr_eq(of, counter)
+            && last.may_take(head, lines, PIECE)
+        {
+            if self.take_room(&mut state, count, count, Some(counter))
+                && let Some(Job::Lines(last, _)) = state.jobs.back_mut()
+            {
+                last.add(lines);
+            }
+            return;
+        }
+        let job = Job::Lines(LogLines::new(head, lines), Arc::clone(counter));
+        if self.take_room(&mut state, job.cost(), count, Some(counter)) {
+            state.jobs.push_back(job);
             self.schedule(&mut state);
         }
     }
@@ -228,7 +275,7 @@ impl Log {
         let mut state = self.state.lock();
         let count = text.trim_ascii_end().split(|&byte| byte == b'\n').count();
         let job = Job::Record(head, text);
-        if self.take_room(&mut state, job.cost(), count) {
+        if self.take_room(&mut state, job.cost(), count, None) {
             state.jobs.push_back(job);
             self.schedule(&mut state);
         }
@@ -285,13 +332,16 @@ impl Log {
     }
 
     /// Take room for that cost, or count so many bytes or lines as lost.
-    fn take_room(&self, state: &mut State, cost: usize, count: usize) -> bool {
+    fn take_room(&self, state: &mut State, cost: usize, count: usize, counter: Option<&Arc<LogCounter>>) -> bool {
         let in_all = self.backlog.waiting.load(Ordering::Relaxed);
         let has_room = state.waiting + cost <= MAX_WAITING && in_all + cost <= MAX_WAITING_IN_ALL;
         if has_room || state.waiting == 0 {
             state.waiting += cost;
             self.backlog.waiting.fetch_add(cost, Ordering::Relaxed);
             return true;
+        }
+        if let Some(counter) = counter {
+            counter.add(0, count as u64);
         }
         match state.jobs.back_mut() {
             Some(Job::Lost(lost)) => *lost += count,
@@ -346,24 +396,42 @@ impl Log {
     /// Do one job. Return what an operator should know.
     fn execute(&self, job: Job, destination: &mut Destination) -> Option<String> {
         match (job, destination) {
-            (Job::Write(data), Destination::File(file)) => file.write(&data),
-            (Job::WritePiece(piece, count), Destination::File(file)) => {
-                let news = file.write(&piece[..count]);
+            (Job::Write(data, counter), Destination::File(file)) => write(file, &data, counter.as_ref()),
+            (Job::WritePiece(piece, count, counter), Destination::File(file)) => {
+                let news = write(file, &piece[..count], counter.as_ref());
                 self.backlog.give_back(piece);
                 news
+            }
+            (Job::Lines(lines, counter), Destination::File(file)) => {
+                let mut buffer = self.backlog.spare_buffers.lock().pop().unwrap_or_default();
+                if file.ends_within_line() {
+                    buffer.push(b'\n');
+                }
+                let mut news = Vec::new();
+                lines.write(&mut buffer, |formed| news.extend(write(file, formed, Some(&counter))));
+                self.backlog.give_back_buffer(buffer);
+                (!news.is_empty()).then(|| news.join("; "))
             }
             (Job::Record(head, text), Destination::Syslog(syslog)) => syslog.write(&head, &text),
             (Job::Open(what), Destination::File(file)) => {
                 let error = file.open_late().err()?;
                 Some(format!("could not open {what}, {}: {error}; its output is lost", self.name.display()))
             }
-            (Job::Limit(maxbytes, backups), Destination::File(file)) => {
-                file.set_limits(maxbytes, backups);
+            (Job::Limit(rotation), Destination::File(file)) => {
+                file.set_rotation(rotation);
                 None
             }
-            (Job::Reopen, Destination::File(file)) => {
+            (Job::Rotate(completion), Destination::File(file)) => {
+                completion.add(file.rotate_now());
+                None
+            }
+            (Job::Reopen(completion), Destination::File(file)) => {
                 let error = file.reopen().err()?;
-                Some(format!("could not reopen {}: {error}", self.name.display()))
+                let news = format!("could not reopen {}: {error}", self.name.display());
+                if let Some(completion) = completion {
+                    completion.add(Err(error));
+                }
+                Some(news)
             }
             (Job::Clear(completion), Destination::File(file)) => {
                 completion.add(file.clear());
@@ -394,6 +462,17 @@ impl State {
     }
 }
 
+/// Write to a file, and count what comes of it. Return what an operator should know.
+fn write(file: &mut LogFile, data: &[u8], counter: Option<&Arc<LogCounter>>) -> Option<String> {
+    let before = file.written();
+    let news = file.write(data);
+    if let Some(counter) = counter {
+        let written = file.written() - before;
+        counter.add(written, (data.len() as u64).saturating_sub(written));
+    }
+    news
+}
+
 fn truncate(path: &Path) -> io::Result<()> {
     if is_of_the_system(path) {
         return Ok(());
@@ -422,13 +501,13 @@ mod tests {
             if log.is_full() {
                 break;
             }
-            log.write_piece(&mut piece, size);
-            log.write(&vec![0; size]);
+            log.write_piece(&mut piece, size, &Arc::default());
+            log.write(&vec![0; size], None);
         }
         let state = log.state.lock();
         let held = |job: &Job| match job {
-            Job::Write(data) => data.capacity(),
-            Job::WritePiece(piece, _) => piece.capacity(),
+            Job::Write(data, _) => data.capacity(),
+            Job::WritePiece(piece, ..) => piece.capacity(),
             _ => 0,
         };
         let held: usize = state.jobs.iter().map(held).sum();

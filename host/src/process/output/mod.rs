@@ -14,9 +14,11 @@ mod capture;
 mod completion;
 mod event_pools;
 mod line_buffer;
+mod log_counts;
 mod target;
 
 mod filters;
+mod log_lines;
 
 mod handover;
 
@@ -42,8 +44,9 @@ mod handle;
 pub(crate) mod fuzzing;
 
 pub use self::{
-    handle::{OutputHandle, start},
+    handle::{OutputHandle, PendingAnswer, start},
     handover::{AdoptedOutput, FrozenOutput, OutputState},
+    log_counts::{LogBytes, LogCounter, LogCounters},
     queue::ChildOutput,
     target::OutputTarget,
 };

@@ -7,7 +7,7 @@ use super::{
     log::{Backlog, Destination, Job, Log},
     target::{OutputTarget, Source},
 };
-use crate::logger::LogFile;
+use crate::logger::{LogFile, Rotation};
 
 /// Least number of logs at which those that are closed are forgotten.
 const MIN_SWEEP: usize = 64;
@@ -30,7 +30,7 @@ impl OpenLogs {
         if let Some(log) = self.open.get(path).filter(|log| log.take()) {
             return Arc::clone(log);
         }
-        let log = self.add(path, LogFile::closed(path, target.maxbytes, target.backups));
+        let log = self.add(path, LogFile::closed(path, target.rotation()));
         log.take();
         log.push(Job::Open(format!("the {} log of '{}'", source.channel.name(), source.process)));
         log
@@ -54,9 +54,30 @@ impl OpenLogs {
     /// Open every file anew.
     pub(super) fn reopen(&self) {
         for log in self.all().filter(|log| log.take()) {
-            log.push(Job::Reopen);
+            log.push(Job::Reopen(None));
             log.release();
         }
+    }
+
+    /// Open one anew, if it is open.
+    pub(super) fn reopen_one(&self, path: &Path, completion: &Arc<Completion>) {
+        if let Some(log) = self.open.get(path).filter(|log| log.take()) {
+            log.push(Job::Reopen(Some(Arc::clone(completion))));
+            log.release();
+        }
+    }
+
+    /// Rotate a log, whether its process runs or not.
+    pub(super) fn rotate(&mut self, target: &OutputTarget, completion: &Arc<Completion>) {
+        let Some(path) = &target.path else { return };
+        let open = self.open.get(&**path).filter(|log| log.take()).map(Arc::clone);
+        let log = open.unwrap_or_else(|| {
+            let log = self.add(path, LogFile::closed(path, target.rotation()));
+            log.take();
+            log
+        });
+        log.push(Job::Rotate(Arc::clone(completion)));
+        log.release();
     }
 
     /// Empty a log, whether its process runs or not. One that does not exist is empty.
@@ -64,7 +85,7 @@ impl OpenLogs {
         let open = self.open.get(path).filter(|log| log.take()).map(Arc::clone);
         let is_open = open.is_some();
         let log = open.unwrap_or_else(|| {
-            let log = self.add(path, LogFile::closed(path, 0, 0));
+            let log = self.add(path, LogFile::closed(path, Rotation::default()));
             log.take();
             log
         });

@@ -18,9 +18,10 @@ use super::{
     filters::Filters,
     handover::Freeze,
     log::{Backlog, Job, Log, PIECE},
+    log_counts::LogCounter,
     open_logs::OpenLogs,
     pipe::{Pipe, Reading},
-    queue::{ChildOutput, OutputCommand, OutputQueue, Waiting},
+    queue::{ChildOutput, LogSet, OutputCommand, OutputQueue, Waiting},
     sink::{Context, Sink},
     target::{OutputTarget, Source},
 };
@@ -47,6 +48,8 @@ pub(super) struct PipeWay {
     pub(super) filters: Option<Filters>,
     /// Set for the stdout of an event listener, which its pool reads.
     pub(super) is_conversation: bool,
+    /// Counter of what comes of it.
+    pub(super) log_counter: Arc<LogCounter>,
 }
 
 /// The loop, which one thread has at a time.
@@ -235,15 +238,21 @@ impl OutputLoop {
                 OutputCommand::Freeze(freeze) => self.freeze = Some(freeze),
                 OutputCommand::Retarget(run, targets) => {
                     for pipe in self.pipes.values_mut().filter(|pipe| pipe.run == run) {
-                        pipe.sink.retarget(&targets);
+                        pipe.sink.retarget(&targets, &mut self.context);
                     }
                 }
                 OutputCommand::Exited(run) => self.exited(run),
                 OutputCommand::Stdin(run, stdin) => self.watch_stdin(run, stdin),
                 OutputCommand::Listeners => self.serve_listeners(),
                 OutputCommand::Reopen => {
-                    self.context.activity.reopen();
+                    self.context.activity.reopen(None);
                     self.logs.reopen();
+                }
+                OutputCommand::ReopenLogs(logs, done) => self.reopen_logs(&logs, &Completion::new(done)),
+                OutputCommand::RotateLogs(logs, done) => {
+                    // What programs have written before stands in the old files.
+                    self.catch_up();
+                    self.rotate_logs(&logs, &Completion::new(done));
                 }
                 OutputCommand::ClearActivity(done) => self.context.activity.clear(&Completion::new(done)),
                 OutputCommand::Clear(paths, done) => {
@@ -263,6 +272,20 @@ impl OutputLoop {
         }
         self.report_losses(&mut waiting);
         true
+    }
+
+    fn reopen_logs(&mut self, logs: &LogSet<PathBuf>, completion: &Arc<Completion>) {
+        match logs {
+            LogSet::Activity => self.context.activity.reopen(Some(completion)),
+            LogSet::Programs(paths) => paths.iter().for_each(|path| self.logs.reopen_one(path, completion)),
+        }
+    }
+
+    fn rotate_logs(&mut self, logs: &LogSet<OutputTarget>, completion: &Arc<Completion>) {
+        match logs {
+            LogSet::Activity => self.context.activity.rotate(completion),
+            LogSet::Programs(targets) => targets.iter().for_each(|target| self.logs.rotate(target, completion)),
+        }
     }
 
     /// Log how many lines and events were dropped.
@@ -342,7 +365,7 @@ impl OutputLoop {
     }
 
     fn add(&mut self, child: ChildOutput) {
-        let ChildOutput { run, process, group, pid, stdout, stderr, listener } = child;
+        let ChildOutput { run, process, group, pid, stdout, stderr, listener, log_counters } = child;
         let is_listener = listener.is_some();
         if let Some(stdin) = listener {
             self.listener_started(run, &group, &process, stdin);
@@ -351,7 +374,8 @@ impl OutputLoop {
         for (channel, (fd, target)) in outputs.into_iter().filter_map(|(channel, output)| Some((channel, output?))) {
             let source = Source { process: process.clone(), group: group.clone(), pid, channel };
             let is_conversation = is_listener && channel == Channel::Stdout;
-            self.add_pipe(fd, PipeWay { run, source, target, filters: None, is_conversation });
+            let log_counter = Arc::clone(&log_counters[channel as usize]);
+            self.add_pipe(fd, PipeWay { run, source, target, filters: None, is_conversation, log_counter });
         }
     }
 
@@ -364,13 +388,13 @@ impl OutputLoop {
     }
 
     fn try_add_pipe(&mut self, fd: OwnedFd, way: PipeWay) -> io::Result<()> {
-        let PipeWay { run, source, target, filters, is_conversation } = way;
+        let PipeWay { run, source, target, filters, is_conversation, log_counter } = way;
         let pools = is_conversation.then(|| Arc::clone(&self.queue));
         let token = self.token();
         let mut receiver = pipe::Receiver::from(fd);
         receiver.set_nonblocking(true)?;
         self.poll.registry().register(&mut receiver, Token(token), Interest::READABLE)?;
-        let sink = Sink::open(source, target, filters, &mut self.logs, &self.context);
+        let sink = Sink::open(source, target, filters, log_counter, &mut self.logs, &self.context);
         self.pipes.insert(token, Pipe::new(receiver, sink, run, pools));
         Ok(())
     }

@@ -15,6 +15,7 @@ use super::{
     completion::Done,
     event_pools::{EventPools, NewPool, QueuedEvent},
     handover::{AdoptedOutput, Freeze},
+    log_counts::LogCounters,
     target::OutputTarget,
 };
 use crate::{
@@ -49,6 +50,14 @@ pub struct ChildOutput {
     pub stderr: Option<(OwnedFd, OutputTarget)>,
     /// Stdin of an event listener: what that writes to its stdout is for its pool.
     pub listener: Option<Arc<Stdin>>,
+    /// Counters of what comes of its output.
+    pub log_counters: LogCounters,
+}
+
+/// Logs that something is to be done with.
+pub(super) enum LogSet<T> {
+    Activity,
+    Programs(Vec<T>),
 }
 
 /// Work for the output loop.
@@ -75,6 +84,10 @@ pub(super) enum OutputCommand {
     Listeners,
     /// Open all log files anew.
     Reopen,
+    /// Open the activity log anew, or these log files of programs.
+    ReopenLogs(LogSet<PathBuf>, Done),
+    /// Rotate the activity log, or these log files of programs.
+    RotateLogs(LogSet<OutputTarget>, Done),
     ClearActivity(Done),
     Clear(Vec<PathBuf>, Done),
     /// Write what waits, for one log or for all. `since` says when that was begun, where a part of it is done.

@@ -1,18 +1,21 @@
 //! Way of one output of one process: to its log file, to syslog, to the activity log, and as events.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::SystemTime};
 
 use super::{
     activity_log::ActivityLog,
     capture::Part,
     filters::Filters,
+    line_buffer::LineBuffer,
     log::{Backlog, Destination, Job, Log, MIN_PIECE},
+    log_counts::LogCounter,
+    log_lines::LineFormat,
     open_logs::OpenLogs,
     target::{OutputTarget, Source},
 };
 use crate::{
     events::{self, Bus, Channel, Event},
-    logger::{Level, Syslog},
+    logger::{Level, Syslog, Timestamps},
     text::repr::repr,
 };
 
@@ -26,6 +29,8 @@ pub(super) struct Context {
     pub(super) syslog: Arc<Log>,
     /// Option of that name.
     strip_ansi: bool,
+    /// Writer of the times of lines.
+    times: Timestamps,
     /// Counter of pipes that were enlarged: each holds it.
     pub(super) enlarged: Arc<()>,
 }
@@ -33,7 +38,7 @@ pub(super) struct Context {
 impl Context {
     pub(super) fn new(activity: ActivityLog, bus: Bus, strip_ansi: bool, backlog: &Arc<Backlog>) -> Self {
         let syslog = Log::of_lines(Path::new("syslog"), Destination::Syslog(Syslog::default()), backlog);
-        Self { activity, bus, syslog, strip_ansi, enlarged: Arc::default() }
+        Self { activity, bus, syslog, strip_ansi, times: Timestamps::default(), enlarged: Arc::default() }
     }
 }
 
@@ -47,6 +52,10 @@ pub(super) struct Sink {
     filters: Filters,
     /// Log file.
     file: Option<Arc<Log>>,
+    /// Form of its lines, where they have one.
+    line_format: Option<LineFormat>,
+    /// Counter of what the log file takes.
+    log_counter: Arc<LogCounter>,
     /// Set where it is copied to the activity log.
     to_activity: bool,
 }
@@ -57,24 +66,33 @@ impl Sink {
         source: Source,
         target: OutputTarget,
         filters: Option<Filters>,
+        log_counter: Arc<LogCounter>,
         files: &mut OpenLogs,
         context: &Context,
     ) -> Self {
         let file = target.path.as_ref().map(|path| files.get(path, &target, &source));
         let filters = match filters {
-            Some(filters) => filters.with_ansi(context.strip_ansi),
+            Some(filters) => filters.with_options(&target, context.strip_ansi),
             None => Filters::new(&target, context.strip_ansi),
         };
-        Self { source, target, filters, file, to_activity: context.activity.logs(Level::Debug) }
+        let line_format = target.line_form().map(|form| LineFormat::new(form, &source));
+        let to_activity = context.activity.logs(Level::Debug);
+        Self { source, target, filters, file, line_format, log_counter, to_activity }
     }
 
-    /// Take up other sizes of the log, and whether there are events, of the target of stdout or stderr.
-    pub(super) fn retarget(&mut self, targets: &[OutputTarget; 2]) {
+    /// Take up another rotation and form of the log, and whether there are events, of the target of stdout or stderr.
+    pub(super) fn retarget(&mut self, targets: &[OutputTarget; 2], context: &mut Context) {
         let [stdout, stderr] = targets;
         let target = if self.source.channel == Channel::Stdout { stdout } else { stderr };
+        if target.log_format != self.target.log_format {
+            // The line that has begun has the old form, and ends.
+            self.finish_line(context);
+            self.line_format = target.line_form().map(|form| LineFormat::new(form, &self.source));
+            self.filters.log_lines = self.line_format.as_ref().map(|_| LineBuffer::default());
+        }
         self.target = target.clone();
         if let Some(file) = &self.file {
-            file.push(Job::Limit(target.maxbytes, target.backups));
+            file.push(Job::Limit(target.rotation()));
         }
     }
 
@@ -99,9 +117,10 @@ impl Sink {
     pub(super) fn write_piece(&mut self, piece: &mut Vec<u8>, count: usize, context: &mut Context) {
         let is_plain =
             !self.target.events && !self.to_activity && self.filters.lines.is_none() && self.filters.capture.is_none();
+        let is_plain = is_plain && self.line_format.is_none();
         let is_plain = is_plain && self.filters.ansi.as_ref().is_none_or(|ansi| ansi.passes(&piece[..count]));
         match &self.file {
-            Some(file) if is_plain && count >= MIN_PIECE => file.write_piece(piece, count),
+            Some(file) if is_plain && count >= MIN_PIECE => file.write_piece(piece, count, &self.log_counter),
             _ => self.write(&piece[..count], context),
         }
     }
@@ -133,8 +152,9 @@ impl Sink {
             capture.finish(|part| self.part(part, context));
         }
         if let Some(mut lines) = self.filters.lines.take() {
-            lines.finish(|data| self.to_syslog(data, context));
+            lines.finish(|lines| self.to_syslog(lines.text, context));
         }
+        self.finish_line(context);
         let cut = std::mem::take(&mut self.filters.cut);
         if !cut.is_empty() {
             self.log_output(&cut, context);
@@ -172,11 +192,9 @@ impl Sink {
             return;
         }
         if to_log {
-            if let Some(file) = &self.file {
-                file.write(data);
-            }
+            self.to_file(data, context);
             if let Some(mut lines) = self.filters.lines.take() {
-                lines.feed(data, |lines| self.to_syslog(lines, context));
+                lines.feed(data, |lines| self.to_syslog(lines.text, context));
                 self.filters.lines = Some(lines);
             }
         }
@@ -186,6 +204,28 @@ impl Sink {
         if self.target.events && context.bus.asks_for(self.source.channel.log_event()) {
             let Source { process, group, pid, channel } = self.source.clone();
             context.bus.publish(Event::ProcessLog { process, group, pid, channel, data: data.to_vec() });
+        }
+    }
+
+    fn to_file(&mut self, data: &[u8], context: &mut Context) {
+        let Some(file) = &self.file else { return };
+        match (&self.line_format, &mut self.filters.log_lines) {
+            (Some(format), Some(lines)) => {
+                let mut head = None;
+                lines.feed(data, |lines| {
+                    let head = head.get_or_insert_with(|| format.head(SystemTime::now(), &mut context.times));
+                    file.write_lines(head, lines, &self.log_counter);
+                });
+            }
+            _ => file.write(data, Some(&self.log_counter)),
+        }
+    }
+
+    /// Write the line that has begun: it ends here.
+    fn finish_line(&mut self, context: &mut Context) {
+        if let (Some(file), Some(format), Some(lines)) = (&self.file, &self.line_format, &mut self.filters.log_lines) {
+            let head = format.head(SystemTime::now(), &mut context.times);
+            lines.finish(|lines| file.write_lines(&head, lines, &self.log_counter));
         }
     }
 

@@ -13,7 +13,7 @@ use nix::{fcntl::OFlag, unistd::pipe2};
 
 use super::{completion::Done, pipe::MAX_ENLARGED, queue::*, *};
 use crate::{
-    config::{self, Level, Logfile},
+    config::{self, Level, LogFormat, Logfile},
     events::{Event, EventType},
     logger::{Logger, Record},
     process::{
@@ -29,6 +29,8 @@ struct Setup {
     dir: tempfile::TempDir,
     output: OutputHandle,
     logger: Logger,
+    /// Counters of all children.
+    log_counters: LogCounters,
 }
 
 impl Setup {
@@ -37,7 +39,7 @@ impl Setup {
         let mut config = fixtures::supervisord(dir.path());
         change(&mut config);
         let (output, logger) = start(&config).unwrap();
-        Self { dir, output, logger }
+        Self { dir, output, logger, log_counters: LogCounters::default() }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -64,6 +66,7 @@ impl Setup {
             stdout: (reading, target),
             stderr: None,
             listener: None,
+            log_counters: self.log_counters.clone(),
         });
         writing.into()
     }
@@ -531,6 +534,205 @@ fn two_processes_share_a_log_and_rotate_it_once() {
 }
 
 #[test]
+fn what_logs_take_and_lose_is_counted() {
+    let setup = Setup::new(|_| {});
+    let counted = || {
+        setup.output.flush(TIMEOUT).unwrap();
+        let LogBytes { written, lost } = setup.log_counters[0].read();
+        (written, lost)
+    };
+    let mut child = setup.child(1, "cat");
+    child.write_all(b"few").unwrap();
+    assert_eq!(counted(), (3, 0));
+    child.write_all(&vec![b'x'; 60_000]).unwrap();
+    assert_eq!(counted(), (60_003, 0));
+    let full = |output: &mut config::OutputOptions| output.logfile = Logfile::Path("/dev/full".into());
+    setup.child_with(2, "full", full).write_all(b"lost").unwrap();
+    assert_eq!(counted(), (60_003, 4));
+    assert_eq!(setup.log_counters[1].read(), LogBytes::default(), "that is stderr");
+}
+
+fn json(output: &mut config::OutputOptions) {
+    output.log_format = LogFormat::Json;
+}
+
+/// Messages of a log of objects.
+fn messages(log: &str) -> Vec<String> {
+    let message = |line: &str| -> String {
+        let object: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+        object["message"].as_str().unwrap().to_owned()
+    };
+    log.lines().map(message).collect()
+}
+
+#[test]
+fn lines_have_the_form_that_is_asked_for_and_all_else_stays_raw() {
+    let setup = Setup::new(|config| config.strip_ansi = true);
+    let events = setup.output.bus().subscribe();
+    let mut object = setup.child_with(1, "object", |output| {
+        json(output);
+        (output.events_enabled, output.capture_maxbytes) = (true, 100);
+    });
+    let mut text = setup.child_with(2, "text", |output| output.log_format = LogFormat::Text);
+    object.write_all(b"\x1b[31mone\x1b[0m\n{\"a\":1}\ntw").unwrap();
+    assert_eq!(setup.read("object").lines().count(), 2, "the third line has not ended yet");
+    object
+        .write_all(b"o<!--XSUPERVISOR:BEGIN-->captured<!--XSUPERVISOR:END--> and the rest of this line\nend")
+        .unwrap();
+    text.write_all(b"one\n").unwrap();
+    setup.output.child_exited(1);
+    let log = setup.read("object");
+    let lines: Vec<_> = log.lines().collect();
+    assert_eq!(lines[1], "{\"a\":1}");
+    let first: serde_json::Value = serde_json::from_str(lines[0]).unwrap();
+    let expected = [("program", "object"), ("group", "g"), ("stream", "stdout"), ("message", "one")];
+    assert!(expected.iter().all(|(name, value)| first[name] == *value) && first["pid"] == 7, "{first}");
+    assert_eq!(messages(&[lines[2], lines[3]].join("\n")), ["two and the rest of this line", "end"]);
+    assert!(log.ends_with("}\n"), "the end of the process ends its line");
+    let line = setup.read("text");
+    assert!(line.ends_with(" g:text one\n") && line.len() == "2026-11-21 08:21:38,566 g:text one\n".len(), "{line}");
+    let told: Vec<u8> = std::iter::from_fn(|| events.try_recv())
+        .flat_map(|event| match &*event {
+            Event::ProcessLog { data, .. } => data.clone(),
+            _ => Vec::new(),
+        })
+        .collect();
+    let told = String::from_utf8(told).unwrap();
+    assert!(told.starts_with("one\n{\"a\":1}\ntwo") && told.ends_with("line\nend"), "{told}");
+}
+
+#[test]
+fn a_rotation_cuts_no_line_and_a_long_line_is_whole_in_its_parts() {
+    let setup = Setup::new(|_| {});
+    let mut child = setup.child_with(1, "cat", |output| {
+        json(output);
+        (output.maxbytes, output.backups) = (3_000, 100);
+    });
+    let long = "x".repeat(200_000);
+    let expected: Vec<_> = (0..500).map(|number| format!("line {number}")).chain([long.clone()]).collect();
+    let written = expected.join("\n");
+    // Cut anywhere but at its lines.
+    let (short, rest) = written.as_bytes().split_at(4_000);
+    for piece in short.chunks(100).chain(rest.chunks(20_000)) {
+        child.write_all(piece).unwrap();
+        setup.output.flush(TIMEOUT).unwrap();
+    }
+    setup.output.child_exited(1);
+    let mut log = setup.read("cat");
+    for number in 1..100 {
+        let Ok(old) = fs::read_to_string(setup.path(&format!("cat.{number}"))) else { break };
+        assert!(old.ends_with("}\n"), "{number}");
+        log = old + &log;
+    }
+    assert!(!setup.path("cat.100").exists() && setup.path("cat.10").exists());
+    let all = messages(&log);
+    assert_eq!(all[..500], expected[..500]);
+    assert_eq!(all[500..].iter().map(String::len).collect::<Vec<_>>(), [65_536, 65_536, 65_536, 3_392]);
+    assert_eq!(all[500..].concat(), long);
+}
+
+#[test]
+fn the_last_lines_of_a_full_pipe_are_not_lost_for_being_short() {
+    let setup = Setup::new(|_| {});
+    let mut child = setup.child_with(1, "cat", json);
+    let release = setup.stall("cat");
+    // All of them together would be more than may wait.
+    child.write_all(&b"\n".repeat(60_000)).unwrap();
+    setup.output.child_exited(1);
+    // All of it has been read once another command is answered.
+    setup.output.flush_log(&setup.path("none"), TIMEOUT).unwrap();
+    drop(release);
+    let log = setup.read("cat");
+    assert!(log.len() > 60_000 * 100, "{}", log.len());
+    assert_eq!(messages(&log), vec![""; 60_000]);
+    assert_eq!(setup.log_counters[0].read(), LogBytes { written: log.len() as u64, lost: 0 });
+}
+
+#[test]
+fn logs_are_rotated_and_reopened_by_name() {
+    let setup = Setup::new(|_| {});
+    let soon = || Instant::now() + TIMEOUT;
+    let target = |name: &str| {
+        let output = config::OutputOptions { logfile: Logfile::Path(setup.path(name)), ..Default::default() };
+        OutputTarget::new(&output, || unreachable!()).unwrap()
+    };
+    let read = |name: &str| fs::read_to_string(setup.path(name)).unwrap();
+    let mut child = setup.child_with(1, "cat", |output| output.backups = 2);
+    fs::write(setup.path("other"), "old").unwrap();
+    child.write_all(b"before").unwrap();
+    setup.output.rotate_logs(vec![target("cat"), target("other"), target("none")]).wait(soon()).unwrap();
+    child.write_all(b"after").unwrap();
+    assert_eq!((setup.read("cat"), read("cat.1"), read("other.1")), ("after".into(), "before".into(), "old".into()));
+    assert!(!setup.path("none").exists());
+    setup.logger.info("before");
+    setup.output.rotate_activity().wait(soon()).unwrap();
+    setup.logger.info("after");
+    assert!(setup.activity().concat().ends_with("after") && read("supervisord.log.1").ends_with("before\n"));
+
+    for name in ["cat", "supervisord.log"] {
+        fs::rename(setup.path(name), setup.path("moved")).unwrap();
+    }
+    setup.output.reopen_logs(vec![setup.path("cat"), setup.path("other")]).wait(soon()).unwrap();
+    setup.output.reopen_activity().wait(soon()).unwrap();
+    child.write_all(b"anew").unwrap();
+    assert_eq!((setup.read("cat"), read("supervisord.log")), ("anew".to_owned(), String::new()));
+    let nowhere = setup.path("nowhere");
+    setup.output.reopen_logs(vec![nowhere.clone()]).wait(soon()).unwrap();
+    assert!(!nowhere.exists(), "what is not open is not made");
+}
+
+#[test]
+fn a_process_takes_up_another_form_within_a_line() {
+    let setup = Setup::new(|_| {});
+    let mut child = setup.child_with(1, "cat", json);
+    let take_up = |log_format| {
+        let mut output = fixtures::process("cat").stdout;
+        (output.logfile, output.log_format) = (Logfile::Path(setup.path("cat")), log_format);
+        let target = OutputTarget::new(&output, || unreachable!()).unwrap();
+        setup.output.flush(TIMEOUT).unwrap();
+        setup.output.retarget(1, [target, OutputTarget::default()]);
+    };
+    child.write_all(b"one").unwrap();
+    take_up(LogFormat::Raw);
+    assert_eq!(messages(&setup.read("cat")), ["one"]);
+    child.write_all(b"two").unwrap();
+    take_up(LogFormat::Json);
+    child.write_all(b"three\n").unwrap();
+    let log = setup.read("cat");
+    let lines: Vec<_> = log.lines().collect();
+    assert_eq!((lines.len(), lines[1], messages(lines[2])), (3, "two", vec!["three".to_owned()]));
+}
+
+#[test]
+fn a_line_that_has_begun_is_handed_over() {
+    let setup = Setup::new(|_| {});
+    setup.child_with(1, "cat", json).write_all(b"whole\nbegun").unwrap();
+    setup.output.flush(TIMEOUT).unwrap();
+    // The pipe has closed by then, and its end has been read: so one that stays open.
+    let mut child = setup.child_with(2, "open", json);
+    child.write_all(b"whole\nbegun").unwrap();
+    setup.output.flush(TIMEOUT).unwrap();
+    let frozen = setup.output.freeze(true, TIMEOUT).unwrap();
+    let state = rmp_serde::to_vec_named(&frozen.state).unwrap();
+    drop(frozen);
+    let state: OutputState = rmp_serde::from_slice(&state).unwrap();
+    let [pipe] = &state.pipes[..] else { panic!("{state:?}") };
+    let mut lines = pipe.filters.log_lines.clone().unwrap();
+    let mut left = Vec::new();
+    lines.finish(|lines| left.extend_from_slice(lines.text));
+    assert_eq!(left, b"begun");
+}
+
+#[test]
+fn the_activity_log_may_be_objects() {
+    let setup = Setup::new(|config| config.log_format = LogFormat::Json);
+    setup.logger.warn("two\nlines");
+    let log = setup.read("supervisord.log");
+    let object: serde_json::Value = serde_json::from_str(log.strip_suffix('\n').unwrap()).unwrap();
+    assert_eq!((&object["level"], &object["message"]), (&"warn".into(), &"two\nlines".into()));
+}
+
+#[test]
 fn stdin_takes_more_than_the_pipe_holds() {
     let setup = Setup::new(|_| {});
     let (reading, writing) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).unwrap();
@@ -585,6 +787,7 @@ fn events_that_come_before_pools_are_taken_over_are_theirs() {
         state,
         handlers: HashMap::new(),
         listeners: HashMap::new(),
+        log_counters: HashMap::new(),
         stdins: Vec::new(),
     });
     // Clients are served by now, whatever keeps the output's threads.

@@ -1,4 +1,4 @@
-//! Namespaces that the host has itself: `supervisor`, `system`, `plugins`, `processes`, `update` and `upgrade`.
+//! Namespaces that the host has itself: `supervisor`, `system`, `logs`, `plugins`, `processes`, `update` and `upgrade`.
 //!
 //! The modules are floors; each imports only from those above it in this list.
 
@@ -8,9 +8,11 @@ mod system;
 mod update;
 mod upgrade;
 
+mod logs;
 mod processes;
 
 pub(super) use self::{
+    logs::{Logs, NAME as LOGS},
     plugins::{NAME as PLUGINS, Plugins},
     processes::{NAME as PROCESSES, Processes},
     supervisor::process_config,

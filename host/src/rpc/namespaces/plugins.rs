@@ -19,14 +19,12 @@ pub(crate) const NAME: &str = "plugins";
 /// The namespace `plugins`.
 pub(crate) struct Plugins {
     registry: RegistryRef,
-    /// Names of the plugins' namespaces, each with the library that it is from.
-    loaded: Vec<(String, LibraryInfo)>,
 }
 
 impl Plugins {
-    /// Make the object, which tells of these namespaces and of the registry's result handlers.
-    pub(crate) fn namespace(registry: RegistryRef, loaded: Vec<(String, LibraryInfo)>) -> NamespaceObject {
-        namespace(Arc::new(Self { registry, loaded }))
+    /// Make the object, which tells of the namespaces and result handlers of that registry.
+    pub(crate) fn namespace(registry: RegistryRef) -> NamespaceObject {
+        namespace(Arc::new(Self { registry }))
     }
 }
 
@@ -43,13 +41,15 @@ impl Plugins {
     pub fn get_all_plugin_info(&self) -> Result<Vec<Value>, Fault> {
         let registry = self.registry.get()?;
         let handlers = registry.result_handlers();
-        let loaded = self.loaded.iter().map(|(_, library)| library);
+        let loaded = registry.libraries();
         let libraries: BTreeMap<&Path, &LibraryInfo> = loaded
+            .iter()
+            .map(|(_, library)| library)
             .chain(handlers.iter().map(|(_, library)| library))
             .map(|library| (library.path.as_path(), library))
             .collect();
         let info_of = |library: &LibraryInfo| {
-            let own = self.loaded.iter().filter(|(_, other)| other.path == library.path);
+            let own = loaded.iter().filter(|(_, other)| other.path == library.path);
             let namespaces: Vec<_> = own.map(|(name, _)| (name.as_str(), registry.usage(name))).collect();
             let own = handlers.iter().filter(|(_, other)| other.path == library.path);
             let handlers: Vec<_> = own.map(|(handler, _)| (handler.name(), handler.usage_snapshot())).collect();
@@ -132,8 +132,9 @@ mod tests {
         let loaded: Vec<_> = loaded.into_iter().map(|(name, path)| (name.to_owned(), library(path))).collect();
         let shelves = loaded.iter().map(|(name, _)| (name.clone(), namespace(Arc::new(Shelf)), Origin::Plugin));
         let mut namespaces: Vec<_> = shelves.collect();
-        namespaces.push((NAME.to_owned(), Plugins::namespace(own.clone(), loaded.clone()), Origin::Host));
+        namespaces.push((NAME.to_owned(), Plugins::namespace(own.clone()), Origin::Host));
         let registry = Registry::with_system(&own, namespaces, Logger::new(Level::Critical, |_| {}));
+        registry.set_libraries(loaded);
         let handler = |name, path| registry.add_result_handler(name, namespace(Arc::new(Shelf)), library(path));
         handler("oak:judge", "/b.so").usage().count_fault(true);
         handler("fir:judge", "/c.so");

@@ -28,7 +28,6 @@ pub(super) fn is_directory(path: &str) -> bool {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::*;
 
     const STYLE: &str = include_str!("assets/supervisor.css");
 

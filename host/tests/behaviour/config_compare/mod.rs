@@ -73,6 +73,10 @@ const OURS: &[&str] = &[
     "health_timeout",
     "health_retries",
     "health_action",
+    "stdout_log_format",
+    "stdout_logfile_rotate",
+    "stderr_log_format",
+    "stderr_logfile_rotate",
 ];
 
 /// Ours in the shape of the other.
@@ -88,7 +92,7 @@ fn comparable(mut ours: Value) -> Value {
     if let Some(client) = object.get_mut("supervisorctl") {
         remove(client, &["password", "plugin_path", "ctlplugins"]);
     }
-    remove(&mut ours["supervisord"], &["plugin_path", "plugin_data_dir", "env_file", "exit_when_all"]);
+    remove(&mut ours["supervisord"], &["plugin_path", "plugin_data_dir", "env_file", "exit_when_all", "log_format"]);
     each(&mut ours["servers"], |server| remove(server, &["password", "allowed_hosts"]));
     each(&mut ours["eventlisteners"], |pool| remove(pool, &["result_handler", "processes"]));
     each(&mut ours["fcgi_programs"], |group| remove(group, &["processes"]));

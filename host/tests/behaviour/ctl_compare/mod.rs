@@ -14,7 +14,8 @@ use crate::common::{Config, Kind, Output, Supervisord, wait_until};
 const ON_PURPOSE: [(&str, &str); 8] = [
     (
         FURTHER_COMMANDS,
-        "`plugins` and `upgrade` are new; they stand below a heading of their own, and all that Supervisor lists around it",
+        "`plugins`, `reopen`, `rotate` and `upgrade` are new; they stand below a heading of their own, and all that \
+         Supervisor lists around it",
     ),
     (
         "… <pattern> …, restart --rolling …",
@@ -29,8 +30,7 @@ const ON_PURPOSE: [(&str, &str); 8] = [
 ];
 
 /// What is in the list of `help` besides.
-const FURTHER_COMMANDS: &str =
-    "\nfurther commands (type help <topic>):\n=====================================\nplugins  upgrade\n\n";
+const FURTHER_COMMANDS: &str = "\nfurther commands (type help <topic>):\n=====================================\nplugins  reopen  rotate  upgrade\n\n";
 
 /// Whatever `help` knows.
 const TOPICS: &str = "add avail clear exit fg maintail open pid quit reload remove reread restart shutdown signal start \

@@ -18,7 +18,7 @@ use std::{path::Path, time::SystemTime};
 use plugin_api::{Code, Fault, Value, rpc_interface};
 
 pub use self::common::SupervisorInterface;
-pub(crate) use self::structs::{process_config, process_members};
+pub(crate) use self::structs::{process_config, process_members, process_result};
 use self::{
     common::{FILE_TIMEOUT, Target},
     read_log::ByteCount,

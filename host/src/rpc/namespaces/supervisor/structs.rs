@@ -95,13 +95,18 @@ fn startretries(count: i64) -> i64 {
 
 /// Make a struct of what became of a process: one entry of what the methods for several processes answer.
 pub(super) fn result(info: &ProcessInfo, result: &Result<(), Fault>) -> Value {
+    process_result(&info.name, &info.group, result)
+}
+
+/// Make such a struct of a process by its name.
+pub(crate) fn process_result(name: &str, group: &str, result: &Result<(), Fault>) -> Value {
     let (status, description) = match result {
         Ok(()) => (Code::Success as i32, "OK"),
         Err(fault) => (fault.code, fault.text.as_str()),
     };
     Value::structure([
-        ("name", info.name.as_str().into()),
-        ("group", info.group.as_str().into()),
+        ("name", name.into()),
+        ("group", group.into()),
         ("status", status.into()),
         ("description", text(description)),
     ])
