@@ -5,7 +5,7 @@ use hyper::{
     header::{CACHE_CONTROL, EXPIRES, HeaderName, HeaderValue, PRAGMA},
 };
 
-use crate::server::answer::ResponseBody;
+use super::super::answer::ResponseBody;
 
 /// Forbid to keep an answer, to frame it, and that it loads anything from elsewhere.
 pub(super) fn uncached(mut response: Response<ResponseBody>) -> Response<ResponseBody> {

@@ -28,7 +28,6 @@ pub(super) fn is_directory(path: &str) -> bool {
 mod tests {
     use std::collections::BTreeMap;
 
-
     const STYLE: &str = include_str!("assets/supervisor.css");
 
     /// Variables of the first `:root` in a text, which are colours.

@@ -11,15 +11,17 @@ use plugin_api::{Fault, PanelQuery, Value};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{answers::uncached, form::Form, panel::shown};
-use crate::{
-    server::{
+use super::{
+    super::{
         answer::{ResponseBody, explained, last, refusal, whole},
         connection_watch::Phase,
         request::HttpRequest,
     },
-    xmlrpc::{NESTING_LIMIT, is_deeper, size_up_to},
+    answers::uncached,
+    form::Form,
+    panel::shown,
 };
+use crate::xmlrpc::{NESTING_LIMIT, is_deeper, size_up_to};
 
 /// Largest call that is read, in bytes.
 const CALL_LIMIT: usize = 1 << 20;
@@ -39,7 +41,7 @@ struct Call {
 }
 
 /// Answer a call.
-pub(in crate::server) async fn call(request: HttpRequest<'_>) -> Response<ResponseBody> {
+pub(crate) async fn call(request: HttpRequest<'_>) -> Response<ResponseBody> {
     // No form of a page can have this type.
     let is_json = |kind: &str| kind.split(';').next().is_some_and(|kind| kind.trim() == "application/json");
     if !request.head.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).is_some_and(is_json) {
@@ -62,7 +64,7 @@ pub(in crate::server) async fn call(request: HttpRequest<'_>) -> Response<Respon
 }
 
 /// Answer with a panel of a plugin.
-pub(in crate::server) async fn panel(request: HttpRequest<'_>) -> Response<ResponseBody> {
+pub(crate) async fn panel(request: HttpRequest<'_>) -> Response<ResponseBody> {
     request.connection.watch.enter(Phase::Call);
     let form = Form::new(request.head.uri.query().unwrap_or_default(), "");
     let text = |field: &str| form.get(field).unwrap_or_default().to_owned();

@@ -18,17 +18,17 @@ use serde_json::{json, value::RawValue};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::{
-    assets,
-    program::{self, namespec},
-};
-use crate::{
-    events::EventType,
-    server::{
+    super::{
         answer::{ResponseBody, refusal},
         context::ServerContext,
         request::HttpRequest,
         server_sent_events::{FrameSender, frame, stream},
     },
+    assets,
+    program::{self, namespec},
+};
+use crate::{
+    events::EventType,
     supervisor::{ProcessDetails, Supervisor},
 };
 
@@ -49,7 +49,7 @@ const EVENTS: [&str; 2] = ["PROCESS_STATE", "PROCESS_GROUP"];
 
 /// Answer with the stream.
 #[allow(clippy::unused_async, reason = "a handler")]
-pub(in crate::server) async fn follow(request: HttpRequest<'_>) -> Response<ResponseBody> {
+pub(crate) async fn follow(request: HttpRequest<'_>) -> Response<ResponseBody> {
     let server = request.server();
     let Some(supervisor) = &server.supervisor else { return refusal(StatusCode::NOT_FOUND) };
     let (page, response) = stream();

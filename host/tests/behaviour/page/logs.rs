@@ -43,7 +43,7 @@ fn the_tail_of_a_log_is_followed_searched_and_held() {
     );
     browser.click("#drawer button[aria-pressed=false]:not(.buttons *)");
     append(&supervisord, "cat.log", "later\n");
-    browser.wait("document.querySelector('#drawer output').textContent.startsWith('1 lines wait')");
+    browser.wait("document.querySelector('#drawer output').textContent.includes('new lines: 1.')");
     assert_eq!(browser.text(&format!("{LINES}.at(-1)")), "nothing");
     browser.click("#drawer button[aria-pressed=true]:not(.buttons *)");
     browser.wait(&format!("{LINES}.at(-1) === 'later'"));

@@ -7,7 +7,7 @@
   const LOG_BEFORE = 64 << 10; // bytes of a log that are shown of what was there before
   const SILENCE = 12_000; // milliseconds after which a stream that says nothing is taken for lost
   const RETRY = 1_000; // milliseconds between two tries to come back
-  const REFRESH = 2_000; // milliseconds between two looks at a panel
+  const REFRESH = 3_000; // milliseconds between two looks at a panel
 
   /** Element with attributes (`on…` are listeners, `true` is there, `false` and null are not) and children. */
   const h = (tag, attributes = {}, ...children) => {
@@ -133,9 +133,10 @@
     svg.append(path);
     return { svg, path };
   };
+  /** Path of a curve: it begins with a minute's width, and then holds all samples. */
   const plot = (samples, least) => {
-    const most = Math.max(least, ...samples);
-    const step = 100 / (SAMPLES - 1);
+    const most = Math.max(least, 1.2 * Math.max(...samples));
+    const step = 100 / (Math.max(30, samples.length) - 1);
     const start = 100 - (samples.length - 1) * step;
     return samples.map((value, index) => `${index ? "L" : "M"}${(start + index * step).toFixed(1)} ${(19 - (value / most) * 18).toFixed(1)}`).join("");
   };
@@ -326,7 +327,7 @@
     };
     const tell = () => {
       const matching = needle ? `${lines.filter((line) => !line.element.hidden).length} of ${lines.length} lines` : "";
-      setText(found, isPaused ? `${waiting.length} lines wait ${matching}` : matching);
+      setText(found, isPaused ? `Paused; new lines: ${waiting.length}. ${matching}` : matching);
     };
     const append = (texts) => {
       const isAtEnd = pre.scrollTop + pre.clientHeight >= pre.scrollHeight - 8;
