@@ -73,7 +73,7 @@ pub(crate) async fn panel(request: HttpRequest<'_>) -> Response<ResponseBody> {
     let name = text("name");
     let looked = request.server().registry.panel(&name, query);
     let result = match tokio::time::timeout(PANEL_TIMEOUT, looked).await {
-        Ok(Ok(value)) => to_json(&value).and_then(|value| shown(&name, value)),
+        Ok(Ok(value)) => to_json(&value).and_then(|value| shown(&name, &value)),
         Ok(Err(fault)) => Err(fault),
         Err(_) => Err(Fault::failed_with(format_args!("{name} has not answered in {} s", PANEL_TIMEOUT.as_secs()))),
     };

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 const ROWS: usize = 1000;
 
 /// Bring a panel, the answer of the hook of that full name, into the form of a page. `FAILED` where it is no panel.
-pub(super) fn shown(hook: &str, panel: Value) -> Result<Value, Fault> {
+pub(super) fn shown(hook: &str, panel: &Value) -> Result<Value, Fault> {
     let namespace = hook.split('.').next().unwrap_or_default();
     let list = |name: &str| panel.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
     let columns: Vec<_> = list("columns").into_iter().filter(Value::is_string).collect();
@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn what_is_no_panel_is_a_fault_and_what_is_odd_is_left_out() {
         for value in [Value::Null, json!(5), json!([]), json!({}), json!({ "columns": [5] })] {
-            assert!(shown("a._panel_x", value).is_err());
+            assert!(shown("a._panel_x", &value).is_err());
         }
         let odd = json!({
             "columns": ["Key", 5],
@@ -63,7 +63,7 @@ mod tests {
             "note": 5,
             "after": {},
         });
-        let shown = shown("cache._panel_x", odd).unwrap();
+        let shown = shown("cache._panel_x", &odd).unwrap();
         assert_eq!(shown["columns"], json!(["Key"]));
         assert_eq!(shown["rows"], json!([["k", 1]]));
         assert_eq!(shown["actions"].as_array().map(Vec::len), Some(1));
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn too_many_rows_are_cut_off_and_counted() {
         let many = json!({ "columns": ["N"], "rows": (0..ROWS + 5).map(|number| json!([number])).collect::<Vec<_>>() });
-        let shown = shown("a._panel_x", many).unwrap();
+        let shown = shown("a._panel_x", &many).unwrap();
         assert_eq!(shown["rows"].as_array().map(Vec::len), Some(ROWS));
         assert_eq!(shown["note"], json!(" (5 rows are left out)"));
     }

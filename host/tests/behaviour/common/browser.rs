@@ -1,6 +1,6 @@
-//! A real browser, Debian's chromium, driven through WebDriver: a person at the status page.
+//! A real browser, Debian's chromium, driven through `WebDriver`: a person at the status page.
 //!
-//! WebDriver is JSON over HTTP, and a story takes a dozen of its requests. The crates that wrap all of it bring some
+//! `WebDriver` is JSON over HTTP, and a story takes a dozen of its requests. The crates that wrap all of it bring some
 //! fifteen crates a second time, in older versions.
 
 use std::{

@@ -127,7 +127,7 @@ fn pictures_of_the_readme() {
     };
     let samples = "(document.querySelector('tr[data-namespec=\"api:api_0\"] .cpu path').getAttribute('d').match(/L/g) ?? []).length";
     browser.size(1100, 640);
-    browser.wait(&format!("{samples} >= 12"));
+    browser.wait(&format!("{samples} >= 25"));
     browser.eval("document.activeElement.blur()");
     write("page-light.png");
     browser.darken();

@@ -20,7 +20,7 @@ fn append(supervisord: &Supervisord, file: &str, text: &str) {
 #[test]
 fn the_tail_of_a_log_is_followed_searched_and_held() {
     let sandbox = Sandbox::new();
-    let before: String = (0..500).map(|number| format!("line {number}\n")).collect();
+    let before = (0..500).map(|number| format!("line {number}\n")).collect::<Vec<_>>().concat();
     sandbox.write("cat.log", &before);
     sandbox.write("cat.err", "trouble\n");
     let supervisord = Supervisord::start_in(sandbox, Kind::Ours, &config());
