@@ -262,3 +262,18 @@ fn the_page_shows_keys_sizes_and_values() {
     let info: Value = cache.call("getInfo", ()).unwrap();
     assert_eq!(info.get("hits").and_then(Value::as_i64), Some(0), "to look is no use of the cache");
 }
+
+#[test]
+fn its_figures_are_metrics() {
+    let host = FakeHost::new();
+    let cache = host.make(make_cache_rpcinterface, [("max_keys", Value::from(1))]).unwrap();
+    cache.call::<bool>("store", ("foo", "bar")).unwrap();
+    cache.call::<bool>("store", ("more", "bar")).unwrap_err();
+    cache.call::<Value>("fetch", ("foo",)).unwrap();
+    cache.call::<Value>("fetch", ("nothing",)).unwrap_err();
+    let metrics = cache.metrics().wait().unwrap();
+    let known = ["store_up", "keys", "max_keys", "hits", "misses", "refused"].map(|name| metrics.get(name, &[]));
+    assert_eq!(known, [Some(1.0); 6]);
+    assert!(metrics.get("size_bytes", &[]).is_some_and(|bytes| bytes > 0.0));
+    assert_eq!(metrics.get("max_size_bytes", &[]), None);
+}

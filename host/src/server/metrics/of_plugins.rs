@@ -123,7 +123,9 @@ mod tests {
             .set_with([("x", "")], -1)
             .set_with([("y", "")], f64::NAN);
         let labels = ["", "0", "a b", "__x", "le", "quantile", "\u{e4}"];
-        labels.iter().for_each(|name| drop(metrics.gauge("labels", "L.").set_with([(*name, "")], 1)));
+        for name in labels {
+            metrics.gauge("labels", "L.").set_with([(name, "")], 1);
+        }
         for name in ["", "Level", "a b", "a\nb", "1a", "_a", "a{", "a_total", "a_count", "\u{e4}"] {
             metrics.gauge(name, "Bad.").set(1);
         }
@@ -162,8 +164,12 @@ mod tests {
     fn a_plugin_has_not_more_than_it_may() {
         let mut metrics = Metrics::new();
         let family = metrics.gauge("many", "Many.");
-        (0..MAX_SAMPLES + 5).for_each(|number| drop(family.set_with([("n", number.to_string().as_str())], 1)));
-        (0..MAX_FAMILIES).for_each(|number| drop(metrics.gauge(&format!("family{number}"), "One.")));
+        for number in 0..MAX_SAMPLES + 5 {
+            family.set_with([("n", number.to_string().as_str())], 1);
+        }
+        for number in 0..MAX_FAMILIES {
+            metrics.gauge(&format!("family{number}"), "One.");
+        }
         let mut text = Exposition::new(Format::Prometheus, 0);
         let complaints = write(&mut text, "p", &metrics);
         let text = text.finish();

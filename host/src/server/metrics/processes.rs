@@ -4,6 +4,7 @@ use std::time::UNIX_EPOCH;
 
 use super::exposition::{Exposition, Kind, Labels};
 use crate::{
+    config::Logfile,
     process::exits::ExitKind,
     server::resource_usage::{Reading, ResourceUsage},
     states::ProcessState,
@@ -45,16 +46,20 @@ pub(super) fn write(text: &mut Exposition, all: &[ProcessDetails], resources: &R
     write_resources(text, "supervisor_process", "the process", used);
 
     let streams = ["stdout", "stderr"].map(|stream| Labels::of([("stream", stream)]));
+    let of_logs = |it: &ProcessDetails| {
+        let has_log = [&it.config.stdout, &it.config.stderr].map(|output| output.logfile != Logfile::None);
+        streams.iter().zip(it.log_bytes).zip(has_log).filter_map(|(log, has_log)| has_log.then_some(log))
+    };
     let name = "supervisor_process_log_bytes";
     let mut written = text.own(name, Kind::Counter, "Bytes that were written to the log of the process.");
     for (it, labels) in labelled() {
-        streams.iter().zip(it.log_bytes).for_each(|(more, bytes)| written.add_with(labels, more, bytes.written));
+        of_logs(it).for_each(|(more, bytes)| written.add_with(labels, more, bytes.written));
     }
     let name = "supervisor_process_log_lost_bytes";
     let help = "Bytes of output of the process that its log could not take, or not fast enough.";
     let mut lost = text.own(name, Kind::Counter, help);
     for (it, labels) in labelled() {
-        streams.iter().zip(it.log_bytes).for_each(|(more, bytes)| lost.add_with(labels, more, bytes.lost));
+        of_logs(it).for_each(|(more, bytes)| lost.add_with(labels, more, bytes.lost));
     }
 }
 
