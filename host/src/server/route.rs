@@ -52,6 +52,10 @@ routes! {
     Prefix("/mainlogtail"), [GET], Never => logtail::main_log;
     Exact(&["/", "/index.html", "/tail.html", "/ok.html"]), [GET, POST, HEAD], If(web::is_harmless) => web::page;
     Exact(&["/events"]), [GET], Never => event_stream::events;
+    Exact(&["/live"]), [GET], Never => web::follow;
+    Exact(&["/live/call"]), [POST], Never => web::call;
+    Exact(&["/live/panel"]), [GET], Never => web::panel;
+    Prefix("/javascripts"), [GET, HEAD], Always => web::asset;
     Prefix("/stylesheets"), [GET, HEAD], Always => web::asset;
     Prefix("/images"), [GET, HEAD], Always => web::asset;
     Public(&["/healthz"]), [GET, HEAD], Never => health::health;

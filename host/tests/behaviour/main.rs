@@ -55,6 +55,7 @@ mod log_text;
 mod many_at_once;
 mod metrics;
 mod multicall;
+mod page;
 mod service_manager;
 mod small_tools;
 mod web;
