@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use plugin_api::{Fault, Host, Level, MaybeReady, Value};
+use plugin_api::{Fault, Host, Level, MaybeReady, Metrics, Value};
 
 use crate::store::{Info, Limits, Operation, QUOTA_EXCEEDED, Store};
 
@@ -52,6 +52,35 @@ impl Cache {
     pub(crate) fn info(&self) -> MaybeReady<Value> {
         let (limits, usage) = (self.limits, self.usage());
         self.store.info().map(move |info| described(info, limits, &usage))
+    }
+
+    /// The figures of `getInfo` as metrics; without those of the store, where it has not told them.
+    pub(crate) fn metrics(&self, info: Option<Info>) -> Metrics {
+        let mut metrics = Metrics::new();
+        let known = info.filter(|info| !info.connection.starts_with("lost"));
+        metrics.gauge("store_up", "1 if the store of the cache answers.").set(known.is_some());
+        if let Some(info) = known {
+            metrics.gauge("keys", "Keys that are cached.").set(info.keys);
+            metrics.gauge("size_bytes", "Bytes that the entries of the cache count for.").set(info.bytes);
+        }
+        let Limits { max_keys, max_bytes, max_value_bytes } = self.limits;
+        for (name, help, limit) in [
+            ("max_keys", "Most keys that the cache may have.", max_keys),
+            ("max_size_bytes", "Most bytes that its entries may count for.", max_bytes),
+            ("max_value_bytes", "Most bytes that one value may count for.", max_value_bytes),
+        ] {
+            if limit > 0 {
+                metrics.gauge(name, help).set(limit);
+            }
+        }
+        for (name, help, count) in [
+            ("hits", "Keys that were asked for and were there.", &self.usage.hits),
+            ("misses", "Keys that were asked for and were not there.", &self.usage.misses),
+            ("refused", "Changes that a limit did not let through.", &self.usage.refused),
+        ] {
+            metrics.counter(name, help).set(count.load(Relaxed));
+        }
+        metrics
     }
 
     /// The value for the cache that takes this one's place when supervisord is upgraded; nil where the store outlives

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use plugin_api::{Fault, Host, MaybeReady, Value, rpc_interface};
+use plugin_api::{Fault, Host, MaybeReady, Metrics, Value, rpc_interface};
 
 use crate::{
     cache::{Cache, validate_key},
@@ -16,6 +16,9 @@ use crate::{
 
 /// Most seconds that can be asked for: about three hundred years.
 const MOST_SECONDS: f64 = 1e10;
+
+/// Time that a store has to tell its figures for metrics: supervisord does not wait much longer.
+const METRICS_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// Methods for entries that expire, for steps that depend on what is there, for many entries at once, and for waiting.
 pub struct FurtherMethods {
@@ -236,6 +239,14 @@ impl FurtherMethods {
     #[rpc(nonblocking, returns = "struct")]
     pub fn get_info(&self) -> Result<MaybeReady<Value>, Fault> {
         Ok(self.cache.info())
+    }
+
+    /// Tell the figures of `getInfo` among supervisord's metrics.
+    #[rpc(on_metrics)]
+    async fn metrics(&self) -> Metrics {
+        // An engine that does not answer leaves the others to be told.
+        let asked = self.supervisord.timeout(METRICS_TIMEOUT, self.cache.store.info().result()).await;
+        self.cache.metrics(asked.ok().flatten().and_then(Result::ok))
     }
 }
 

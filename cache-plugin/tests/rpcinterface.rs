@@ -226,3 +226,18 @@ fn a_file_keeps_what_was_stored() {
     drop(host.make(make_cache_rpcinterface, [("store", "file".into())]).unwrap());
     assert!(host.host().data_dir().unwrap().join("cache").exists());
 }
+
+#[test]
+fn its_figures_are_metrics() {
+    let host = FakeHost::new();
+    let cache = host.make(make_cache_rpcinterface, [("max_keys", Value::from(1))]).unwrap();
+    cache.call::<bool>("store", ("foo", "bar")).unwrap();
+    cache.call::<bool>("store", ("more", "bar")).unwrap_err();
+    cache.call::<Value>("fetch", ("foo",)).unwrap();
+    cache.call::<Value>("fetch", ("nothing",)).unwrap_err();
+    let metrics = cache.metrics().wait().unwrap();
+    let known = ["store_up", "keys", "max_keys", "hits", "misses", "refused"].map(|name| metrics.get(name, &[]));
+    assert_eq!(known, [Some(1.0); 6]);
+    assert!(metrics.get("size_bytes", &[]).is_some_and(|bytes| bytes > 0.0));
+    assert_eq!(metrics.get("max_size_bytes", &[]), None);
+}

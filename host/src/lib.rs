@@ -24,6 +24,7 @@ pub mod process;
 pub mod supervisor;
 
 pub mod rpc;
+pub mod service_manager;
 
 pub mod daemon;
 pub mod server;

@@ -1,7 +1,7 @@
 //! Our supervisord beside Supervisor 4.3.0 and a bare hyper server, in one run on one machine.
 //!
-//! `cargo bench -p supervisor-host --bench compare`; with `-- stores`, `-- engine` or `-- upgrades` behind it only the
-//! rows of these.
+//! `cargo bench -p supervisor-host --bench compare`; with `-- stores`, `-- engine`, `-- many` or `-- upgrades` behind it
+//! only the rows of these.
 //!
 //! The contestants take turns within each round, and what is judged is the median of the rounds' ratios: a neighbour
 //! that takes the processor for a while slows all of them. Nothing fails here; each row says whether its limit is
@@ -43,6 +43,9 @@ fn main() {
     }
     if arguments.iter().any(|argument| argument == "stores") {
         return print(&of_stores());
+    }
+    if arguments.iter().any(|argument| argument == "many") {
+        return print(&many::rows());
     }
     if arguments.iter().any(|argument| argument == "engine") {
         return print(&engine::rows());

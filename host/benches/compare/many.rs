@@ -15,13 +15,15 @@ use super::{
 };
 
 const COUNT: usize = 200;
+/// Programs in a layer, where some wait for others.
+const WIDTH: usize = 20;
 /// How long nothing happens while its cost is measured, in each round.
 const IDLE: Duration = Duration::from_secs(2);
 
 /// All rows of this file.
 pub fn rows() -> Vec<Row> {
     eprintln!("{COUNT} programs …");
-    let mut rows = vec![exec_to_spawned()];
+    let mut rows = vec![exec_to_spawned(), in_layers()];
     let [ours, real] = [Kind::Ours, Kind::Real].map(|kind| Supervisord::start_in(Sandbox::new(), kind, &config()));
     for supervisord in [&ours, &real] {
         wait(|| supervisord.log().matches("success: ").count() == COUNT);
@@ -49,22 +51,42 @@ fn wait(mut condition: impl FnMut() -> bool) {
 }
 
 fn exec_to_spawned() -> Row {
-    let once = |kind| {
-        let sandbox = Sandbox::new();
-        let config = config();
-        let file = sandbox.write(config.file(), config.render(sandbox.here(), free_port()));
-        let mut command = supervisord_command(&sandbox, kind, &file);
-        let log = sandbox.join("supervisord.log");
-        let start = Instant::now();
-        let mut child = command.spawn().expect("supervisord can be run");
-        wait(|| fs::read_to_string(&log).is_ok_and(|log| log.matches("spawned: ").count() == COUNT));
-        let time = milliseconds(start);
-        // The sandbox ends the programs.
-        let _ = child.kill();
-        let _ = child.wait();
-        time
-    };
+    let once = |kind| exec_until(kind, &config(), "spawned: ");
     Row::times("200 programs, exec to all spawned, ms", || (once(Kind::Ours), once(Kind::Real)), Limit::AtLeast(5.0))
+}
+
+/// As many programs in layers, where each needs two of the layer before and has to stay up for a second: no path to the
+/// last one is quicker than a second for each layer.
+fn in_layers() -> Row {
+    let mut config = Config::new().section("supervisord", "minfds=4096");
+    for number in 0..COUNT {
+        let needs = |offset| format!("p{:03}", number - number % WIDTH - WIDTH + (number + offset) % WIDTH);
+        let needs = if number < WIDTH { String::new() } else { format!("{}, {}", needs(0), needs(1)) };
+        let lines = format!("command=/bin/sleep 100000\nstartsecs=1\ndepends_on={needs}\n");
+        config = config.section(&format!("program:p{number:03}"), &lines);
+    }
+    let path = f64::from(u32::try_from(COUNT / WIDTH).unwrap_or(u32::MAX)) * 1000.0;
+    let time = exec_until(Kind::Ours, &config, "success: ");
+    Row::new("200 programs in 10 layers with startsecs=1, exec to all RUNNING, ms")
+        .other("ours", time)
+        .other("the slowest path", path)
+        .ratio("times that", &[time], &[path], Limit::Below(1.15))
+}
+
+/// Milliseconds from exec until the log has such a line for each program.
+fn exec_until(kind: Kind, config: &Config, line: &str) -> f64 {
+    let sandbox = Sandbox::new();
+    let file = sandbox.write(config.file(), config.render(sandbox.here(), free_port()));
+    let mut command = supervisord_command(&sandbox, kind, &file);
+    let log = sandbox.join("supervisord.log");
+    let start = Instant::now();
+    let mut child = command.spawn().expect("supervisord can be run");
+    wait(|| fs::read_to_string(&log).is_ok_and(|log| log.matches(line).count() == COUNT));
+    let time = milliseconds(start);
+    // The sandbox ends the programs.
+    let _ = child.kill();
+    let _ = child.wait();
+    time
 }
 
 fn idle(ours: &Supervisord, real: &Supervisord) -> [Row; 2] {

@@ -14,6 +14,7 @@ use supervisor_host::{
     rpc::{self, Lifecycle, UpgradeStatus},
     server::{EventSource, Limits, Listeners, log_files},
     server_options::{self, Format, HELP, Invocation},
+    service_manager::ServiceManager,
     supervisor::{MainLoop, Outcome, Supervisor},
     text::stderr_line::stderr_line,
     upgrade::{self, InPlace, InPlaceParts, Successor},
@@ -238,15 +239,18 @@ fn serve(
         }
         None => Pidfile::write(&supervisord.pidfile, logger),
     };
+    let service_manager = ServiceManager::of_environment(supervisor);
     plugins.set_upgrader(Box::new(InPlace::new(InPlaceParts {
         supervisor: supervisor.clone(),
         restart: Arc::clone(restart),
         plugins: Arc::downgrade(&plugins),
         servers: servers.handle(),
+        service_manager: service_manager.clone(),
         pidfile: supervisord.pidfile.clone(),
         status,
     })));
     let servers = servers.serve();
+    service_manager.ready();
     if let Some(forked) = forked {
         forked.announce_ready();
     }

@@ -252,6 +252,29 @@ mod tests {
 
     /// The examples in the comments of the samples are right, too: nothing in them is unknown.
     #[test]
+    fn what_programs_wait_for_and_are_asked_is_the_same_in_toml() {
+        let ini = "[supervisord]\nexit_when_all=exited\n[program:db]\ncommand=db\nready=fd:3\nready_timeout=2.5\n\
+                   [program:migrate]\ncommand=m\nexit_when=fatal,exited\nrestart_delay=0.5\nrestart_delay_max=8\n\
+                   [program:web]\ncommand=web\nready=notify\nwatchdog_secs=1.5\ndepends_on=db:ready,migrate:exited\n\
+                   health=http://localhost:80/up\nhealth_interval=2\nhealth_timeout=0.5\nhealth_retries=4\n\
+                   health_action=restart\nupdate=minimal\nkill_descendants=true\nrlimit_nofile=10:20\nnice=5\n\
+                   [program:tool]\ncommand=t\nready=exec:/bin/test -e up\nhealth=tcp:80\nstartretries=infinite\n";
+        let toml = "[supervisord]\nexit_when_all=\"exited\"\n[program.db]\ncommand=\"db\"\nready=\"fd:3\"\n\
+                    ready_timeout=2.5\n[program.migrate]\ncommand=\"m\"\nexit_when=[\"fatal\",\"exited\"]\n\
+                    restart_delay=0.5\nrestart_delay_max=8\n[program.web]\ncommand=\"web\"\nready=\"notify\"\n\
+                    watchdog_secs=1.5\ndepends_on=[\"db:ready\",\"migrate:exited\"]\n\
+                    health=\"http://localhost:80/up\"\nhealth_interval=2\nhealth_timeout=0.5\nhealth_retries=4\n\
+                    health_action=\"restart\"\nupdate=\"minimal\"\nkill_descendants=true\n\
+                    rlimit_nofile=\"10:20\"\nnice=5\n[program.tool]\ncommand=\"t\"\n\
+                    ready=\"exec:/bin/test -e up\"\nhealth=\"tcp:80\"\nstartretries=\"infinite\"\n";
+        let (ini, toml) = (Files::ini(ini), Files::toml(toml));
+        let (ini, toml) = (ini.load(), toml.load());
+        assert_eq!(comparable(&ini), comparable(&toml));
+        let web = &ini.groups.iter().find(|group| group.name == "web").unwrap().processes[0];
+        assert!(web.health.is_some() && web.ready.is_some() && web.depends_on.len() == 2);
+    }
+
+    #[test]
     fn the_commented_examples_know_their_keys() {
         let uncommented = |name: &str, comment: char| -> String {
             let text = fs::read_to_string(sample(name)).unwrap();

@@ -125,7 +125,7 @@ mod tests {
     fn inet_servers_come_first_then_unix_ones() {
         let config = Files::with(
             "[unix_http_server]\nfile=/tmp/../tmp/s\nchmod=0770\nchown=root:root\nusername=a\npassword=b:c\n\
-             [inet_http_server:b]\nport=LOCALHOST:1\nallowed_hosts=A.example, b\n[unix_http_server:x]\n\
+             [inet_http_server:b]\nport=LOCALHOST:1\nallowed_hosts=A.example, b\nmetrics=yes\n[unix_http_server:x]\n\
              file=%(here)s/x\n[inet_http_server]\nport=*:2\n",
         )
         .load();
@@ -143,6 +143,8 @@ mod tests {
             config.servers[2].address,
             ServerAddress::Unix { file: "/tmp/s".into(), chmod: 0o770, uid: Some(0), gid: Some(0) }
         );
+        let metrics: Vec<_> = config.servers.iter().map(|server| server.metrics).collect();
+        assert_eq!(metrics, [true, false, false, false]);
         let credentials = Credentials { username: "a".into(), password: "b:c".into() };
         assert_eq!(config.servers[2].credentials, Some(credentials));
         let file = config.here.join("x");

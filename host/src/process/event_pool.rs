@@ -275,6 +275,13 @@ impl Pools {
         self.all.iter().find(|pool| pool.name == name).map(|pool| pool.discarded)
     }
 
+    /// List the names of the pools, each with the number of events that wait in it, those included that its listeners
+    /// have and have not answered, and the number that it has discarded because its buffer was full.
+    pub fn counts(&self) -> Vec<(String, usize, u64)> {
+        let given = |pool: &Pool| pool.members.iter().filter(|member| member.event.is_some()).count();
+        self.all.iter().map(|pool| (pool.name.clone(), pool.buffer.len() + given(pool), pool.discarded)).collect()
+    }
+
     /// Return whether a pool has something that its listeners have not got, or not answered, although they listen.
     pub fn is_behind(&self, name: &str) -> bool {
         self.all.iter().any(|pool| pool.name == name && pool.is_behind())

@@ -51,14 +51,14 @@ impl fmt::Display for Exit {
 /// Kind of an end. Each end is of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ExitKind {
-    /// By itself, after it was up, with a status that `exitcodes` has.
+    /// End by itself, after it was up, with a status that `exitcodes` has.
     Expected,
-    /// By itself with another status, or too early, or because supervisord has ended the run: it was not ready in time,
-    /// or not well.
+    /// End by itself with another status, or too early, or because supervisord has ended the run, which was not
+    /// ready in time, or not well.
     Unexpected,
-    /// By a signal that supervisord has not sent.
+    /// End by a signal that supervisord has not sent to stop it.
     Signal,
-    /// After it was asked to stop, whatever its status.
+    /// End after it was asked to stop, whatever its status.
     Stopped,
 }
 

@@ -4,20 +4,25 @@
 
 use std::{
     ffi::CString,
-    fs, io,
+    fs::{self, Permissions},
+    io,
     os::{
-        fd::{AsRawFd as _, BorrowedFd, OwnedFd, RawFd},
+        fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd, RawFd},
         linux::net::SocketAddrExt as _,
-        unix::net::UnixDatagram,
+        unix::{ffi::OsStrExt as _, fs::PermissionsExt as _, net::UnixDatagram},
     },
+    path::Path,
     time::Duration,
 };
 
 use nix::{
     errno::Errno,
     fcntl::{FcntlArg, OFlag, fcntl},
-    sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, setsockopt, socket, sockopt},
-    unistd::{Pid, getpgid, getsid, pipe2},
+    sys::{
+        socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, getsockname, setsockopt, socket, sockopt},
+        statfs::{TMPFS_MAGIC, statfs},
+    },
+    unistd::{Pid, getpgid, getsid, mkdtemp, pipe2},
 };
 
 use super::{
@@ -29,6 +34,41 @@ use crate::config::Ready;
 /// Generations between a program and a descendant of it that is still known as one.
 const MAX_GENERATIONS: usize = 64;
 
+/// Directories in which the sockets may be: in memory, so that to make one waits for no disk.
+const DIRECTORIES: [&str; 2] = ["/run", "/dev/shm"];
+
+/// Beginning of the name of the directory that a socket has to itself.
+const PREFIX: &str = "supervisord-notify-";
+
+/// Our end of the way. A socket that has a file loses it when this is dropped.
+#[derive(Debug)]
+pub struct ReadyChannel(OwnedFd);
+
+impl From<OwnedFd> for ReadyChannel {
+    fn from(fd: OwnedFd) -> Self {
+        Self(fd)
+    }
+}
+
+impl AsFd for ReadyChannel {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Drop for ReadyChannel {
+    fn drop(&mut self) {
+        let Ok(address) = getsockname::<UnixAddr>(self.0.as_raw_fd()) else { return };
+        if let Some(path) = address.path()
+            && let Some(directory) = path.parent()
+            && directory.file_name().is_some_and(|name| name.as_bytes().starts_with(PREFIX.as_bytes()))
+        {
+            // Somebody may have tidied up before.
+            let _ = fs::remove_file(path).and_then(|()| fs::remove_dir(directory));
+        }
+    }
+}
+
 /// End of the way that the child gets.
 #[derive(Debug, Default)]
 pub struct ChildEnd {
@@ -39,32 +79,59 @@ pub struct ChildEnd {
 }
 
 /// Make the way that `ready=` asks for, if it does: our end, which never blocks, and the child's.
-pub fn open(ready: Option<&Ready>, watchdog: Duration) -> Result<(Option<OwnedFd>, ChildEnd), Errno> {
+pub fn open(ready: Option<&Ready>, watchdog: Duration) -> Result<(Option<ReadyChannel>, ChildEnd), Errno> {
     match ready {
         None | Some(Ready::Probe(_)) => Ok((None, ChildEnd::default())),
         Some(Ready::Fd(number)) => {
             let (ours, theirs) = pipe2(OFlag::O_CLOEXEC)?;
             // Our end only: the flag belongs to the open file.
             fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-            Ok((Some(ours), ChildEnd { variables: Vec::new(), pipe: Some((theirs, *number)) }))
+            Ok((Some(ours.into()), ChildEnd { variables: Vec::new(), pipe: Some((theirs, *number)) }))
         }
         Some(Ready::Notify) => {
             let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
             let socket = socket(AddressFamily::Unix, SockType::Datagram, flags, None)?;
             setsockopt(&socket, sockopt::PassCred, &true)?;
-            // The kernel chooses an abstract name that nobody has: no file, and every user reaches it.
-            bind(socket.as_raw_fd(), &UnixAddr::new_unnamed())?;
             let socket = UnixDatagram::from(socket);
-            let address = socket.local_addr().map_err(|_| Errno::last())?;
-            let name = address.as_abstract_name().ok_or(Errno::EADDRNOTAVAIL)?;
-            let mut variables = vec![[b"NOTIFY_SOCKET=@", name].concat()];
+            let name = DIRECTORIES.into_iter().find_map(|directory| bind_in(&socket, Path::new(directory)).ok());
+            let name = name.map_or_else(|| bind_without_file(&socket), Ok)?;
+            let mut variables = vec![[b"NOTIFY_SOCKET=", name.as_slice()].concat()];
             if !watchdog.is_zero() {
                 variables.push(format!("WATCHDOG_USEC={}", watchdog.as_micros()).into_bytes());
             }
             let variables = variables.into_iter().filter_map(|variable| CString::new(variable).ok()).collect();
-            Ok((Some(socket.into()), ChildEnd { variables, pipe: None }))
+            Ok((Some(OwnedFd::from(socket).into()), ChildEnd { variables, pipe: None }))
         }
     }
+}
+
+/// Give the socket a file in a directory of its own below this one, which is in memory. Return its name.
+///
+/// Not every program that notifies knows of names without a file, and those are of one network namespace.
+fn bind_in(socket: &UnixDatagram, directory: &Path) -> Result<Vec<u8>, Errno> {
+    if statfs(directory)?.filesystem_type() != TMPFS_MAGIC {
+        return Err(Errno::EINVAL);
+    }
+    let own = mkdtemp(&directory.join(format!("{PREFIX}XXXXXX")))?;
+    let path = own.join("socket");
+    let let_all = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode));
+    let made = UnixAddr::new(&path).and_then(|address| bind(socket.as_raw_fd(), &address)).and_then(|()| {
+        // Of any `user=`: whoever sends is looked at, and can read nothing here.
+        let all_may = let_all(&path, 0o666).and_then(|()| let_all(&own, 0o711));
+        all_may.map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or_default()))
+    });
+    if let Err(errno) = made {
+        let _ = (fs::remove_file(&path), fs::remove_dir(&own));
+        return Err(errno);
+    }
+    Ok(path.into_os_string().into_encoded_bytes())
+}
+
+/// Give the socket a name without a file, which the kernel chooses. Return it.
+fn bind_without_file(socket: &UnixDatagram) -> Result<Vec<u8>, Errno> {
+    bind(socket.as_raw_fd(), &UnixAddr::new_unnamed())?;
+    let address = socket.local_addr().map_err(|_| Errno::last())?;
+    Ok([b"@", address.as_abstract_name().ok_or(Errno::EADDRNOTAVAIL)?].concat())
 }
 
 /// Read the next datagram. `None` is one that was sent by nobody of the process with that pid; an error of the kind
@@ -108,25 +175,25 @@ fn parent(pid: i32) -> Option<i32> {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        io::Write as _,
-        os::{fd::AsFd as _, linux::net::SocketAddrExt as _, unix::net::SocketAddr},
-        process::Command,
-    };
+    use std::{io::Write as _, os::unix::net::SocketAddr, process::Command};
 
     use super::*;
 
-    fn notify() -> (OwnedFd, UnixDatagram) {
+    fn notify() -> (ReadyChannel, UnixDatagram) {
         let (ours, child) = open(Some(&Ready::Notify), Duration::from_millis(1500)).unwrap();
         let variables: Vec<_> = child.variables.iter().map(|variable| variable.to_str().unwrap()).collect();
         assert_eq!(variables[1], "WATCHDOG_USEC=1500000");
-        let name = variables[0].strip_prefix("NOTIFY_SOCKET=@").unwrap();
+        let name = variables[0].strip_prefix("NOTIFY_SOCKET=").unwrap();
         let sender = UnixDatagram::unbound().unwrap();
-        sender.connect_addr(&SocketAddr::from_abstract_name(name).unwrap()).unwrap();
+        let address = match name.strip_prefix('@') {
+            Some(name) => SocketAddr::from_abstract_name(name),
+            None => SocketAddr::from_pathname(name),
+        };
+        sender.connect_addr(&address.unwrap()).unwrap();
         (ours.unwrap(), sender)
     }
 
-    fn received(socket: &OwnedFd, pid: i32) -> Vec<Option<Notice>> {
+    fn received(socket: &ReadyChannel, pid: i32) -> Vec<Option<Notice>> {
         let mut notices = Vec::new();
         loop {
             match receive(socket.as_fd(), pid) {
@@ -157,12 +224,34 @@ mod tests {
     }
 
     #[test]
+    fn a_socket_has_a_file_for_as_long_as_it_lasts() {
+        let (socket, sender) = notify();
+        if let Some(path) = sender.peer_addr().unwrap().as_pathname() {
+            assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o666);
+            drop(socket);
+            assert!(!path.exists() && !path.parent().unwrap().exists());
+        }
+    }
+
+    #[test]
+    fn a_socket_may_have_a_name_without_a_file() {
+        let [ours, sender] = [(); 2].map(|()| UnixDatagram::unbound().unwrap());
+        let name = bind_without_file(&ours).unwrap();
+        sender.connect_addr(&SocketAddr::from_abstract_name(&name[1..]).unwrap()).unwrap();
+        sender.send(b"READY=1").unwrap();
+        assert_eq!(ours.recv(&mut [0; 16]).unwrap(), 7);
+        let here = tempfile::tempdir().unwrap();
+        let is_in_memory = statfs(here.path()).unwrap().filesystem_type() == TMPFS_MAGIC;
+        assert_eq!(bind_in(&UnixDatagram::unbound().unwrap(), here.path()).is_ok(), is_in_memory);
+    }
+
+    #[test]
     fn a_pipe_is_made_for_a_descriptor_and_nothing_for_a_probe() {
         let (ours, child) = open(Some(&Ready::Fd(7)), Duration::ZERO).unwrap();
         let (pipe, number) = child.pipe.unwrap();
         assert_eq!(number, 7);
         fs::File::from(pipe).write_all(b"\n").unwrap();
-        assert_eq!(nix::unistd::read(ours.unwrap(), &mut [0; 8]), Ok(1));
+        assert_eq!(nix::unistd::read(ours.unwrap().as_fd(), &mut [0; 8]), Ok(1));
         assert!(open(None, Duration::ZERO).unwrap().0.is_none());
     }
 }

@@ -16,7 +16,9 @@ mod registry;
 
 mod namespaces;
 
+mod figures;
 mod lifecycle;
+mod plugin_metrics;
 
 mod host_api;
 
@@ -35,4 +37,9 @@ pub use self::{
     namespaces::{SupervisorInterface, UpgradePlan, UpgradeStatus, Upgrader},
     registry::Registry,
 };
-pub(crate) use self::{handover::HandedValue, suspension::Suspension};
+pub(crate) use self::{
+    figures::{MethodFigures, PluginFigures},
+    handover::HandedValue,
+    plugin_metrics::PluginMetrics,
+    suspension::Suspension,
+};

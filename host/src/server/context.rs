@@ -1,8 +1,9 @@
 //! State that requests share: of all servers, of one socket, of one connection.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use hyper::server::conn::http1;
+use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore};
 
 use super::{
@@ -16,7 +17,7 @@ use super::{
 use crate::{
     config::Credentials,
     logger::Logger,
-    rpc::{Registry, Suspension},
+    rpc::{PluginMetrics, Registry, Suspension},
     supervisor::Supervisor,
 };
 
@@ -28,6 +29,10 @@ pub(super) struct ServerContext {
     pub(super) supervisor: Option<Supervisor>,
     /// Reader of what processes use, shared by all who look.
     pub(super) resources: Arc<ResourceReader>,
+    /// The plugins that have metrics of their own.
+    pub(super) plugin_metrics: PluginMetrics,
+    /// Lines about these that were logged already. A lock for a look.
+    pub(super) complaints: Mutex<BTreeSet<String>>,
     pub(super) events: EventSource,
     pub(super) logger: Logger,
     pub(super) limits: Limits,
@@ -47,6 +52,8 @@ pub(super) struct ServerContext {
 
 /// State of all connections of one socket.
 pub(super) struct SocketContext {
+    /// Set where `/metrics` is served.
+    pub(super) metrics: bool,
     /// Credentials that are asked for; `None` where none are.
     pub(super) credentials: Option<Credentials>,
     pub(super) guard: BrowserGuard,

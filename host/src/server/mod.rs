@@ -42,7 +42,9 @@ mod context;
 mod request;
 
 mod event_stream;
+mod health;
 mod logtail;
+mod metrics;
 mod rpc2;
 mod web;
 

@@ -13,14 +13,14 @@ use hyper::{
 
 use self::{
     CrossSite::{Always, If, Never},
-    PathPattern::{Exact, Prefix},
+    PathPattern::{Exact, Own, Prefix, Public},
 };
 use super::{
     answer::{ResponseBody, explained, last, refusal},
     auth::{self, Authentication},
     connection_watch::Phase,
     context::ConnectionContext,
-    event_stream, logtail,
+    event_stream, health, logtail, metrics,
     request::HttpRequest,
     rpc2, web,
 };
@@ -44,8 +44,8 @@ macro_rules! routes {
     };
 }
 
-// In the order in which they are tried; the last row takes every path. Every request must bring the credentials of its
-// server, if that has any; methods that are not named are answered with 400.
+// In the order in which they are tried; the last row takes every path. Every request but those of a public row must
+// bring the credentials of its server, if that has any; methods that are not named are answered with 400.
 routes! {
     Prefix("/RPC2"), [POST], Never => rpc2::call;
     Prefix("/logtail"), [GET], Never => logtail::process_log;
@@ -54,6 +54,8 @@ routes! {
     Exact(&["/events"]), [GET], Never => event_stream::events;
     Prefix("/stylesheets"), [GET, HEAD], Always => web::asset;
     Prefix("/images"), [GET, HEAD], Always => web::asset;
+    Public(&["/healthz"]), [GET, HEAD], Never => health::health;
+    Own(&["/metrics"]), [GET, HEAD], Never => metrics_or_elsewhere;
     Prefix(""), [GET, HEAD, POST], Never => elsewhere;
 }
 
@@ -67,13 +69,17 @@ struct Route {
 /// Paths of a row, without percent signs.
 enum PathPattern {
     Exact(&'static [&'static str]),
+    /// Paths that Supervisor does not have, with the methods of the row: with others they are like any other path.
+    Own(&'static [&'static str]),
+    /// Paths such as those of `Own` that are answered without credentials.
+    Public(&'static [&'static str]),
     Prefix(&'static str),
 }
 
 impl PathPattern {
     fn matches(&self, path: &str) -> bool {
         match self {
-            Self::Exact(paths) => paths.contains(&path),
+            Self::Exact(paths) | Self::Own(paths) | Self::Public(paths) => paths.contains(&path),
             Self::Prefix(prefix) => path.starts_with(prefix),
         }
     }
@@ -87,6 +93,15 @@ enum CrossSite {
 }
 
 impl Route {
+    fn matches(&self, path: &str, method: &Method) -> bool {
+        let takes_others = matches!(self.path, Exact(_) | Prefix(_));
+        self.path.matches(path) && (takes_others || self.methods.contains(method))
+    }
+
+    fn is_public(&self) -> bool {
+        matches!(self.path, Public(_))
+    }
+
     fn allows_cross_site(&self, request: &HttpRequest<'_>) -> bool {
         match self.cross_site {
             Never => false,
@@ -96,9 +111,9 @@ impl Route {
     }
 }
 
-/// The row of a path, and its index.
-fn find(path: &str) -> (usize, &'static Route) {
-    ROUTES.iter().enumerate().find(|(_, route)| route.path.matches(path)).expect("the last row takes every path")
+/// The row of a path and a method, and its index.
+fn find(path: &str, method: &Method) -> (usize, &'static Route) {
+    ROUTES.iter().enumerate().find(|(_, route)| route.matches(path, method)).expect("the last row takes every path")
 }
 
 /// Answer a request.
@@ -133,12 +148,16 @@ fn asks_to_stay(headers: &HeaderMap) -> bool {
 
 /// Hand a request to its handler, if its sender may have that: first the browser is asked, then the credentials.
 async fn respond(request: HttpRequest<'_>) -> Response<ResponseBody> {
-    let (row, route) = find(&request.path());
+    let (row, route) = find(&request.path(), &request.head.method);
     let socket = &request.connection.socket;
     if let Some(why) = socket.guard.refusal(&request.head.headers, route.allows_cross_site(&request)) {
         return request.refuse(explained(StatusCode::FORBIDDEN, &why)).await;
     }
-    match auth::check(socket.credentials.as_ref(), &request.head.headers) {
+    let authentication = match route.is_public() {
+        true => Authentication::Granted,
+        false => auth::check(socket.credentials.as_ref(), &request.head.headers),
+    };
+    match authentication {
         Authentication::Granted if route.methods.contains(&request.head.method) => handle(row, request).await,
         Authentication::Granted | Authentication::Malformed => request.refuse(refusal(StatusCode::BAD_REQUEST)).await,
         Authentication::Denied => {
@@ -148,6 +167,11 @@ async fn respond(request: HttpRequest<'_>) -> Response<ResponseBody> {
             response
         }
     }
+}
+
+/// Answer with the metrics, where they are asked for in the config.
+async fn metrics_or_elsewhere(request: HttpRequest<'_>) -> Response<ResponseBody> {
+    if request.connection.socket.metrics { metrics::scrape(request).await } else { elsewhere(request).await }
 }
 
 /// Answer for a path that is not one of our own.
@@ -168,7 +192,8 @@ mod tests {
 
     #[test]
     fn paths_are_prefixes_and_may_be_escaped() {
-        let row = |path: &str| find(&percent_decode_str(path).decode_utf8_lossy()).0;
+        let row_of = |path: &str, method: &Method| find(&percent_decode_str(path).decode_utf8_lossy(), method).0;
+        let row = |path: &str| row_of(path, &Method::GET);
         for path in ["/RPC2", "/RPC2foo", "/RPC2/a", "/%52PC2"] {
             assert_eq!(row(path), 0, "{path}");
         }
@@ -178,5 +203,11 @@ mod tests {
         assert_eq!(row("/"), 3);
         assert_eq!(row("/logtail/cat"), 1);
         assert_eq!(row("/mainlogtail"), 2);
+        for path in ["/healthz", "/metrics"] {
+            assert!(row(path) < ROUTES.len() - 1 && row_of(path, &Method::HEAD) == row(path), "{path}");
+            // There it may be a call, with credentials, as at any other path.
+            assert_eq!(row_of(path, &Method::POST), ROUTES.len() - 1);
+            assert_eq!(row(&format!("{path}/")), ROUTES.len() - 1);
+        }
     }
 }

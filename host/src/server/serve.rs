@@ -35,7 +35,7 @@ use super::{
 use crate::{
     config::HttpServer,
     logger::Logger,
-    rpc::{Registry, Suspension},
+    rpc::{PluginMetrics, Registry, Suspension},
     supervisor::Supervisor,
 };
 
@@ -214,7 +214,8 @@ impl Listeners {
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .thread_name("call")
-            .max_blocking_threads(registry.most_threads() + BLOCKING_THREADS)
+            // And one: for the reader of resources.
+            .max_blocking_threads(registry.most_threads() + BLOCKING_THREADS + 1)
             .build()?;
         let context = server_context(
             Arc::clone(&registry),
@@ -332,6 +333,8 @@ pub(super) fn server_context(
         .writev(false)
         .title_case_headers(true);
     ServerContext {
+        plugin_metrics: PluginMetrics::of(&registry),
+        complaints: Mutex::default(),
         registry,
         log_files,
         supervisor,
@@ -354,7 +357,14 @@ pub(super) fn socket_context(config: HttpServer, any_path: bool, limits: &Limits
     // Few in proportion to the connections: the files that these leave are for the programs.
     let turned_away = Arc::new(Semaphore::new((limits.connections / 8).clamp(1, TURNED_AWAY)));
     let guard = BrowserGuard::of(&config);
-    SocketContext { credentials: config.credentials, guard, any_path, connections, turned_away }
+    SocketContext {
+        metrics: config.metrics,
+        credentials: config.credentials,
+        guard,
+        any_path,
+        connections,
+        turned_away,
+    }
 }
 
 /// Serve a connection that was admitted, to its end.

@@ -56,8 +56,10 @@ impl MainLoop {
 
     fn stop(&mut self, id: ProcessId, waited_for: bool, in_order: bool) -> Result<Status, Refused> {
         let (state, is_stoppable) = {
-            let groups = self.shared.groups.lock();
-            let process = groups.processes.get(&id).ok_or(Refused::Gone)?;
+            let mut groups = self.shared.groups.lock();
+            let process = groups.processes.get_mut(&id).ok_or(Refused::Gone)?;
+            // Who says stop last is heard.
+            process.starts_once_stopped = false;
             let state = process.machine.state();
             (state, state.is_running() || process.restarts.is_some() || process.machine.waits())
         };

@@ -224,6 +224,7 @@ impl Groups {
                     restarts: record.restarts,
                     exits: record.exits,
                     enclosure: record.enclosure,
+                    starts_once_stopped: record.starts_once_stopped,
                     ..process
                 });
                 later.push((record.stdin, record.birth, record.has_socket, record.ready_channel));
@@ -286,7 +287,7 @@ impl MainLoop {
             }
             if let Some(fd) = ready_channel {
                 match handed_fds::take(fd) {
-                    Ok(fd) => process.ready_channel = Some((fd, None)),
+                    Ok(fd) => process.ready_channel = Some((fd.into(), None)),
                     Err(error) => {
                         lost(&format!("the way by which '{}' says that it is ready", process.config.name), error);
                     }

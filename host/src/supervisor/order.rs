@@ -7,6 +7,7 @@ use crate::{
     config::Level,
     events::Event,
     process::state::{Input, Machine},
+    states::ProcessState,
     text::namespec::make_namespec,
 };
 
@@ -62,12 +63,17 @@ impl MainLoop {
                 continue;
             }
             waiting.push(id);
-            let groups = self.shared.groups.lock();
+            let mut groups = self.shared.groups.lock();
+            let unmet = groups.dependencies.unmet(id, &groups.processes);
+            for id in &unmet {
+                if let Some(process) = groups.processes.get_mut(id) {
+                    process.starts_once_stopped |= process.machine.state() == ProcessState::Stopping;
+                }
+            }
             let is_startable = |id: &ProcessId| {
                 let machine = groups.processes.get(id).map(|process| &process.machine);
                 machine.is_some_and(|machine| machine.pid() == 0 && machine.state().is_stopped())
             };
-            let unmet = groups.dependencies.unmet(id, &groups.processes);
             next.extend(unmet.into_iter().filter(is_startable).filter(|id| self.wanted.insert(*id)));
         }
         for id in waiting {
@@ -180,12 +186,29 @@ impl MainLoop {
                 self.look_at_waiting(id);
             }
             for id in changed {
+                self.start_again(id);
                 self.tell_failures(id);
             }
             for id in needs.into_iter().filter(|id| stopping.insert(*id)) {
                 self.look_at_stopping(id);
             }
             changed = std::mem::take(&mut self.changed);
+        }
+    }
+
+    /// Start a process that was stopping when one was started that depends on it, if that still waits.
+    fn start_again(&mut self, id: ProcessId) {
+        let is_wanted = {
+            let mut groups = self.shared.groups.lock();
+            let Some(process) = groups.processes.get_mut(&id) else { return };
+            if !process.machine.state().is_stopped() || !std::mem::take(&mut process.starts_once_stopped) {
+                return;
+            }
+            let waits = |id: &ProcessId| groups.processes.get(id).is_some_and(|process| process.machine.waits());
+            groups.dependencies.dependents(id).iter().any(waits)
+        };
+        if is_wanted {
+            self.want(id);
         }
     }
 

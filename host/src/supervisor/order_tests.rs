@@ -165,6 +165,45 @@ fn a_dependency_that_comes_later_is_waited_for() {
 }
 
 #[test]
+fn a_dependency_that_is_stopping_is_started_again() {
+    let slow = config::Process {
+        command: "/bin/sh -c 'trap \"while [ ! -e \\$0.go ]; do sleep 0.02; done; exit\" TERM; echo; while :; do sleep 0.02; done' PATH"
+            .to_owned(),
+        stopwaitsecs: 1000,
+        ..process("db", Kind::Stays, vec![])
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let go = directory.path().join("x");
+    let slow = config::Process { command: slow.command.replace("PATH", go.to_str().unwrap()), ..slow };
+    for stopped_again in [true, false] {
+        let _ = std::fs::remove_file(go.with_extension("go"));
+        let supervisor = AtWork::with([slow.clone(), process("web", Kind::Stays, vec![on("db", Condition::Running)])]);
+        let (db, web) = (supervisor.process("db").id, supervisor.process("web").id);
+        block_on(supervisor.start(db)).unwrap();
+        let catches_term = |pid: i32| {
+            let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+            caught.is_some_and(|caught| u64::from_str_radix(caught.trim(), 16).unwrap() & 1 << 14 != 0)
+        };
+        supervisor.wait("db", |info| info.pid != 0 && catches_term(info.pid));
+        block_on(supervisor.stop(db, false, true)).unwrap();
+        assert_eq!(supervisor.process("db").state, ProcessState::Stopping);
+        block_on(supervisor.start(web)).unwrap();
+        supervisor.wait("web", |info| info.waits_for.as_deref() == Some("db (STOPPING)"));
+        if stopped_again {
+            let _ = block_on(supervisor.stop(db, false, true));
+        }
+        std::fs::write(go.with_extension("go"), "").unwrap();
+        if stopped_again {
+            supervisor.wait("db", |info| info.state == ProcessState::Stopped);
+            supervisor.wait("web", |info| info.waits_for.as_deref() == Some("db (STOPPED)"));
+        } else {
+            supervisor.wait("web", |info| info.state == ProcessState::Running);
+        }
+    }
+}
+
+#[test]
 fn a_stop_goes_on_when_what_held_it_up_is_gone() {
     let ignores = config::Process {
         command: "/bin/sh -c 'trap \"\" TERM; echo; while :; do sleep 0.05; done'".to_owned(),

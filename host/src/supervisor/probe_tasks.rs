@@ -6,7 +6,7 @@
 
 use std::{
     io,
-    os::fd::{AsFd as _, OwnedFd, RawFd},
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd, RawFd},
     pin::pin,
     sync::Arc,
     thread,
@@ -97,9 +97,9 @@ impl ProbeTasks {
     }
 
     /// Read what a program says by its socket or its pipe.
-    pub(super) fn listen(&self, target: Target, name: &str, ready: &Ready, fd: &OwnedFd) -> Option<ProbeTask> {
+    pub(super) fn listen(&self, target: Target, name: &str, ready: &Ready, fd: BorrowedFd<'_>) -> Option<ProbeTask> {
         let (shared, name, ready) = (Arc::clone(&self.shared), name.to_owned(), ready.clone());
-        let copied = fd.try_clone();
+        let copied = fd.try_clone_to_owned();
         self.start(async move {
             let read = async {
                 match ready {

@@ -1,6 +1,6 @@
 //! Processes as the main thread keeps them.
 
-use std::{ffi::OsString, io, os::fd::OwnedFd, path::PathBuf, sync::Arc, time::SystemTime};
+use std::{ffi::OsString, io, path::PathBuf, sync::Arc, time::SystemTime};
 
 use tokio::sync::watch;
 
@@ -17,6 +17,7 @@ use crate::{
         fcgi::{Listening, SharedSocket},
         launch::Launch,
         output::{LogCounters, OutputTarget, auto_logs},
+        ready_channel::ReadyChannel,
         state::Machine,
         stdin::Stdin,
     },
@@ -52,11 +53,13 @@ pub(super) struct Process {
     /// Way to its descendants while it runs, if they are to be ended with it.
     pub(super) enclosure: Option<Enclosure>,
     /// Way by which it says that it is ready, while it runs, and the task that listens.
-    pub(super) ready_channel: Option<(OwnedFd, Option<ProbeTask>)>,
+    pub(super) ready_channel: Option<(ReadyChannel, Option<ProbeTask>)>,
     /// Task that asks whether it is ready.
     pub(super) probe: Option<ProbeTask>,
     /// Task that asks whether it is well.
     pub(super) health: Option<ProbeTask>,
+    /// Set while it stops where another that was started meanwhile depends on it: it is started once it has stopped.
+    pub(super) starts_once_stopped: bool,
     /// Answer to the client that asked for the start that goes on: for when it was spawned, or could not be.
     pub(super) start_answer: Option<StatusSender>,
     /// Time of the last start, for people only: decisions use the machine's monotonic time.
@@ -126,6 +129,7 @@ impl Process {
             ready_channel: None,
             probe: None,
             health: None,
+            starts_once_stopped: false,
             start_answer: None,
             started: None,
             stopped: None,

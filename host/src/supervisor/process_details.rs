@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use super::{info::ProcessInfo, process::Process, status::ProcessId};
-use crate::{config, process::exits::ExitHistory, states::ProcessState};
+use crate::{
+    config,
+    process::{exits::ExitHistory, output::LogBytes},
+    states::ProcessState,
+};
 
 /// One process at one moment, with its config and its past. Those who look at several get them from one look: see
 /// [`Supervisor::all_details`](super::Supervisor::all_details).
@@ -15,8 +19,8 @@ pub struct ProcessDetails {
     pub config: Arc<config::Process>,
     /// Set where it is an event listener.
     pub is_listener: bool,
-    /// Number of its present or last run, by which the output threads know it; 0 where it was never spawned.
-    pub run: u64,
+    /// Bytes that its logs have taken and lost, of stdout first.
+    pub log_bytes: [LogBytes; 2],
     /// Number of starts after the first one, successful or not.
     pub restarts: u64,
     /// Ends of its runs.
@@ -62,7 +66,7 @@ impl Process {
             info: self.info(id),
             config: Arc::clone(config),
             is_listener: self.is_listener,
-            run: self.run,
+            log_bytes: self.log_counters.each_ref().map(|counter| counter.read()),
             restarts: machine.starts().saturating_sub(1),
             exits: self.exits.clone(),
             ready: Asked::of(config.ready.is_some() && machine.pid() != 0, machine.is_ready()),

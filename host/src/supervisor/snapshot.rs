@@ -5,7 +5,7 @@
 
 use std::{
     collections::HashMap,
-    os::fd::{AsRawFd as _, RawFd},
+    os::fd::{AsFd as _, AsRawFd as _, RawFd},
     sync::{Arc, atomic::AtomicBool, mpsc},
     time::{Duration, SystemTime},
 };
@@ -80,6 +80,7 @@ pub(super) struct ProcessRecord {
     pub(super) enclosure: Option<Enclosure>,
     /// Number of the descriptor by which it says that it is ready.
     pub(super) ready_channel: Option<RawFd>,
+    pub(super) starts_once_stopped: bool,
 }
 
 /// Run that has ended, and whose descendants are to end.
@@ -109,7 +110,8 @@ impl ProcessRecord {
             restarts: process.restarts,
             exits: process.exits.clone(),
             enclosure: process.enclosure.clone(),
-            ready_channel: process.ready_channel.as_ref().map(|(fd, _)| fd.as_raw_fd()),
+            starts_once_stopped: process.starts_once_stopped,
+            ready_channel: process.ready_channel.as_ref().map(|(channel, _)| channel.as_fd().as_raw_fd()),
         }
     }
 }

@@ -6,11 +6,7 @@
 //! A process that a client asks to start is looked up first as well, and where its command is not there, that is all
 //! that happens: it stays as it was.
 
-use std::{
-    os::fd::{AsFd as _, OwnedFd},
-    sync::Arc,
-    time::SystemTime,
-};
+use std::{os::fd::AsFd as _, sync::Arc, time::SystemTime};
 
 use super::{
     descendants::Enclosure,
@@ -24,14 +20,14 @@ use crate::process::{
     cgroup,
     fcgi::Listening,
     output::ChildOutput,
-    ready_channel,
+    ready_channel::{self, ReadyChannel},
     spawn::{SpawnError, Spawned},
     state::Input,
 };
 
 /// Process that has come to life, with the socket that it shares with its group, the way to its descendants, and our
 /// end of the way by which it says that it is ready.
-type Alive = (Spawned, Option<Arc<Listening>>, Option<Enclosure>, Option<OwnedFd>);
+type Alive = (Spawned, Option<Arc<Listening>>, Option<Enclosure>, Option<ReadyChannel>);
 
 impl MainLoop {
     /// Spawn all that wait for it, but for those whose lookups come late.

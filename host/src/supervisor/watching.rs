@@ -1,6 +1,6 @@
 //! Watch over what the options of a process ask for: tasks that begin and end with its states.
 
-use std::time::Duration;
+use std::{os::fd::AsFd as _, time::Duration};
 
 use super::{
     probe_tasks::{ProbeTasks, Target},
@@ -19,10 +19,10 @@ pub(super) fn watch(tasks: &ProbeTasks, id: ProcessId, process: &mut Process) {
     if let Some(ready) = &config.ready {
         let awaits_ready = machine.awaits_ready(config);
         let listens = awaits_ready || *ready == Ready::Notify && target.pid != 0;
-        if let Some((fd, task @ None)) = &mut process.ready_channel
+        if let Some((channel, task @ None)) = &mut process.ready_channel
             && listens
         {
-            *task = tasks.listen(target, &config.name, ready, fd);
+            *task = tasks.listen(target, &config.name, ready, channel.as_fd());
         }
         match ready {
             Ready::Probe(probe) if awaits_ready => {

@@ -26,6 +26,7 @@ use crate::{
     logger::Logger,
     rpc::{HandedOver, Lifecycle, UpgradePlan, UpgradeStatus, Upgrader},
     server::Handle,
+    service_manager::ServiceManager,
     supervisor::{Births, Snapshot, Supervisor},
     version,
 };
@@ -44,6 +45,8 @@ pub struct InPlaceParts {
     pub plugins: Weak<Lifecycle>,
     /// HTTP servers.
     pub servers: Arc<Handle>,
+    /// Service manager that is told.
+    pub service_manager: ServiceManager,
     /// File that holds the pid.
     pub pidfile: PathBuf,
     /// Status to begin with.
@@ -135,12 +138,14 @@ impl Inner {
         self.logger().info(format_args!("upgrading supervisord {} to {version}", version::OWN));
         let InPlaceParts { servers, supervisor, .. } = &self.parts;
         let births = supervisor.births();
+        self.parts.service_manager.reloading();
         servers.pause(TIMEOUT);
         let Err(why) = self.try_upgrade(begun, &births) else { return };
         if let Some(plugins) = self.parts.plugins.upgrade() {
             plugins.resume();
         }
         servers.resume();
+        self.parts.service_manager.ready();
         self.logger().error(format_args!("upgrade called off: {why}"));
         let mut status = self.status.lock();
         status.failure = Some(why);

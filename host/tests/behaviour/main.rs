@@ -13,6 +13,7 @@ mod config_compare;
 mod ctl_compare;
 mod event_listeners;
 mod output;
+mod random_scripts;
 mod rpc_compare;
 mod transcripts;
 
@@ -28,6 +29,7 @@ mod order;
 mod reread;
 
 // Programs.
+mod dependent_startup;
 mod depends_on;
 mod ends;
 mod environment;
@@ -39,6 +41,7 @@ mod programs;
 mod readiness;
 mod restarts;
 mod scale;
+mod sd_notify;
 mod spawning;
 mod traps;
 mod update_minimal;
@@ -53,7 +56,9 @@ mod ctl_plugins;
 mod ctl_shell;
 mod log_text;
 mod many_at_once;
+mod metrics;
 mod multicall;
+mod service_manager;
 mod small_tools;
 mod web;
 

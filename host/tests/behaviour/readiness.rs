@@ -27,7 +27,7 @@ import os, socket, sys, time
 
 def send(text, fds=()):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
-        s.connect('\0' + os.environ['NOTIFY_SOCKET'][1:])
+        s.connect(os.environ['NOTIFY_SOCKET'].replace('@', '\0'))
         if fds:
             socket.send_fds(s, [text], fds)
         else:
@@ -68,11 +68,16 @@ fn notifier(sandbox: Sandbox, lines: &str) -> Supervisord {
     Supervisord::start_in(sandbox, Kind::Ours, &Config::new().program("x", &lines))
 }
 
-/// The abstract name of the program's socket, once it runs.
-fn socket_name(supervisord: &Supervisord) -> String {
+/// The address of the program's socket, once it runs.
+fn socket_address(supervisord: &Supervisord) -> SocketAddr {
     wait_until("it runs", || supervisord.sandbox.read("x.out").contains('\n'));
     let said = supervisord.sandbox.read("x.out");
-    said.split([' ', '\n']).next().and_then(|name| name.strip_prefix('@')).expect("a name").to_owned()
+    let name = said.split([' ', '\n']).next().expect("a name");
+    match name.strip_prefix('@') {
+        Some(name) => SocketAddr::from_abstract_name(name),
+        None => SocketAddr::from_pathname(name),
+    }
+    .expect("a name of a socket")
 }
 
 pub(crate) fn wait_for_description(supervisord: &Supervisord, process: &str, description: &str) {
@@ -82,12 +87,11 @@ pub(crate) fn wait_for_description(supervisord: &Supervisord, process: &str, des
 #[test]
 fn a_program_that_notifies_is_running_when_it_says_so() {
     let supervisord = notifier(Sandbox::new(), "environment=NOTIFY_SOCKET=\"/elsewhere\"");
-    let name = socket_name(&supervisord);
+    let address = socket_address(&supervisord);
     wait_for_description(&supervisord, "x", "waits to be ready: notify");
 
     // A stranger, this test, is not believed.
     let stranger = UnixDatagram::unbound().expect("a socket");
-    let address = SocketAddr::from_abstract_name(&name).expect("a name");
     stranger.send_to_addr(b"READY=1\nSTATUS=of a stranger", &address).expect("anybody may send");
     supervisord.wait_for_log("ignored a notice for 'x' of a process that is none of its own");
 
@@ -114,7 +118,7 @@ fn a_program_that_notifies_is_running_when_it_says_so() {
 #[test]
 fn a_descendant_in_a_session_of_its_own_may_notify() {
     let supervisord = notifier(Sandbox::new(), "stopasgroup=true\nkill_descendants=true");
-    socket_name(&supervisord);
+    socket_address(&supervisord);
     supervisord.sandbox.write("say", "descendant");
     supervisord.wait_for_state("x", "RUNNING");
 }
@@ -254,7 +258,7 @@ fn is_there(argument: &str) -> bool {
 #[test]
 fn a_watchdog_that_is_left_alone_ends_the_program() {
     let supervisord = notifier(Sandbox::new(), "watchdog_secs=1.5\nstartretries=0");
-    socket_name(&supervisord);
+    socket_address(&supervisord);
     assert!(supervisord.sandbox.read("x.out").trim_end().ends_with(" 1500000"));
     supervisord.sandbox.write("say", "READY=1");
     supervisord.wait_for_state("x", "RUNNING");
@@ -283,7 +287,7 @@ fn what_waits_to_be_ready_goes_on_waiting_over_an_upgrade() {
         .program("exec", "command=/bin/sleep 1000\nready=exec:/bin/sleep 4321.5\nstartsecs=0")
         .program("late", "command=/bin/sleep 1000\nready=fd:3\nready_timeout=4\nstartretries=0");
     let supervisord = Upgradable::start_in(sandbox, &config);
-    socket_name(&supervisord);
+    socket_address(&supervisord);
     supervisord.sandbox.write("say", "STATUS=half");
     wait_for_description(&supervisord, "x", "; half");
     wait_until("the probe runs", || is_there("4321.5"));

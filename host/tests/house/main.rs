@@ -5,3 +5,5 @@ mod documentation;
 mod floors;
 mod source;
 mod supply;
+
+mod dependencies;

@@ -37,15 +37,20 @@ const SEVERAL: &[(&str, &str)] = &[
     ("windows-sys", "for a system that is none of ours"),
 ];
 
-/// Packages of the workspace and all that they need, as cargo tells of them.
-fn packages() -> Vec<Value> {
+/// What cargo tells of the workspace and all that it needs, asked with these arguments besides.
+pub(super) fn metadata(arguments: &[&str]) -> Value {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let arguments = ["metadata", "--format-version", "1", "--offline"];
-    let output = Command::new(cargo).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+    let mut command = Command::new(cargo);
+    command.args(["metadata", "--format-version", "1", "--offline"]).args(arguments);
+    let output = command.current_dir(env!("CARGO_MANIFEST_DIR")).output();
     let output = output.expect("cargo can be run");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    metadata["packages"].as_array().expect("a list of packages").clone()
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+/// Packages of the workspace and all that they need.
+fn packages() -> Vec<Value> {
+    metadata(&[])["packages"].as_array().expect("a list of packages").clone()
 }
 
 /// Whether an expression of licences is met by those that may be.

@@ -79,4 +79,22 @@ impl Commands {
     pub fn shelf_get(&self, key: String) {}
 }
 
+struct Told;
+
+#[rpc_interface]
+impl Told {
+    #[rpc(on_metrics)]
+    pub fn shown(&self) -> plugin_api::Metrics {
+        plugin_api::Metrics::new()
+    }
+
+    #[rpc(on_metrics)]
+    fn asked(&self, what: String) -> plugin_api::Metrics {
+        plugin_api::Metrics::new()
+    }
+
+    #[rpc(on_metrics)]
+    fn nothing(&self) {}
+}
+
 fn main() {}

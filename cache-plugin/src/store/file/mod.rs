@@ -11,6 +11,7 @@
 //!
 //! The modules are floors; each imports only from those above it in this list.
 
+mod answers;
 mod frame;
 
 mod lock;

@@ -1,6 +1,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    future::Future as _,
     io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -73,6 +74,40 @@ impl Fixture {
     fn aside(&self) -> Vec<PathBuf> {
         let files = fs::read_dir(self.directory.path()).unwrap().map(|file| file.unwrap().path());
         files.filter(|path| path.to_string_lossy().contains(".damaged-")).collect()
+    }
+}
+
+/// Who is woken, as a number in a channel.
+struct Woken(usize, std::sync::mpsc::Sender<usize>);
+
+impl std::task::Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        let _ = self.1.send(self.0);
+    }
+}
+
+/// All store at once, and nobody who is woken does anything: as if each were on a thread that is held up.
+#[test]
+fn who_does_not_take_an_answer_holds_up_no_other() {
+    let fixture = Fixture::new();
+    let store = fixture.open();
+    let (sender, woken) = std::sync::mpsc::channel();
+    let mut answers: Vec<_> = (0..50)
+        .map(|number| {
+            let operation = Operation::Store { key: "k".into(), value: number.into(), lifetime: None };
+            let mut answer = Box::pin(store.write(operation).result());
+            let waker = Arc::new(Woken(usize::try_from(number).unwrap(), sender.clone())).into();
+            let polled = answer.as_mut().poll(&mut std::task::Context::from_waker(&waker));
+            (answer, polled.is_ready())
+        })
+        .collect();
+    let mut left: Vec<_> = (0..50).filter(|number| !answers[*number].1).collect();
+    while !left.is_empty() {
+        let number = woken.recv_timeout(Duration::from_mins(1)).unwrap();
+        left.retain(|other| *other != number);
+    }
+    for (answer, was_ready) in &mut answers {
+        assert!(*was_ready || block_on(answer.as_mut()).is_ok());
     }
 }
 

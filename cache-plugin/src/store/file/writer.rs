@@ -14,9 +14,9 @@ use std::{
 };
 
 use plugin_api::{Fault, Host, Level, MaybeReady, Value};
-use tokio::sync::oneshot;
 
 use super::{
+    answers::{Sender as AnswerSender, Waiting, answer},
     frame, lock,
     log::{Behind, Finding, Log, SyncMode, put},
     overlay::Overlay,
@@ -35,8 +35,13 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Bytes from which on a frame takes in no more operations.
 const FULL: usize = 8 << 20;
 
-/// Longest time for which a frame waits for those who were answered with the last one.
-const MOST_WAIT: Duration = Duration::from_millis(1);
+/// Longest time for which a frame waits for those who were answered with the last one: where a frame is synced, and
+/// where it is only written.
+const MOST_WAIT: Duration = Duration::from_micros(200);
+const MOST_WAIT_UNSYNCED: Duration = Duration::from_micros(50);
+
+/// Time after which those are woken whom the one that was woken should have woken.
+const OVERDUE: Duration = Duration::from_millis(1);
 
 /// Open the store in a file.
 ///
@@ -81,6 +86,7 @@ pub(crate) fn open(path: &Path, sync: SyncMode, shared: Shared, host: &Host) -> 
         fails: false,
         waiting: VecDeque::new(),
         last: LastFrame::default(),
+        answered: Arc::default(),
     };
     let thread = thread::Builder::new()
         .name("cache-file".to_owned())
@@ -122,17 +128,17 @@ struct FileWriter {
 #[derive(Debug)]
 struct Request {
     operation: Operation,
-    answer: oneshot::Sender<Result<Value, Fault>>,
+    answer: AnswerSender,
 }
 
 impl Writer for FileWriter {
     fn write(&self, _shared: &Arc<Shared>, operation: Operation) -> MaybeReady<Value> {
-        let (answer, answered) = oneshot::channel();
+        let (sender, answer) = answer();
         if let Some(queue) = &self.queue {
-            // Where the thread is gone, so is the other end of the answer's channel.
-            let _ = queue.send(Request { operation, answer });
+            // Where the thread is gone, what is sent is dropped, which is an answer too.
+            let _ = queue.send(Request { operation, answer: sender });
         }
-        MaybeReady::later(async move { answered.await.unwrap_or_else(|_| Err(failed("the store has ended"))) })
+        MaybeReady::later(answer)
     }
 
     fn info(&self) -> (&'static str, Vec<(&'static str, Value)>) {
@@ -208,14 +214,16 @@ struct Thread {
     /// Operations that have come and are not yet begun.
     waiting: VecDeque<Request>,
     last: LastFrame,
+    /// Those whom the last frame answered and who may not have been woken.
+    answered: Arc<Waiting>,
 }
 
-/// The last frame, if it was to be on the disk: who was answered with it will as a rule soon ask again.
+/// The last frame: who was answered with it will as a rule soon ask again.
 #[derive(Debug, Default)]
 struct LastFrame {
     /// Operations in it.
     number: usize,
-    /// Time that the disk took for it.
+    /// Time that it took to write it, and to have it on the disk where that was asked for.
     took: Duration,
 }
 
@@ -230,10 +238,10 @@ impl Thread {
             }
             let until_due = due.map(|due| due.saturating_duration_since(Instant::now()));
             let next = self.shared.read().next_deadline().map(|deadline| self.shared.clock.until(deadline));
-            let batch = match (self.waiting.pop_front(), until_due.into_iter().chain(next).min()) {
-                (Some(first), _) => Ok(first),
-                (None, Some(time)) => requests.recv_timeout(time),
-                (None, None) => requests.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            let time = until_due.into_iter().chain(next).min();
+            let batch = match self.waiting.pop_front() {
+                Some(first) => Ok(first),
+                None => self.receive(requests, time),
             };
             match batch {
                 Ok(first) => self.carry_out(first, requests),
@@ -247,10 +255,26 @@ impl Thread {
         }
     }
 
+    /// Wait for an operation, for this long at most if that is said.
+    fn receive(&self, requests: &Receiver<Request>, time: Option<Duration>) -> Result<Request, RecvTimeoutError> {
+        // The one that was woken may be on a thread that is held up, which is not to hold up the others.
+        if !self.answered.is_empty() {
+            match requests.recv_timeout(time.map_or(OVERDUE, |time| time.min(OVERDUE))) {
+                Err(RecvTimeoutError::Timeout) => self.answered.wake(),
+                received => return received,
+            }
+        }
+        match time {
+            Some(time) => requests.recv_timeout(time),
+            None => requests.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        }
+    }
+
     /// Carry out an operation, and all that have come meanwhile.
     fn carry_out(&mut self, first: Request, requests: &Receiver<Request>) {
         let shared = Arc::clone(&self.shared);
         self.wait_for_others(requests);
+        self.answered.wake();
         let (mut frame, mut answers, mut events) = (Vec::new(), Vec::new(), Vec::new());
         frame::begin(&mut frame);
         let changes = {
@@ -280,30 +304,38 @@ impl Thread {
         };
         let begun = Instant::now();
         let written = self.write(&mut frame, changes);
-        let number = if self.sync == SyncMode::Always { answers.len() } else { 0 };
-        self.last = LastFrame { number, took: begun.elapsed() };
+        self.last = LastFrame { number: answers.len(), took: begun.elapsed() };
         if written.is_ok() {
             shared.events.publish(events);
         }
+        let answered = Arc::new(Waiting::default());
         for (answer, result) in answers {
-            // Who asked may have gone.
-            let _ = answer.send(match &written {
+            let result = match &written {
                 Ok(()) => result,
                 Err(fault) => result.and(Err(fault.clone())),
-            });
+            };
+            answer.send(result, &answered);
         }
+        answered.wake_one();
+        self.answered = answered;
         if written.is_ok() {
             self.tidy();
         }
     }
 
-    /// Take in what has come. Where the disk is waited for, a frame costs the same whatever it holds: so one that would
-    /// have fewer operations than the last waits a moment, half of what the disk took, for those who were answered with
-    /// that and ask again. Who stores alone waits for nobody.
+    /// Take in what has come. A frame costs much the same whatever it holds: so one that would have fewer operations
+    /// than the last waits a moment for those who were answered with that and ask again. Who stores alone waits for
+    /// nobody.
     fn wait_for_others(&mut self, requests: &Receiver<Request>) {
         self.waiting.extend(requests.try_iter());
-        if self.last.number > 1 && self.waiting.len() + 1 < self.last.number {
-            thread::sleep((self.last.took / 2).min(MOST_WAIT));
+        let wait = match self.sync {
+            SyncMode::Always => (self.last.took / 2).min(MOST_WAIT),
+            SyncMode::EverySecond => MOST_WAIT_UNSYNCED,
+        };
+        let end = Instant::now() + wait;
+        while self.waiting.len() + 1 < self.last.number && Instant::now() < end {
+            // A sleep would take longer than all of it, and whoever has something to do gets the processor.
+            thread::yield_now();
             self.waiting.extend(requests.try_iter());
         }
     }

@@ -228,6 +228,11 @@ impl OutputHandle {
         self.queue.pools.is_behind(name)
     }
 
+    /// List the pools with the numbers of events that wait in each, and that it has discarded.
+    pub fn pool_counts(&self) -> Vec<(String, usize, u64)> {
+        self.queue.pools.pools.lock().counts()
+    }
+
     /// Return the number of events that a pool has discarded because its buffer was full, if there is such a pool.
     pub fn discarded_events(&self, pool: &str) -> Option<u64> {
         self.queue.pools.pools.lock().discarded(pool)

@@ -10,7 +10,10 @@ use plugin_api::{Fault, Value, abi::NamespaceObject, namespace, rpc_interface};
 use super::{plugins::whole, supervisor::process_members};
 use crate::{
     config,
-    process::exits::{Exit, ExitKind, PastExit},
+    process::{
+        exits::{Exit, ExitKind, PastExit},
+        output::LogBytes,
+    },
     supervisor::{Asked, Found, ProcessDetails, Supervisor, unix_seconds},
     xmlrpc::readable,
 };
@@ -48,7 +51,8 @@ impl Processes {
     /// last_exits, the latest first, structs with at (seconds since 1970), seconds (that it ran), status (-1 where a
     /// signal ended it), signal (0 where none did), core, kind and description; ready and health (empty where it is not
     /// asked, else yes or no) and unhealthy, the reason; waits_for, what it waits for before it starts; restarts_at, the
-    /// time of a start that restart_delay keeps back, or 0; status_text, the last it said of itself; limits, a struct of
+    /// time of a start that restart_delay keeps back, or 0; log_bytes, for stdout and stderr structs of the bytes that
+    /// their logs have written and lost; status_text, the last it said of itself; limits, a struct of
     /// those that the config sets, as it spells them.
     #[rpc(nonblocking, returns = "struct")]
     pub fn get_details(
@@ -79,10 +83,15 @@ fn shown(details: &ProcessDetails, now: SystemTime) -> Value {
         ("unhealthy", optional(&details.unhealthy)),
         ("waits_for", optional(&info.waits_for)),
         ("restarts_at", unix_seconds(info.restarts).into()),
+        ("log_bytes", Value::structure(["stdout", "stderr"].into_iter().zip(details.log_bytes.map(log_bytes)))),
         ("status_text", optional(&details.status_text)),
         ("limits", limits(config)),
     ];
     Value::structure(process_members(info, now).into_iter().chain(further))
+}
+
+fn log_bytes(bytes: LogBytes) -> Value {
+    Value::structure([("written", whole(bytes.written)), ("lost", whole(bytes.lost))])
 }
 
 fn past_exit(past: &PastExit) -> Value {

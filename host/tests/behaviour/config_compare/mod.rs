@@ -93,7 +93,7 @@ fn comparable(mut ours: Value) -> Value {
         remove(client, &["password", "plugin_path", "ctlplugins"]);
     }
     remove(&mut ours["supervisord"], &["plugin_path", "plugin_data_dir", "env_file", "exit_when_all", "log_format"]);
-    each(&mut ours["servers"], |server| remove(server, &["password", "allowed_hosts"]));
+    each(&mut ours["servers"], |server| remove(server, &["password", "allowed_hosts", "metrics"]));
     each(&mut ours["eventlisteners"], |pool| remove(pool, &["result_handler", "processes"]));
     each(&mut ours["fcgi_programs"], |group| remove(group, &["processes"]));
     each(&mut ours["programs"], |program| {

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use plugin_api::{Config, Event, Fault, Host, Level, MaybeReady, Value, rpc_interface};
+use plugin_api::{Config, Event, Fault, Host, Level, MaybeReady, Metrics, Value, rpc_interface};
 use serde::Deserialize;
 
 /// Methods that come to no end, or to a bad one.
@@ -22,6 +22,8 @@ pub struct Unruly {
     host: Host,
     /// Word for what it does in an upgrade.
     at_upgrade: Mutex<String>,
+    /// Word for what it does when it is asked for metrics.
+    at_metrics: Mutex<String>,
     /// What was handed over to it.
     handed_over: Value,
 }
@@ -29,7 +31,7 @@ pub struct Unruly {
 impl Unruly {
     fn new(host: Host) -> Self {
         let handed_over = host.handed_over().unwrap_or_default();
-        Self { host, at_upgrade: Mutex::default(), handed_over }
+        Self { host, at_upgrade: Mutex::default(), at_metrics: Mutex::default(), handed_over }
     }
 }
 
@@ -220,6 +222,33 @@ impl Unruly {
             _ => how.into(),
         };
         Ok(Ok(value).into())
+    }
+
+    /// Choose what it does when it is asked for metrics: `hang`, `wait` (as a future), `panic`, `fault`, `lie` (metrics
+    /// that would break the text), or of any other word tell one that is right.
+    pub fn at_metrics(&self, how: String) {
+        *self.at_metrics.lock().unwrap_or_else(PoisonError::into_inner) = how;
+    }
+
+    #[rpc(on_metrics)]
+    fn metrics(&self) -> Result<MaybeReady<Metrics>, Fault> {
+        let how = self.at_metrics.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut metrics = Metrics::new();
+        match how.as_str() {
+            "hang" => sleep_for_ever(),
+            "wait" => return Ok(MaybeReady::later(future::pending())),
+            "panic" => panic!("no metrics today"),
+            "fault" => return Err(Fault::failed_with("the moon is not full")),
+            "lie" => {
+                metrics.gauge("a b", "Bad name.").set(1);
+                metrics.counter("backwards", "Bad count.").set(-1);
+                metrics.gauge("words", "Bad\ntext\" \n# EOF\nx 1").set_with([("at", "\"} 1\n# EOF\n")], 2);
+                metrics.gauge("twice", "Twice.").set(3).set(4);
+                metrics.gauge("twice", "Twice.").set(5);
+            }
+            _ => drop(metrics.gauge("mood", "Mood.").set(7)),
+        }
+        Ok(Ok(metrics).into())
     }
 
     fn begin(&self, method: &str) {

@@ -1,0 +1,108 @@
+//! What a service manager hears of supervisord at the socket that `NOTIFY_SOCKET` names.
+
+use std::{
+    os::unix::net::UnixDatagram,
+    path::PathBuf,
+    process::Command,
+    sync::{Arc, Mutex},
+    thread,
+};
+
+use nix::sys::signal::Signal;
+
+use crate::common::{Config, Kind, Sandbox, Supervisord, wait_until};
+
+/// A service manager that keeps what it hears, as long as the test runs.
+struct Manager {
+    socket: PathBuf,
+    heard: Arc<Mutex<Vec<String>>>,
+}
+
+impl Manager {
+    fn new(sandbox: &Sandbox) -> Self {
+        let socket = sandbox.join("notify");
+        let listening = UnixDatagram::bind(&socket).expect("a place for a socket");
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&heard);
+        thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(length) = listening.recv(&mut bytes) {
+                kept.lock().unwrap().push(String::from_utf8_lossy(&bytes[..length]).into_owned());
+            }
+        });
+        Self { socket, heard }
+    }
+
+    fn start(sandbox: Sandbox, config: &Config) -> (Self, Supervisord) {
+        let manager = Self::new(&sandbox);
+        let socket = manager.socket.clone();
+        let change = move |mut command: Command| {
+            command.env("NOTIFY_SOCKET", &socket).env("WATCHDOG_USEC", "300000").env_remove("WATCHDOG_PID");
+            command
+        };
+        let supervisord = Supervisord::start_as(sandbox, Kind::Ours, config, change);
+        (manager, supervisord)
+    }
+
+    /// Number of messages that begin so.
+    fn count(&self, beginning: &str) -> usize {
+        self.heard.lock().unwrap().iter().filter(|message| message.starts_with(beginning)).count()
+    }
+
+    /// Messages but for those of the watchdog and the status.
+    fn of_its_life(&self) -> Vec<String> {
+        let heard = self.heard.lock().unwrap();
+        let names = heard.iter().filter_map(|message| message.split_once('=')).map(|(name, _)| name.to_owned());
+        names.filter(|name| name != "WATCHDOG" && name != "STATUS").collect()
+    }
+}
+
+fn config() -> Config {
+    Config::new()
+        .program("x", "command=/bin/cat\nstartsecs=0")
+        .program("y", "command=/bin/cat\nstartsecs=0\nautostart=false")
+}
+
+#[test]
+fn it_hears_that_all_is_ready_and_how_many_run_and_that_it_stops() {
+    let (manager, mut supervisord) = Manager::start(Sandbox::new(), &config());
+    wait_until("it is ready", || manager.count("READY=1\nSTATUS=") == 1);
+    wait_until("one runs", || manager.heard.lock().unwrap().iter().any(|it| it.contains("1 of 2 programs running")));
+    wait_until("the watchdog hears of it", || manager.count("WATCHDOG=1") > 3);
+    supervisord.ctl(&["start", "y"]);
+    wait_until("both run", || manager.count("STATUS=2 of 2 programs running") == 1);
+    supervisord.signal(Signal::SIGTERM);
+    assert!(supervisord.wait().success());
+    wait_until("it hears of the end", || manager.of_its_life() == ["READY", "STOPPING"]);
+}
+
+#[test]
+fn a_restart_and_an_upgrade_are_reloads() {
+    let (manager, supervisord) = Manager::start(Sandbox::new(), &config());
+    wait_until("it is ready", || manager.count("READY=1\nSTATUS=") == 1);
+    let pid = supervisord.pid_of("x");
+    assert_eq!(supervisord.ctl(&["upgrade"]).status, 0);
+    wait_until("it is ready again", || manager.of_its_life() == ["READY", "RELOADING", "READY"]);
+    assert_eq!(supervisord.pid_of("x"), pid);
+    supervisord.signal(Signal::SIGHUP);
+    let all = ["READY", "RELOADING", "READY", "RELOADING", "READY"];
+    wait_until("it is ready once more", || manager.of_its_life() == all);
+}
+
+#[test]
+fn one_that_is_not_there_or_does_not_listen_holds_up_nobody() {
+    let sandbox = Sandbox::new();
+    let full = UnixDatagram::bind(sandbox.join("full")).expect("a place for a socket");
+    for name in ["full", "nobody"] {
+        let socket = sandbox.join(name);
+        let change = |mut command: Command| {
+            command.env("NOTIFY_SOCKET", &socket).env("WATCHDOG_USEC", "3000");
+            command
+        };
+        let supervisord = Supervisord::start_as(Sandbox::new(), Kind::Ours, &config(), change);
+        supervisord.wait_for_state("x", "RUNNING");
+        assert_eq!(supervisord.ctl(&["upgrade"]).status, 0);
+        supervisord.wait_for_state("x", "RUNNING");
+    }
+    drop(full);
+}
