@@ -4,7 +4,7 @@
 
 pub use crate::{
     config::fuzzing::{env_file, expansion, ini, toml},
-    ctl::fuzzing::command_line,
+    ctl::fuzzing::{command_line, event_frames},
     process::output::fuzzing::{log_lines, output},
     rpc::handover::fuzzing::handover,
     server::fuzzing::{auth, forms, http},
@@ -29,6 +29,7 @@ pub const TARGETS: &[Target] = &[
     ("auth", auth),
     ("command_line", command_line),
     ("env_file", env_file),
+    ("event_frames", event_frames),
     ("events", events),
     ("expansion", expansion),
     ("forms", forms),

@@ -49,6 +49,9 @@ mod upgrade;
 
 // Clients and the tools.
 mod closed_pipes;
+mod ctl_completions;
+mod ctl_follow;
+mod ctl_json;
 mod ctl_plugins;
 mod ctl_shell;
 mod log_text;
