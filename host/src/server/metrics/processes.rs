@@ -27,7 +27,9 @@ pub(super) fn write(text: &mut Exposition, all: &[ProcessDetails], resources: &R
     let mut exits = text.own(name, Kind::Counter, help);
     let kinds = ExitKind::ALL.map(|kind| (kind, Labels::of([("kind", kind.name())])));
     for (it, labels) in labelled() {
-        kinds.iter().for_each(|(kind, more)| exits.add_with(labels, more, it.exits.count(*kind)));
+        for (kind, more) in &kinds {
+            exits.add_with(labels, more, it.exits.count(*kind));
+        }
     }
 
     let asked = |answer: Asked| (answer != Asked::NotAsked).then_some(answer == Asked::Yes);
@@ -63,7 +65,7 @@ pub(super) fn write(text: &mut Exposition, all: &[ProcessDetails], resources: &R
     }
 }
 
-/// Write what node_exporter's collector of supervisord tells, under its names.
+/// Write what `node_exporter`'s collector of supervisord tells, under its names.
 fn of_node_exporter(text: &mut Exposition, all: &[ProcessDetails], labels: &[Labels]) {
     let labelled = || all.iter().zip(labels);
     let is_up = |state| matches!(state, ProcessState::Starting | ProcessState::Running | ProcessState::Stopping);
@@ -79,7 +81,9 @@ fn of_node_exporter(text: &mut Exposition, all: &[ProcessDetails], labels: &[Lab
     let mut start_time = text.own("node_supervisord_start_time_seconds", Kind::Gauge, help);
     for (it, labels) in labelled().filter(|(it, _)| is_up(it.info.state)) {
         let since = it.info.started.and_then(|started| started.duration_since(UNIX_EPOCH).ok());
-        since.into_iter().for_each(|since| start_time.add(labels, since));
+        if let Some(since) = since {
+            start_time.add(labels, since);
+        }
     }
 }
 
