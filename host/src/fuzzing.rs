@@ -7,7 +7,7 @@ pub use crate::{
     ctl::fuzzing::{command_line, event_frames},
     process::output::fuzzing::{log_lines, output},
     rpc::handover::fuzzing::handover,
-    server::fuzzing::{auth, forms, http},
+    server::fuzzing::{auth, forms, http, page_calls},
     upgrade::fuzzing::upgrade_state,
     xmlrpc::fuzzing::xmlrpc,
 };
@@ -33,6 +33,7 @@ pub const TARGETS: &[Target] = &[
     ("events", events),
     ("expansion", expansion),
     ("forms", forms),
+    ("page_calls", page_calls),
     ("handover", handover),
     ("http", http),
     ("ini", ini),

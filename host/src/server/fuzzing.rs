@@ -13,7 +13,7 @@ use tokio::{
     runtime::{Builder, Runtime},
 };
 
-pub use super::web::fuzzing::forms;
+pub use super::web::fuzzing::{forms, page_calls};
 use super::{
     auth::{self, Authentication},
     connection::ClientStream,

@@ -34,10 +34,19 @@ const PANEL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A call as the script writes it.
 #[derive(Deserialize)]
-struct Call {
-    method: String,
+pub(super) struct Call {
+    pub(super) method: String,
     #[serde(default)]
-    params: Vec<Value>,
+    pub(super) params: Vec<Value>,
+}
+
+/// Read a call; the error says why it is none.
+pub(super) fn read(body: &[u8]) -> Result<Call, String> {
+    let call: Call = serde_json::from_slice(body).map_err(|error| format!("This is no call: {error}"))?;
+    if call.params.iter().any(|value| is_deeper(value, NESTING_LIMIT)) {
+        return Err("The parameters are nested too deep.".to_owned());
+    }
+    Ok(call)
 }
 
 /// Answer a call.
@@ -53,13 +62,10 @@ pub(crate) async fn call(request: HttpRequest<'_>) -> Response<ResponseBody> {
         return last(refusal(StatusCode::PAYLOAD_TOO_LARGE));
     };
     connection.watch.enter(Phase::Call);
-    let call = match serde_json::from_slice::<Call>(&body.to_bytes()) {
+    let call = match read(&body.to_bytes()) {
         Ok(call) => call,
-        Err(error) => return explained(StatusCode::BAD_REQUEST, &format!("This is no call: {error}")),
+        Err(why) => return explained(StatusCode::BAD_REQUEST, &why),
     };
-    if call.params.iter().any(|value| is_deeper(value, NESTING_LIMIT)) {
-        return explained(StatusCode::BAD_REQUEST, "The parameters are nested too deep.");
-    }
     answer(connection.server.registry.call(&call.method, call.params.into()).await.and_then(|value| to_json(&value)))
 }
 
