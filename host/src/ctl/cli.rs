@@ -197,7 +197,9 @@ fn complete(controller: &mut Controller, words: &[&str]) {
     });
     let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
     let candidates = controller.complete(&words);
-    candidates.iter().for_each(|candidate| controller.session().output(candidate));
+    for candidate in &candidates {
+        controller.session().output(candidate);
+    }
 }
 
 /// Tell whether the environment is for colours on a terminal: <https://no-color.org>.

@@ -120,7 +120,7 @@ fn the_tabulator_completes_in_bash() {
 #[test]
 fn the_tabulator_completes_in_zsh() {
     if !is_installed("zsh") {
-        println!("zsh is not installed");
+        eprintln!("zsh is not installed");
         return;
     }
     let supervisord = Supervisord::start(&config());
@@ -135,7 +135,7 @@ fn the_tabulator_completes_in_zsh() {
 #[test]
 fn fish_knows_actions_and_names() {
     if !is_installed("fish") {
-        println!("fish is not installed");
+        eprintln!("fish is not installed");
         return;
     }
     let supervisord = Supervisord::start(&config());

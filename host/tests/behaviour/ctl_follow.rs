@@ -139,8 +139,8 @@ fn followed_lines_are_json_too() {
 fn lines_are_counted() {
     let supervisord = start();
     for program in ["a", "long"] {
-        let text: String = (0..2000).map(|number| format!("{program} {number}\n")).collect();
-        write(&supervisord, program, &text);
+        let lines: Vec<String> = (0..2000).map(|number| format!("{program} {number}\n")).collect();
+        write(&supervisord, program, &lines.concat());
     }
     write(&supervisord, "long", "rest");
     wait_until("all is written", || supervisord.sandbox.read("long.out").ends_with("rest"));

@@ -35,8 +35,8 @@ fn check(form: &Value, value: &Value, place: &str) -> Result<(), String> {
             if kinds.split('|').any(is) { Ok(()) } else { fails() }
         }
         (Value::Array(form), Value::Array(items)) => {
-            let items = items.iter().enumerate();
-            items.map(|(index, item)| check(&form[0], item, &format!("{place}[{index}]"))).collect()
+            let mut items = items.iter().enumerate();
+            items.try_for_each(|(index, item)| check(&form[0], item, &format!("{place}[{index}]")))
         }
         (Value::Object(form), Value::Object(members)) => {
             for (name, form) in form.iter().filter(|(name, _)| *name != "…") {
