@@ -37,4 +37,9 @@ pub mod upgrade;
 pub mod ctl;
 
 #[doc(hidden)]
+pub mod man_pages;
+#[cfg(doc)]
+pub mod manual;
+
+#[doc(hidden)]
 pub mod fuzzing;

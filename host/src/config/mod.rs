@@ -31,6 +31,7 @@ mod options;
 
 mod include;
 mod model;
+mod reference;
 mod sample;
 mod unknown;
 
@@ -76,6 +77,7 @@ pub use option_changes::OptionChange;
 pub use options::{OutputOptions, Process, Supervisord};
 pub use overrides::Overrides;
 pub use probe::{HttpUrl, Probe, Ready};
+pub use reference::{OptionReference, SectionReference, reference};
 pub use sample::sample;
 pub use types::{
     AutoRestart, Condition, Dependency, End, HealthAction, INFINITE, Level, LogFormat, LogRotate, Logfile, Message,

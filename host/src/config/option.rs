@@ -32,6 +32,8 @@ pub(super) struct Key {
     pub(super) example: Option<&'static str>,
     /// Explanation in the sample; empty for a key that explains itself.
     pub(super) comment: &'static str,
+    /// Description of what would be right; none where anything goes.
+    pub(super) expected: Option<&'static str>,
 }
 
 /// Moment at which an option of a section is read. Which of several errors comes first depends on it.

@@ -117,6 +117,7 @@ macro_rules! options {
                 default: $key.default,
                 example: options!(@text $($example)?),
                 comment: concat!($($comment)?),
+                expected: $key.value_type.expected,
             }),*];
         }
     };

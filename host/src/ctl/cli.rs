@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Text of `-h`, in which PROG stands for the name of the program.
-const HELP: &str = "\
+pub const HELP: &str = "\
 supervisorctl: control the programs of a supervisord.
 
 Usage: PROG [options] [action [arguments]]

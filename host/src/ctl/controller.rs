@@ -249,7 +249,7 @@ impl Controller {
 
 /// Help of a command: its usage, then what it does; or the text alone where that is laid out with tabs by its
 /// author and begins with the command's name.
-fn help_of(command: &MethodInfo) -> String {
+pub(super) fn help_of(command: &MethodInfo) -> String {
     let (name, text) = (command.name.as_str(), command.help.as_str());
     if text.starts_with(name) && text.contains('\t') {
         text.to_owned()

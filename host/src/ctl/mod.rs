@@ -33,8 +33,12 @@ mod completion;
 
 mod controller;
 
+mod reference;
 mod shell;
 
 pub mod cli;
 
 pub(crate) mod fuzzing;
+
+pub use exit_status::EXIT_STATUSES;
+pub use reference::{CommandReference, reference};

@@ -22,6 +22,14 @@ pub struct SearchPath {
 }
 
 impl SearchPath {
+    /// Places of the search, for manuals.
+    pub(crate) const PLACES: [(&str, &str); 4] = [
+        ("plugin_path", "directories of [supervisord], or for actions of supervisorctl of [supervisorctl]"),
+        ("SUPERVISOR_PLUGIN_PATH", "directories of the environment, between colons"),
+        ("the directory of the program", "where Cargo leaves both side by side"),
+        ("../lib/supervisor", "from there: /usr/lib/supervisor for /usr/bin/supervisord"),
+    ];
+
     /// The directories of `plugin_path` in the config; then `SUPERVISOR_PLUGIN_PATH`, whose directories are separated by colons; then the
     /// executable's own directory; then `../lib/supervisor` from that.
     pub fn new(plugin_path: &[PathBuf]) -> Self {
