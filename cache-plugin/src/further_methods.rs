@@ -7,10 +7,11 @@ use std::{
     time::Duration,
 };
 
-use plugin_api::{Fault, Host, MaybeReady, Metrics, Value, rpc_interface};
+use plugin_api::{Fault, Host, MaybeReady, Metrics, Panel, PanelQuery, Value, rpc_interface};
 
 use crate::{
     cache::{Cache, validate_key},
+    panel,
     store::{Operation, Page, TimeLeft},
 };
 
@@ -239,6 +240,12 @@ impl FurtherMethods {
     #[rpc(nonblocking, returns = "struct")]
     pub fn get_info(&self) -> Result<MaybeReady<Value>, Fault> {
         Ok(self.cache.info())
+    }
+
+    /// Show the keys on supervisord's page.
+    #[rpc(panel = "Cache")]
+    async fn panel(&self, query: PanelQuery) -> Result<Panel, Fault> {
+        panel::look(&*self.cache.store, query).await
     }
 
     /// Tell the figures of `getInfo` among supervisord's metrics.

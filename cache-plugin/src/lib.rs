@@ -25,6 +25,7 @@ mod store;
 
 mod cache;
 mod options;
+mod panel;
 
 pub mod further_methods;
 

@@ -3,7 +3,7 @@
 #![allow(missing_docs)]
 
 use plugin_api::{
-    Fault, SupervisorState, Value,
+    Fault, PanelQuery, SupervisorState, Value,
     testing::{FakeHost, Published},
 };
 use supervisor_cache::rpcinterface::make_cache_rpcinterface;
@@ -225,6 +225,42 @@ fn a_file_keeps_what_was_stored() {
     let host = FakeHost::new();
     drop(host.make(make_cache_rpcinterface, [("store", "file".into())]).unwrap());
     assert!(host.host().data_dir().unwrap().join("cache").exists());
+}
+
+/// Cells of a column of a panel.
+fn column(panel: &Value, index: usize) -> Vec<Value> {
+    let rows = panel.get("rows").and_then(Value::as_array).unwrap();
+    rows.iter().map(|row| row.as_array().unwrap()[index].clone()).collect()
+}
+
+#[test]
+fn the_page_shows_keys_sizes_and_values() {
+    let cache = cache();
+    let look = |search: &str, after: &str| {
+        let mut query = PanelQuery::default();
+        (query.search, query.after) = (search.to_owned(), after.to_owned());
+        cache.panel("Cache", query).wait().unwrap()
+    };
+    assert_eq!(look("", "").get("rows"), Some(&Value::array([])));
+    cache.call::<bool>("store", ("a", "one\ntwo")).unwrap();
+    cache.call::<bool>("store", ("b", "x".repeat(5000))).unwrap();
+    cache.call::<bool>("store", ("c", vec![1, 2])).unwrap();
+    let panel = look("", "");
+    assert_eq!(column(&panel, 0), ["a", "b", "c"].map(Value::from));
+    assert_eq!(column(&panel, 1), ["string", "string", "array"].map(Value::from));
+    assert_eq!(column(&panel, 2), [7, 5000, 96].map(Value::Int));
+    assert_eq!(column(&panel, 3), ["one two", &("x".repeat(100) + "…"), "[1, 2]"].map(Value::from));
+    assert!(panel.get("note").and_then(Value::as_str).unwrap().starts_with("3 keys, "));
+    for number in 0..120 {
+        cache.call::<bool>("store", (format!("k{number:03}"), "v")).unwrap();
+    }
+    let first = look("k", "");
+    let after = first.get("after").and_then(Value::as_str).unwrap();
+    assert_eq!((column(&first, 0).len(), after), (50, "k049"));
+    let last = look("k", "k099");
+    assert_eq!((column(&last, 0).len(), last.get("after")), (20, Some(&Value::Nil)));
+    let info: Value = cache.call("getInfo", ()).unwrap();
+    assert_eq!(info.get("hits").and_then(Value::as_i64), Some(0), "to look is no use of the cache");
 }
 
 #[test]

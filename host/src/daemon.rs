@@ -33,6 +33,7 @@ use std::{
 };
 
 use nix::{
+    errno::Errno,
     fcntl::{FcntlArg, FdFlag, fcntl},
     sys::{
         resource::Resource,
@@ -450,6 +451,12 @@ impl Pidfile {
         }
         logger.info(format_args!("supervisord started with pid {pid}"));
         Self(Some(path.to_owned()))
+    }
+
+    /// Pid that a supervisord has left in its pidfile which is gone, and had no time to take it away.
+    pub fn left_behind(path: &Path) -> Option<i32> {
+        let pid = fs::read_to_string(path).ok()?.trim().parse().ok().filter(|pid| *pid > 0)?;
+        (kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH)).then_some(pid)
     }
 
     /// Go on with the pidfile that the supervisord before this one, in this very process, has written to `before`.

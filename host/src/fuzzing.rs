@@ -4,10 +4,10 @@
 
 pub use crate::{
     config::fuzzing::{env_file, expansion, ini, toml},
-    ctl::fuzzing::command_line,
+    ctl::fuzzing::{command_line, event_frames},
     process::output::fuzzing::{log_lines, output},
     rpc::handover::fuzzing::handover,
-    server::fuzzing::{auth, forms, http},
+    server::fuzzing::{auth, forms, http, page_calls},
     upgrade::fuzzing::upgrade_state,
     xmlrpc::fuzzing::xmlrpc,
 };
@@ -29,9 +29,11 @@ pub const TARGETS: &[Target] = &[
     ("auth", auth),
     ("command_line", command_line),
     ("env_file", env_file),
+    ("event_frames", event_frames),
     ("events", events),
     ("expansion", expansion),
     ("forms", forms),
+    ("page_calls", page_calls),
     ("handover", handover),
     ("http", http),
     ("ini", ini),

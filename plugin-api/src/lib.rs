@@ -21,6 +21,7 @@ mod guard;
 mod level;
 mod maybe_ready;
 mod metrics;
+mod panel;
 mod params;
 mod supervisor;
 
@@ -60,6 +61,7 @@ pub use crate::{
     level::Level,
     maybe_ready::MaybeReady,
     metrics::{MetricFamily, MetricKind, MetricSample, MetricValue, Metrics},
+    panel::{Panel, PanelAction, PanelQuery},
     params::{IntoParams, Params},
     result_handler::{ResultHandler, Verdict},
     seconds::Seconds,

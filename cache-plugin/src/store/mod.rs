@@ -30,6 +30,7 @@ mod memory;
 mod open;
 
 pub(crate) use self::{
+    cached::size,
     clock::Clock,
     contract::{Info, Limits, Page, QUOTA_EXCEEDED, Store, TimeLeft},
     open::{Kind, open},

@@ -55,6 +55,27 @@ pub fn yes() -> Vec<Row> {
     ]
 }
 
+/// What each megabyte of lines of 80 bytes costs in each form of the log.
+pub fn forms() -> Row {
+    eprintln!("output of yes, as text and as objects …");
+    let forms = ["raw", "text", "json"];
+    let of_form = |form: &str| {
+        let command = format!("command=/usr/bin/yes {}\nstdout_log_format={form}", "x".repeat(79));
+        Supervisord::start(&config().section("program:yes", &command))
+    };
+    let all = forms.map(of_form);
+    let mut costs = [const { Vec::new() }; 3];
+    for _ in 0..ROUNDS {
+        for (supervisord, costs) in all.iter().zip(&mut costs) {
+            let before = cpu_time(supervisord);
+            let megabytes = rate(supervisord).1;
+            costs.push(cpu_time(supervisord).saturating_sub(before).as_secs_f64() * 1e6 / megabytes);
+        }
+    }
+    let row = Row::new("lines of 80 bytes in each form, µs of processor for each MB that the program writes");
+    forms.iter().zip(&costs).fold(row, |row, (form, costs)| row.other(form, median(costs)))
+}
+
 /// The same with a listener that is told of all of it, and how much memory that takes.
 pub fn yes_with_events() -> Vec<Row> {
     eprintln!("output of yes, with events …");

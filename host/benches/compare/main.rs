@@ -72,6 +72,7 @@ fn main() {
     rows.extend(spawns::rows());
     rows.extend(engine::rows());
     rows.extend(capture::yes());
+    rows.push(capture::forms());
     rows.extend(capture::yes_with_events());
     rows.extend(of_stores());
     rows.extend(upgrades::rows());

@@ -237,7 +237,16 @@ fn serve(
             status = successor.status(logger);
             Pidfile::go_on(&supervisord.pidfile, &successor.state.pidfile, logger)
         }
-        None => Pidfile::write(&supervisord.pidfile, logger),
+        None => {
+            let left_behind = Pidfile::left_behind(&supervisord.pidfile);
+            let pidfile = Pidfile::write(&supervisord.pidfile, logger);
+            if let Some(pid) = left_behind {
+                logger
+                    .warn(format_args!("the supervisord with pid {pid} that was here before has not ended by itself"));
+                supervisor.tell_of_orphans();
+            }
+            pidfile
+        }
     };
     let service_manager = ServiceManager::of_environment(supervisor);
     plugins.set_upgrader(Box::new(InPlace::new(InPlaceParts {

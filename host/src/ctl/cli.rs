@@ -3,6 +3,8 @@
 use std::{
     io::{self, IsTerminal, Write},
     path::PathBuf,
+    process, thread,
+    time::Duration,
 };
 
 use super::{
@@ -63,6 +65,12 @@ const SERVERURL: usize = 4;
 
 /// Index of `--json` in [`OPTIONS`].
 const JSON: usize = 8;
+
+/// Action for the completions of shells, in `conf/completions`. No plugin can have a command of this name.
+const COMPLETE: &str = "_complete";
+
+/// Time in which that is over.
+const COMPLETE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Command line of `supervisorctl`, taken apart.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -153,16 +161,20 @@ fn try_run(program: &str, args: &[String]) -> Result<u8, String> {
     }
     let login = ServerLogin { url: config.serverurl, username: config.username, password: config.password };
     let interactive = arguments.interactive || arguments.action.is_empty();
+    let is_completion = arguments.action.first().is_some_and(|action| action == COMPLETE);
+    let is_json = arguments.json && !is_completion;
     let is_terminal = io::stdout().is_terminal();
-    let format = match arguments.json {
+    let format = match is_json {
         true => OutputFormat::Json,
         false if is_terminal && wants_colours() => OutputFormat::Coloured,
         false => OutputFormat::Plain,
     };
-    let bar = (is_terminal && !arguments.json).then(|| ProgressBar::new(columns()));
+    let bar = (is_terminal && !is_json).then(|| ProgressBar::new(columns()));
     let session = Session::new(login, interactive, Printer::new(stdout(), bar)).with_format(format);
     let mut controller = Controller::new(session, config.ctlplugins, SearchPath::new(&config.plugin_path));
-    if arguments.action.is_empty() {
+    if let [COMPLETE, words @ ..] = &arguments.action.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        complete(&mut controller, words);
+    } else if arguments.action.is_empty() {
         shell::run(&mut controller, &config.prompt, config.history_file.as_deref());
     } else {
         controller.run(&CommandLine::arguments(&arguments.action));
@@ -174,6 +186,20 @@ fn try_run(program: &str, args: &[String]) -> Result<u8, String> {
         // Exit statuses are a byte, and a plugin may set any number.
         None => session.exit_status().to_le_bytes()[0],
     })
+}
+
+/// Print the candidates for the last of these words, one on a line: in time for a person who has pressed a key, or not
+/// at all.
+fn complete(controller: &mut Controller, words: &[&str]) {
+    thread::spawn(|| {
+        thread::sleep(COMPLETE_TIMEOUT);
+        process::exit(0);
+    });
+    let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+    let candidates = controller.complete(&words);
+    for candidate in &candidates {
+        controller.session().output(candidate);
+    }
 }
 
 /// Tell whether the environment is for colours on a terminal: <https://no-color.org>.

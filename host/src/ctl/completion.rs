@@ -64,13 +64,26 @@ impl Completion {
         let start =
             line.rfind(char::is_whitespace).map_or(0, |at| at + line[at..].chars().next().map_or(0, char::len_utf8));
         let (before, begun) = line.split_at(start);
+        (start, self.fitting(before, begun))
+    }
+
+    /// Candidates for the last of the words of a command line, without blanks behind them: for the shell in which
+    /// supervisorctl is typed.
+    pub(super) fn of_words(&self, words: &[String]) -> Vec<String> {
+        let Some((begun, before)) = words.split_last() else { return Vec::new() };
+        let before: String = before.iter().map(|word| shlex::quote(word).into_owned() + " ").collect();
+        self.fitting(&before, begun).iter().map(|word| word.trim_end().to_owned()).collect()
+    }
+
+    /// Candidates that begin with `begun`, each with a blank behind it. `before` is the line before that.
+    fn fitting(&self, before: &str, begun: &str) -> Vec<String> {
         let all = match before.split_whitespace().next() {
             None => self.actions(),
             Some(command) => match self.commands.get(command) {
                 Some(WordKind::Actions) => self.actions(),
                 Some(WordKind::Groups) => self.groups(),
                 Some(WordKind::Processes) => self.processes(begun),
-                Some(WordKind::Plugin(plugin)) => return (start, self.ask_plugin(plugin, command, before, begun)),
+                Some(WordKind::Plugin(plugin)) => return self.ask_plugin(plugin, command, before, begun),
                 Some(WordKind::Other) | None => Vec::new(),
             },
         };
@@ -80,7 +93,7 @@ impl Completion {
                 fitting.push(name + " ");
             }
         }
-        (start, fitting)
+        fitting
     }
 
     /// Candidates from the plugin, quoted where they would not be one word else. `before` is the line before the word

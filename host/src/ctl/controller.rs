@@ -11,6 +11,7 @@ use plugin_api::{Fault, MethodInfo, NamespaceObject, Value, find, namespace, pfo
 use super::{
     command_line::CommandLine,
     commands::{default_commands, further_commands},
+    completion::Completion,
     ctl_host::CtlHost,
     exit_status, help,
     session::{Session, TRANSPORT_ERROR, UNAUTHORIZED, UNAUTHORIZED_ERROR},
@@ -40,9 +41,9 @@ pub(super) struct Controller {
 }
 
 /// A command and the plugin object that runs it.
-pub(super) struct CommandEntry {
-    pub(super) info: MethodInfo,
-    pub(super) object: Arc<NamespaceObject>,
+struct CommandEntry {
+    info: MethodInfo,
+    object: Arc<NamespaceObject>,
 }
 
 /// Commands that `help` lists under one name.
@@ -76,9 +77,23 @@ impl Controller {
         &self.session
     }
 
-    /// All commands that are loaded, in the order in which they are looked for.
-    pub(super) fn commands(&self) -> impl Iterator<Item = &CommandEntry> {
-        self.groups.iter().flat_map(|group| &group.commands).map(|command| &**command)
+    /// Completion of the words of all commands that are loaded.
+    pub(super) fn completion(&self) -> Completion {
+        let mut completion = Completion::new(Arc::clone(&self.session));
+        for command in self.groups.iter().flat_map(|group| &group.commands) {
+            completion.add(&command.info, &command.object);
+        }
+        completion
+    }
+
+    /// Candidates for the last of these words, from plugins too. Nothing is printed, whatever is wrong.
+    pub(super) fn complete(&mut self, words: &[String]) -> Vec<String> {
+        // Those of Supervisor need no plugins to be known.
+        let is_known = words.len() > 1 && words[0] != "help" && self.find_loaded(&words[0]).is_some();
+        if !is_known {
+            self.load_plugins();
+        }
+        self.completion().of_words(words)
     }
 
     /// Run one line.
@@ -388,7 +403,8 @@ mod tests {
 
     #[test]
     fn the_commands_of_plugins_are_listed() {
-        let expected = "\nfurther commands (type help <topic>):\n=====================================\nevents  plugins  reopen  rotate  upgrade\n\n\
+        let expected = "\nfurther commands (type help <topic>):\n=====================================\n\
+                        events  plugins  reopen  rotate  upgrade\n\n\
                         \nshelf commands (type help <topic>):\n===================================\n\
                         shelf_fall  shelf_list  shelf_put  shelf_wait  version\n\n";
         assert!(run("help").0.ends_with(expected), "{}", run("help").0);

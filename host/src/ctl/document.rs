@@ -19,7 +19,7 @@ pub(super) struct Document {
     errors: Vec<Value>,
     /// Lines of text.
     output: Vec<String>,
-    /// Set once lines of a stream were printed: nothing more has to follow them.
+    /// Set where the lines of a stream are printed: nothing more has to follow them.
     has_streamed: bool,
 }
 
@@ -65,7 +65,7 @@ impl Document {
         self.output.push(text.to_owned());
     }
 
-    /// Note that a line of a stream was printed.
+    /// Note that a stream is printed.
     pub(super) fn note_stream(&mut self) {
         self.has_streamed = true;
     }

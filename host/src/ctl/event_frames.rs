@@ -65,7 +65,8 @@ mod tests {
 
     #[test]
     fn frames_are_read_whatever_the_pieces() {
-        let text = "retry: 1000\n\n:\n\nevent: A\nid: 1\ndata: {\"é\":1}\n\nevent: B\r\ndata:x\ndata\ndata:  y\r\n\r\ndata: z\n";
+        let text = "retry: 1000\n\n:\n\nevent: A\nid: 1\ndata: {\"é\":1}\n\nevent: B\r\ndata:x\ndata\ndata:  y\r\n\r\n\
+                    data: z\n";
         let frame = |event: &str, data: &str| Frame { event: event.to_owned(), data: data.to_owned() };
         for size in 1..text.len() {
             let (mut reader, mut frames) = (FrameReader::default(), Vec::new());

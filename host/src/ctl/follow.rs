@@ -66,6 +66,7 @@ pub(super) fn follow(session: &Arc<Session>, logs: &[FollowedLog]) -> Result<(),
     if !session.is_json() {
         session.output(HINT);
     }
+    session.begin_stream();
     session.flush();
     let interrupt = watch_interrupt()?;
     let mut followers: Vec<Follower> = (0..logs.len())
@@ -107,6 +108,7 @@ pub(super) fn follow_with_input(
     logs: &[FollowedLog],
     mut typed: impl FnMut(&str) -> Result<ControlFlow<()>, Fault>,
 ) -> Result<(), Fault> {
+    session.begin_stream();
     session.flush();
     let interrupt = watch_interrupt()?;
     let _logs: Vec<Follower> = logs.iter().filter_map(|log| Follower::start(session, log, None)).collect();
@@ -226,7 +228,9 @@ fn print_lines(session: &Session, mut stream: Stream, log: &FollowedLog, label: 
             return;
         }
     }
-    lines.end(&mut print_line);
+    if !stopped.load(Ordering::SeqCst) {
+        lines.end(&mut print_line);
+    }
 }
 
 /// Lines of a log that comes in pieces.

@@ -59,6 +59,7 @@ pub(super) fn follow_events(session: &Arc<Session>, path: &str) -> Result<(), Fa
         }
         Err(error) => return Err(error.into()),
     };
+    session.begin_stream();
     let interrupt = watch_interrupt()?;
     let (end, writer) = UnixStream::pair().map_err(Fault::failed_with)?;
     let reader =

@@ -1,7 +1,30 @@
-//! Command lines of whatever text.
+//! Command lines of whatever text, and streams of whatever server.
 
-use super::command_line::CommandLine;
+use super::{
+    command_line::CommandLine,
+    event_frames::{Frame, FrameReader},
+};
 use crate::text::shlex;
+
+/// Read bytes as a stream of server-sent events: in pieces, the size of which is the first byte, it is the same.
+pub fn event_frames(data: &[u8]) {
+    let [size, stream @ ..] = data else { return };
+    let read = |size: usize| {
+        let (mut reader, mut frames): (_, Vec<Frame>) = (FrameReader::default(), Vec::new());
+        for piece in stream.chunks(size.max(1)) {
+            reader.read(piece, |frame| {
+                frames.push(frame);
+                true
+            });
+        }
+        frames
+    };
+    let whole = read(stream.len());
+    assert_eq!(whole, read(usize::from(*size)));
+    assert!(whole.iter().all(|frame| !frame.event.contains('\n')));
+    // Each byte that is no UTF-8 may become three.
+    assert!(whole.iter().map(|frame| frame.data.len()).sum::<usize>() <= 3 * stream.len(), "nothing is added");
+}
 
 /// Read a text as a line of the shell, and its lines as the arguments of `supervisorctl`. A word that is quoted is one
 /// word again.

@@ -34,7 +34,7 @@ pub(super) const UNAUTHORIZED: &str = "Server requires authentication";
 pub(super) enum OutputFormat {
     /// Lines for people and scripts.
     Plain,
-    /// The same lines, coloured for a person at a terminal.
+    /// Lines of the plain form, coloured for a person at a terminal.
     Coloured,
     /// One object of JSON for each action.
     Json,
@@ -221,13 +221,17 @@ impl Session {
         printer.write(b"\n");
     }
 
+    /// Begin a stream: what is printed as JSON are its lines, and errors after them.
+    pub(super) fn begin_stream(&self) {
+        if let Some(document) = &self.document {
+            lock(document).note_stream();
+        }
+    }
+
     /// Print a line of a stream at once; with `--json`, the line of an object. `false` where it cannot be printed.
     pub(super) fn stream(&self, line: impl FnOnce() -> Vec<u8>, object: impl FnOnce() -> String) -> bool {
         let mut line = match &self.document {
-            Some(document) => {
-                lock(document).note_stream();
-                object().into_bytes()
-            }
+            Some(_) => object().into_bytes(),
             None => line(),
         };
         line.push(b'\n');

@@ -109,11 +109,7 @@ impl TerminalInput {
             .build();
         let history = MemHistory::with_config(&config);
         let mut editor = Editor::with_history(config, history)?;
-        let mut completion = Completion::new(Arc::clone(controller.session()));
-        for command in controller.commands() {
-            completion.add(&command.info, &command.object);
-        }
-        editor.set_helper(Some(completion));
+        editor.set_helper(Some(controller.completion()));
         for line in history_file.and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default().lines() {
             editor.history_mut().add(line)?;
         }

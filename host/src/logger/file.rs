@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, ErrorKind, Write as _},
+    io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -57,8 +57,8 @@ pub struct LogFile {
     current: CurrentPeriod,
     /// Second for which the number of the period was found out last, and that.
     last_number: Option<(u64, i64)>,
-    /// Set where its last bytes are no end of a line.
-    ends_within_line: bool,
+    /// Set where its last bytes are no end of a line; `None` where nobody has looked.
+    ends_within_line: Option<bool>,
     lost: LostOutput,
     rotation_failed: bool,
     /// Time when it was last seen to be there, or not to be had.
@@ -95,7 +95,7 @@ impl LogFile {
             rotation,
             current: CurrentPeriod::default(),
             last_number: None,
-            ends_within_line: false,
+            ends_within_line: None,
             lost: LostOutput::reported(),
             rotation_failed: false,
             looked: Instant::now(),
@@ -119,9 +119,12 @@ impl LogFile {
         self.written
     }
 
-    /// Tell whether what was written last is no end of a line.
-    pub fn ends_within_line(&self) -> bool {
-        self.ends_within_line
+    /// Tell whether the last bytes of the file are no end of a line. Of a file that was there before, they are read.
+    pub fn ends_within_line(&mut self) -> bool {
+        if self.ends_within_line.is_none() {
+            self.ends_within_line = Some(self.rotates && self.size > 0 && !ends_with_line(&self.path));
+        }
+        self.ends_within_line == Some(true)
     }
 
     /// Tell whether it is the file, the pipe or the terminal that our stdout is.
@@ -137,7 +140,7 @@ impl LogFile {
         // What it holds may be of yesterday.
         let written = metadata.filter(|it| it.len() > 0).and_then(|it| it.modified().ok());
         self.current = CurrentPeriod::of(written.zip(self.rotation.period).map(|(at, period)| period.number(at)));
-        self.ends_within_line = false;
+        self.ends_within_line = None;
         self.file = Some(file);
         self.rotates = rotates;
         self.waits = waits;
@@ -168,7 +171,7 @@ impl LogFile {
     fn write_at(&mut self, data: &[u8], now: Option<SystemTime>) -> Option<String> {
         let losing = self.lost.any();
         let there = self.look();
-        let not_rotated = now.and_then(|now| self.begin_period(now));
+        let not_rotated = now.filter(|_| there.is_ok()).and_then(|now| self.begin_period(now));
         let (written, result) = match there {
             Ok(()) => match &mut self.file {
                 Some(file) => write_all(file, data, self.waits, |file| self.timeout.wait(file, losing)),
@@ -179,7 +182,7 @@ impl LogFile {
         self.size += written as u64;
         self.written += written as u64;
         if let Some(last) = data[..written].last() {
-            self.ends_within_line = *last != b'\n';
+            self.ends_within_line = Some(*last != b'\n');
         }
         let name = self.path.display();
         let news = match result {
@@ -212,9 +215,8 @@ impl LogFile {
     /// it is there.
     pub fn rotate_now(&mut self) -> io::Result<()> {
         if self.file.is_none() {
-            match fs::metadata(&self.path) {
-                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-                result => drop(result?),
+            if !fs::exists(&self.path)? {
+                return Ok(());
             }
             self.open_late()?;
         }
@@ -280,6 +282,17 @@ impl LogFile {
         name.push(format!(".{number}"));
         name.into()
     }
+}
+
+/// Return whether a file ends with a line feed. One that cannot be read is taken for such.
+fn ends_with_line(path: &Path) -> bool {
+    let mut last = [b'\n'];
+    if let Ok(mut file) = open::open_to_read(path)
+        && file.seek(SeekFrom::End(-1)).is_ok()
+    {
+        let _ = file.read_exact(&mut last);
+    }
+    last == *b"\n"
 }
 
 fn rename(from: &Path, to: &Path) -> io::Result<()> {

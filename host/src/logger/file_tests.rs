@@ -348,4 +348,10 @@ fn the_end_of_a_line_is_known() {
     }
     log.clear().unwrap();
     assert!(!log.ends_within_line());
+    for (text, is_within) in [("", false), ("whole\n", false), ("torn", true)] {
+        let path = dir.path().join("old");
+        fs::write(&path, text).unwrap();
+        assert_eq!(LogFile::open(&path, 0, 0).unwrap().ends_within_line(), is_within, "{text:?}");
+    }
+    assert!(!LogFile::open(Path::new("/dev/null"), 0, 0).unwrap().ends_within_line());
 }

@@ -3,9 +3,12 @@
 //! Supervisord is the subreaper of all that it has started: whoever loses its parent becomes its child. Such an orphan
 //! belongs to the program whose process group or session it has not left, or whose names its environment has; and with
 //! it all that it has started itself.
+//!
+//! What a supervisord that was killed has left behind belongs to nobody, and is found by the names in its environment
+//! alone.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     fs,
     io::Read as _,
 };
@@ -33,6 +36,8 @@ struct Process {
     parent: i32,
     group: i32,
     session: i32,
+    /// Moment of its start, in ticks since the system began.
+    birth: u64,
 }
 
 impl Processes {
@@ -69,6 +74,29 @@ impl Processes {
     }
 }
 
+/// List programs that run without a supervisord: their pids, and the names of their groups and their own. `programs` are
+/// those that are looked for, `own` is the pid of this supervisord.
+pub fn unsupervised(programs: &BTreeSet<(String, String)>, own: i32) -> Vec<(i32, (String, String))> {
+    let processes = Processes::read();
+    let is_supervisord = |pid: i32| {
+        pid == own || fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "supervisord\n")
+    };
+    let mut found: Vec<_> = processes
+        .0
+        .iter()
+        .filter_map(|(pid, process)| {
+            let names = names(*pid).filter(|names| programs.contains(names))?;
+            // Ours may have become a daemon by now.
+            let is_older = processes.0.get(&own).is_some_and(|own| process.birth < own.birth);
+            // What a program has started is not named beside it.
+            let is_first = self::names(process.parent).as_ref() != Some(&names) && !is_supervisord(process.parent);
+            (is_older && is_first).then_some((*pid, names))
+        })
+        .collect();
+    found.sort_unstable();
+    found
+}
+
 /// Parse `/proc/PID/stat`; nothing of a process that has ended.
 fn parse(stat: &str) -> Option<Process> {
     // The name of the program stands between parentheses, and may hold any of them.
@@ -76,20 +104,28 @@ fn parse(stat: &str) -> Option<Process> {
     let mut fields = fields.split(' ');
     let state = fields.next()?;
     let mut number = || fields.next()?.parse().ok();
-    let process = Process { parent: number()?, group: number()?, session: number()? };
+    let (parent, group, session) = (number()?, number()?, number()?);
+    // Field 22 of the line, of which three were read here and two before.
+    let birth = fields.nth(15)?.parse().ok()?;
+    let process = Process { parent, group, session, birth };
     (!matches!(state, "Z" | "X" | "x")).then_some(process)
 }
 
 /// Return whether the environment that a process was started with names that program.
 fn has_names(pid: i32, ended: Ended<'_>) -> bool {
+    names(pid).is_some_and(|(group, name)| group == ended.group && name == ended.name)
+}
+
+/// Return the names of the group and of the program that the environment of a process has.
+fn names(pid: i32) -> Option<(String, String)> {
     let mut environment = Vec::new();
-    let read = fs::File::open(format!("/proc/{pid}/environ"))
-        .and_then(|file| file.take(MAX_ENVIRONMENT).read_to_end(&mut environment));
-    let has = |name: &str, value: &str| {
-        let wanted = format!("{name}={value}");
-        environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
+    let file = fs::File::open(format!("/proc/{pid}/environ")).ok()?;
+    file.take(MAX_ENVIRONMENT).read_to_end(&mut environment).ok()?;
+    let value = |name: &str| {
+        let value = environment.split(|byte| *byte == 0).find_map(|it| it.strip_prefix(name.as_bytes()))?;
+        String::from_utf8(value.to_owned()).ok()
     };
-    read.is_ok() && has("SUPERVISOR_PROCESS_NAME", ended.name) && has("SUPERVISOR_GROUP_NAME", ended.group)
+    Some((value("SUPERVISOR_GROUP_NAME=")?, value("SUPERVISOR_PROCESS_NAME=")?))
 }
 
 #[cfg(test)]
@@ -98,15 +134,16 @@ mod tests {
 
     #[test]
     fn a_name_with_parentheses_is_no_trap() {
-        let process = parse("7 (a) S 1 (b)) S 5 6 7 0 -1 4194304").unwrap();
-        assert_eq!((process.parent, process.group, process.session), (5, 6, 7));
-        assert!(parse("7 (a) Z 5 6 7 0").is_none());
+        let rest = "0 -1 4194304 0 0 0 0 0 0 0 0 20 0 1 0 4711 8 9";
+        let process = parse(&format!("7 (a) S 1 (b)) S 5 6 7 {rest}")).unwrap();
+        assert_eq!((process.parent, process.group, process.session, process.birth), (5, 6, 7, 4711));
+        assert!(parse(&format!("7 (a) Z 5 6 7 {rest}")).is_none());
         assert!(parse("7 (a) S x").is_none());
     }
 
     #[test]
     fn orphans_of_the_program_are_found_with_all_below_them() {
-        let process = |parent, group, session| Process { parent, group, session };
+        let process = |parent, group, session| Process { parent, group, session, birth: 0 };
         // Pids that no process can have, so that none has an environment.
         let [own, ended] = [i32::MAX, i32::MAX - 1];
         let processes = Processes(HashMap::from([

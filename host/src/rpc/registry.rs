@@ -9,7 +9,7 @@ use std::{
 use abi_stable::std_types::RVec;
 use parking_lot::Mutex;
 use plugin_api::{
-    Fault, Reply, SupervisorState, Value,
+    Fault, IntoParams, PanelQuery, Reply, SupervisorState, Value,
     abi::{MethodInfo, NamespaceObject},
 };
 use tokio::runtime::Handle;
@@ -25,6 +25,9 @@ use super::{
     watchdog::{Watchdog, is_in_method, warn_if_slow},
 };
 use crate::{histogram::HistogramSnapshot, logger::Logger, plugin::LibraryInfo};
+
+/// Property of a hook that makes a panel: its title.
+const PANEL: &str = "panel";
 
 /// Look at what supervisord is doing. A function, so that methods can be called without a supervisor in tests.
 pub(super) type StateFn = Arc<dyn Fn() -> SupervisorState + Send + Sync>;
@@ -171,6 +174,22 @@ impl Registry {
     /// Full names of the hooks of that name.
     pub(super) fn hooks_named(&self, name: &str) -> impl Iterator<Item = Arc<str>> {
         self.hooks().filter(move |(_, info)| info.name == name).map(|(full_name, _)| full_name.clone())
+    }
+
+    /// Panels of plugins for the page: the full name of each hook, and the title.
+    pub(crate) fn panels(&self) -> Vec<(Arc<str>, String)> {
+        let title = |info: &MethodInfo| info.property(PANEL).and_then(Value::as_str).map(str::to_owned);
+        let mut panels: Vec<_> = self.hooks().filter_map(|(name, info)| Some((name.clone(), title(info)?))).collect();
+        panels.sort_by(|one, other| (&one.1, &one.0).cmp(&(&other.1, &other.0)));
+        panels
+    }
+
+    /// Look at the panel whose hook has that full name.
+    pub(crate) async fn panel(&self, hook: &str, query: PanelQuery) -> Result<Value, Fault> {
+        if self.panels().iter().all(|(name, _)| **name != *hook) {
+            return Err(Fault::bad_name_with(format_args!("there is no panel {hook}")));
+        }
+        self.call_from(Caller::Host, hook, (query,).into_params()).await
     }
 
     /// Suspension of the calls of plugins, but for those of the host itself.

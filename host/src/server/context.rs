@@ -11,6 +11,7 @@ use super::{
     connection_watch::{ConnectionTable, ConnectionWatch},
     event_source::EventSource,
     limits::Limits,
+    live_feed::LiveFeed,
     log_files::LogFiles,
     resource_usage::ResourceReader,
 };
@@ -29,11 +30,13 @@ pub(super) struct ServerContext {
     pub(super) supervisor: Option<Supervisor>,
     /// Reader of what processes use, shared by all who look.
     pub(super) resources: Arc<ResourceReader>,
+    pub(super) events: EventSource,
+    /// Pages that follow what happens.
+    pub(super) live: LiveFeed,
     /// The plugins that have metrics of their own.
     pub(super) plugin_metrics: PluginMetrics,
     /// Lines about these that were logged already. A lock for a look.
     pub(super) complaints: Mutex<BTreeSet<String>>,
-    pub(super) events: EventSource,
     pub(super) logger: Logger,
     pub(super) limits: Limits,
     /// Suspension of all requests, at the end of a pause.

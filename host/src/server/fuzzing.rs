@@ -13,7 +13,7 @@ use tokio::{
     runtime::{Builder, Runtime},
 };
 
-pub use super::web::fuzzing::forms;
+pub use super::web::fuzzing::{forms, page_calls};
 use super::{
     auth::{self, Authentication},
     connection::ClientStream,
@@ -44,8 +44,9 @@ impl Servers {
         let registry = Registry::of(Vec::new());
         registry.run_on(runtime.handle());
         let logger = Logger::new(Level::Critical, |_| {});
-        let (log_files, events, limits) = (Arc::new(|_: &_| None), EventSource::default(), Limits::default());
-        let context = serve::server_context(registry, log_files, None, events, logger, limits, Arc::default());
+        let (log_files, events) = (Arc::new(|_: &_| None), EventSource::default());
+        let context =
+            serve::server_context(registry, log_files, None, events, logger, Limits::default(), Arc::default());
         let context = Arc::new(context);
         let unix = ServerAddress::Unix { file: "/fuzz/s.sock".into(), chmod: 0o700, uid: None, gid: None };
         let inet = ServerAddress::Inet { host: String::new(), port: 9001, addresses: vec![], allowed_hosts: vec![] };

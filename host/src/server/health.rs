@@ -27,7 +27,7 @@ pub(super) async fn health(request: HttpRequest<'_>) -> Response<ResponseBody> {
     let may_see_names = auth::check(credentials, &request.head.headers) == Authentication::Granted;
     let asks_ready = asks_ready(request.head.uri.query().unwrap_or_default());
     let Some(supervisor) = &server.supervisor else { return refusal(StatusCode::NOT_FOUND) };
-    let verdict = check(supervisor, asks_ready, may_see_names).await;
+    let verdict = check(supervisor, TURN_TIMEOUT, asks_ready, may_see_names).await;
     let (status, text) = match verdict {
         Ok(text) => (StatusCode::OK, text),
         Err(text) => (StatusCode::SERVICE_UNAVAILABLE, text),
@@ -44,9 +44,14 @@ fn asks_ready(query: &str) -> bool {
 
 /// Check whether the supervisor thread goes on, and if that is asked, whether all is ready. Both answers are for a
 /// person.
-async fn check(supervisor: &Supervisor, asks_ready: bool, may_see_names: bool) -> Result<String, String> {
+async fn check(
+    supervisor: &Supervisor,
+    timeout: Duration,
+    asks_ready: bool,
+    may_see_names: bool,
+) -> Result<String, String> {
     // Before anything else: whatever it waits for may keep the lock that a look needs.
-    if supervisor.turn(TURN_TIMEOUT).await.is_none() {
+    if supervisor.turn(timeout).await.is_none() {
         return Err("the supervisor thread does not go on".to_owned());
     }
     if !asks_ready {
@@ -70,7 +75,46 @@ fn judged(readiness: &Readiness, may_see_names: bool) -> Result<String, String> 
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use super::*;
+    use crate::{
+        process::fixtures,
+        supervisor::{
+            Births,
+            fixtures::{AtWork, block_on},
+        },
+    };
+
+    #[test]
+    fn a_supervisor_thread_that_does_not_go_on_is_not_well() {
+        let idle = crate::config::Process { autostart: false, ..fixtures::process("idle") };
+        let supervisor = AtWork::with([idle]);
+        let check = |timeout, asks_ready| block_on(check(&supervisor, timeout, asks_ready, true));
+        let (long, short) = (Duration::from_secs(20), Duration::from_millis(100));
+        assert_eq!(check(long, false), Ok("ok".to_owned()));
+        assert_eq!(check(long, true), Ok("ready: 0 of 0".to_owned()));
+
+        let ((tell, has_begun), (let_go, may_go)) = (mpsc::channel(), mpsc::channel());
+        let other = (*supervisor).clone();
+        let hung = std::thread::spawn(move || {
+            let work = Box::new(move |_| {
+                let _ = tell.send(());
+                may_go.recv().map_err(|error| error.to_string())
+            });
+            other.hand_over(false, &Births::default(), work)
+        });
+        has_begun.recv().unwrap();
+        let why = Err("the supervisor thread does not go on".to_owned());
+        assert_eq!((check(short, false), check(short, true)), (why.clone(), why));
+        let_go.send(()).unwrap();
+        assert_eq!(hung.join().unwrap(), Ok(()));
+        assert_eq!(check(long, false), Ok("ok".to_owned()));
+
+        supervisor.shutdown();
+        // Unless it has ended already.
+        assert!(check(short, true).is_err());
+    }
 
     #[test]
     fn names_are_for_those_who_may_see_them() {

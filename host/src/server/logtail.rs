@@ -2,6 +2,7 @@
 //! on.
 //!
 //! Pieces end where characters do, because Supervisor's own supervisorctl reads each by itself. With the header
+//! `?before=65536` asks for more of what was there before. With the header
 //! `Range: bytes=-1600` or `bytes=100-` the answer is that part of the log as it is now, byte for byte, and ends there.
 
 use std::{
@@ -36,6 +37,9 @@ use crate::{
 /// Bytes of a log that are shown of what was there before.
 const BEFORE: u64 = 1024;
 
+/// Most bytes that can be asked for of what was there before.
+const MOST_BEFORE: u64 = 1 << 20;
+
 /// Interval at which the file is looked at.
 const INTERVAL: Duration = Duration::from_millis(100);
 
@@ -63,6 +67,12 @@ impl ByteRange {
     }
 }
 
+/// Read how much a query asks for of what was there before.
+fn before(query: &str) -> u64 {
+    let asked = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "before");
+    asked.and_then(|(_, bytes)| bytes.parse().ok()).unwrap_or(BEFORE).min(MOST_BEFORE)
+}
+
 /// Answer with the log of a process.
 pub(super) async fn process_log(request: HttpRequest<'_>) -> Response<ResponseBody> {
     let Some(log) = LogName::of_path(&request.path()) else { return refusal(StatusCode::NOT_FOUND) };
@@ -83,9 +93,10 @@ async fn answer(request: &HttpRequest<'_>, log: LogName) -> Response<ResponseBod
     let server = request.server();
     let files = server.log_files.clone();
     let part = ByteRange::of(&request.head.headers);
+    let before = before(request.head.uri.query().unwrap_or_default());
     // All that was asked is there: a client that says no more still hears that there is no such log.
     request.connection.watch.enter(Phase::Call);
-    let opened = server.run_blocking(move || FollowedFile::open(&files(&log)?, part).ok()).await;
+    let opened = server.run_blocking(move || FollowedFile::open(&files(&log)?, part, before).ok()).await;
     let Some((tail, modified)) = opened else { return refusal(StatusCode::NOT_FOUND) };
     let (position, end) = (tail.position, tail.end);
     if end.is_some_and(|end| position >= end) {
@@ -144,7 +155,7 @@ struct FollowedFile {
 }
 
 impl FollowedFile {
-    fn open(path: &Path, part: Option<ByteRange>) -> io::Result<(Self, SystemTime)> {
+    fn open(path: &Path, part: Option<ByteRange>, before: u64) -> io::Result<(Self, SystemTime)> {
         let file = open_to_read(path)?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
@@ -157,7 +168,7 @@ impl FollowedFile {
         tail.position = match part {
             Some(ByteRange::From(first)) => first,
             Some(ByteRange::Last(count)) => size.saturating_sub(count),
-            None if size > BEFORE => size - BEFORE + rest_of_character(&tail.read(size - BEFORE, BEFORE)?) as u64,
+            None if size > before => size - before + rest_of_character(&tail.read(size - before, 4)?) as u64,
             None => 0,
         };
         Ok((tail, metadata.modified()?))
@@ -211,7 +222,7 @@ mod tests {
         let path = directory.path().join("log");
         fs::write(&path, "x".repeat(2000)).unwrap();
         let mut append = fs::OpenOptions::new().append(true).open(&path).unwrap();
-        let (mut tail, _) = FollowedFile::open(&path, None).unwrap();
+        let (mut tail, _) = FollowedFile::open(&path, None, BEFORE).unwrap();
         assert_eq!(tail.next().unwrap().len(), 1024);
         assert!(tail.next().unwrap().is_empty());
         append.write_all(b"one").unwrap();
@@ -235,7 +246,7 @@ mod tests {
         let path = directory.path().join("log");
         for before in 0..4 {
             fs::write(&path, "x".repeat(before) + &"가".repeat(1000)).unwrap();
-            let (mut tail, _) = FollowedFile::open(&path, None).unwrap();
+            let (mut tail, _) = FollowedFile::open(&path, None, BEFORE).unwrap();
             let piece = tail.next().unwrap();
             assert!((1022..=1024).contains(&piece.len()), "{}", piece.len());
             assert!(piece.starts_with("가".as_bytes()), "{before}");
@@ -243,7 +254,7 @@ mod tests {
         // One that is being written is left for the next piece.
         let (first, second) = "é".as_bytes().split_at(1);
         let mut append = fs::OpenOptions::new().append(true).open(&path).unwrap();
-        let (mut tail, _) = FollowedFile::open(&path, None).unwrap();
+        let (mut tail, _) = FollowedFile::open(&path, None, BEFORE).unwrap();
         tail.next().unwrap();
         append.write_all(first).unwrap();
         assert!(tail.next().unwrap().is_empty());
@@ -261,7 +272,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
         fs::write(&path, "").unwrap();
-        let (mut tail, _) = FollowedFile::open(&path, None).unwrap();
+        let (mut tail, _) = FollowedFile::open(&path, None, BEFORE).unwrap();
         fs::write(&path, "가나다".repeat(30_000)).unwrap();
         let pieces: Vec<_> =
             std::iter::repeat_with(|| tail.next().unwrap()).take_while(|piece| !piece.is_empty()).collect();
@@ -280,12 +291,25 @@ mod tests {
     }
 
     #[test]
+    fn more_of_what_was_there_can_be_asked_for() {
+        assert_eq!([before(""), before("before=x"), before("x=1&before=64")], [BEFORE, BEFORE, 64]);
+        assert_eq!(before("before=99999999999"), MOST_BEFORE);
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        fs::write(&path, "가".repeat(1000)).unwrap();
+        for (before, shown) in [(1024, 1023), (2000, 1998), (3000, 3000), (9000, 3000), (0, 0)] {
+            let (mut tail, _) = FollowedFile::open(&path, None, before).unwrap();
+            assert_eq!(tail.next().unwrap().len(), shown, "{before}");
+        }
+    }
+
+    #[test]
     fn what_is_no_file_is_not_opened() {
-        assert!(FollowedFile::open(Path::new("/dev/null"), None).is_err());
-        assert!(FollowedFile::open(Path::new("/nonexistent"), None).is_err());
+        assert!(FollowedFile::open(Path::new("/dev/null"), None, BEFORE).is_err());
+        assert!(FollowedFile::open(Path::new("/nonexistent"), None, BEFORE).is_err());
         let directory = tempfile::tempdir().unwrap();
         let fifo = directory.path().join("fifo");
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        assert!(FollowedFile::open(&fifo, None).is_err(), "at once, although nobody writes to it");
+        assert!(FollowedFile::open(&fifo, None, BEFORE).is_err(), "at once, although nobody writes to it");
     }
 }

@@ -36,6 +36,7 @@ mod connection;
 mod server_sent_events;
 
 mod event_source;
+mod live_feed;
 
 mod context;
 

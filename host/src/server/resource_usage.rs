@@ -3,6 +3,10 @@
 //! They are read at most once a second, however many look, and not at all while nobody does. `/proc` may hang, where a
 //! process does or its files lie on a mount that is gone: so it is read on a thread of its own, of which there is never
 //! more than one, and nobody waits for it longer than [`TIMEOUT`].
+//!
+//! A file of `/proc` costs some microseconds, the clock of a process less than one. A process whose clock stands still
+//! has done nothing, and so has what it had; that is looked at anew once in a while, since the kernel may have taken
+//! memory from it.
 
 use std::{
     collections::HashMap,
@@ -26,6 +30,9 @@ const MAX_AGE: Duration = Duration::from_secs(1);
 /// Time for which somebody who looks waits for a reading.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
+/// Time for which a process that does nothing is not looked at, at least; no two begin at once and end at once.
+const IDLE_AGE: Duration = Duration::from_secs(30);
+
 /// Resources that a process uses. Those of its descendants are not part of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct ResourceUsage {
@@ -44,6 +51,8 @@ pub(super) type Reading = HashMap<i32, ResourceUsage>;
 #[derive(Debug)]
 pub(super) struct ResourceReader {
     state: Mutex<State>,
+    /// Time of the last look at each process, as far as it was in the last reading. Locked by who reads alone.
+    looks: Mutex<HashMap<i32, Instant>>,
     /// Number of readings that have ended.
     ended: watch::Sender<u64>,
 }
@@ -60,7 +69,7 @@ struct State {
 impl ResourceReader {
     /// A reader that has read nothing.
     pub(super) fn new() -> Self {
-        Self { state: Mutex::default(), ended: watch::Sender::new(0) }
+        Self { state: Mutex::default(), looks: Mutex::default(), ended: watch::Sender::new(0) }
     }
 
     /// Return the resources of these processes, and of supervisord itself. Who looks within a second of somebody else
@@ -72,6 +81,10 @@ impl ResourceReader {
             let now = Instant::now();
             if !state.is_reading && state.begun.is_some_and(|begun| now - begun < MAX_AGE) {
                 return Arc::clone(&state.latest);
+            }
+            if state.is_reading && state.begun.is_some_and(|begun| now - begun > TIMEOUT) {
+                // It hangs, and somebody has waited for it already.
+                return Arc::default();
             }
             if !std::mem::replace(&mut state.is_reading, true) {
                 state.begun = Some(now);
@@ -89,9 +102,24 @@ impl ResourceReader {
     fn read_now(&self, pids: &[i32]) {
         let own = std::process::id().cast_signed();
         let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten().and_then(|size| u64::try_from(size).ok());
-        let mut path = String::new();
-        let read = |&pid: &i32| Some((pid, usage(pid, page.unwrap_or(4096), &mut path)?));
-        let reading = Arc::new([own].iter().chain(pids).filter_map(read).collect());
+        let (mut path, before) = (String::new(), Arc::clone(&self.state.lock().latest));
+        let (now, mut looks) = (Instant::now(), self.looks.lock());
+        let (mut reading, mut new_looks) = (Reading::new(), HashMap::new());
+        for &pid in [own].iter().chain(pids) {
+            let cpu = cpu_time(pid);
+            let idle = before.get(&pid).filter(|usage| usage.cpu.is_some() && usage.cpu == cpu).zip(looks.get(&pid));
+            let (usage, look) = match idle {
+                Some((usage, look)) if now - *look < idle_age(pid) => (*usage, *look),
+                _ => (usage(pid, cpu, page.unwrap_or(4096), &mut path), now),
+            };
+            if usage != ResourceUsage::default() {
+                reading.insert(pid, usage);
+                new_looks.insert(pid, look);
+            }
+        }
+        *looks = new_looks;
+        drop(looks);
+        let reading = Arc::new(reading);
         let mut state = self.state.lock();
         (state.latest, state.is_reading) = (reading, false);
         drop(state);
@@ -99,15 +127,22 @@ impl ResourceReader {
     }
 }
 
-/// Read the resources of a process, if there is one. `path` is taken for its paths.
-fn usage(pid: i32, page: u64, path: &mut String) -> Option<ResourceUsage> {
-    // The clock of a process is read by one call, and more exactly than from `/proc/PID/stat`.
-    let clock = clock_getcpuclockid(Pid::from_raw(pid)).and_then(clock_gettime);
-    let cpu = clock.ok().map(Duration::from);
+/// Time for which that process is not looked at if it does nothing.
+fn idle_age(pid: i32) -> Duration {
+    IDLE_AGE + Duration::from_secs(u64::from(pid.unsigned_abs() % 31))
+}
+
+/// Read the CPU time of a process, by one call and more exactly than from `/proc/PID/stat`.
+fn cpu_time(pid: i32) -> Option<Duration> {
+    clock_getcpuclockid(Pid::from_raw(pid)).and_then(clock_gettime).ok().map(Duration::from)
+}
+
+/// Read the resources of a process that has taken that CPU time; none where it is not there. `path` is taken for its
+/// paths.
+fn usage(pid: i32, cpu: Option<Duration>, page: u64, path: &mut String) -> ResourceUsage {
     let resident_bytes = resident_pages(in_proc(path, pid, "statm")).map(|pages| pages * page);
     let open_files = open_files(in_proc(path, pid, "fd"));
-    let usage = ResourceUsage { cpu, resident_bytes, open_files };
-    (usage != ResourceUsage::default()).then_some(usage)
+    ResourceUsage { cpu, resident_bytes, open_files }
 }
 
 /// Make `path` that of a file of a process.
@@ -159,5 +194,34 @@ mod tests {
         // Everybody who comes within a second gets the same.
         let second = runtime.block_on(reader.read(vec![of_nobody]));
         assert!(Arc::ptr_eq(&first, &second) || reader.state.lock().begun.unwrap().elapsed() >= MAX_AGE);
+    }
+
+    #[test]
+    fn a_process_that_does_nothing_is_not_looked_at_again() {
+        let mut child = Command::new("sleep").arg("1000").stdin(Stdio::null()).spawn().unwrap();
+        let (pid, own) = (child.id().cast_signed(), std::process::id().cast_signed());
+        let reader = ResourceReader::new();
+        let look = || {
+            reader.read_now(&[pid]);
+            let (looks, latest) = (reader.looks.lock(), Arc::clone(&reader.state.lock().latest));
+            (looks[&pid], looks[&own], latest[&pid])
+        };
+        let begin = Instant::now();
+        let mut before = look();
+        // It may have to begin first.
+        let same = loop {
+            let now = look();
+            if now.0 == before.0 {
+                break now;
+            }
+            before = now;
+            if begin.elapsed() > Duration::from_secs(20) {
+                break now;
+            }
+        };
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!((same.0, same.2), (before.0, before.2));
+        assert!(same.1 > before.1, "we ourselves have done something");
     }
 }

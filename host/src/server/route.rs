@@ -52,6 +52,10 @@ routes! {
     Prefix("/mainlogtail"), [GET], Never => logtail::main_log;
     Exact(&["/", "/index.html", "/tail.html", "/ok.html"]), [GET, POST, HEAD], If(web::is_harmless) => web::page;
     Exact(&["/events"]), [GET], Never => event_stream::events;
+    Exact(&["/live"]), [GET], Never => web::follow;
+    Exact(&["/live/call"]), [POST], Never => web::call;
+    Exact(&["/live/panel"]), [GET], Never => web::panel;
+    Prefix("/javascripts"), [GET, HEAD], Always => web::asset;
     Prefix("/stylesheets"), [GET, HEAD], Always => web::asset;
     Prefix("/images"), [GET, HEAD], Always => web::asset;
     Public(&["/healthz"]), [GET, HEAD], Never => health::health;
@@ -153,11 +157,8 @@ async fn respond(request: HttpRequest<'_>) -> Response<ResponseBody> {
     if let Some(why) = socket.guard.refusal(&request.head.headers, route.allows_cross_site(&request)) {
         return request.refuse(explained(StatusCode::FORBIDDEN, &why)).await;
     }
-    let authentication = match route.is_public() {
-        true => Authentication::Granted,
-        false => auth::check(socket.credentials.as_ref(), &request.head.headers),
-    };
-    match authentication {
+    let expected = socket.credentials.as_ref().filter(|_| !route.is_public());
+    match auth::check(expected, &request.head.headers) {
         Authentication::Granted if route.methods.contains(&request.head.method) => handle(row, request).await,
         Authentication::Granted | Authentication::Malformed => request.refuse(refusal(StatusCode::BAD_REQUEST)).await,
         Authentication::Denied => {
@@ -169,9 +170,14 @@ async fn respond(request: HttpRequest<'_>) -> Response<ResponseBody> {
     }
 }
 
-/// Answer with the metrics, where they are asked for in the config.
+/// Answer with the metrics, where they are asked for in the config. Boxed: what that needs is not to be moved about with
+/// each request.
 async fn metrics_or_elsewhere(request: HttpRequest<'_>) -> Response<ResponseBody> {
-    if request.connection.socket.metrics { metrics::scrape(request).await } else { elsewhere(request).await }
+    if request.connection.socket.metrics {
+        Box::pin(metrics::scrape(request)).await
+    } else {
+        Box::pin(elsewhere(request)).await
+    }
 }
 
 /// Answer for a path that is not one of our own.

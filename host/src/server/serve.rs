@@ -27,6 +27,7 @@ use super::{
     event_source::EventSource,
     limits::Limits,
     listen::{BoundSocket, Listeners, ServerSocket, SocketFile},
+    live_feed::LiveFeed,
     log_files::LogFiles,
     memory_trim::{self, PeakConnections},
     resource_usage::ResourceReader,
@@ -217,15 +218,9 @@ impl Listeners {
             // And one: for the reader of resources.
             .max_blocking_threads(registry.most_threads() + BLOCKING_THREADS + 1)
             .build()?;
-        let context = server_context(
-            Arc::clone(&registry),
-            log_files,
-            supervisor,
-            events,
-            logger.clone(),
-            limits,
-            Arc::clone(&suspension),
-        );
+        let (of_calls, logger_too) = (Arc::clone(&suspension), logger.clone());
+        let context =
+            server_context(Arc::clone(&registry), log_files, supervisor, events, logger_too, limits, of_calls);
         let context = Arc::new(context);
         let (begin, word) = mpsc::sync_channel(1);
         let of_runtime = runtime.handle().clone();
@@ -338,6 +333,7 @@ pub(super) fn server_context(
         registry,
         log_files,
         supervisor,
+        live: LiveFeed::default(),
         resources: Arc::new(ResourceReader::new()),
         events,
         logger,

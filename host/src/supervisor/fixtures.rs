@@ -28,7 +28,7 @@ pub(crate) struct AtWork {
 
 impl AtWork {
     /// Start one with these processes, each in a group of its own.
-    pub(super) fn with(processes: impl IntoIterator<Item = config::Process>) -> Self {
+    pub(crate) fn with(processes: impl IntoIterator<Item = config::Process>) -> Self {
         Self::looking(processes, Box::new(Launch::command))
     }
 

@@ -10,6 +10,7 @@ use std::{
         Arc,
         atomic::{AtomicI32, AtomicU32},
     },
+    thread,
     time::Duration,
 };
 
@@ -39,10 +40,13 @@ use crate::{
     logger::Logger,
     process::{
         launch::Launch,
+        orphans,
         output::{OutputHandle, OutputTarget, auto_logs},
+        signals,
         stdin::StdinError,
     },
     states::SupervisorState,
+    text::namespec::make_namespec,
 };
 
 /// Time for which a client that starts a process waits for the file system on which its command lies.
@@ -153,6 +157,25 @@ impl Supervisor {
         let own: HashSet<_> = self.0.groups.lock().auto_logs().into_iter().collect();
         for warning in auto_logs::clean(&supervisord.childlogdir, &supervisord.identifier, |path| own.contains(path)) {
             self.0.logger.warn(warning);
+        }
+    }
+
+    /// Log which programs of ours still run that a supervisord has left behind which was killed: nobody looks after
+    /// them, and they may be in the way of those that are started now. Looks on a thread of its own.
+    pub fn tell_of_orphans(&self) {
+        let (logger, own) = (self.0.logger.clone(), self.pid().cast_signed());
+        let programs = self.by_name().into_iter().map(|info| (info.group, info.name)).collect();
+        let look = move || {
+            signals::hold();
+            for (pid, (group, name)) in orphans::unsupervised(&programs, own) {
+                logger.warn(format_args!(
+                    "'{}' is left of a supervisord that was killed, and runs on with pid {pid}; nobody supervises it",
+                    make_namespec(&group, &name)
+                ));
+            }
+        };
+        if let Err(error) = thread::Builder::new().name("orphans".to_owned()).spawn(look) {
+            self.0.logger.warn(format_args!("cannot look for what the last supervisord has left: {error}"));
         }
     }
 

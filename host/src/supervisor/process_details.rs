@@ -120,7 +120,7 @@ mod tests {
             assert!(!fails.has_completed && fails.exits.count(ExitKind::Expected) == 0);
             let last = *fails.exits.latest().next().unwrap();
             assert_eq!((last.exit, last.kind), (Exit::Code(3), ExitKind::Unexpected));
-            assert!(last.at > begin && last.ran < Duration::from_secs(60), "{last:?}");
+            assert!(last.at > begin && last.ran < Duration::from_secs(30), "{last:?}");
             let idle = details(supervisor, "idle");
             assert_eq!((idle.restarts, idle.exits.latest().count()), (0, 0));
             assert_eq!((idle.ready, idle.health), (Asked::NotAsked, Asked::NotAsked));

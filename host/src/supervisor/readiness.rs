@@ -8,7 +8,7 @@ use crate::{states::ProcessState, text::namespec::make_namespec};
 pub struct Readiness {
     /// Number of processes with `autostart`.
     pub expected: usize,
-    /// Full names of those that are not ready, by name of their group and their own.
+    /// Full names of those that are not ready, sorted.
     pub missing: Vec<String>,
 }
 
@@ -18,18 +18,20 @@ impl Groups {
     pub(super) fn readiness(&mut self) -> Readiness {
         self.linked();
         let (mut expected, mut missing) = (0, Vec::new());
-        for id in self.by_name() {
-            let process = &self.processes[&id];
+        for (id, process) in &self.processes {
             if !process.config.autostart {
                 continue;
             }
             expected += 1;
-            let is_done = || process.machine.has_completed(&process.config) && self.dependencies.is_awaited_to_exit(id);
+            let is_done =
+                || process.machine.has_completed(&process.config) && self.dependencies.is_awaited_to_exit(*id);
             // One with `ready=` is not RUNNING before it is ready.
             if process.machine.state() != ProcessState::Running && !is_done() {
                 missing.push(make_namespec(&process.group, &process.config.name));
             }
         }
+        // Only these: whoever asks for it may ask often.
+        missing.sort_unstable();
         Readiness { expected, missing }
     }
 }

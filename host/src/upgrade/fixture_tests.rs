@@ -136,6 +136,11 @@ fn a_member_that_is_missing_has_a_default() {
         &[&groups[..], &["0", "processes", "0", "stdin", "closed"]].concat(),
         &["state", "supervisor", "output", "pipes", "0", "filters"],
         &["state", "supervisor", "output", "pipes", "0", "filters", "ansi"],
+        &["state", "supervisor", "output", "pipes", "8", "filters", "log_lines"],
+        &["state", "supervisor", "output", "pipes", "8", "filters", "log_lines", "parts"],
+        &[&groups[..], &["0", "processes", "0", "log_bytes"]].concat(),
+        &[&groups[..], &["0", "processes", "0", "stdout", "log_format"]].concat(),
+        &[&groups[..], &["0", "config", "processes", "0", "stdout", "rotate"]].concat(),
     ] {
         let read = read_json(&without(&whole, path));
         assert!(read.is_ok(), "{path:?}: {}", read.unwrap_err());

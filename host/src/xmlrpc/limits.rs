@@ -60,6 +60,15 @@ fn size(value: &Value, enough: usize, levels: usize, base64: fn(usize) -> usize)
     sum
 }
 
+/// Return true for a value with more than `levels` arrays and structs inside each other.
+pub fn is_deeper(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Array(values) => levels == 0 || values.iter().any(|value| is_deeper(value, levels - 1)),
+        Value::Struct(members) => levels == 0 || members.iter().any(|member| is_deeper(&member.value, levels - 1)),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

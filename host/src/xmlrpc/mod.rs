@@ -40,7 +40,7 @@ mod round_trip_tests;
 pub use client::{Client, ClientError};
 pub use decode::{decode_call, decode_response};
 pub use encode::{encode_call, encode_fault, encode_response, readable};
-pub use limits::{ANSWER_LIMIT, ANSWER_NESTING_LIMIT, NESTING_LIMIT, memory_up_to, size_up_to, too_large};
+pub use limits::{ANSWER_LIMIT, ANSWER_NESTING_LIMIT, NESTING_LIMIT, is_deeper, memory_up_to, size_up_to, too_large};
 pub use method_call::MethodCall;
 pub use problem::{DecodeError, Problem};
 pub use transport::Stream;

@@ -49,12 +49,16 @@ mod upgrade;
 
 // Clients and the tools.
 mod closed_pipes;
+mod ctl_completions;
+mod ctl_follow;
+mod ctl_json;
 mod ctl_plugins;
 mod ctl_shell;
 mod log_text;
 mod many_at_once;
 mod metrics;
 mod multicall;
+mod page;
 mod service_manager;
 mod small_tools;
 mod web;

@@ -1,5 +1,7 @@
 //! `/metrics` and `/healthz` of a running supervisord: what Prometheus scrapes, and what an orchestrator asks.
 
+#![allow(clippy::float_cmp, reason = "what is whole is told as it is")]
+
 use std::{
     collections::BTreeMap,
     io::{Read as _, Write as _},

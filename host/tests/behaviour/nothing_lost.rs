@@ -147,3 +147,34 @@ fn a_plugin_that_panics_when_it_leaves_is_named() {
     let line = supervisord.wait_for_log("not like this");
     assert!(line.starts_with("ERRO leaver: drop panicked: not like this (") && line.ends_with(')'), "{line}");
 }
+
+#[test]
+fn what_a_killed_supervisord_has_left_is_named_by_the_next() {
+    let config = Config::new()
+        .program("gone", "command=/bin/sleep 1000\nstartsecs=0")
+        .program("stays", "command=/bin/sh -c 'sleep 1000 & exec sleep 1000'\nstartsecs=0")
+        .section("group:both", "programs=gone,stays");
+    let mut first = Supervisord::start(&config);
+    for name in ["both:gone", "both:stays"] {
+        first.wait_for_state(name, "RUNNING");
+    }
+    let pids = ["both:gone", "both:stays"].map(|name| nix::unistd::Pid::from_raw(first.pid_of(name)));
+    first.signal(Signal::SIGKILL);
+    assert!(!first.wait().success());
+    nix::sys::signal::kill(pids[0], Signal::SIGKILL).expect("it is still there");
+    wait_until("it is gone", || nix::sys::signal::kill(pids[0], None).is_err());
+
+    // The pidfile and the socket are those of the first, of which nobody is in the way.
+    let config_file = first.config_file().to_owned();
+    let mut command = supervisord_command(&first.sandbox, Kind::Ours, &config_file);
+    let mut second = command.spawn().expect("supervisord can be run");
+    first.wait_for_log(&format!("WARN the supervisord with pid {} that was here before has not ended", first.pid()));
+    let left = first.wait_for_log("WARN 'both:stays' is left of a supervisord that was killed");
+    assert!(left.contains(&format!("with pid {};", pids[1])), "{left}");
+    wait_until("the second one serves", || first.statename("both:gone") == "RUNNING");
+    assert_eq!(first.log().matches(" is left of a supervisord").count(), 1, "not its child, nor what is gone");
+    nix::sys::signal::kill(pids[1], Signal::SIGKILL).expect("it is still there");
+    let second_pid = nix::unistd::Pid::from_raw(second.id().try_into().expect("a pid"));
+    nix::sys::signal::kill(second_pid, Signal::SIGTERM).expect("it is our child");
+    assert!(second.wait().expect("it is our child").success());
+}

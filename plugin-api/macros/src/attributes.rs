@@ -66,6 +66,8 @@ pub(crate) enum Hook {
     Shutdown,
     /// Upgrade of supervisord: the answer is for the instance that takes its place.
     Upgrade,
+    /// A look at the panel of this title, of supervisord's page.
+    Panel(LitStr),
     /// Look of a client at the metrics, among which the answer is to be.
     Metrics,
 }
@@ -81,13 +83,14 @@ pub(crate) struct ParamOptions {
 const COMPLETIONS: [&str; 3] = ["processes", "groups", "actions"];
 
 impl Hook {
-    /// The name by which the host calls `function`. There may be several functions for events.
+    /// The name by which the host calls `function`. There may be several functions for events, and several panels.
     pub(crate) fn name(&self, function: &str) -> String {
         match self {
             Self::Start => "_start".to_owned(),
             Self::Event(_) => format!("_event_{function}"),
             Self::Shutdown => "_shutdown".to_owned(),
             Self::Upgrade => "_upgrade".to_owned(),
+            Self::Panel(_) => format!("_panel_{function}"),
             Self::Metrics => "_metrics".to_owned(),
         }
     }
@@ -127,6 +130,12 @@ impl MethodOptions {
                 options.hook = types.map(|types| (Hook::Event(types), meta.path.span()));
                 Ok(())
             }
+            (Kind::Rpc, "panel") => {
+                let mut title = None;
+                text(&meta, &mut title)?;
+                options.hook = title.map(|title| (Hook::Panel(title), meta.path.span()));
+                Ok(())
+            }
             (Kind::Ctl, "usage") => text(&meta, &mut options.usage),
             (Kind::Ctl, "complete") => {
                 text(&meta, &mut options.complete)?;
@@ -153,7 +162,8 @@ impl MethodOptions {
             (Kind::Rpc, _) => {
                 let known = "`name = \"…\"`, `alias = \"…\"`, `nonblocking` and `returns = \"…\"`";
                 let hooks = "what the host calls has `on_start`, `on_event = \"…\"`, `on_metrics`, `on_upgrade` or `on_shutdown`";
-                Err(meta.error(format!("unknown option; a method has {known}, and {hooks}")))
+                let panel = "or, for a table of supervisord's page, `panel = \"…\"`";
+                Err(meta.error(format!("unknown option; a method has {known}, and {hooks}, {panel}")))
             }
             (Kind::Ctl, _) => Err(meta.error(
                 "unknown option; a command has `name = \"…\"`, `usage = \"…\"`, `complete = \"…\"` and \

@@ -119,8 +119,8 @@ pub(crate) fn name(kind: Kind, name: &str, place: Span) -> Result<()> {
     Err(Error::new(place, message))
 }
 
-/// Check a function that the host calls of its own accord: it is not published, takes an event or nothing, and has a
-/// result for an upgrade and for metrics.
+/// Check a function that the host calls of its own accord: it is not published, takes an event, a panel's query or
+/// nothing, and has a result for an upgrade, for metrics and for a panel.
 pub(crate) fn hook(
     (hook, place): (&Hook, Span),
     is_public: bool,
@@ -131,6 +131,11 @@ pub(crate) fn hook(
     if let (Hook::Event(types), false) = (hook, is_public) {
         event_types(types)?;
     }
+    if let (Hook::Panel(title), false) = (hook, is_public)
+        && title.value().trim().is_empty()
+    {
+        return Err(Error::new(title.span(), "a panel is found by its title: `panel = \"Notes\"`"));
+    }
     let message = match hook {
         _ if is_public => "the host alone calls this, and no client: take `pub` away",
         _ if options.name.is_some() || options.alias.is_some() || options.returns.is_some() => {
@@ -139,6 +144,12 @@ pub(crate) fn hook(
         Hook::Event(_) if params != 1 => "what is called for events takes one parameter: `event: plugin_api::Event`",
         Hook::Start | Hook::Shutdown | Hook::Upgrade | Hook::Metrics if params != 0 => {
             "this is called without parameters: it takes `&self` alone"
+        }
+        Hook::Panel(_) if params != 1 => {
+            "a panel is asked for a page: it takes one parameter, `query: plugin_api::PanelQuery`"
+        }
+        Hook::Panel(_) if matches!(output, ReturnType::Default) => {
+            "a panel is what this returns: write `-> Panel`, or `-> Result<Panel, Fault>`"
         }
         Hook::Upgrade if matches!(output, ReturnType::Default) => {
             "this hands over what it returns: write `-> Value`, or another type of results"

@@ -121,6 +121,10 @@ fn describe(kind: Kind, block: BlockOptions, method: &Method, name: &str) -> Tok
         Some((Hook::Event(types), _)) => Some(quote! { .property("events", #types) }),
         _ => None,
     };
+    let panel = match &options.hook {
+        Some((Hook::Panel(title), _)) => Some(quote! { .property("panel", #title) }),
+        _ => None,
+    };
     let complete = match (&options.complete, &options.complete_with) {
         (Some(what), _) => Some(quote! { .property("complete", #what) }),
         (None, Some(_)) => Some(quote! { .property("complete", "plugin") }),
@@ -135,7 +139,7 @@ fn describe(kind: Kind, block: BlockOptions, method: &Method, name: &str) -> Tok
     };
     quote! {
         #(#conditions)*
-        ::plugin_api::__macro::Describe::new(#name, #text) #(#params)* #returns #nonblocking #later #refuse #events #complete #usage #finish
+        ::plugin_api::__macro::Describe::new(#name, #text) #(#params)* #returns #nonblocking #later #refuse #events #panel #complete #usage #finish
     }
 }
 

@@ -43,6 +43,8 @@ use crate::kind::Kind;
 /// * Functions that are not `pub` are yours alone, but for those that the host is to call of its own accord:
 ///   `#[rpc(on_start)] fn` once when everything may be called, `#[rpc(on_event = "PROCESS_STATE, TICK_60")] fn` with
 ///   each event of these types, `#[rpc(on_shutdown)] fn` before the end. They may be `async`.
+/// * `#[rpc(panel = "Notes")] fn` is called by supervisord for its page, with a `PanelQuery`, and returns the `Panel`: a
+///   table under that title. There may be several.
 /// * `#[rpc(on_upgrade)] fn` is called before supervisord makes itself anew in place. Its result is handed to the
 ///   plugin's factory there, as `Host::handed_over`; a fault hands nothing over. It keeps what it hands over, since the
 ///   upgrade may still be called off.

@@ -14,7 +14,7 @@ use async_ffi::FfiFuture;
 
 use super::state::State;
 use crate::{
-    Event, Reply,
+    Event, PanelQuery, Reply,
     abi::{Fault, MethodInfo, NamespaceObject, Value},
     block_on::block_on_until,
     interface::{Methods, namespace},
@@ -153,6 +153,18 @@ impl Published {
     /// The fault is what supervisord would log; the other instance starts empty then.
     pub fn hand_over(&self) -> Answer<Value> {
         self.hook("_upgrade")
+    }
+
+    /// Look at the panel of that title, as supervisord's page does: call its `panel` function.
+    ///
+    /// The answer is a struct with `columns`, `rows`, `actions`, `forms`, `note`, `after` and `searches`; it is nil if
+    /// there is no such panel.
+    pub fn panel(&self, title: &str, query: PanelQuery) -> Answer<Value> {
+        let is_it = |hook: &MethodInfo| hook.property("panel").and_then(Value::as_str) == Some(title);
+        match self.plugin.methods().into_iter().find(is_it) {
+            Some(hook) => self.begin(&hook.name, (query,)),
+            None => Answer { method: title.to_owned(), progress: Progress::Done(Ok(Value::Nil)) },
+        }
     }
 
     /// Ask the plugin for its metrics, as supervisord does for `/metrics`: call its `on_metrics` function. There are none

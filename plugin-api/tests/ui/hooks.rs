@@ -64,6 +64,34 @@ impl Shelf {
     }
 }
 
+struct Notes;
+
+#[rpc_interface]
+impl Notes {
+    #[rpc(panel = "Notes")]
+    pub fn public(&self, query: plugin_api::PanelQuery) -> plugin_api::Panel {
+        plugin_api::Panel::new(["Note"])
+    }
+
+    #[rpc(panel = "")]
+    fn untitled(&self, query: plugin_api::PanelQuery) -> plugin_api::Panel {
+        plugin_api::Panel::new(["Note"])
+    }
+
+    #[rpc(panel)]
+    fn nameless(&self, query: plugin_api::PanelQuery) -> plugin_api::Panel {
+        plugin_api::Panel::new(["Note"])
+    }
+
+    #[rpc(panel = "Notes")]
+    fn without_query(&self) -> plugin_api::Panel {
+        plugin_api::Panel::new(["Note"])
+    }
+
+    #[rpc(panel = "Notes")]
+    fn without_table(&self, query: plugin_api::PanelQuery) {}
+}
+
 struct Commands;
 
 #[ctl_plugin]

@@ -44,7 +44,9 @@ impl LogFilesAction {
         let params: Vec<Value> = name.map(Value::from).into_iter().collect();
         match (session.call(self.method, &params), name) {
             (Ok(results @ Value::Array(_)), _) => {
-                ProcessResult::several(&results).iter().for_each(|result| self.report(session, result));
+                for result in ProcessResult::several(&results) {
+                    self.report(session, &result);
+                }
             }
             (Ok(_), Some(name)) => self.report(session, &ProcessResult::refused(name, Code::Success.into())),
             (Ok(_), None) => {}

@@ -106,9 +106,7 @@ fn print_table(session: &Session, infos: &Value, shown: &[&ProcessStatus], is_ve
         let mut line = format!("{}{state}{}", pad(name, width), info.description);
         let members = members.get(&(info.group.clone(), info.name.clone()));
         if let Some(details) = members.filter(|_| is_verbose && !session.is_json()) {
-            for detail in describe_details(details) {
-                line.push_str(&format!("\n    {detail}"));
-            }
+            line = [&[line], describe_details(details).as_slice()].concat().join("\n    ");
         }
         session.output_item("processes", &line, || members.map_or(Value::Nil, |members| with_namespec(members)));
     }

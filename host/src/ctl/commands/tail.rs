@@ -116,7 +116,8 @@ fn several(words: &[String]) -> Option<(Vec<String>, &'static str)> {
         },
         _ => (names, CHANNELS[0]),
     };
-    (first == "-f" && !names.is_empty()).then(|| (names.to_vec(), channel))
+    let are_names = names.iter().all(|name| !name.starts_with('-'));
+    (first == "-f" && are_names && !names.is_empty()).then(|| (names.to_vec(), channel))
 }
 
 /// Find the processes that words mean, and the words that mean nothing.

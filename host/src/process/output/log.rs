@@ -40,7 +40,7 @@ const FULL: usize = 2 * PIECE;
 const MAX_WAITING: usize = 8 * 1024 * 1024;
 /// Number of bytes that may wait for all of them. From half of it on, a log for which anything waits is full.
 const MAX_WAITING_IN_ALL: usize = 64 * 1024 * 1024;
-/// Number of bytes that a record costs besides its text.
+/// Number of bytes that a job costs besides its text.
 const OVERHEAD: usize = 64;
 /// Number of buffers that are kept for the next one who needs one: a new one costs as much as to fill it.
 const MAX_SPARE_PIECES: usize = 4;
@@ -147,7 +147,9 @@ pub(super) enum Job {
 impl Job {
     fn cost(&self) -> usize {
         match self {
-            Self::Write(data, _) => data.len(),
+            // What is not counted apart joins what waits already.
+            Self::Write(data, None) => data.len(),
+            Self::Write(data, Some(_)) => data.len() + OVERHEAD,
             // However little of it is written, so much memory is held.
             Self::WritePiece(..) => PIECE,
             Self::Lines(lines, _) => lines.len() + OVERHEAD,
@@ -219,17 +221,25 @@ impl Log {
         let count = if self.of_lines { 1 } else { data.len() };
         // Behind others it may wait, and takes no more room than it needs.
         let as_piece = state.jobs.is_empty() && (MIN_PIECE..=PIECE).contains(&data.len());
-        if !self.take_room(&mut state, if as_piece { PIECE } else { data.len() }, count, counter) {
+        let may_take = |job: &Job| match job {
+            Job::Write(last, of) => {
+                last.len() + data.len() <= PIECE && of.as_ref().map(Arc::as_ptr) == counter.map(Arc::as_ptr)
+            }
+            _ => false,
+        };
+        let joins = state.jobs.back().is_some_and(may_take);
+        let overhead = if joins || counter.is_none() { 0 } else { OVERHEAD };
+        let cost = if as_piece { PIECE } else { data.len() + overhead };
+        if !self.take_room(&mut state, cost, count, counter) {
             return;
         }
-        let is_of = |last: &Option<Arc<LogCounter>>| last.as_ref().map(Arc::as_ptr) == counter.map(Arc::as_ptr);
         match state.jobs.back_mut() {
             _ if as_piece => {
                 let mut piece = self.backlog.piece();
                 piece[..data.len()].copy_from_slice(data);
                 state.jobs.push_back(Job::WritePiece(piece, data.len(), counter.cloned()));
             }
-            Some(Job::Write(last, of)) if last.len() + data.len() <= PIECE && is_of(of) => last.extend_from_slice(data),
+            Some(Job::Write(last, _)) if joins => last.extend_from_slice(data),
             _ => state.jobs.push_back(Job::Write(data.to_vec(), counter.cloned())),
         }
         self.schedule(&mut state);
@@ -404,11 +414,14 @@ impl Log {
             }
             (Job::Lines(lines, counter), Destination::File(file)) => {
                 let mut buffer = self.backlog.spare_buffers.lock().pop().unwrap_or_default();
-                if file.ends_within_line() {
-                    buffer.push(b'\n');
-                }
                 let mut news = Vec::new();
-                lines.write(&mut buffer, |formed| news.extend(write(file, formed, Some(&counter))));
+                lines.write(&mut buffer, |formed| {
+                    // A line begins a line, also where the disk was full within the one before.
+                    if file.ends_within_line() {
+                        news.extend(file.write(b"\n"));
+                    }
+                    news.extend(write(file, formed, Some(&counter)));
+                });
                 self.backlog.give_back_buffer(buffer);
                 (!news.is_empty()).then(|| news.join("; "))
             }

@@ -192,7 +192,7 @@ impl Sink {
             return;
         }
         if to_log {
-            self.to_file(data, context);
+            self.write_file(data, context);
             if let Some(mut lines) = self.filters.lines.take() {
                 lines.feed(data, |lines| self.to_syslog(lines.text, context));
                 self.filters.lines = Some(lines);
@@ -207,7 +207,7 @@ impl Sink {
         }
     }
 
-    fn to_file(&mut self, data: &[u8], context: &mut Context) {
+    fn write_file(&mut self, data: &[u8], context: &mut Context) {
         let Some(file) = &self.file else { return };
         match (&self.line_format, &mut self.filters.log_lines) {
             (Some(format), Some(lines)) => {

@@ -608,8 +608,8 @@ fn a_rotation_cuts_no_line_and_a_long_line_is_whole_in_its_parts() {
         json(output);
         (output.maxbytes, output.backups) = (3_000, 100);
     });
-    let long = "x".repeat(200_000);
-    let expected: Vec<_> = (0..500).map(|number| format!("line {number}")).chain([long.clone()]).collect();
+    let endless = "x".repeat(200_000);
+    let expected: Vec<_> = (0..500).map(|number| format!("line {number}")).chain([endless.clone()]).collect();
     let written = expected.join("\n");
     // Cut anywhere but at its lines.
     let (short, rest) = written.as_bytes().split_at(4_000);
@@ -628,7 +628,7 @@ fn a_rotation_cuts_no_line_and_a_long_line_is_whole_in_its_parts() {
     let all = messages(&log);
     assert_eq!(all[..500], expected[..500]);
     assert_eq!(all[500..].iter().map(String::len).collect::<Vec<_>>(), [65_536, 65_536, 65_536, 3_392]);
-    assert_eq!(all[500..].concat(), long);
+    assert_eq!(all[500..].concat(), endless);
 }
 
 #[test]
@@ -701,6 +701,22 @@ fn a_process_takes_up_another_form_within_a_line() {
     let log = setup.read("cat");
     let lines: Vec<_> = log.lines().collect();
     assert_eq!((lines.len(), lines[1], messages(lines[2])), (3, "two", vec!["three".to_owned()]));
+}
+
+#[test]
+fn a_line_begins_a_line_whatever_stands_before_it() {
+    let setup = Setup::new(|_| {});
+    fs::write(setup.path("shared"), "torn").unwrap();
+    let mut lines = setup.child_with(1, "shared", json);
+    lines.write_all(b"one\n").unwrap();
+    setup.read("shared");
+    setup.child(2, "shared").write_all(b"raw").unwrap();
+    setup.read("shared");
+    lines.write_all(b"two\n").unwrap();
+    let log = setup.read("shared");
+    let all: Vec<_> = log.lines().collect();
+    assert_eq!((all.len(), all[0], all[2]), (4, "torn", "raw"));
+    assert_eq!(messages(&[all[1], all[3]].join("\n")), ["one", "two"]);
 }
 
 #[test]

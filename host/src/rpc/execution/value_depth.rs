@@ -7,7 +7,7 @@
 use abi_stable::std_types::RVec;
 use plugin_api::{Fault, Reply, Value};
 
-use crate::xmlrpc::NESTING_LIMIT;
+use crate::xmlrpc::{NESTING_LIMIT, is_deeper};
 
 /// Number of arrays and structs that may stand inside each other: whatever a client may have stored, and what the
 /// plugin wraps around it. It leaves `system.multicall` room to wrap the answer, too.
@@ -50,15 +50,6 @@ pub(crate) fn limit_params(params: RVec<Value>) -> Result<RVec<Value>, Fault> {
         return Err(Fault::bad_arguments_with(format_args!("the call is nested more than {VALUE_DEPTH_LIMIT} deep")));
     }
     Ok(params)
-}
-
-/// Return true for a value with more than `levels` arrays and structs inside each other.
-fn is_deeper(value: &Value, levels: usize) -> bool {
-    match value {
-        Value::Array(values) => levels == 0 || values.iter().any(|value| is_deeper(value, levels - 1)),
-        Value::Struct(members) => levels == 0 || members.iter().any(|member| is_deeper(&member.value, levels - 1)),
-        _ => false,
-    }
 }
 
 /// Drop values, however deep.

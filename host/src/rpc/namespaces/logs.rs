@@ -94,11 +94,11 @@ impl Logs {
         let has_activity = name.is_none() && supervisor.config().supervisord.logfile.path().is_some();
         let activity = has_activity.then(|| of_activity(output));
         // All have begun before the first is waited for, and a log that several share is done once.
-        let mut begun = HashSet::new();
+        let mut paths = HashSet::new();
         let mut begin = |info: ProcessInfo| {
             let mut targets = supervisor.log_files(info.id);
             let has_logs = !targets.is_empty();
-            targets.retain(|target| begun.insert(target.path.clone()));
+            targets.retain(|target| paths.insert(target.path.clone()));
             (info, has_logs.then(|| of_outputs(output, targets)))
         };
         let pending: Vec<_> = processes.into_iter().map(&mut begin).collect();

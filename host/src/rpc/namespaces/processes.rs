@@ -48,12 +48,12 @@ impl Processes {
     /// # Returns
     /// The members of `supervisor.getProcessInfo`, and: command; autostart; restarts, the number of starts after the
     /// first; exits, a struct of the numbers of ends of each kind (expected, unexpected, signal, stopped);
-    /// last_exits, the latest first, structs with at (seconds since 1970), seconds (that it ran), status (-1 where a
+    /// `last_exits`, the latest first, structs with at (seconds since 1970), seconds (that it ran), status (-1 where a
     /// signal ended it), signal (0 where none did), core, kind and description; ready and health (empty where it is not
-    /// asked, else yes or no) and unhealthy, the reason; waits_for, what it waits for before it starts; restarts_at, the
-    /// time of a start that restart_delay keeps back, or 0; log_bytes, for stdout and stderr structs of the bytes that
-    /// their logs have written and lost; status_text, the last it said of itself; limits, a struct of
-    /// those that the config sets, as it spells them.
+    /// asked, else yes or no) and unhealthy, the reason; `waits_for`, what it waits for before it starts;
+    /// `restarts_at`, the time of a start that `restart_delay` keeps back, or 0; `log_bytes`, for stdout and stderr
+    /// structs of the bytes that their logs have written and lost; `status_text`, the last it said of itself; limits,
+    /// a struct of those that the config sets, as it spells them.
     #[rpc(nonblocking, returns = "struct")]
     pub fn get_details(
         &self,

@@ -16,6 +16,9 @@ pub(super) fn write(text: &mut Exposition, methods: &[MethodFigures]) {
     labelled().for_each(|(method, labels)| faults.add(labels, method.faults));
 }
 
+/// Number of a plugin's figures.
+type Count = fn(&PluginFigures) -> u64;
+
 /// Write the metrics of the plugins. `has_metrics` tells of each namespace that has metrics whether it gave them.
 pub(super) fn write_plugins(text: &mut Exposition, plugins: &[PluginFigures], has_metrics: &[(&str, bool)]) {
     let label = |it: &PluginFigures| Labels::of([("plugin", it.plugin.as_str()), ("name", it.name.as_str())]);
@@ -26,7 +29,7 @@ pub(super) fn write_plugins(text: &mut Exposition, plugins: &[PluginFigures], ha
     for (it, labels) in labelled() {
         info.add_with(labels, &Labels::of([("version", it.version.as_str())]), 1_u64);
     }
-    let counters: [(_, _, fn(&PluginFigures) -> u64); 3] = [
+    let counters: [(_, _, Count); 3] = [
         ("supervisor_plugin_calls", "Calls of the plugin's methods, its hooks among them.", |it| it.calls),
         ("supervisor_plugin_faults", "Calls of the plugin that ended in a fault, panics among them.", |it| it.faults),
         ("supervisor_plugin_panics", "Calls of the plugin that ended in a panic.", |it| it.panics),
@@ -40,5 +43,7 @@ pub(super) fn write_plugins(text: &mut Exposition, plugins: &[PluginFigures], ha
     labelled().for_each(|(it, labels)| running.add(labels, it.running));
     let help = "1 if the plugin has given its own metrics in time.";
     let mut up = text.own("supervisor_plugin_metrics_up", Kind::Gauge, help);
-    has_metrics.iter().for_each(|(name, is_so)| up.add(&Labels::of([("name", *name)]), *is_so));
+    for (name, is_so) in has_metrics {
+        up.add(&Labels::of([("name", *name)]), *is_so);
+    }
 }

@@ -30,7 +30,7 @@ impl Format {
                 for (name, value) in parts.filter_map(|part| part.split_once('=')) {
                     match name.trim().to_ascii_lowercase().as_str() {
                         "q" => quality = value.trim().parse().unwrap_or(0.0),
-                        "version" => version = value.trim().trim_matches('"').to_owned(),
+                        "version" => value.trim().trim_matches('"').clone_into(&mut version),
                         _ => {}
                     }
                 }

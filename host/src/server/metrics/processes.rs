@@ -4,6 +4,7 @@ use std::time::UNIX_EPOCH;
 
 use super::exposition::{Exposition, Kind, Labels};
 use crate::{
+    config::Logfile,
     process::exits::ExitKind,
     server::resource_usage::{Reading, ResourceUsage},
     states::ProcessState,
@@ -26,7 +27,9 @@ pub(super) fn write(text: &mut Exposition, all: &[ProcessDetails], resources: &R
     let mut exits = text.own(name, Kind::Counter, help);
     let kinds = ExitKind::ALL.map(|kind| (kind, Labels::of([("kind", kind.name())])));
     for (it, labels) in labelled() {
-        kinds.iter().for_each(|(kind, more)| exits.add_with(labels, more, it.exits.count(*kind)));
+        for (kind, more) in &kinds {
+            exits.add_with(labels, more, it.exits.count(*kind));
+        }
     }
 
     let asked = |answer: Asked| (answer != Asked::NotAsked).then_some(answer == Asked::Yes);
@@ -45,20 +48,24 @@ pub(super) fn write(text: &mut Exposition, all: &[ProcessDetails], resources: &R
     write_resources(text, "supervisor_process", "the process", used);
 
     let streams = ["stdout", "stderr"].map(|stream| Labels::of([("stream", stream)]));
+    let of_logs = |it: &ProcessDetails| {
+        let has_log = [&it.config.stdout, &it.config.stderr].map(|output| output.logfile != Logfile::None);
+        streams.iter().zip(it.log_bytes).zip(has_log).filter_map(|(log, has_log)| has_log.then_some(log))
+    };
     let name = "supervisor_process_log_bytes";
     let mut written = text.own(name, Kind::Counter, "Bytes that were written to the log of the process.");
     for (it, labels) in labelled() {
-        streams.iter().zip(it.log_bytes).for_each(|(more, bytes)| written.add_with(labels, more, bytes.written));
+        of_logs(it).for_each(|(more, bytes)| written.add_with(labels, more, bytes.written));
     }
     let name = "supervisor_process_log_lost_bytes";
     let help = "Bytes of output of the process that its log could not take, or not fast enough.";
     let mut lost = text.own(name, Kind::Counter, help);
     for (it, labels) in labelled() {
-        streams.iter().zip(it.log_bytes).for_each(|(more, bytes)| lost.add_with(labels, more, bytes.lost));
+        of_logs(it).for_each(|(more, bytes)| lost.add_with(labels, more, bytes.lost));
     }
 }
 
-/// Write what node_exporter's collector of supervisord tells, under its names.
+/// Write what `node_exporter`'s collector of supervisord tells, under its names.
 fn of_node_exporter(text: &mut Exposition, all: &[ProcessDetails], labels: &[Labels]) {
     let labelled = || all.iter().zip(labels);
     let is_up = |state| matches!(state, ProcessState::Starting | ProcessState::Running | ProcessState::Stopping);
@@ -74,7 +81,9 @@ fn of_node_exporter(text: &mut Exposition, all: &[ProcessDetails], labels: &[Lab
     let mut start_time = text.own("node_supervisord_start_time_seconds", Kind::Gauge, help);
     for (it, labels) in labelled().filter(|(it, _)| is_up(it.info.state)) {
         let since = it.info.started.and_then(|started| started.duration_since(UNIX_EPOCH).ok());
-        since.into_iter().for_each(|since| start_time.add(labels, since));
+        if let Some(since) = since {
+            start_time.add(labels, since);
+        }
     }
 }
 

@@ -5,10 +5,15 @@
 //!
 //! The modules are floors; each imports only from those above it in this list.
 
+mod answers;
 mod assets;
 mod form;
+mod panel;
+mod program;
 
 mod actions;
+mod calls;
+mod live;
 mod pages;
 
 pub(super) mod fuzzing;
@@ -19,17 +24,26 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
 use hyper::{
     HeaderMap, Method, Response, StatusCode,
-    header::{CACHE_CONTROL, EXPIRES, HOST, HeaderName, HeaderValue, LOCATION, PRAGMA},
+    header::{ACCEPT, CACHE_CONTROL, HOST, HeaderValue, LOCATION},
 };
 use plugin_api::{Code, Value};
+use serde_json::json;
 
-use self::form::{Form, quote};
+use self::{
+    answers::uncached,
+    form::{Form, quote},
+};
 use super::{
     answer::{ResponseBody, last, refusal, whole},
     connection_watch::Phase,
     request::HttpRequest,
 };
 use crate::rpc::Registry;
+
+pub(super) use self::{
+    calls::{call, panel},
+    live::follow,
+};
 
 /// Largest form that is read, in bytes: more than any of ours has.
 const FORM_LIMIT: usize = 64 << 10;
@@ -79,7 +93,12 @@ pub(super) fn is_harmless(request: &HttpRequest<'_>) -> bool {
 pub(super) async fn asset(request: HttpRequest<'_>) -> Response<ResponseBody> {
     let path = request.path();
     if let Some((content_type, bytes)) = assets::find(&path) {
-        return whole(content_type, Bytes::from_static(bytes));
+        let mut response = whole(content_type, Bytes::from_static(bytes));
+        if path.starts_with("/javascripts/") {
+            // After an upgrade there may be another.
+            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        }
+        return response;
     }
     if assets::is_directory(&path) {
         return redirect(&request.head.headers, &format!("{path}/"));
@@ -90,7 +109,11 @@ pub(super) async fn asset(request: HttpRequest<'_>) -> Response<ResponseBody> {
 /// Do what the form asks for, or answer with the status page.
 async fn status(registry: &Registry, form: &Form, headers: &HeaderMap) -> Response<ResponseBody> {
     if let Some(action) = form.get("action") {
-        return match actions::act(registry, action, form.get("processname")).await {
+        let said = actions::act(registry, action, form.get("processname")).await;
+        // The page's script stays where it is, and shows what was done.
+        let is_script = headers.get(ACCEPT).is_some_and(|accepted| accepted == "application/json");
+        return match said {
+            Some(said) if is_script => whole("application/json", json!({ "message": said }).to_string().into()),
             Some(said) => redirect(headers, &format!("/?message={}", quote(&said))),
             None => with_status(StatusCode::BAD_REQUEST, pages::notice("Bad request", "There is no such action.")),
         };
@@ -134,25 +157,6 @@ fn redirect(headers: &HeaderMap, path: &str) -> Response<ResponseBody> {
     // What came in a header may go out in one, and what is quoted is plain.
     if let Ok(location) = HeaderValue::try_from(location) {
         response.headers_mut().insert(LOCATION, location);
-    }
-    response
-}
-
-/// Forbid to keep an answer, to frame it, and that it loads anything from elsewhere.
-fn uncached(mut response: Response<ResponseBody>) -> Response<ResponseBody> {
-    let headers = response.headers_mut();
-    for (name, value) in [
-        (CACHE_CONTROL, "no-cache"),
-        (PRAGMA, "no-cache"),
-        (EXPIRES, "Thu, 01 Jan 1970 00:00:00 GMT"),
-        (
-            HeaderName::from_static("content-security-policy"),
-            "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'",
-        ),
-        (HeaderName::from_static("x-content-type-options"), "nosniff"),
-        (HeaderName::from_static("referrer-policy"), "same-origin"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
     }
     response
 }

@@ -7,14 +7,17 @@ use plugin_api::Value;
 use super::form::{escape, quote};
 use crate::{states::ProcessState, text::namespec::make_namespec, version::SUPERVISOR};
 
-/// A page around its body. `title` is text, `body` is HTML.
-fn page(title: &str, body: &str) -> String {
+/// Tag of the script, for the page that it keeps alive.
+const SCRIPT: &str = "<script src=\"javascripts/live.js\" defer></script>\n";
+
+/// A page around its body. `title` is text, `script` and `body` are HTML.
+fn page(title: &str, script: &str, body: &str) -> String {
     let title = escape(title);
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n\
          <link rel=\"stylesheet\" href=\"stylesheets/supervisor.css\">\n\
-         <link rel=\"icon\" type=\"image/png\" href=\"images/icon.png\">\n</head>\n<body>\n{body}</body>\n</html>\n"
+         <link rel=\"icon\" type=\"image/png\" href=\"images/icon.png\">\n{script}</head>\n<body>\n{body}</body>\n</html>\n"
     )
 }
 
@@ -22,6 +25,7 @@ fn page(title: &str, body: &str) -> String {
 pub(super) fn notice(title: &str, text: &str) -> String {
     page(
         title,
+        "",
         &format!("<h1>{}</h1>\n<p>{}</p>\n<p><a href=\"./\">All programs</a></p>\n", escape(title), escape(text)),
     )
 }
@@ -46,6 +50,7 @@ pub(super) fn status(infos: Result<&[Value], &str>, message: Option<&str>) -> St
         .concat();
     page(
         "Supervisor Status",
+        SCRIPT,
         &format!(
             "<header>\n<h1>Supervisor Status</h1>\n<div class=\"buttons\">{buttons}</div>\n</header>\n<main>\n\
              {message}{programs}</main>\n<footer>Supervisor {SUPERVISOR}</footer>\n"
@@ -117,7 +122,7 @@ pub(super) fn tail(processname: Option<(&str, i32)>, text: &str) -> String {
         format!("<p><a class=\"button\" href=\"tail.html?processname={name}&amp;limit={limit}\">Refresh</a></p>\n")
     });
     // A browser leaves out the first line feed of a `pre`.
-    page(&title, &format!("<main>\n<h1>{}</h1>\n<pre>\n{}</pre>\n{refresh}</main>\n", escape(&title), escape(text)))
+    page(&title, "", &format!("<main>\n<h1>{}</h1>\n<pre>\n{}</pre>\n{refresh}</main>\n", escape(&title), escape(text)))
 }
 
 #[cfg(test)]

@@ -6,10 +6,12 @@
 //! * a running one is asked through its real clients: [`Supervisord::doctest`] (Python's `xmlrpc.client` and
 //!   Supervisor's own transport), [`Supervisord::ctl`] and [`Supervisord::real_ctl`], [`Terminal`], or bytes on a
 //!   socket ([`http`]);
+//! * [`Browser`] is a person at the status page, where chromium is installed;
 //! * [`wait_until`] waits for a condition, never for a second.
 //!
 //! Everything here works with many tests, and many test processes, at once.
 
+mod browser;
 mod config;
 pub mod ctl;
 pub mod engines;
@@ -23,6 +25,7 @@ mod supervisord;
 mod terminal;
 mod wait;
 
+pub use browser::Browser;
 pub use config::Config;
 pub use ctl::Output;
 pub use newer_libc::NewerLibc;

@@ -86,8 +86,10 @@ fn each_output_has_a_form_of_its_own() {
     assert!(is_known("supervisord started with pid") && is_known("spawned: 'both' with pid"), "{own:?}");
     // A line that has not ended is written when its program has.
     supervisord.ctl(&["stop", "both", "one", "num:*"]);
-    assert_eq!(messages(&read("both.out")), ["out", "end"]);
-    assert_eq!(messages(&read("one.out")), ["out", "err", "end"]);
+    wait_until("the ends are written", || {
+        let [both, one] = ["both.out", "one.out"].map(|name| messages(&read(name)));
+        both == ["out", "end"] && one == ["out", "err", "end"] && stdout_of_num().len() == 2
+    });
     assert_eq!(stdout_of_num()[1]["message"], "end");
 }
 
@@ -199,8 +201,8 @@ fn logs_are_rotated_by_name_by_pattern_and_all() {
         ['logs.reopen', 'logs.rotate']
         ",
     );
-    let real = Supervisord::start_real(&Config::new().without("rpcinterface:cache"));
-    let output = real.ctl(&["rotate"]);
+    let python = Supervisord::start_real(&Config::new().without("rpcinterface:cache"));
+    let output = python.ctl(&["rotate"]);
     assert_eq!((output.status, &*output.stdout), (3, "ERROR: this supervisord has no method logs.rotate\n"));
 }
 
@@ -276,12 +278,12 @@ fn a_line_that_has_begun_goes_on_over_an_upgrade() {
     let words = supervisord.sandbox.join("words");
     wait_until("there is a pipe", || words.exists());
     let say = |text: &str| fs::write(&words, text).expect("somebody reads");
-    let long = "x".repeat(70_000);
+    let endless = "x".repeat(70_000);
     say("whole\nbe");
     wait_until("the first line is written", || supervisord.sandbox.read("talk.out").ends_with("}\n"));
     supervisord.upgrade();
     say("gun\n");
-    say(&long);
+    say(&endless);
     wait_until("a part is written", || supervisord.sandbox.read("talk.out").contains("\"partial\":true"));
     supervisord.upgrade();
     say("y\n");
@@ -290,7 +292,10 @@ fn a_line_that_has_begun_goes_on_over_an_upgrade() {
     let parts: Vec<_> = objects(&log).iter().map(|it| (it["part"].as_i64(), it["partial"].as_bool())).collect();
     assert_eq!(parts, [(None, None), (None, None), (Some(1), Some(true)), (Some(2), None)]);
     let messages = messages(&log);
-    assert_eq!((&messages[..2], messages[2..].concat()), (&["whole".to_owned(), "begun".to_owned()][..], long + "y"));
+    assert_eq!(
+        (&messages[..2], messages[2..].concat()),
+        (&["whole".to_owned(), "begun".to_owned()][..], endless + "y")
+    );
 }
 
 #[test]
@@ -303,8 +308,13 @@ fn all_of_much_is_there_as_objects_over_many_rotations() {
     let supervisord = Supervisord::start(&config);
     supervisord.wait_for_log("exited: much");
     let read = |name: &Path| fs::read_to_string(supervisord.sandbox.join(name)).unwrap_or_default();
-    let names = (1..100).rev().map(|number| format!("much.out.{number}")).chain(["much.out".to_owned()]);
-    let files: Vec<_> = names.map(|name| read(Path::new(&name))).filter(|text| !text.is_empty()).collect();
+    let files = || {
+        let names = (1..100).rev().map(|number| format!("much.out.{number}")).chain(["much.out".to_owned()]);
+        names.map(|name| read(Path::new(&name))).filter(|text| !text.is_empty()).collect::<Vec<_>>()
+    };
+    let copy = read(Path::new("copy"));
+    wait_until("all of it is written", || messages(&files().concat()).len() == copy.lines().count());
+    let files = files();
     assert!(files.len() > 5 && files.iter().all(|text| text.ends_with("}\n")), "{}", files.len());
-    assert!(messages(&files.concat()).join("\n") + "\n" == read(Path::new("copy")));
+    assert!(messages(&files.concat()).join("\n") + "\n" == copy);
 }

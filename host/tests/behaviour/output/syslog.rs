@@ -25,7 +25,11 @@ fn config() -> Config {
             "both",
             "command=/bin/sh -c 'printf \"one\\ntwo \\303\\251\\n\\nthree\\n\"; read x; echo bye'\nstdout_syslog=true",
         )
-        .program("old", "command=/bin/sh -c 'echo hi; echo no >&2; read x'\nstdout_logfile=syslog\nstderr_syslog=true")
+        .program(
+            "old",
+            "command=/bin/sh -c 'echo hi; echo no >&2; read x'\nstdout_logfile=syslog\nstderr_syslog=true\n\
+             stderr_log_format=json",
+        )
 }
 
 struct Daemon(UnixDatagram);
