@@ -49,7 +49,8 @@ echo "$files" | while IFS= read -r file; do
     case "$file" in bin/*) chmod 755 "$to/$file.new" ;; *) chmod 644 "$to/$file.new" ;; esac
     mv -f "$to/$file.new" "$to/$file"
 done
-cp install.sh "$to/share/supervisor/install.sh.new" && mv -f "$to/share/supervisor/install.sh.new" "$to/share/supervisor/install.sh"
+cp install.sh "$to/share/supervisor/install.sh.new"
+mv -f "$to/share/supervisor/install.sh.new" "$to/share/supervisor/install.sh"
 { echo "$files"; echo share/supervisor/install.sh; } >"$list"
 
 cat <<TEXT

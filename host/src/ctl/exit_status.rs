@@ -18,12 +18,12 @@ pub(super) const STATUS_NOT_RUNNING: i32 = 3;
 pub(super) const STATUS_UNKNOWN: i32 = 4;
 
 /// Exit statuses, for manuals.
-pub const EXIT_STATUSES: [(&str, &str); 7] = [
-    ("0", "All is done."),
-    ("1", "It has failed, and the output says why."),
-    ("2", "The command line is wrong, words are missing, or there is no such group."),
-    ("3", "status has shown a process that is not running; or the server has no namespace that is needed."),
-    ("4", "status was asked for what is not there, or of a server that is not; or the server refuses the connection."),
-    ("5", "The server speaks another version of the interface."),
-    ("7", "There is no server, or the process of pid or status does not run."),
+pub const EXIT_STATUSES: [(i32, &str); 7] = [
+    (0, "All is done."),
+    (GENERIC, "It has failed, and the output says why."),
+    (INVALID_ARGS, "The command line is wrong, words are missing, or there is no such group."),
+    (STATUS_NOT_RUNNING, "status has shown a process that is not running; or the server lacks the namespace."),
+    (STATUS_UNKNOWN, "status was asked for what is not there, or had no answer; or the server refuses the connection."),
+    (NOT_INSTALLED, "The server speaks another version of the interface."),
+    (NOT_RUNNING, "There is no server, or the process does not run."),
 ];

@@ -67,7 +67,7 @@ pub(super) fn supervisorctl() -> String {
     }
     page.heading("EXIT STATUS");
     for (status, text) in ctl::EXIT_STATUSES {
-        page.item(status, text);
+        page.item(&status.to_string(), text);
     }
     page.heading("FILES");
     let section = config::reference().into_iter().find(|section| section.header == "[supervisorctl]");
