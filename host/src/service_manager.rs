@@ -130,7 +130,7 @@ impl Teller {
     /// Tell what there is to tell, until supervisord ends.
     async fn run(self, mut messages: mpsc::UnboundedReceiver<Message>, watchdog: Option<Duration>) {
         let types = ["PROCESS_STATE", "SUPERVISOR_STATE_CHANGE"];
-        let changes = self.supervisor.bus().subscribe_to(types.into_iter().flat_map(EventType::built_in));
+        let changes = self.supervisor.bus().subscribe_to(types.into_iter().filter_map(EventType::built_in));
         // The half of it would do; a busy machine may be late.
         let interval = watchdog.map_or(IDLE, |time| time / 3);
         let (mut status_at, mut watchdog_at) = (None, Instant::now() + interval);

@@ -1,6 +1,12 @@
 //! `supervisord`: starts programs and keeps them running.
 
-use std::{io::Write as _, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
 
 use supervisor_host::{
     check_config,
@@ -237,16 +243,7 @@ fn serve(
             status = successor.status(logger);
             Pidfile::go_on(&supervisord.pidfile, &successor.state.pidfile, logger)
         }
-        None => {
-            let left_behind = Pidfile::left_behind(&supervisord.pidfile);
-            let pidfile = Pidfile::write(&supervisord.pidfile, logger);
-            if let Some(pid) = left_behind {
-                logger
-                    .warn(format_args!("the supervisord with pid {pid} that was here before has not ended by itself"));
-                supervisor.tell_of_orphans();
-            }
-            pidfile
-        }
+        None => write_pidfile(&supervisord.pidfile, supervisor, logger),
     };
     let service_manager = ServiceManager::of_environment(supervisor);
     plugins.set_upgrader(Box::new(InPlace::new(InPlaceParts {
@@ -274,6 +271,17 @@ fn serve(
     drop(plugins);
     drop(pidfile);
     Ok(outcome)
+}
+
+/// Write the pidfile, and tell of a supervisord that had no time to take its own away.
+fn write_pidfile(path: &Path, supervisor: &Supervisor, logger: &Logger) -> Pidfile {
+    let left_behind = Pidfile::left_behind(path);
+    let pidfile = Pidfile::write(path, logger);
+    if let Some(pid) = left_behind {
+        logger.warn(format_args!("the supervisord with pid {pid} that was here before has not ended by itself"));
+        supervisor.tell_of_orphans();
+    }
+    pidfile
 }
 
 fn log_name(supervisord: &Supervisord) -> String {

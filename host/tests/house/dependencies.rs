@@ -2,7 +2,9 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    env, fs,
+    env,
+    fmt::Write as _,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -110,7 +112,7 @@ fn the_table_of_dependencies_has_all_of_them() {
             let last = releases.values().max().map(String::as_str);
             let asked = asked.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
             let (of_ours, last) = (of_ours.unwrap_or("not known"), last.unwrap_or("not known"));
-            table += &format!("| {name} | {version} | {of_ours} | {last} | {asked} |\n");
+            let _ = writeln!(table, "| {name} | {version} | {of_ours} | {last} | {asked} |");
         }
         fs::write(file(), table).expect("our own file");
     }

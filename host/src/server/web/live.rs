@@ -157,7 +157,7 @@ impl Told {
         if changed.is_empty() && removed.is_empty() {
             return None;
         }
-        let programs: Vec<_> = changed.iter().filter_map(|name| self.programs.get(name)).collect();
+        let programs: Vec<_> = changed.iter().filter_map(|name| self.programs.get(name).map(|it| &**it)).collect();
         Some(event("change", &Change { programs, removed }))
     }
 
@@ -195,7 +195,7 @@ impl Told {
             script: script_version(),
             identifier,
             panels: panels.collect(),
-            processes: self.programs.values().collect(),
+            processes: self.programs.values().map(|program| &**program).collect(),
             usage: &self.usage,
         };
         event("snapshot", &snapshot)
@@ -206,7 +206,7 @@ impl Told {
 #[derive(serde::Serialize)]
 struct Change<'a> {
     #[serde(rename = "processes")]
-    programs: Vec<&'a Box<RawValue>>,
+    programs: Vec<&'a RawValue>,
     removed: Vec<String>,
 }
 
@@ -219,7 +219,7 @@ struct Snapshot<'a> {
     script: String,
     identifier: &'a str,
     panels: Vec<serde_json::Value>,
-    processes: Vec<&'a Box<RawValue>>,
+    processes: Vec<&'a RawValue>,
     usage: &'a BTreeMap<String, Usage>,
 }
 
