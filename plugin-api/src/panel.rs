@@ -31,7 +31,7 @@ impl Default for PanelQuery {
 /// ```
 /// use std::{collections::BTreeMap, sync::Mutex};
 ///
-/// use plugin_api::{Panel, PanelAction, PanelQuery, rpc_interface};
+/// use plugin_api::{Panel, PanelAction, PanelQuery, Value, rpc_interface};
 ///
 /// #[derive(Default)]
 /// struct Board(Mutex<BTreeMap<String, String>>);
@@ -64,7 +64,7 @@ impl Default for PanelQuery {
 /// board.call::<()>("pin", ("cat", "buy food")).unwrap();
 /// let panel = board.panel("Board", PanelQuery::default()).wait().unwrap();
 /// let rows = panel.get("rows").unwrap();
-/// assert_eq!(*rows, vec![vec!["cat", "buy food"]].into());
+/// assert_eq!(*rows, Value::from(vec![Value::from(vec!["cat".into(), "buy food".into()])]));
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[must_use]

@@ -164,6 +164,7 @@ fn lines_are_counted() {
     }
     // The bytes are those of the file, and a Supervisor is read as well.
     let real = Supervisord::start_real(&Config::new());
+    real.wait_for_log("supervisord started with pid");
     real.sandbox.write("supervisord.log", "x\n\u{1b}[1my\n");
     assert_eq!(real.ctl(&["maintail", "--lines", "1"]).text(), "\u{1b}[1my\n");
 }
