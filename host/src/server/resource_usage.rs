@@ -44,8 +44,20 @@ pub(super) struct ResourceUsage {
     pub(super) open_files: Option<u64>,
 }
 
-/// Resources of processes by their pids, at one moment. One that has ended meanwhile is not there.
-pub(super) type Reading = HashMap<i32, ResourceUsage>;
+/// Resources of processes at one moment.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    /// The moment; `None` where nothing could be read.
+    pub(super) at: Option<Instant>,
+    of: HashMap<i32, ResourceUsage>,
+}
+
+impl Reading {
+    /// Return those of the process with that pid; nothing where it has ended meanwhile.
+    pub(super) fn get(&self, pid: i32) -> Option<&ResourceUsage> {
+        self.of.get(&pid)
+    }
+}
 
 /// Reader of resources, shared by all who look.
 #[derive(Debug)]
@@ -104,22 +116,22 @@ impl ResourceReader {
         let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten().and_then(|size| u64::try_from(size).ok());
         let (mut path, before) = (String::new(), Arc::clone(&self.state.lock().latest));
         let (now, mut looks) = (Instant::now(), self.looks.lock());
-        let (mut reading, mut new_looks) = (Reading::new(), HashMap::new());
+        let (mut of, mut new_looks) = (HashMap::new(), HashMap::new());
         for &pid in [own].iter().chain(pids) {
             let cpu = cpu_time(pid);
-            let idle = before.get(&pid).filter(|usage| usage.cpu.is_some() && usage.cpu == cpu).zip(looks.get(&pid));
+            let idle = before.get(pid).filter(|usage| usage.cpu.is_some() && usage.cpu == cpu).zip(looks.get(&pid));
             let (usage, look) = match idle {
                 Some((usage, look)) if now - *look < idle_age(pid) => (*usage, *look),
                 _ => (usage(pid, cpu, page.unwrap_or(4096), &mut path), now),
             };
             if usage != ResourceUsage::default() {
-                reading.insert(pid, usage);
+                of.insert(pid, usage);
                 new_looks.insert(pid, look);
             }
         }
         *looks = new_looks;
         drop(looks);
-        let reading = Arc::new(reading);
+        let reading = Arc::new(Reading { at: Some(now), of });
         let mut state = self.state.lock();
         (state.latest, state.is_reading) = (reading, false);
         drop(state);
@@ -186,11 +198,11 @@ mod tests {
         let first = runtime.block_on(reader.read(vec![pid, of_nobody]));
         child.kill().unwrap();
         child.wait().unwrap();
-        let own = first[&std::process::id().cast_signed()];
+        let own = first.of[&std::process::id().cast_signed()];
         assert!(own.cpu.is_some_and(|cpu| cpu > Duration::ZERO), "{own:?}");
         assert!(own.resident_bytes.is_some_and(|bytes| bytes > 100_000 && bytes % 4096 == 0), "{own:?}");
-        assert!(first[&pid].open_files.is_some_and(|count| count >= 3), "{first:?}");
-        assert!(!first.contains_key(&of_nobody));
+        assert!(first.of[&pid].open_files.is_some_and(|count| count >= 3), "{first:?}");
+        assert!(!first.of.contains_key(&of_nobody));
         // Everybody who comes within a second gets the same.
         let second = runtime.block_on(reader.read(vec![of_nobody]));
         assert!(Arc::ptr_eq(&first, &second) || reader.state.lock().begun.unwrap().elapsed() >= MAX_AGE);
@@ -204,7 +216,7 @@ mod tests {
         let look = || {
             reader.read_now(&[pid]);
             let (looks, latest) = (reader.looks.lock(), Arc::clone(&reader.state.lock().latest));
-            (looks[&pid], looks[&own], latest[&pid])
+            (looks[&pid], looks[&own], latest.of[&pid])
         };
         let begin = Instant::now();
         let mut before = look();

@@ -46,7 +46,7 @@ pub(super) fn write(look: &Look, format: Format) -> (String, Vec<String>) {
         .add(&version, 1_u64);
     text.own("supervisor_state", Kind::Gauge, "State of supervisord by Supervisor's number: 1 is RUNNING.")
         .add(&none, look.state as i32);
-    let own = look.resources.get(&std::process::id().cast_signed()).copied();
+    let own = look.resources.get(std::process::id().cast_signed()).copied();
     let used = || own.into_iter().map(|usage: ResourceUsage| (usage, &none));
     processes::write_resources(&mut text, "supervisor", "supervisord", used);
     let help = "Time from the begin of this scrape until the supervisor thread has begun another turn.";

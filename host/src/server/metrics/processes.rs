@@ -42,7 +42,7 @@ pub(super) fn write(text: &mut Exposition, all: &[ProcessDetails], resources: &R
     labelled().for_each(|(it, labels)| asked(it.health).into_iter().for_each(|is_so| healthy.add(labels, is_so)));
 
     let used = || {
-        let usage = |it: &ProcessDetails| resources.get(&it.info.pid).copied().filter(|_| it.info.pid != 0);
+        let usage = |it: &ProcessDetails| resources.get(it.info.pid).copied().filter(|_| it.info.pid != 0);
         labelled().filter_map(move |(it, labels)| Some((usage(it)?, labels)))
     };
     write_resources(text, "supervisor_process", "the process", used);

@@ -85,10 +85,10 @@ async fn tell(server: Arc<ServerContext>, supervisor: Supervisor) {
             until_reading = LOOKS_PER_READING;
             let pids = details.iter().map(|details| details.info.pid).filter(|&pid| pid != 0).collect();
             let reading = server.resources.read(pids).await;
-            let resources = details.iter().filter_map(|it| Some((it, reading.get(&it.info.pid)?)));
+            let resources = details.iter().filter_map(|it| Some((it, reading.get(it.info.pid)?)));
             let used = resources
                 .map(|(details, usage)| (namespec(details), details.info.pid, usage.cpu, usage.resident_bytes));
-            send_all(&mut pages, &told.usage(used, Instant::now()));
+            send_all(&mut pages, &told.usage(used, reading.at.unwrap_or_else(Instant::now)));
         }
         until_reading -= u32::from(is_tick);
         let new = server.live.take_new();
@@ -165,19 +165,23 @@ impl Told {
     fn usage(
         &mut self,
         used: impl Iterator<Item = (String, i32, Option<Duration>, Option<u64>)>,
-        now: Instant,
+        read_at: Instant,
     ) -> Bytes {
         let cpu_before = std::mem::take(&mut self.cpu_times);
         let before = std::mem::take(&mut self.usage);
         for (name, pid, cpu, resident) in used {
             let share = cpu.and_then(|cpu| {
-                let (cpu_before, read_at) = *cpu_before.get(&pid)?;
-                let passed = now.duration_since(read_at).as_secs_f64();
+                let (cpu_before, read_before) = *cpu_before.get(&pid)?;
+                if read_before == read_at {
+                    // It was read for others, and nothing is new.
+                    return before.get(&name)?.0;
+                }
+                let passed = read_at.duration_since(read_before).as_secs_f64();
                 let share = cpu.saturating_sub(cpu_before).as_secs_f64() / passed.max(0.001) * 100.0;
                 Some((share * 10.0).round() / 10.0)
             });
             if let Some(cpu) = cpu {
-                self.cpu_times.insert(pid, (cpu, now));
+                self.cpu_times.insert(pid, (cpu, read_at));
             }
             self.usage.insert(name, (share, resident.unwrap_or(0)));
         }
