@@ -199,6 +199,13 @@ impl LogFile {
         (!all.is_empty()).then(|| all.join("; "))
     }
 
+    /// Rotate it if what it holds is of an earlier period than now, as the next write would.
+    pub fn begin_period_now(&mut self) -> Option<String> {
+        self.rotation.period?;
+        self.look().ok()?;
+        self.begin_period(SystemTime::now())
+    }
+
     /// Rotate it if what it holds is of an earlier period than this moment.
     fn begin_period(&mut self, now: SystemTime) -> Option<String> {
         let period = self.rotation.period?;
@@ -222,6 +229,10 @@ impl LogFile {
         }
         if !self.rotates || self.file.as_ref().is_some_and(|file| file.metadata().is_ok_and(|now| now.len() == 0)) {
             return Ok(());
+        }
+        if self.rotation.backups == 0 {
+            // It would be emptied, which is not what was asked for.
+            return Err(io::Error::other("it keeps no old files, for its backups are 0"));
         }
         self.shift().and_then(|()| self.reopen())
     }

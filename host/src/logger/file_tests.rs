@@ -333,6 +333,10 @@ fn a_rotation_is_made_on_request() {
     LogFile::closed(&dir.path().join("other"), rotation).rotate_now().unwrap();
     assert_eq!(names(dir.path()), ["log", "log.1", "log.2"], "none is made");
     LogFile::open(Path::new("/dev/null"), 0, 2).unwrap().rotate_now().unwrap();
+    fs::write(dir.path().join("kept"), "kept").unwrap();
+    let keeps_none = LogFile::closed(&dir.path().join("kept"), Rotation::default()).rotate_now().unwrap_err();
+    assert_eq!((keeps_none.to_string().contains("backups are 0"), read("kept").as_str()), (true, "kept"));
+    fs::remove_file(dir.path().join("kept")).unwrap();
     let not_there = dir.path().join("log/below");
     assert!(LogFile::closed(&not_there, rotation).rotate_now().is_err());
 }

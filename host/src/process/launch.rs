@@ -85,7 +85,8 @@ impl Launch {
         inherited: &[(OsString, OsString)],
     ) -> Self {
         let mut environment = Variables::default();
-        for (name, value) in inherited.iter().cloned() {
+        // What the service manager has said to supervisord is for supervisord, which answers.
+        for (name, value) in inherited.iter().filter(|(name, _)| !is_of_notify(name)).cloned() {
             // Of a name that is there twice the first counts, as it does to libc and to Python.
             environment.set_default(name, value);
         }

@@ -233,15 +233,17 @@ fn colours_are_for_a_terminal_that_wants_them() {
         terminal.wait();
         (terminal.was_sent(b"\x1b["), terminal.was_sent(b"\x1b[32mRUNNING\x1b[0m   pid "), terminal.text())
     };
-    let (.., plain) = shown("1", "xterm", &["status", "a"]);
-    let (is_coloured, is_green, text) = shown("", "xterm", &["status", "a"]);
+    let (.., plain) = shown("1", "xterm", &["status", "--verbose", "a"]);
+    let (is_coloured, is_green, text) = shown("", "xterm", &["status", "--verbose", "a"]);
     assert!(is_coloured && is_green, "{text:?}");
     let until_uptime = |text: &str| text.split("uptime").next().unwrap().to_owned();
     assert_eq!(until_uptime(&text), until_uptime(&plain), "the columns stay");
     for (no_colour, term, words) in [
-        ("1", "xterm", &["status", "a"][..]),
-        ("", "dumb", &["status", "a"]),
-        ("", "xterm", &["--json", "status", "a"]),
+        ("1", "xterm", &["status", "--verbose", "a"][..]),
+        ("", "dumb", &["status", "--verbose", "a"]),
+        ("", "xterm", &["--json", "status", "--verbose", "a"]),
+        // Its columns are for scripts, too.
+        ("", "xterm", &["status", "a"]),
     ] {
         assert!(!shown(no_colour, term, words).0, "{no_colour} {term} {words:?}");
     }

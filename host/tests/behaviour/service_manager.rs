@@ -60,6 +60,8 @@ impl Manager {
 fn config() -> Config {
     Config::new()
         .program("x", "command=/bin/cat\nstartsecs=0")
+        // It is none of a program's business.
+        .program("env", "command=/bin/sh -c 'env; sleep 1000'\nstartsecs=0\nautostart=false")
         .program("y", "command=/bin/cat\nstartsecs=0\nautostart=false")
 }
 
@@ -67,10 +69,14 @@ fn config() -> Config {
 fn it_hears_that_all_is_ready_and_how_many_run_and_that_it_stops() {
     let (manager, mut supervisord) = Manager::start(Sandbox::new(), &config());
     wait_until("it is ready", || manager.count("READY=1\nSTATUS=") == 1);
-    wait_until("one runs", || manager.heard.lock().unwrap().iter().any(|it| it.contains("1 of 2 programs running")));
+    wait_until("one runs", || manager.heard.lock().unwrap().iter().any(|it| it.contains("1 of 3 programs running")));
     wait_until("the watchdog hears of it", || manager.count("WATCHDOG=1") > 3);
     supervisord.ctl(&["start", "y"]);
-    wait_until("both run", || manager.count("STATUS=2 of 2 programs running") == 1);
+    wait_until("both run", || manager.count("STATUS=2 of 3 programs running") == 1);
+    supervisord.ctl(&["start", "env"]);
+    wait_until("it has printed", || supervisord.sandbox.read("env.out").contains("SUPERVISOR_PROCESS_NAME="));
+    let variables = supervisord.sandbox.read("env.out");
+    assert!(!variables.contains("NOTIFY_SOCKET") && !variables.contains("WATCHDOG"), "{variables}");
     supervisord.signal(Signal::SIGTERM);
     assert!(supervisord.wait().success());
     wait_until("it hears of the end", || manager.of_its_life() == ["READY", "STOPPING"]);

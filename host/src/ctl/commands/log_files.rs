@@ -27,6 +27,11 @@ impl LogFilesAction {
         if !session.upcheck()? {
             return Ok(());
         }
+        if words.iter().any(|word| word.trim().is_empty()) {
+            // Of a script whose variable is empty, say: that is not to mean all.
+            session.usage_error("Error: a name is empty", exit_status::GENERIC);
+            return Ok(());
+        }
         session.begin_list("results");
         if words.is_empty() || words.iter().any(|word| word == "all") {
             return self.call(session, None);

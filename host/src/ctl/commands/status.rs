@@ -98,7 +98,9 @@ fn print_table(session: &Session, infos: &Value, shown: &[&ProcessStatus], is_ve
     let names: Vec<String> = shown.iter().map(|info| info.namespec()).collect();
     let width = names.iter().map(|name| name.chars().count()).fold(NAME_WIDTH, usize::max) + 3;
     for (name, info) in names.iter().zip(shown) {
-        let state = match Colour::of_state(&info.statename).filter(|_| session.is_coloured()) {
+        // Scripts read the columns of the plain form, also through a terminal that they were given.
+        let is_coloured = is_verbose && session.is_coloured();
+        let state = match Colour::of_state(&info.statename).filter(|_| is_coloured) {
             // The blanks behind it stay as they are.
             Some(colour) => pad(&info.statename, STATE_WIDTH).replace(&info.statename, &colour.paint(&info.statename)),
             None => pad(&info.statename, STATE_WIDTH),

@@ -308,9 +308,15 @@ impl Log {
 
     /// Begin to use it. Return whether that can be: one that is closed stays so.
     pub(super) fn take(&self) -> bool {
+        self.take_beside().is_some()
+    }
+
+    /// Begin to use it, beside so many others. `None` where it is closed, which it stays.
+    pub(super) fn take_beside(&self) -> Option<usize> {
         let mut state = self.state.lock();
-        state.users += usize::from(!state.closed);
-        !state.closed
+        let others = (!state.closed).then_some(state.users);
+        state.users += usize::from(others.is_some());
+        others
     }
 
     /// Cease to use it. With the last user it is closed.
@@ -417,6 +423,7 @@ impl Log {
                 let mut news = Vec::new();
                 lines.write(&mut buffer, |formed| {
                     // A line begins a line, also where the disk was full within the one before.
+                    news.extend(file.begin_period_now());
                     if file.ends_within_line() {
                         news.extend(file.write(b"\n"));
                     }

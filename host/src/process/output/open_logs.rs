@@ -27,11 +27,20 @@ impl OpenLogs {
 
     /// Return the log of one output, to be [released](Log::release) by its user.
     pub(super) fn get(&mut self, path: &Path, target: &OutputTarget, source: &Source) -> Arc<Log> {
-        if let Some(log) = self.open.get(path).filter(|log| log.take()) {
-            return Arc::clone(log);
-        }
-        let log = self.add(path, LogFile::closed(path, target.rotation()));
-        log.take();
+        let known = self.open.get(path).and_then(|log| Some((Arc::clone(log), log.take_beside()?)));
+        let log = match known {
+            Some((log, others)) if others > 0 => return log,
+            // Nobody uses it any more: it is about to be closed, or was there for a rotation alone, and never opened.
+            Some((log, _)) => {
+                log.push(Job::Limit(target.rotation()));
+                log
+            }
+            None => {
+                let log = self.add(path, LogFile::closed(path, target.rotation()));
+                log.take();
+                log
+            }
+        };
         log.push(Job::Open(format!("the {} log of '{}'", source.channel.name(), source.process)));
         log
     }

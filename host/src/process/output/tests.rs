@@ -682,6 +682,22 @@ fn logs_are_rotated_and_reopened_by_name() {
 }
 
 #[test]
+fn a_process_that_begins_while_its_log_is_rotated_loses_nothing() {
+    let setup = Setup::new(|_| {});
+    let output = config::OutputOptions { logfile: Logfile::Path(setup.path("cat")), ..Default::default() };
+    let release = setup.hold();
+    let rotated = setup.output.rotate_logs(vec![OutputTarget::new(&output, || unreachable!()).unwrap()]);
+    let limits = |output: &mut config::OutputOptions| (output.maxbytes, output.backups) = (10, 1);
+    let mut child = setup.child_with(1, "cat", limits);
+    child.write_all(b"all of it").unwrap();
+    drop(release);
+    rotated.wait(Instant::now() + TIMEOUT).unwrap();
+    assert_eq!(setup.read("cat"), "all of it");
+    child.write_all(b"12").unwrap();
+    assert_eq!(setup.read("cat"), "", "its limits are its own");
+}
+
+#[test]
 fn a_process_takes_up_another_form_within_a_line() {
     let setup = Setup::new(|_| {});
     let mut child = setup.child_with(1, "cat", json);
