@@ -69,6 +69,19 @@ impl Drop for ReadyChannel {
     }
 }
 
+/// Take away the files of sockets that nobody has open any more: those of a supervisord that was killed.
+pub fn remove_leftovers() {
+    let directories = DIRECTORIES.iter().flat_map(fs::read_dir).flatten().flatten();
+    for directory in directories.filter(|entry| entry.file_name().as_bytes().starts_with(PREFIX.as_bytes())) {
+        let path = directory.path().join("socket");
+        let connected = UnixDatagram::unbound().and_then(|socket| socket.connect(&path));
+        if connected.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+            // Those of others are theirs.
+            let _ = fs::remove_file(path).and_then(|()| fs::remove_dir(directory.path()));
+        }
+    }
+}
+
 /// End of the way that the child gets.
 #[derive(Debug, Default)]
 pub struct ChildEnd {
@@ -228,6 +241,16 @@ mod tests {
         let (socket, sender) = notify();
         if let Some(path) = sender.peer_addr().unwrap().as_pathname() {
             assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o666);
+            remove_leftovers();
+            assert!(path.exists(), "it is in use");
+            // As of a supervisord that was killed.
+            let socket = std::mem::ManuallyDrop::new(socket);
+            nix::unistd::close(socket.as_fd().as_raw_fd()).unwrap();
+            assert!(path.exists());
+            remove_leftovers();
+            assert!(!path.exists() && !path.parent().unwrap().exists());
+            let (socket, sender) = notify();
+            let path = sender.peer_addr().unwrap().as_pathname().unwrap().to_owned();
             drop(socket);
             assert!(!path.exists() && !path.parent().unwrap().exists());
         }

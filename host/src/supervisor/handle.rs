@@ -42,7 +42,7 @@ use crate::{
         launch::Launch,
         orphans,
         output::{OutputHandle, OutputTarget, auto_logs},
-        signals,
+        ready_channel, signals,
         stdin::StdinError,
     },
     states::SupervisorState,
@@ -161,12 +161,14 @@ impl Supervisor {
     }
 
     /// Log which programs of ours still run that a supervisord has left behind which was killed: nobody looks after
-    /// them, and they may be in the way of those that are started now. Looks on a thread of its own.
+    /// them, and they may be in the way of those that are started now. Take away what sockets it has left. Works on a thread of its
+    /// own.
     pub fn tell_of_orphans(&self) {
         let (logger, own) = (self.0.logger.clone(), self.pid().cast_signed());
         let programs = self.by_name().into_iter().map(|info| (info.group, info.name)).collect();
         let look = move || {
             signals::hold();
+            ready_channel::remove_leftovers();
             for (pid, (group, name)) in orphans::unsupervised(&programs, own) {
                 logger.warn(format_args!(
                     "'{}' is left of a supervisord that was killed, and runs on with pid {pid}; nobody supervises it",
