@@ -99,6 +99,13 @@ fn is_browser(headers: &HeaderMap) -> bool {
         || headers.get(USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"Mozilla/"))
 }
 
+/// Tell whether a browser sends the request without a word on whose behalf: over plain HTTP it has none for a link, an
+/// image or a bookmark, and a page can see to it. To be asked of a request that was not refused.
+pub(super) fn is_browser_without_origin(headers: &HeaderMap) -> bool {
+    let says = headers.contains_key(SEC_FETCH_SITE) || headers.contains_key(ORIGIN) || headers.contains_key(REFERER);
+    is_browser(headers) && !says
+}
+
 /// Tell whether the browser came by an address, or by a name that nobody else can have: `localhost`, the machine's own,
 /// or one of `hosts`.
 fn is_own_name(headers: &HeaderMap, hosts: &[String]) -> bool {

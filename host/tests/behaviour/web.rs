@@ -282,6 +282,15 @@ fn browsers_come_by_names_that_are_ours() {
     let silent = "Host: evil.example:9001\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n";
     assert_eq!(request(&supervisord, "GET /?action=stopall", silent, "").status, 403);
     assert_eq!(supervisord.statename("cat"), "RUNNING");
+    // The same under a name of ours may be a bookmark: nothing is done but to ask.
+    let silent = "Host: sup.example:9001\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n";
+    let asked = request(&supervisord, "GET /?action=stop&processname=c%22at", silent, "");
+    assert_eq!(asked.status, 200);
+    let text = asked.text();
+    assert!(text.contains("A link asks for this: stop c&quot;at.") && text.contains("value=\"stop\""), "{text}");
+    assert_eq!(request(&supervisord, "GET /?action=stopall", silent, "").status, 200);
+    assert_eq!(request(&supervisord, "GET /?action=refresh", silent, "").status, 301);
+    assert_eq!(supervisord.statename("cat"), "RUNNING");
     // Who is no browser may call it as he likes.
     for headers in ["Host: evil.example:9001\r\n", "Host: x\r\nUser-Agent: Python-xmlrpc/3.11\r\n", ""] {
         assert_eq!(call(&supervisord, headers, "supervisor.getState", &[]).status, 200, "{headers}");

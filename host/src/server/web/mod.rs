@@ -35,6 +35,7 @@ use self::{
 };
 use super::{
     answer::{ResponseBody, last, refusal, whole},
+    browser_guard::is_browser_without_origin,
     connection_watch::Phase,
     request::HttpRequest,
 };
@@ -75,7 +76,14 @@ pub(super) async fn page(request: HttpRequest<'_>) -> Response<ResponseBody> {
     match path.as_str() {
         "/ok.html" => whole("text/plain", Bytes::from_static(b"OK")),
         "/tail.html" => uncached(whole(HTML, tail(registry, &form).await.into())),
-        _ => uncached(status(registry, &form, &head.headers).await),
+        _ => {
+            let action = form.get("action").filter(|action| *action != "refresh" && head.method == Method::GET);
+            if let Some(action) = action.filter(|_| is_browser_without_origin(&head.headers)) {
+                // It may be a bookmark, or the link of another site: a person can tell.
+                return uncached(whole(HTML, pages::question(action, form.get("processname")).into()));
+            }
+            uncached(status(registry, &form, &head.headers).await)
+        }
     }
 }
 

@@ -30,6 +30,21 @@ pub(super) fn notice(title: &str, text: &str) -> String {
     )
 }
 
+/// A page that asks whether an action of a link is meant, with the button that does it.
+pub(super) fn question(action: &str, processname: Option<&str>) -> String {
+    let (name, action) = (processname.unwrap_or("all programs"), escape(action));
+    let button = button(&action, "Do it", processname);
+    page(
+        "Supervisor Status",
+        "",
+        &format!(
+            "<h1>Supervisor Status</h1>\n<p>A link asks for this: {action} {}.</p>\n<p>{button}</p>\n\
+             <p><a href=\"./\">All programs</a></p>\n",
+            escape(name)
+        ),
+    )
+}
+
 /// The status of all programs. `infos` are those of `supervisor.getAllProcessInfo`, or what is to be said instead.
 pub(super) fn status(infos: Result<&[Value], &str>, message: Option<&str>) -> String {
     let message = message
