@@ -3,7 +3,7 @@
 use std::{
     convert::Infallible,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -26,8 +26,38 @@ pub(super) const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-acce
 pub(super) enum ResponseBody {
     /// Bytes that are left of it.
     Whole(Bytes),
-    /// Channel of pieces, until the sender is gone.
-    Stream(mpsc::Receiver<Bytes>),
+    /// Parts that come one by one, until their sender is gone.
+    Stream(StreamBody),
+}
+
+/// The body of an answer that goes on.
+#[derive(Debug)]
+pub(super) struct StreamBody {
+    parts: mpsc::Receiver<Bytes>,
+    /// Bytes that are left of the last part.
+    rest: Bytes,
+}
+
+impl StreamBody {
+    /// A body of the parts that this channel brings.
+    pub(super) fn new(parts: mpsc::Receiver<Bytes>) -> Self {
+        Self { parts, rest: Bytes::new() }
+    }
+
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        while self.rest.is_empty() {
+            match ready!(self.parts.poll_recv(cx)) {
+                Some(part) => self.rest = part,
+                None => return Poll::Ready(None),
+            }
+        }
+        Poll::Ready(Some(piece(&mut self.rest)))
+    }
+}
+
+/// Take the next piece of these bytes.
+fn piece(rest: &mut Bytes) -> Bytes {
+    rest.split_to(rest.len().min(PIECE))
 }
 
 impl Body for ResponseBody {
@@ -37,8 +67,8 @@ impl Body for ResponseBody {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         match self.get_mut() {
             Self::Whole(rest) if rest.is_empty() => Poll::Ready(None),
-            Self::Whole(rest) => Poll::Ready(Some(Ok(Frame::data(rest.split_to(rest.len().min(PIECE)))))),
-            Self::Stream(pieces) => pieces.poll_recv(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece)))),
+            Self::Whole(rest) => Poll::Ready(Some(Ok(Frame::data(piece(rest))))),
+            Self::Stream(stream) => stream.poll_piece(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece)))),
         }
     }
 
