@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -13,6 +14,8 @@ use hyper::{
     header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue},
 };
 use tokio::sync::mpsc;
+
+use super::connection_watch::{ConnectionWatch, Phase};
 
 /// Bytes that are handed to hyper at once. They are copied behind the headers, to be sent with them in one piece; and
 /// the buffer for that stays with the connection, so it had better not grow.
@@ -36,19 +39,33 @@ pub(super) struct StreamBody {
     parts: mpsc::Receiver<Bytes>,
     /// Bytes that are left of the last part.
     rest: Bytes,
+    /// State of the connection, which is no stream any more once this has ended.
+    watch: Option<Arc<ConnectionWatch>>,
 }
 
 impl StreamBody {
     /// A body of the parts that this channel brings.
     pub(super) fn new(parts: mpsc::Receiver<Bytes>) -> Self {
-        Self { parts, rest: Bytes::new() }
+        Self { parts, rest: Bytes::new(), watch: None }
+    }
+
+    /// Note that it is on its way by this connection.
+    pub(super) fn begin(&mut self, watch: Arc<ConnectionWatch>) {
+        watch.enter(Phase::Stream);
+        self.watch = Some(watch);
     }
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         while self.rest.is_empty() {
             match ready!(self.parts.poll_recv(cx)) {
                 Some(part) => self.rest = part,
-                None => return Poll::Ready(None),
+                None => {
+                    if let Some(watch) = self.watch.take() {
+                        // Its end is on its way, and then the connection waits for its next request.
+                        watch.enter(Phase::Answer);
+                    }
+                    return Poll::Ready(None);
+                }
             }
         }
         Poll::Ready(Some(piece(&mut self.rest)))

@@ -141,7 +141,10 @@ pub(super) async fn answer(
         // As Supervisor spells it; hyper would write it in lower case.
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("Keep-Alive"));
     }
-    connection.watch.enter(if whole { Phase::Answer } else { Phase::Stream });
+    match response.body_mut() {
+        ResponseBody::Whole(_) => connection.watch.enter(Phase::Answer),
+        ResponseBody::Stream(stream) => stream.begin(connection.watch.clone()),
+    }
     Ok(response)
 }
 
