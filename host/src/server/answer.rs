@@ -3,7 +3,8 @@
 use std::{
     convert::Infallible,
     pin::Pin,
-    task::{Context, Poll},
+    sync::Arc,
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -13,6 +14,8 @@ use hyper::{
     header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue},
 };
 use tokio::sync::mpsc;
+
+use super::connection_watch::{ConnectionWatch, Phase};
 
 /// Bytes that are handed to hyper at once. They are copied behind the headers, to be sent with them in one piece; and
 /// the buffer for that stays with the connection, so it had better not grow.
@@ -26,8 +29,52 @@ pub(super) const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-acce
 pub(super) enum ResponseBody {
     /// Bytes that are left of it.
     Whole(Bytes),
-    /// Channel of pieces, until the sender is gone.
-    Stream(mpsc::Receiver<Bytes>),
+    /// Parts that come one by one, until their sender is gone.
+    Stream(StreamBody),
+}
+
+/// The body of an answer that goes on.
+#[derive(Debug)]
+pub(super) struct StreamBody {
+    parts: mpsc::Receiver<Bytes>,
+    /// Bytes that are left of the last part.
+    rest: Bytes,
+    /// State of the connection, which is no stream any more once this has ended.
+    watch: Option<Arc<ConnectionWatch>>,
+}
+
+impl StreamBody {
+    /// A body of the parts that this channel brings.
+    pub(super) fn new(parts: mpsc::Receiver<Bytes>) -> Self {
+        Self { parts, rest: Bytes::new(), watch: None }
+    }
+
+    /// Note that it is on its way by this connection.
+    pub(super) fn begin(&mut self, watch: Arc<ConnectionWatch>) {
+        watch.enter(Phase::Stream);
+        self.watch = Some(watch);
+    }
+
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        while self.rest.is_empty() {
+            match ready!(self.parts.poll_recv(cx)) {
+                Some(part) => self.rest = part,
+                None => {
+                    if let Some(watch) = self.watch.take() {
+                        // Its end is on its way, and then the connection waits for its next request.
+                        watch.enter(Phase::Answer);
+                    }
+                    return Poll::Ready(None);
+                }
+            }
+        }
+        Poll::Ready(Some(piece(&mut self.rest)))
+    }
+}
+
+/// Take the next piece of these bytes.
+fn piece(rest: &mut Bytes) -> Bytes {
+    rest.split_to(rest.len().min(PIECE))
 }
 
 impl Body for ResponseBody {
@@ -37,8 +84,8 @@ impl Body for ResponseBody {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         match self.get_mut() {
             Self::Whole(rest) if rest.is_empty() => Poll::Ready(None),
-            Self::Whole(rest) => Poll::Ready(Some(Ok(Frame::data(rest.split_to(rest.len().min(PIECE)))))),
-            Self::Stream(pieces) => pieces.poll_recv(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece)))),
+            Self::Whole(rest) => Poll::Ready(Some(Ok(Frame::data(piece(rest))))),
+            Self::Stream(stream) => stream.poll_piece(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece)))),
         }
     }
 

@@ -253,7 +253,7 @@ mod tests {
     use hyper::{Response, service::service_fn};
 
     use super::{
-        super::{connection_watch::ConnectionTable, limits::Limits},
+        super::{answer::StreamBody, connection_watch::ConnectionTable, limits::Limits},
         *,
     };
 
@@ -284,5 +284,41 @@ mod tests {
         let _next = list.admit().expect("it makes room");
         tokio::time::timeout(LINGER / 2, served).await.expect("at once").unwrap();
         assert_eq!(list.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_connection_whose_stream_has_ended_waits_for_its_next_request() {
+        let list = ConnectionTable::new(Limits { connections: 1, ..Limits::default() });
+        let (ours, mut client) = UnixStream::pair().unwrap();
+        let place = list.admit().unwrap();
+        let watch = place.watch.clone();
+        let (parts, receiver) = tokio::sync::mpsc::channel(1);
+        let begun = std::sync::Mutex::new(Some((StreamBody::new(receiver), watch.clone())));
+        let served = tokio::spawn(async move {
+            let service = service_fn(move |_| {
+                let (mut body, watch) = begun.lock().unwrap().take().expect("one request");
+                body.begin(watch);
+                async { Ok::<_, Infallible>(Response::new(ResponseBody::Stream(body))) }
+            });
+            serve(ClientStream::Unix(ours), place, &http1::Builder::new(), service).await;
+        });
+        client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        parts.send("part".into()).await.unwrap();
+        let mut answer = Vec::new();
+        let mut read_until = async |end: &[u8]| {
+            while !answer.ends_with(end) {
+                assert!(client.read_buf(&mut answer).await.unwrap() > 0);
+            }
+        };
+        read_until(b"part\r\n").await;
+        assert_eq!(watch.phase(), Phase::Stream);
+        assert!(list.admit().is_err(), "a stream makes no room");
+        drop(parts);
+        read_until(b"\r\n0\r\n\r\n").await;
+        while watch.phase() != Phase::Idle {
+            tokio::task::yield_now().await;
+        }
+        let _next = list.admit().expect("it makes room");
+        served.await.unwrap();
     }
 }

@@ -102,6 +102,9 @@ fn asked_types(query: &str, of_plugins: &[String]) -> Result<Vec<EventType>, Str
         let names = value.split(',').map(str::trim).filter(|name| !name.is_empty());
         asked.extend(names.map(|name| known_type(name, of_plugins)).collect::<Result<Vec<_>, _>>()?);
     }
+    // Each costs something with every event.
+    asked.sort_unstable();
+    asked.dedup();
     let is_everything = |asked: &EventType| asked.includes("EVENT");
     if !asked.is_empty() && !asked.iter().any(is_everything) {
         return Ok(asked);
@@ -152,6 +155,12 @@ mod tests {
             assert_eq!((is_sent(query, "TICK_5"), is_sent(query, "PROCESS_LOG_STDOUT")), (ticks, output), "{query}");
         }
         assert!(!is_sent("types=TICK_5", "PROCESS_STATE_RUNNING") && is_sent("types=CACHE", "CACHE_CHANGED"));
+    }
+
+    #[test]
+    fn a_type_that_is_asked_for_often_is_one() {
+        let query = format!("types={}", "TICK_60,tick_5,".repeat(5_000));
+        assert_eq!(asked_types(&query, &[]).unwrap(), ["TICK_5", "TICK_60"].map(|it| EventType::built_in(it).unwrap()));
     }
 
     #[test]

@@ -23,7 +23,7 @@ use hyper::{
 use tokio::sync::mpsc;
 
 use super::{
-    answer::{ResponseBody, X_ACCEL_BUFFERING, refusal},
+    answer::{ResponseBody, StreamBody, X_ACCEL_BUFFERING, refusal},
     connection_watch::Phase,
     context::ServerContext,
     log_files::LogName,
@@ -104,7 +104,7 @@ async fn answer(request: &HttpRequest<'_>, log: LogName) -> Response<ResponseBod
     }
     let (sender, receiver) = mpsc::channel(4);
     tokio::spawn(follow(server.clone(), tail, sender));
-    let mut response = Response::new(ResponseBody::Stream(receiver));
+    let mut response = Response::new(ResponseBody::Stream(StreamBody::new(receiver)));
     if let Some(end) = end {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         if let Ok(range) = format!("bytes {position}-{}/{end}", end - 1).parse() {

@@ -21,7 +21,6 @@
 //! * What a browser asks for because a page of another site told it to is answered with 403.
 //! * When a crowd has left, the memory that it took goes back to the system.
 
-mod answer;
 mod auth;
 mod browser_guard;
 mod limits;
@@ -31,6 +30,8 @@ mod memory_trim;
 mod resource_usage;
 
 mod connection_watch;
+
+mod answer;
 
 mod connection;
 mod server_sent_events;

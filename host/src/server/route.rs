@@ -51,10 +51,10 @@ routes! {
     Prefix("/logtail"), [GET], Never => logtail::process_log;
     Prefix("/mainlogtail"), [GET], Never => logtail::main_log;
     Exact(&["/", "/index.html", "/tail.html", "/ok.html"]), [GET, POST, HEAD], If(web::is_harmless) => web::page;
-    Exact(&["/events"]), [GET], Never => event_stream::events;
-    Exact(&["/live"]), [GET], Never => web::follow;
-    Exact(&["/live/call"]), [POST], Never => web::call;
-    Exact(&["/live/panel"]), [GET], Never => web::panel;
+    Own(&["/events"]), [GET], Never => event_stream::events;
+    Own(&["/live"]), [GET], Never => web::follow;
+    Own(&["/live/call"]), [POST], Never => web::call;
+    Own(&["/live/panel"]), [GET], Never => web::panel;
     Prefix("/javascripts"), [GET, HEAD], Always => web::asset;
     Prefix("/stylesheets"), [GET, HEAD], Always => web::asset;
     Prefix("/images"), [GET, HEAD], Always => web::asset;
@@ -141,7 +141,10 @@ pub(super) async fn answer(
         // As Supervisor spells it; hyper would write it in lower case.
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("Keep-Alive"));
     }
-    connection.watch.enter(if whole { Phase::Answer } else { Phase::Stream });
+    match response.body_mut() {
+        ResponseBody::Whole(_) => connection.watch.enter(Phase::Answer),
+        ResponseBody::Stream(stream) => stream.begin(connection.watch.clone()),
+    }
     Ok(response)
 }
 
@@ -209,6 +212,16 @@ mod tests {
         assert_eq!(row("/"), 3);
         assert_eq!(row("/logtail/cat"), 1);
         assert_eq!(row("/mainlogtail"), 2);
+        for (path, other) in [
+            ("/events", Method::POST),
+            ("/events", Method::HEAD),
+            ("/live", Method::POST),
+            ("/live/panel", Method::POST),
+            ("/live/panel", Method::HEAD),
+        ] {
+            assert!(row(path) < ROUTES.len() - 1 && row_of(path, &other) == ROUTES.len() - 1, "{other} {path}");
+        }
+        assert!(row_of("/live/call", &Method::POST) < ROUTES.len() - 1 && row("/live/call") == ROUTES.len() - 1);
         for path in ["/healthz", "/metrics"] {
             assert!(row(path) < ROUTES.len() - 1 && row_of(path, &Method::HEAD) == row(path), "{path}");
             // There it may be a call, with credentials, as at any other path.

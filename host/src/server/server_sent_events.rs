@@ -4,7 +4,14 @@
 //! is bounded, and the sweep closes its connection. The end of the servers and an upgrade close all streams, so that
 //! their clients come back to whoever is there next.
 
-use std::{fmt::Write as _, time::Duration};
+use std::{
+    fmt::Write as _,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use hyper::{
@@ -13,10 +20,13 @@ use hyper::{
 };
 use tokio::sync::mpsc;
 
-use super::answer::{ResponseBody, X_ACCEL_BUFFERING};
+use super::answer::{ResponseBody, StreamBody, X_ACCEL_BUFFERING};
 
 /// Frames that a client may leave unread.
 const UNREAD_FRAMES: usize = 64;
+
+/// Bytes of frames that a client may leave unread before the next one, beside the frame that its stream begins with.
+const UNREAD_BYTES: usize = 2 << 20;
 
 /// Interval of comments, by which either side notices that the other is gone.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -45,7 +55,29 @@ pub(super) fn frame(event: &str, id: Option<u64>, data: &str) -> Bytes {
 
 /// The sending end of a stream to one client. The stream ends when this is dropped.
 #[derive(Debug)]
-pub(super) struct FrameSender(mpsc::Sender<Bytes>);
+pub(super) struct FrameSender {
+    frames: mpsc::Sender<Bytes>,
+    /// Bytes of frames that are counted, and not read yet.
+    unread: Arc<AtomicUsize>,
+}
+
+/// A frame that is counted for as long as it is there.
+struct UnreadFrame {
+    bytes: Bytes,
+    unread: Arc<AtomicUsize>,
+}
+
+impl AsRef<[u8]> for UnreadFrame {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for UnreadFrame {
+    fn drop(&mut self) {
+        self.unread.fetch_sub(self.bytes.len(), Relaxed);
+    }
+}
 
 /// Error of a client that has gone, or has left too much unread.
 #[derive(Debug)]
@@ -54,17 +86,26 @@ pub(super) struct NotTaken;
 impl FrameSender {
     /// Send a frame without waiting. After an error the client has missed one: the stream had better end.
     pub(super) fn try_send(&self, frame: Bytes) -> Result<(), NotTaken> {
-        self.0.try_send(frame).map_err(|_| NotTaken)
+        if self.unread.load(Relaxed) > UNREAD_BYTES {
+            return Err(NotTaken);
+        }
+        self.unread.fetch_add(frame.len(), Relaxed);
+        self.try_send_first(Bytes::from_owner(UnreadFrame { bytes: frame, unread: self.unread.clone() }))
+    }
+
+    /// Send the frame that a stream begins with: it may be as large as it is, and what follows may wait behind it.
+    pub(super) fn try_send_first(&self, frame: Bytes) -> Result<(), NotTaken> {
+        self.frames.try_send(frame).map_err(|_| NotTaken)
     }
 
     /// Send a frame when the client has room for it: for a task that serves this client alone.
     pub(super) async fn send(&self, frame: Bytes) -> Result<(), NotTaken> {
-        self.0.send(frame).await.map_err(|_| NotTaken)
+        self.frames.send(frame).await.map_err(|_| NotTaken)
     }
 
     /// Wait until the client has gone.
     pub(super) async fn closed(&self) {
-        self.0.closed().await;
+        self.frames.closed().await;
     }
 }
 
@@ -78,12 +119,12 @@ fn stream_kept_alive(interval: Duration) -> (FrameSender, Response<ResponseBody>
     // There is room for the first.
     let _ = sender.try_send(Bytes::from_static(RETRY));
     tokio::spawn(keep_alive(sender.downgrade(), interval));
-    let mut response = Response::new(ResponseBody::Stream(frames));
+    let mut response = Response::new(ResponseBody::Stream(StreamBody::new(frames)));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
-    (FrameSender(sender), response)
+    (FrameSender { frames: sender, unread: Arc::default() }, response)
 }
 
 async fn keep_alive(sender: mpsc::WeakSender<Bytes>, interval: Duration) {
@@ -91,7 +132,7 @@ async fn keep_alive(sender: mpsc::WeakSender<Bytes>, interval: Duration) {
         tokio::time::sleep(interval).await;
         let Some(sender) = sender.upgrade().filter(|sender| !sender.is_closed()) else { return };
         // One that has others to read has no need of it.
-        let _ = FrameSender(sender).try_send(Bytes::from_static(COMMENT));
+        let _ = sender.try_send(Bytes::from_static(COMMENT));
     }
 }
 
@@ -129,5 +170,21 @@ mod tests {
             left += 1;
         }
         assert_eq!(left, UNREAD_FRAMES);
+    }
+
+    #[tokio::test]
+    async fn a_large_beginning_is_sent_whole_and_what_follows_is_bounded() {
+        let (sender, mut response) = stream();
+        let large = Bytes::from(vec![b'x'; 4 * UNREAD_BYTES]);
+        sender.try_send_first(large.clone()).expect("it may be larger than what follows");
+        sender.try_send(large.clone()).expect("nothing counted is unread");
+        assert!(sender.try_send(frame("x", None, "")).is_err());
+        let mut read = 0;
+        while read < RETRY.len() + 2 * large.len() {
+            let piece = response.body_mut().frame().await.unwrap().unwrap().into_data().unwrap();
+            assert!(piece.len() <= 64 << 10, "{}", piece.len());
+            read += piece.len();
+        }
+        sender.try_send(frame("x", None, "")).expect("all is read");
     }
 }

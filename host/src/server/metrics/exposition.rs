@@ -181,7 +181,7 @@ impl Exposition {
         let _ = write!(text, "# HELP {full_name} ");
         escape(text, help, is_open);
         let _ = writeln!(text, "\n# TYPE {full_name} {type_name}");
-        let unit = ["seconds", "bytes"].into_iter().find(|unit| name.ends_with(unit));
+        let unit = name.rsplit_once('_').map(|(_, unit)| unit).filter(|unit| ["seconds", "bytes"].contains(unit));
         if let (true, Some(unit)) = (is_open, unit) {
             let _ = writeln!(text, "# UNIT {full_name} {unit}");
         }
@@ -299,6 +299,7 @@ mod tests {
         let mut turns = text.own("turns", Kind::Counter, "Turns.");
         turns.add_with(&strange, &Labels::of([("way", "left")]), 1.5);
         turns.add(&Labels::default(), f64::NAN);
+        text.own("megabytes", Kind::Gauge, "No unit.");
         text.own("build", Kind::Info, "Build.").add(&Labels::of([("version", "1")]), 1_u64);
         assert!(text.family("turns", Kind::Gauge, "again").is_none());
         let counts = [1, 0, 2, 0, 0, 0, 0, 0, 0, 1];
@@ -314,6 +315,7 @@ mod tests {
             x_bytes{name=\"a\\\"b\\\\c\\nd\",group=\"gr\u{fc}n\"} 5\n\
             # HELP turns Turns.\n# TYPE turns counter\n\
             turns_total{name=\"a\\\"b\\\\c\\nd\",group=\"gr\u{fc}n\",way=\"left\"} 1.5\nturns_total NaN\n\
+            # HELP megabytes No unit.\n# TYPE megabytes gauge\n\
             # HELP build Build.\n# TYPE build info\nbuild_info{version=\"1\"} 1\n";
         assert!(open.starts_with(expected), "{open}");
         let buckets = "took_seconds_bucket{le=\"0.0001\"} 1\ntook_seconds_bucket{le=\"0.0005\"} 1\n\

@@ -89,7 +89,8 @@ fn checked(family: &MetricFamily) -> Result<(&str, Kind), String> {
     if !name.starts_with(|first: char| first.is_ascii_lowercase()) || !name.chars().all(is_letter) {
         return Err("a name is lower-case letters, digits and underscores, and begins with a letter".to_owned());
     }
-    if let Some(end) = RESERVED_ENDS.iter().find(|end| name.ends_with(**end)) {
+    // The prefix puts the underscore before a name that is such an end alone.
+    if let Some(end) = RESERVED_ENDS.iter().find(|end| name.ends_with(**end) || name == &end[1..]) {
         return Err(format!("no name of a {kind:?} ends in {end}").to_lowercase());
     }
     if name.len() > MAX_NAME || family.help().len() > MAX_TEXT {
@@ -126,7 +127,9 @@ mod tests {
         for name in labels {
             metrics.gauge("labels", "L.").set_with([(name, "")], 1);
         }
-        for name in ["", "Level", "a b", "a\nb", "1a", "_a", "a{", "a_total", "a_count", "\u{e4}"] {
+        for name in
+            ["", "Level", "a b", "a\nb", "1a", "_a", "a{", "a_total", "a_count", "count", "bucket", "info", "\u{e4}"]
+        {
             metrics.gauge(name, "Bad.").set(1);
         }
         metrics.gauge("level_bytes", "Again.").set(1);
@@ -155,6 +158,7 @@ mod tests {
             "metric 'taken' is left out: there is one of that name already",
             "metric 'silent' is left out: it has no help",
             "metric 'a_total' is left out: no name of a gauge ends in _total",
+            "metric 'count' is left out: no name of a gauge ends in _count",
         ] {
             assert!(said.contains(&complaint), "{complaint}: {said:#?}");
         }

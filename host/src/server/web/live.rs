@@ -41,9 +41,6 @@ const LOOKS_PER_READING: u32 = 2;
 /// Time that passes from an event to a look: what happens together is told together.
 const SETTLE: Duration = Duration::from_millis(100);
 
-/// Most bytes of a piece. hyper copies each into a buffer that stays with the connection.
-const PIECE: usize = 32 << 10;
-
 /// Events after which programs may be others than before.
 const EVENTS: [&str; 2] = ["PROCESS_STATE", "PROCESS_GROUP"];
 
@@ -94,7 +91,7 @@ async fn tell(server: Arc<ServerContext>, supervisor: Supervisor) {
         let new = server.live.take_new();
         if !new.is_empty() {
             let snapshot = told.snapshot(&server, &supervisor.identifier());
-            pages.extend(new.into_iter().filter(|page| send(page, &snapshot)));
+            pages.extend(new.into_iter().filter(|page| page.try_send_first(snapshot.clone()).is_ok()));
         }
         if pages.is_empty() && server.live.end() {
             return;
@@ -104,18 +101,7 @@ async fn tell(server: Arc<ServerContext>, supervisor: Supervisor) {
 
 /// Send bytes to all pages, and forget those that have left or do not keep up.
 fn send_all(pages: &mut Vec<FrameSender>, bytes: &Bytes) {
-    pages.retain(|page| send(page, bytes));
-}
-
-/// Send bytes to a page in pieces. Return false where it has left or does not keep up.
-fn send(page: &FrameSender, bytes: &Bytes) -> bool {
-    let mut rest = bytes.clone();
-    while !rest.is_empty() {
-        if page.try_send(rest.split_to(rest.len().min(PIECE))).is_err() {
-            return false;
-        }
-    }
-    true
+    pages.retain(|page| page.try_send(bytes.clone()).is_ok());
 }
 
 /// State of the programs as the pages know it.

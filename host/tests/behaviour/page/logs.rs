@@ -28,9 +28,9 @@ fn the_tail_of_a_log_is_followed_searched_and_held() {
     browser.click(&button("Log", "cat"));
     browser.wait(&format!("{LINES}.length === 500"));
     append(&supervisord, "cat.log", "\u{1b}[31mred <b>\u{1b}[0m\r\nhalf");
-    browser.wait(&format!("{LINES}.at(-1) === 'red <b>'"));
+    browser.wait(&format!("{LINES}.slice(-2).join() === 'red <b>,half'"));
     append(&supervisord, "cat.log", " a line\n");
-    browser.wait(&format!("{LINES}.at(-1) === 'half a line'"));
+    browser.wait(&format!("{LINES}.slice(-2).join() === 'red <b>,half a line' && {LINES}.length === 502"));
     browser.click("#drawer input[type=search]");
     browser.press("LINE 49");
     browser.wait(&format!("{LINES}.length === 11"));
@@ -76,6 +76,45 @@ fn the_main_log_has_a_view_of_its_own() {
 fn a_program_without_a_log_has_none() {
     let supervisord = Supervisord::start(&config().program("quiet", "command=/bin/cat\nstdout_logfile=NONE"));
     let Some(browser) = open(&supervisord) else { return };
+    browser.eval(
+        "window.asked = 0, window.fetch = ((before) => (...it) => (window.asked++, before(...it)))(window.fetch), true",
+    );
     browser.click(&button("Log", "quiet"));
     browser.wait(&format!("{LINES}[0] === 'There is no log file.'"));
+    browser.wait("window.asked === 3");
+    assert_eq!(browser.eval(&format!("{LINES}.length")), 1, "it is said once");
+}
+
+#[test]
+fn a_page_that_nobody_sees_follows_no_log() {
+    let sandbox = Sandbox::new();
+    sandbox.write("cat.log", "one\ntwo");
+    let supervisord = Supervisord::start_in(sandbox, Kind::Ours, &config());
+    let Some(browser) = open(&supervisord) else { return };
+    browser.click(&button("Log", "cat"));
+    browser.wait(&format!("{LINES}.join() === 'one,two'"));
+    let see = |is_hidden: bool| {
+        browser.eval(&format!(
+            "Object.defineProperty(document, 'hidden', {{ value: {is_hidden}, configurable: true }}), \
+             document.dispatchEvent(new Event('visibilitychange'))"
+        ));
+    };
+    see(true);
+    append(&supervisord, "cat.log", " and a half\n");
+    see(false);
+    browser.wait(&format!("{LINES}.join() === 'one,two,— the log is followed anew —,one,two and a half'"));
+    assert_the_same(&browser);
+}
+
+/// An address that is no escaped text leads to the first view.
+#[test]
+fn an_odd_address_is_no_error() {
+    let supervisord = Supervisord::start(&config());
+    let Some(browser) = open(&supervisord) else { return };
+    browser.eval("location.hash = '%'");
+    browser.wait("document.querySelector('nav a[aria-current]').textContent === 'Programs' && location.hash === '#%'");
+    browser.go(&format!("http://localhost:{}/#%", supervisord.port));
+    browser.eval("location.reload()");
+    browser.wait("document.body.classList.contains('live')");
+    assert_eq!(browser.complaints(), [""; 0]);
 }

@@ -7,6 +7,7 @@
   const LOG_BEFORE = 64 << 10; // bytes of a log that are shown of what was there before
   const SILENCE = 12_000; // milliseconds after which a stream that says nothing is taken for lost
   const RETRY = 1_000; // milliseconds between two tries to come back
+  const LONGEST_RETRY = 30_000; // milliseconds between two tries to follow a log that is not given
   const REFRESH = 3_000; // milliseconds between two looks at a panel
 
   /** Element with attributes (`on…` are listeners, `true` is there, `false` and null are not) and children. */
@@ -307,7 +308,9 @@
   /** Follow a log into `place` until the answer, a function, is called. */
   const followLog = (place, path) => {
     const controller = new AbortController();
+    let reading = new AbortController(); // of the answer that is being read
     const lines = []; // the elements, and their text without markup
+    const unfinished = { text: "", element: h("span", { class: "line", hidden: true }) }; // a line that may still grow
     let waiting = []; // lines that came while it was paused
     let rest = "";
     let isPaused = false;
@@ -318,6 +321,8 @@
     const pause = h("button", { type: "button", "aria-pressed": "false" }, "Pause");
     place.replaceChildren(h("div", { class: "filter" }, search, pause, found), pre);
 
+    // Colours of a terminal say nothing here.
+    const clean = (text) => text.replace(/\x1b\[[0-9;?]*[A-Za-z]/g, "").replace(/\r$/, "");
     const mark = (line) => {
       const at = needle ? line.text.toLowerCase().indexOf(needle) : 0;
       line.element.hidden = at < 0;
@@ -337,12 +342,20 @@
         lines.push(line);
         return line.element;
       });
-      pre.append(...elements);
+      pre.append(...elements, unfinished.element);
       lines.splice(0, Math.max(0, lines.length - LOG_LINES)).forEach((line) => line.element.remove());
       if (isAtEnd) pre.scrollTop = pre.scrollHeight;
       tell();
     };
+    const showUnfinished = () => {
+      const text = clean(rest);
+      if (isPaused || text === unfinished.text) return;
+      unfinished.text = text;
+      mark(unfinished);
+      unfinished.element.hidden ||= !text;
+    };
     const add = (texts) => {
+      if (!texts.length) return undefined;
       if (!isPaused) return append(texts);
       waiting.push(...texts);
       waiting.splice(0, Math.max(0, waiting.length - LOG_LINES));
@@ -351,6 +364,7 @@
     search.addEventListener("input", () => {
       needle = search.value.toLowerCase();
       lines.forEach(mark);
+      if (unfinished.text) mark(unfinished);
       tell();
     });
     pause.addEventListener("click", () => {
@@ -360,37 +374,59 @@
       const came = waiting;
       waiting = [];
       isPaused ? tell() : append(came);
+      showUnfinished();
     });
 
+    let hasBegun = false;
+    let complaint = ""; // the reason that was given last for there being no log
+    let wait = RETRY;
     const read = async () => {
-      const answer = await fetch(`${path}?before=${LOG_BEFORE}`, { signal: controller.signal });
-      if (answer.status === 404) return add(["There is no log file."]);
-      if (!answer.ok) return add([(await answer.text()).trim()]);
+      reading = new AbortController();
+      const answer = await fetch(`${path}?before=${LOG_BEFORE}`, { signal: reading.signal });
+      if (!answer.ok) {
+        const why = answer.status === 404 ? "There is no log file." : (await answer.text()).trim();
+        if (why !== complaint) add([why]);
+        complaint = why;
+        return;
+      }
+      if (hasBegun) add(["— the log is followed anew —"]);
+      [hasBegun, complaint, wait] = [true, "", RETRY];
       const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
       for (;;) {
         const { value, done } = await reader.read();
-        if (done) return undefined;
-        // Colours of a terminal say nothing here.
+        if (done) return;
         const texts = (rest + value).split("\n");
         rest = texts.pop();
         // A line that does not end is shown nevertheless, in parts.
         if (rest.length > 65_536) texts.push(rest), (rest = "");
-        add(texts.map((text) => text.replace(/\x1b\[[0-9;?]*[A-Za-z]/g, "").replace(/\r$/, "")));
+        add(texts.map(clean));
+        showUnfinished();
       }
     };
     (async () => {
       while (!controller.signal.aborted) {
         try {
           await read();
-        } catch (error) {
-          if (controller.signal.aborted) return;
+        } catch {
+          // The connection is lost, or was given back.
         }
-        await new Promise((resolve) => setTimeout(resolve, RETRY));
-        while (isLost && !controller.signal.aborted) await new Promise((resolve) => setTimeout(resolve, RETRY));
-        if (lines.length) add(["— the log is followed anew —"]);
+        if (controller.signal.aborted) return;
+        // Nothing more comes of a line that was not ended.
+        const left = rest ? [clean(rest)] : [];
         rest = "";
+        add(left);
+        showUnfinished();
+        await new Promise((resolve) => setTimeout(resolve, wait));
+        wait = Math.min(2 * wait, LONGEST_RETRY);
+        while ((isLost || document.hidden) && !controller.signal.aborted) {
+          wait = RETRY;
+          await new Promise((resolve) => setTimeout(resolve, RETRY));
+        }
       }
     })();
+    controller.signal.addEventListener("abort", () => reading.abort());
+    // A page that nobody sees gives this connection back too.
+    document.addEventListener("visibilitychange", () => document.hidden && reading.abort(), { signal: controller.signal });
     return () => controller.abort();
   };
 
@@ -567,8 +603,16 @@
     { key: "plugins", title: "Plugins", show: (place) => showTable(place, "Plugins", pluginTable) },
     ...panels.map((panel) => ({ key: panel.name, title: panel.title, show: (place) => showTable(place, panel.title, panelTable(panel)) })),
   ];
+  /** The name behind the page's address; none where that is no escaped text. */
+  const chosenKey = () => {
+    try {
+      return decodeURIComponent(location.hash.slice(1));
+    } catch {
+      return "";
+    }
+  };
   const navigate = () => {
-    const key = decodeURIComponent(location.hash.slice(1));
+    const key = chosenKey();
     const all = views();
     const chosen = all.find((it) => it.key === key) ?? all[0];
     nav.replaceChildren(...all.map(({ key: other, title }) => h("a", { href: `#${encodeURIComponent(other)}`, "aria-current": other === chosen.key ? "page" : null }, title)));
