@@ -6,7 +6,7 @@
 
 function __supervisorctl_candidates
     set -l words (commandline -opc)
-    set -l program $words[1]
+    set -l program (string replace -r '^~/' "$HOME/" -- "$words[1]")
     set -e words[1]
     set -l options
     while set -q words[1]
@@ -22,7 +22,18 @@ function __supervisorctl_candidates
                 break
         end
     end
-    $program $options _complete $words (commandline -ct) 2>/dev/null
+    # As the shell would pass it on; what cannot be that yet, such as a quote that is open, as it is.
+    set -l current (commandline -ct)
+    set -l unquoted (string unescape -- "$current")
+    and set current "$unquoted"
+    # Fish quotes candidates as it inserts them: of those that a plugin has quoted the quotes go.
+    for candidate in ($program $options _complete $words "$current" 2>/dev/null)
+        if string match -qr "^'.*'\$" -- $candidate
+            string unescape -- $candidate
+        else
+            printf '%s\n' $candidate
+        end
+    end
 end
 
 complete -c supervisorctl -f -a '(__supervisorctl_candidates)'

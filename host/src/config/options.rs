@@ -210,7 +210,7 @@ options! {
         exit_when_all: End = end_of_all like "exited" read last, "exit when no program runs any more";
         /// Directories in which plugin libraries are looked for first.
         plugin_path: Vec<PathBuf> = list_of_paths or "" read last,
-            "where plugin libraries are looked for first, between colons";
+            "where plugin libraries are looked for first; colons may stand for the commas";
         /// Directory below which each plugin has one of its own; `None` is a place that depends on who runs
         /// supervisord.
         plugin_data_dir: PathBuf = path like "/var/lib/supervisor     " read last,
@@ -470,7 +470,8 @@ options! {
         username: String = text like "user", "as the server has it";
         password: String = password like "123", "as the server has it";
         history_file: String = text like "~/.supervisorctl_history", "what was typed is forgotten if not given";
-        plugin_path: Vec<PathBuf> = list_of_paths or "", "where plugin libraries are looked for first, between colons";
+        plugin_path: Vec<PathBuf> = list_of_paths or "",
+            "where plugin libraries are looked for first; colons may stand for the commas";
     }
 }
 

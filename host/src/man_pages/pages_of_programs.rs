@@ -14,7 +14,10 @@ pub(super) fn supervisord() -> String {
          print to logs, and lets `supervisorctl`(1), browsers and clients of its XML-RPC interface look and steer. It \
          reads the config of Supervisor 4.3.0, or the same content as TOML where the name of the file ends in .toml.",
     );
-    page.paragraph("Without `-c` the config is the first of these that is there, relative to the program's directory:");
+    page.paragraph(
+        "Without `-c` the config is the first of these that is there. The first two are relative to the program's \
+         directory, the next two to the working directory:",
+    );
     page.example(
         "../etc/supervisord.conf\n../supervisord.conf\n./supervisord.conf\n./etc/supervisord.conf\n\
          /etc/supervisord.conf\n/etc/supervisor/supervisord.conf",
