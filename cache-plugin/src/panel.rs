@@ -4,7 +4,7 @@ use plugin_api::{Fault, Panel, PanelAction, PanelQuery, Value, repr};
 
 use crate::store::{Page, Store, size};
 
-/// Most keys of a page: their values are fetched with them, and an engine may be far away.
+/// Most keys of a page: their values are looked at with them, and an engine may be far away.
 const KEYS: usize = 50;
 
 /// Characters of a value that are shown.
@@ -22,7 +22,8 @@ pub(crate) async fn look(store: &dyn Store, query: PanelQuery) -> Result<Panel, 
     let mut keys = store.list(page).result().await?;
     let has_more = keys.len() > limit;
     keys.truncate(limit);
-    let found = store.fetch_many(keys.iter().map(|key| key.as_str().into()).collect()).result().await?;
+    let described =
+        store.describe_many(keys.iter().map(|key| key.as_str().into()).collect(), describe).result().await?;
     let info = store.info().result().await?;
     let mut panel = Panel::new(["Key", "Type", "Bytes", "Value"])
         .action(PanelAction::new("Show", "fetch").shown())
@@ -30,9 +31,8 @@ pub(crate) async fn look(store: &dyn Store, query: PanelQuery) -> Result<Panel, 
         .form(PanelAction::new("Store", "store"), ["key", "value"])
         .searchable()
         .note(format!("{} keys, {} bytes ({})", info.keys, info.bytes, info.store));
-    for (key, value) in &found {
-        let bytes = i64::try_from(size(value)).unwrap_or(i64::MAX);
-        panel.push([key.as_ref().into(), value.kind_name().into(), bytes.into(), Value::from(preview(value))]);
+    for (key, cells) in described {
+        panel.push([Value::from(&*key)].into_iter().chain(cells));
     }
     Ok(match keys.pop() {
         Some(last) if has_more => panel.more(last),
@@ -40,11 +40,18 @@ pub(crate) async fn look(store: &dyn Store, query: PanelQuery) -> Result<Panel, 
     })
 }
 
-/// The beginning of a value, on one line.
-fn preview(value: &Value) -> String {
+/// Type, bytes and beginning of a value.
+fn describe(value: &Value) -> Vec<Value> {
+    let size = size(value);
+    let bytes = i64::try_from(size).unwrap_or(i64::MAX);
+    vec![value.kind_name().into(), bytes.into(), preview(value, size).into()]
+}
+
+/// The beginning of a value of that size, on one line.
+fn preview(value: &Value, size: u64) -> String {
     let text = match value {
         Value::Base64(_) => return String::new(),
-        Value::Array(_) | Value::Struct(_) if size(value) > WRITTEN => return String::new(),
+        Value::Array(_) | Value::Struct(_) if size > WRITTEN => return String::new(),
         value => value.as_str().map_or_else(|| repr(value), |text| text.chars().take(SHOWN + 1).collect()),
     };
     let mut shown: String = text.chars().take(SHOWN).map(|c| if c.is_control() { ' ' } else { c }).collect();

@@ -49,6 +49,14 @@ impl Cached {
         }
     }
 
+    /// Look at the value where it lies; only a short text is copied.
+    pub(crate) fn peek<R>(&self, look: impl FnOnce(&Value) -> R) -> R {
+        match self {
+            Self::Short(text) => look(&Value::from(&**text)),
+            Self::Other(kept) => look(&kept.value),
+        }
+    }
+
     /// The moment at which it expires, if it does.
     pub(crate) fn deadline(&self) -> Option<Deadline> {
         match self {

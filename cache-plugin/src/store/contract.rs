@@ -19,6 +19,18 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// slots.
     fn fetch_many(&self, keys: Vec<Box<str>>) -> MaybeReady<Vec<(Box<str>, Value)>>;
 
+    /// Describe the values of those keys that have one, each as of a moment of its own: a store that has them in memory
+    /// copies none of them for that.
+    fn describe_many(&self, keys: Vec<Box<str>>, describe: Describe) -> MaybeReady<Vec<(Box<str>, Vec<Value>)>> {
+        let describe_all = move |found: Vec<(Box<str>, Value)>| {
+            found.into_iter().map(|(key, value)| (key, describe(&value))).collect::<Vec<_>>()
+        };
+        match self.fetch_many(keys) {
+            MaybeReady::Ready(found) => found.map(describe_all).into(),
+            MaybeReady::Pending(found) => MaybeReady::later(async move { found.await.map(describe_all) }),
+        }
+    }
+
     /// Count the entries.
     fn count(&self) -> MaybeReady<usize>;
 
@@ -58,6 +70,9 @@ pub(crate) trait Store: Send + Sync + 'static {
         Err("this store has its own")
     }
 }
+
+/// Function that describes a value in a few others.
+pub(crate) type Describe = fn(&Value) -> Vec<Value>;
 
 /// The time that an entry has left.
 #[derive(Clone, Copy, Debug)]

@@ -12,7 +12,7 @@ use plugin_api::{Fault, MaybeReady, Value};
 use super::{
     cached::Cached,
     clock::Clock,
-    contract::{Info, Limits, Page, Store, TimeLeft},
+    contract::{Describe, Info, Limits, Page, Store, TimeLeft},
     evaluate::{View, is_over},
     events::Events,
     operation::{Changes, Operation},
@@ -92,6 +92,13 @@ impl Shared {
     pub(super) fn get(&self, key: &str) -> Option<Value> {
         let table = self.read();
         table.get(key).filter(|cached| !is_over(cached.deadline(), &self.clock)).map(Cached::value)
+    }
+
+    /// The description of the value under a key, made while it is locked.
+    fn describe(&self, key: &str, describe: Describe) -> Option<Vec<Value>> {
+        let table = self.read();
+        let cached = table.get(key).filter(|cached| !is_over(cached.deadline(), &self.clock));
+        cached.map(|cached| cached.peek(describe))
     }
 
     /// Number of entries.
@@ -247,6 +254,12 @@ impl<W: Writer> Store for Local<W> {
         Ok(found.collect()).into()
     }
 
+    fn describe_many(&self, keys: Vec<Box<str>>, describe: Describe) -> MaybeReady<Vec<(Box<str>, Vec<Value>)>> {
+        // Who writes has his turn between any two of them.
+        let described = keys.into_iter().filter_map(|key| Some((self.shared.describe(&key, describe)?, key)));
+        Ok(described.map(|(description, key)| (key, description)).collect()).into()
+    }
+
     fn count(&self) -> MaybeReady<usize> {
         Ok(self.shared.len()).into()
     }
@@ -322,6 +335,22 @@ mod tests {
 
     fn keys(shared: &Shared, limit: usize) -> Vec<String> {
         shared.list(&Page { limit, ..Page::default() })
+    }
+
+    #[test]
+    fn a_value_is_described_where_it_lies() {
+        let address = |value: &Value| match value {
+            Value::Base64(bytes) => vec![(bytes.as_ptr() as i64).into()],
+            value => vec![value.clone()],
+        };
+        let shared = Shared::default();
+        put(&shared, "short", "v");
+        put(&shared, "bytes", Value::Base64(vec![1; 5000].into()));
+        assert_eq!(shared.describe("no", address), None);
+        assert_eq!(shared.describe("short", address), Some(vec!["v".into()]));
+        let there = shared.read().get("bytes").map(|cached| cached.peek(address));
+        assert_eq!(shared.describe("bytes", address), there);
+        assert_ne!(shared.get("bytes").map(|copy| address(&copy)), there);
     }
 
     #[test]

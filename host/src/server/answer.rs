@@ -57,16 +57,14 @@ impl StreamBody {
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         while self.rest.is_empty() {
-            match ready!(self.parts.poll_recv(cx)) {
-                Some(part) => self.rest = part,
-                None => {
-                    if let Some(watch) = self.watch.take() {
-                        // Its end is on its way, and then the connection waits for its next request.
-                        watch.enter(Phase::Answer);
-                    }
-                    return Poll::Ready(None);
+            let Some(part) = ready!(self.parts.poll_recv(cx)) else {
+                if let Some(watch) = self.watch.take() {
+                    // Its end is on its way, and then the connection waits for its next request.
+                    watch.enter(Phase::Answer);
                 }
-            }
+                return Poll::Ready(None);
+            };
+            self.rest = part;
         }
         Poll::Ready(Some(piece(&mut self.rest)))
     }

@@ -60,30 +60,26 @@ async fn check(
     if supervisor.is_stopping() {
         return Err("not ready: supervisord is stopping".to_owned());
     }
-    judged(&supervisor.readiness(), may_see_names)
+    judged(supervisor.readiness(may_see_names))
 }
 
-fn judged(readiness: &Readiness, may_see_names: bool) -> Result<String, String> {
-    let Readiness { expected, missing } = readiness;
-    if missing.is_empty() {
+fn judged(readiness: Readiness) -> Result<String, String> {
+    let Readiness { expected, missing, mut names } = readiness;
+    if missing == 0 {
         return Ok(format!("ready: {expected} of {expected}"));
     }
-    let ready = expected - missing.len();
-    let names = if may_see_names { format!("; not {}", missing.join(", ")) } else { String::new() };
+    let ready = expected - missing;
+    names.sort_unstable();
+    let names = if names.is_empty() { String::new() } else { format!("; not {}", names.join(", ")) };
     Err(format!("not ready: {ready} of {expected}{names}"))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
-
     use super::*;
     use crate::{
         process::fixtures,
-        supervisor::{
-            Births,
-            fixtures::{AtWork, block_on},
-        },
+        supervisor::fixtures::{AtWork, block_on},
     };
 
     #[test]
@@ -95,20 +91,10 @@ mod tests {
         assert_eq!(check(long, false), Ok("ok".to_owned()));
         assert_eq!(check(long, true), Ok("ready: 0 of 0".to_owned()));
 
-        let ((tell, has_begun), (let_go, may_go)) = (mpsc::channel(), mpsc::channel());
-        let other = (*supervisor).clone();
-        let hung = std::thread::spawn(move || {
-            let work = Box::new(move |_| {
-                let _ = tell.send(());
-                may_go.recv().map_err(|error| error.to_string())
-            });
-            other.hand_over(false, &Births::default(), work)
-        });
-        has_begun.recv().unwrap();
+        let go_on = supervisor.hold_up();
         let why = Err("the supervisor thread does not go on".to_owned());
         assert_eq!((check(short, false), check(short, true)), (why.clone(), why));
-        let_go.send(()).unwrap();
-        assert_eq!(hung.join().unwrap(), Ok(()));
+        go_on();
         assert_eq!(check(long, false), Ok("ok".to_owned()));
 
         supervisor.shutdown();
@@ -118,11 +104,17 @@ mod tests {
 
     #[test]
     fn names_are_for_those_who_may_see_them() {
-        let some = Readiness { expected: 3, missing: vec!["a".to_owned(), "g:b".to_owned()] };
-        assert_eq!(judged(&some, true), Err("not ready: 1 of 3; not a, g:b".to_owned()));
-        assert_eq!(judged(&some, false), Err("not ready: 1 of 3".to_owned()));
-        let all = Readiness { expected: 2, missing: Vec::new() };
-        assert_eq!(judged(&all, false), Ok("ready: 2 of 2".to_owned()));
+        let absent = crate::config::Process { command: "/does/not/exist".to_owned(), ..fixtures::process("absent") };
+        let supervisor = AtWork::with([absent]);
+        let one = Readiness { expected: 1, missing: 1, names: vec!["absent".to_owned()] };
+        assert_eq!(supervisor.readiness(true), one);
+        assert_eq!(supervisor.readiness(false), Readiness { names: Vec::new(), ..one });
+
+        let some = Readiness { expected: 3, missing: 2, names: vec!["g:b".to_owned(), "a".to_owned()] };
+        assert_eq!(judged(some.clone()), Err("not ready: 1 of 3; not a, g:b".to_owned()));
+        assert_eq!(judged(Readiness { names: Vec::new(), ..some }), Err("not ready: 1 of 3".to_owned()));
+        let all = Readiness { expected: 2, ..Readiness::default() };
+        assert_eq!(judged(all), Ok("ready: 2 of 2".to_owned()));
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod browser_guard;
 mod limits;
 mod listen;
 mod log_files;
+mod memory_budget;
 mod memory_trim;
 mod resource_usage;
 

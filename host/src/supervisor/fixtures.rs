@@ -3,14 +3,14 @@
 use std::{
     ops::Deref,
     path::Path,
-    sync::Arc,
+    sync::{Arc, mpsc},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
 use parking_lot::{Condvar, Mutex};
 
-use super::{Outcome, ProcessInfo, Snapshot, Supervisor, lookup::FindCommand};
+use super::{Births, Outcome, ProcessInfo, Snapshot, Supervisor, lookup::FindCommand};
 use crate::{
     config::{self, Config, Overrides},
     process::{fixtures, launch::Launch, output},
@@ -41,6 +41,24 @@ impl AtWork {
     /// Start one with these groups.
     pub(super) fn of_groups(groups: impl IntoIterator<Item = Arc<config::Group>>, find_command: FindCommand) -> Self {
         Self::patient(groups, find_command, TIMEOUT)
+    }
+
+    /// Keep the supervisor thread waiting until the function that this returns is called.
+    pub(crate) fn hold_up(&self) -> impl FnOnce() + use<> {
+        let ((tell, has_begun), (let_go, may_go)) = (mpsc::channel(), mpsc::channel());
+        let supervisor = (**self).clone();
+        let held_up = std::thread::spawn(move || {
+            let work = Box::new(move |_| {
+                let _ = tell.send(());
+                may_go.recv().map_err(|error| error.to_string())
+            });
+            supervisor.hand_over(false, &Births::default(), work)
+        });
+        has_begun.recv().unwrap();
+        move || {
+            let_go.send(()).unwrap();
+            assert_eq!(held_up.join().unwrap(), Ok(()));
+        }
     }
 
     /// Start one on this mount, with clients that wait only so long for it.

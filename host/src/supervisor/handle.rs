@@ -230,9 +230,9 @@ impl Supervisor {
         self.0.turns.snapshot()
     }
 
-    /// Find what is to run and is not ready.
-    pub fn readiness(&self) -> Readiness {
-        self.0.groups.lock().readiness()
+    /// Count what is to run and is not ready; where that is asked, with the names.
+    pub fn readiness(&self, with_names: bool) -> Readiness {
+        self.0.groups.lock().readiness(with_names)
     }
 
     /// Return its `identifier`.

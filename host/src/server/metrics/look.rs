@@ -18,8 +18,9 @@ use crate::{
     version,
 };
 
-/// Bytes that the metrics of a process take, and all others: about.
+/// Bytes that the metrics of a process take, a value of a plugin, and all others: about.
 const PROCESS_SIZE: usize = 2 << 10;
+const SAMPLE_SIZE: usize = 128;
 const OTHERS_SIZE: usize = 32 << 10;
 
 /// Everything that is told, as it was at one moment.
@@ -37,10 +38,18 @@ pub(super) struct Look {
     pub(super) turns: HistogramSnapshot,
 }
 
+impl Look {
+    /// Size of its text in bytes: about.
+    pub(super) fn size(&self) -> usize {
+        let of_plugins = self.of_plugins.iter().filter_map(|(_, metrics)| metrics.as_ref());
+        let samples: usize = of_plugins.flat_map(Metrics::families).map(|family| family.samples().len()).sum();
+        OTHERS_SIZE + PROCESS_SIZE * self.processes.len() + SAMPLE_SIZE * samples
+    }
+}
+
 /// Write everything. Returns what of the metrics of plugins is left out, and why.
 pub(super) fn write(look: &Look, format: Format) -> (String, Vec<String>) {
-    let size = OTHERS_SIZE + PROCESS_SIZE * look.processes.len();
-    let (mut text, none) = (Exposition::new(format, size), Labels::default());
+    let (mut text, none) = (Exposition::new(format, look.size()), Labels::default());
     let version = Labels::of([("version", version::OWN), ("supervisor_version", version::SUPERVISOR)]);
     text.own("supervisor_build", Kind::Info, "Version of supervisord, and of the Supervisor that it is like.")
         .add(&version, 1_u64);

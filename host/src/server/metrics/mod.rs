@@ -25,6 +25,7 @@ use self::{
 use super::{
     answer::{ResponseBody, explained, refusal, whole},
     context::ServerContext,
+    memory_budget::{LARGE, TOO_MANY, reserve},
     request::HttpRequest,
 };
 
@@ -58,10 +59,26 @@ pub(super) async fn scrape(request: HttpRequest<'_>) -> Response<ResponseBody> {
         loop_delay,
         turns: supervisor.turns(),
     };
+    // A small one counts as nothing, as with XML.
+    let size = look.size();
+    let memory = if size > LARGE {
+        match reserve(&server.answers, size, server.limits.request).await {
+            Some(memory) => Some(memory),
+            None => return explained(StatusCode::SERVICE_UNAVAILABLE, TOO_MANY),
+        }
+    } else {
+        None
+    };
     // Of a thousand programs it takes milliseconds, which others need not wait for.
     let (text, complaints) = server.run_blocking(move || write(&look, format)).await;
     complain(&server, complaints);
-    let mut response = whole("text/plain", text.into());
+    let mut response = whole(
+        "text/plain",
+        match memory {
+            Some(memory) => memory.counted(text.into_bytes()),
+            None => text.into(),
+        },
+    );
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     response
 }

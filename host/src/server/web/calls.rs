@@ -5,7 +5,7 @@
 
 use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::Limited;
 use hyper::{Response, StatusCode, header::CONTENT_TYPE};
 use plugin_api::{Fault, PanelQuery, Value};
 use serde::Deserialize;
@@ -15,6 +15,7 @@ use super::{
     super::{
         answer::{ResponseBody, explained, last, refusal, whole},
         connection_watch::Phase,
+        memory_budget::{BodyError, collect},
         request::HttpRequest,
     },
     answers::uncached,
@@ -57,12 +58,18 @@ pub(crate) async fn call(request: HttpRequest<'_>) -> Response<ResponseBody> {
         return request.refuse(explained(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Write JSON, as application/json.")).await;
     }
     let HttpRequest { connection, body, .. } = request;
-    let Ok(body) = Limited::new(body, CALL_LIMIT).collect().await else {
-        connection.watch.unread.store(true, Relaxed);
-        return last(refusal(StatusCode::PAYLOAD_TOO_LARGE));
+    let (body, _memory) = match collect(&connection.server.requests, Limited::new(body, CALL_LIMIT)).await {
+        Ok(collected) => collected,
+        Err(why) => {
+            connection.watch.unread.store(true, Relaxed);
+            return last(refusal(match why {
+                BodyError::Incomplete => StatusCode::PAYLOAD_TOO_LARGE,
+                BodyError::NoMemory => StatusCode::SERVICE_UNAVAILABLE,
+            }));
+        }
     };
     connection.watch.enter(Phase::Call);
-    let call = match read(&body.to_bytes()) {
+    let call = match read(&body) {
         Ok(call) => call,
         Err(why) => return explained(StatusCode::BAD_REQUEST, &why),
     };

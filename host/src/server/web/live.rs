@@ -35,6 +35,9 @@ use crate::{
 /// Interval of looks at what has no events.
 const INTERVAL: Duration = Duration::from_secs(1);
 
+/// Time that the supervisor thread has to begin its next turn.
+const TURN_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Looks from one reading of what the programs use to the next.
 const LOOKS_PER_READING: u32 = 2;
 
@@ -74,7 +77,15 @@ async fn tell(server: Arc<ServerContext>, supervisor: Supervisor) {
             }
         };
         let now = SystemTime::now();
-        let details = supervisor.all_details();
+        let Some(details) = look(&supervisor, TURN_TIMEOUT).await else {
+            // Their streams end, and they come back: none is to show for long what may not be so any more.
+            pages.clear();
+            drop(server.live.take_new());
+            if server.live.end() {
+                return;
+            }
+            continue;
+        };
         if let Some(change) = told.changes(&details, now) {
             send_all(&mut pages, &change);
         }
@@ -97,6 +108,13 @@ async fn tell(server: Arc<ServerContext>, supervisor: Supervisor) {
             return;
         }
     }
+}
+
+/// Look at all processes; `None` where the supervisor thread does not go on, since whatever it waits for may keep the
+/// lock that a look needs.
+async fn look(supervisor: &Supervisor, timeout: Duration) -> Option<Vec<ProcessDetails>> {
+    supervisor.turn(timeout).await?;
+    Some(supervisor.all_details())
 }
 
 /// Send bytes to all pages, and forget those that have left or do not keep up.
@@ -229,4 +247,25 @@ fn script_version() -> String {
     let mut hasher = DefaultHasher::new();
     assets::SCRIPT.hash(&mut hasher);
     format!("{:016x}", hasher.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        process::fixtures,
+        supervisor::fixtures::{AtWork, block_on},
+    };
+
+    #[test]
+    fn no_look_waits_for_a_supervisor_thread_that_does_not_go_on() {
+        let supervisor = AtWork::with([fixtures::process("cat")]);
+        let look = |timeout| block_on(look(&supervisor, timeout)).map(|details| details.len());
+        assert_eq!(look(Duration::from_secs(20)), Some(1));
+        let go_on = supervisor.hold_up();
+        assert_eq!(look(Duration::from_millis(100)), None);
+        go_on();
+        assert_eq!(look(Duration::from_secs(20)), Some(1));
+        supervisor.shutdown();
+    }
 }
