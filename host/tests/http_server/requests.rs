@@ -36,7 +36,7 @@ fn the_path_is_a_prefix() {
 fn on_the_unix_socket_the_path_is_superfluous() {
     let server = Server::start();
     let body = call_body("host.echo", &[Value::Int(1)]);
-    for path in ["/RPC2", "/whatever", "/a/b/c", "/rpc2"] {
+    for path in ["/RPC2", "/whatever", "/a/b/c", "/rpc2", "/events", "/live", "/live/panel"] {
         assert_eq!(server.connect_unix().ask(post(path, "", &body)).value(), Ok(Value::Int(1)), "{path}");
     }
     for (path, status) in [("/logtail/cat", 400), ("/mainlogtail", 400), ("/", 200), ("/tail.html", 200)] {
@@ -50,7 +50,9 @@ fn other_methods_are_refused() {
     let head =
         |path: &str| server.connect().send(format!("HEAD {path} HTTP/1.1\r\n\r\n")).receive_head().unwrap().status;
     assert_eq!(head("/RPC2"), 400);
-    assert_eq!(head("/"), 404);
+    for path in ["/", "/events", "/live", "/live/call", "/live/panel"] {
+        assert_eq!(head(path), 404, "{path}");
+    }
     for method in ["GET", "PUT", "DELETE", "post", "OPTIONS"] {
         assert_eq!(server.status(format!("{method} /RPC2 HTTP/1.1\r\n\r\n")), 400, "{method} /RPC2");
         let status = if method == "GET" { 404 } else { 400 };

@@ -170,3 +170,22 @@ fn a_page_that_does_not_read_holds_up_nobody() {
     }
     drop(deaf);
 }
+
+/// A supervisord with more programs than a queue has room for can be followed as any other.
+#[test]
+fn a_snapshot_may_be_large() {
+    let long = "x".repeat(20_000);
+    let config = (0..150).fold(Config::new(), |config, number| {
+        config.program(&format!("p{number}"), &format!("command=/bin/echo {long}\nautostart=false"))
+    });
+    let supervisord = Supervisord::start(&config);
+    let mut stream = follow(&supervisord);
+    let (mut read, mut piece) = (Vec::new(), vec![0; 64 << 10]);
+    let ends = |read: &[u8]| read[read.len().saturating_sub(100)..].windows(3).any(|it| it == b"}\n\n");
+    while read.len() < 150 * long.len() || !ends(&read) {
+        let count = stream.read(&mut piece).expect("more");
+        assert!(count > 0, "it ended after {} bytes", read.len());
+        read.extend_from_slice(&piece[..count]);
+    }
+    read_until(&mut stream, "event: usage\n");
+}
