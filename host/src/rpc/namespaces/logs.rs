@@ -40,8 +40,8 @@ impl Logs {
 #[rpc_interface(refuse_in_shutdown)]
 impl Logs {
     /// Rotate log files, as if they were full: what was written before this call stands in the first of the old files.
-    /// A log that is empty, or no file that is rotated, stays as it is. Without a name it is done to all logs, the
-    /// activity log among them.
+    /// A log that is empty, or no file that is rotated, stays as it is; so does one that keeps no old files, which has
+    /// FAILED. Without a name it is done to all logs, the activity log among them.
     ///
     /// # Returns
     /// always true; for a group, or without a name, for each a struct with the members name, group, status and
