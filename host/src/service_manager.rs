@@ -33,8 +33,8 @@ use crate::{
 /// Time that one message may take to be sent.
 const SEND_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Time that an upgrade waits until it was told.
-const TELL_TIMEOUT: Duration = Duration::from_millis(200);
+/// Time that an upgrade and an end wait until it was told: no longer than the message itself may take.
+const TELL_TIMEOUT: Duration = SEND_TIMEOUT;
 
 /// Least time between two messages on how many programs run.
 const STATUS_INTERVAL: Duration = Duration::from_secs(1);
@@ -52,6 +52,8 @@ enum Message {
     Ready,
     /// Begin of a reload; and who waits until that was told.
     Reloading(std_mpsc::Sender<()>),
+    /// End of this supervisord; and who waits until all that led to it was told.
+    Finish(std_mpsc::Sender<()>),
 }
 
 impl fmt::Debug for ServiceManager {
@@ -100,8 +102,17 @@ impl ServiceManager {
     /// Tell it that another supervisord takes over in this process, which says that it is ready in its turn. Waits a
     /// moment until it was told.
     pub fn reloading(&self) {
+        self.send_and_wait(Message::Reloading);
+    }
+
+    /// Wait a moment until it was told how this supervisord ends; after that it hears nothing more.
+    pub fn finish(&self) {
+        self.send_and_wait(Message::Finish);
+    }
+
+    fn send_and_wait(&self, message: impl FnOnce(std_mpsc::Sender<()>) -> Message) {
         let (told, is_told) = std_mpsc::channel();
-        self.send(Message::Reloading(told));
+        self.send(message(told));
         // Without a service manager the other end is gone at once.
         let _ = is_told.recv_timeout(TELL_TIMEOUT);
     }
@@ -137,17 +148,8 @@ impl Teller {
         let mut said = String::new();
         loop {
             tokio::select! {
-                message = messages.recv() => match message {
-                    Some(Message::Ready) => {
-                        said = self.status();
-                        self.tell(&format!("READY=1\nSTATUS={said}"));
-                    }
-                    Some(Message::Reloading(told)) => {
-                        self.tell(&reloading());
-                        let _ = told.send(());
-                    }
-                    None => return,
-                },
+                // Changes first: whoever waits is told after what came before.
+                biased;
                 change = changes.recv() => match change.as_deref() {
                     Some(Event::SupervisorStopping) => {
                         if self.supervisor.state() == SupervisorState::Restarting {
@@ -157,6 +159,21 @@ impl Teller {
                         }
                     }
                     Some(_) => status_at = status_at.or_else(|| Some(Instant::now() + STATUS_INTERVAL)),
+                    None => return,
+                },
+                message = messages.recv() => match message {
+                    Some(Message::Ready) => {
+                        said = self.status();
+                        self.tell(&format!("READY=1\nSTATUS={said}"));
+                    }
+                    Some(Message::Reloading(told)) => {
+                        self.tell(&reloading());
+                        let _ = told.send(());
+                    }
+                    Some(Message::Finish(told)) => {
+                        let _ = told.send(());
+                        return;
+                    }
                     None => return,
                 },
                 () = sleep_until(status_at.unwrap_or(watchdog_at)), if status_at.is_some() => {

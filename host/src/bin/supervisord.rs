@@ -265,6 +265,7 @@ fn serve(
     let outcome = main_loop.run();
     // What has happened is on its way to the plugins there.
     let _ = supervisor.output().flush(LOG_FLUSH_TIMEOUT);
+    service_manager.finish();
     plugins.stop_plugins(PLUGIN_SHUTDOWN_TIMEOUT);
     servers.stop();
     // Plugins end when nobody holds them any more.

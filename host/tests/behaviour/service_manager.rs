@@ -86,6 +86,7 @@ fn it_hears_that_all_is_ready_and_how_many_run_and_that_it_stops() {
 fn a_restart_and_an_upgrade_are_reloads() {
     let (manager, supervisord) = Manager::start(Sandbox::new(), &config());
     wait_until("it is ready", || manager.count("READY=1\nSTATUS=") == 1);
+    supervisord.wait_for_state("x", "RUNNING");
     let pid = supervisord.pid_of("x");
     assert_eq!(supervisord.ctl(&["upgrade"]).status, 0);
     wait_until("it is ready again", || manager.of_its_life() == ["READY", "RELOADING", "READY"]);
