@@ -4,9 +4,11 @@
 //! process does or its files lie on a mount that is gone: so it is read on a thread of its own, of which there is never
 //! more than one, and nobody waits for it longer than [`TIMEOUT`].
 //!
-//! A file of `/proc` costs some microseconds, the clock of a process less than one. A process whose clock stands still
-//! has done nothing, and so has what it had; that is looked at anew once in a while, since the kernel may have taken
-//! memory from it.
+//! A file of `/proc` costs some microseconds, the first time some ten; the clock of a process costs less than one. A
+//! process whose clock stands still has done nothing, and so has what it had; that is looked at anew once in a while,
+//! since the kernel may have taken memory from it. Of those that work, one reading looks at as many as [`BUDGET`]
+//! allows, and the next one begins with those that have waited longest: so thousands of programs cost no more than some
+//! hundreds, and their memory is as old as a few readings.
 
 use std::{
     collections::HashMap,
@@ -18,7 +20,7 @@ use std::{
 };
 
 use nix::{
-    time::{clock_getcpuclockid, clock_gettime},
+    time::{ClockId, clock_getcpuclockid, clock_gettime},
     unistd::{Pid, SysconfVar, sysconf},
 };
 use parking_lot::Mutex;
@@ -32,6 +34,9 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Time for which a process that does nothing is not looked at, at least; no two begin at once and end at once.
 const IDLE_AGE: Duration = Duration::from_secs(30);
+
+/// Processor time that one reading spends on the files of processes, of which there may be thousands.
+const BUDGET: Duration = Duration::from_millis(5);
 
 /// Resources that a process uses. Those of its descendants are not part of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -63,10 +68,20 @@ impl Reading {
 #[derive(Debug)]
 pub(super) struct ResourceReader {
     state: Mutex<State>,
-    /// Time of the last look at each process, as far as it was in the last reading. Locked by who reads alone.
-    looks: Mutex<HashMap<i32, Instant>>,
+    /// Last look at the files of each process that was in the last reading. Locked by who reads alone.
+    looks: Mutex<HashMap<i32, FileLook>>,
+    /// Processor time that a reading spends on files.
+    budget: Duration,
     /// Number of readings that have ended.
     ended: watch::Sender<u64>,
+}
+
+/// Look at the files of a process in `/proc`.
+#[derive(Clone, Copy, Debug)]
+struct FileLook {
+    at: Instant,
+    /// Resources as they were then.
+    usage: ResourceUsage,
 }
 
 /// State of a reader. Locked for a look at a few values only.
@@ -81,7 +96,7 @@ struct State {
 impl ResourceReader {
     /// A reader that has read nothing.
     pub(super) fn new() -> Self {
-        Self { state: Mutex::default(), looks: Mutex::default(), ended: watch::Sender::new(0) }
+        Self { state: Mutex::default(), looks: Mutex::default(), budget: BUDGET, ended: watch::Sender::new(0) }
     }
 
     /// Return the resources of these processes, and of supervisord itself. Who looks within a second of somebody else
@@ -112,23 +127,32 @@ impl ResourceReader {
     }
 
     fn read_now(&self, pids: &[i32]) {
-        let own = std::process::id().cast_signed();
         let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten().and_then(|size| u64::try_from(size).ok());
-        let (mut path, before) = (String::new(), Arc::clone(&self.state.lock().latest));
-        let (now, mut looks) = (Instant::now(), self.looks.lock());
-        let (mut of, mut new_looks) = (HashMap::new(), HashMap::new());
-        for &pid in [own].iter().chain(pids) {
+        let (now, mut looks, mut of) = (Instant::now(), self.looks.lock(), HashMap::new());
+        let (mut new_looks, mut to_look_at) = (HashMap::new(), Vec::new());
+        for &pid in [std::process::id().cast_signed()].iter().chain(pids) {
             let cpu = cpu_time(pid);
-            let idle = before.get(pid).filter(|usage| usage.cpu.is_some() && usage.cpu == cpu).zip(looks.get(&pid));
-            let (usage, look) = match idle {
-                Some((usage, look)) if now - *look < idle_age(pid) => (*usage, *look),
-                _ => (usage(pid, cpu, page.unwrap_or(4096), &mut path), now),
-            };
-            if usage != ResourceUsage::default() {
-                of.insert(pid, usage);
-                new_looks.insert(pid, look);
+            // A pid that is another process's by now has less time behind it.
+            let before = looks.get(&pid).filter(|look| cpu.is_some() && look.usage.cpu <= cpu).copied();
+            if !before.is_some_and(|look| look.usage.cpu == cpu && now - look.at < idle_age(pid)) {
+                to_look_at.push((pid, before.map(|look| look.at)));
+            }
+            new_looks.extend(before.map(|look| (pid, look)));
+            of.insert(pid, ResourceUsage { cpu, ..before.map(|look| look.usage).unwrap_or_default() });
+        }
+        // Those that nobody has looked at before all others; supervisord itself is the first of them or the oldest.
+        to_look_at.sort_by_key(|(_, before)| *before);
+        let (mut path, end) = (String::new(), thread_time().map(|begun| begun + self.budget));
+        for (pid, _) in to_look_at {
+            let usage = file_usage(pid, of[&pid].cpu, page.unwrap_or(4096), &mut path);
+            new_looks.insert(pid, FileLook { at: now, usage });
+            of.insert(pid, usage);
+            if thread_time() > end {
+                break;
             }
         }
+        of.retain(|_, usage| *usage != ResourceUsage::default());
+        new_looks.retain(|pid, _| of.contains_key(pid));
         *looks = new_looks;
         drop(looks);
         let reading = Arc::new(Reading { at: Some(now), of });
@@ -149,9 +173,14 @@ fn cpu_time(pid: i32) -> Option<Duration> {
     clock_getcpuclockid(Pid::from_raw(pid)).and_then(clock_gettime).ok().map(Duration::from)
 }
 
+/// Processor time that this thread has taken.
+fn thread_time() -> Option<Duration> {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).ok().map(Duration::from)
+}
+
 /// Read the resources of a process that has taken that CPU time; none where it is not there. `path` is taken for its
 /// paths.
-fn usage(pid: i32, cpu: Option<Duration>, page: u64, path: &mut String) -> ResourceUsage {
+fn file_usage(pid: i32, cpu: Option<Duration>, page: u64, path: &mut String) -> ResourceUsage {
     let resident_bytes = resident_pages(in_proc(path, pid, "statm")).map(|pages| pages * page);
     let open_files = open_files(in_proc(path, pid, "fd"));
     ResourceUsage { cpu, resident_bytes, open_files }
@@ -209,6 +238,32 @@ mod tests {
     }
 
     #[test]
+    fn a_reading_looks_at_as_many_as_its_budget_allows_and_the_next_at_the_others() {
+        let mut children: Vec<_> =
+            (0..3).map(|_| Command::new("sleep").arg("1000").stdin(Stdio::null()).spawn().unwrap()).collect();
+        let pids: Vec<_> = children.iter().map(|child| child.id().cast_signed()).collect();
+        let reader = ResourceReader { budget: Duration::ZERO, ..ResourceReader::new() };
+        let own = std::process::id().cast_signed();
+        let known: Vec<Vec<_>> = (0..6)
+            .map(|_| {
+                reader.read_now(&pids);
+                let latest = Arc::clone(&reader.state.lock().latest);
+                assert!(pids.iter().all(|pid| latest.of[pid].cpu.is_some()));
+                [own].iter().chain(&pids).copied().filter(|pid| latest.of[pid].resident_bytes.is_some()).collect()
+            })
+            .collect();
+        for child in &mut children {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        assert_eq!(
+            known[..4],
+            [&[own][..], &[own, pids[0]], &[own, pids[0], pids[1]], &[own, pids[0], pids[1], pids[2]]]
+        );
+        assert_eq!(known[5], known[3]);
+    }
+
+    #[test]
     fn a_process_that_does_nothing_is_not_looked_at_again() {
         let mut child = Command::new("sleep").arg("1000").stdin(Stdio::null()).spawn().unwrap();
         let (pid, own) = (child.id().cast_signed(), std::process::id().cast_signed());
@@ -216,7 +271,7 @@ mod tests {
         let look = || {
             reader.read_now(&[pid]);
             let (looks, latest) = (reader.looks.lock(), Arc::clone(&reader.state.lock().latest));
-            (looks[&pid], looks[&own], latest.of[&pid])
+            (looks[&pid].at, looks[&own].at, latest.of[&pid])
         };
         let begin = Instant::now();
         let mut before = look();
