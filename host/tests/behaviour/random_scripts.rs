@@ -174,6 +174,8 @@ fn history(kind: Kind, script: &[Step]) -> Vec<String> {
         let answer = play(&supervisord, step);
         seen.push(format!("{number} {step:?}\n{answer}\n{}", settled(&supervisord)));
     }
+    // Ours writes its log on a thread of its own; whoever asks for it gets all that has happened.
+    supervisord.ctl(&["maintail"]);
     for (name, ..) in PROGRAMS {
         let name = name.rsplit(':').next().unwrap_or(name);
         // It is said only of one that takes its time, which a busy machine makes of any.
