@@ -36,7 +36,7 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 const IDLE_AGE: Duration = Duration::from_secs(30);
 
 /// Processor time that one reading spends on the files of processes, of which there may be thousands.
-const BUDGET: Duration = Duration::from_millis(5);
+const BUDGET: Duration = Duration::from_millis(4);
 
 /// Resources that a process uses. Those of its descendants are not part of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
