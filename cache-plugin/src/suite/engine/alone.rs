@@ -311,10 +311,10 @@ fn what_is_under_way_at_the_end_is_done() {
     let last = subject.in_engine("999");
     let cache = subject.cache.take().unwrap();
     subject.host.set_listeners(false);
-    for number in 0..1000 {
-        // Nobody waits for the answer.
-        assert!(!cache.begin::<Value>("store", (format!("{number}"), "x")).is_ready());
-    }
+    // Nobody waits for the answer, which a busy machine may have before we look.
+    let under_way =
+        (0..1000).filter(|number| !cache.begin::<Value>("store", (number.to_string(), "x")).is_ready()).count();
+    assert!(under_way > 0);
     drop(cache);
     assert_eq!(engine.ask(&["GET", &last]), "x");
 }
