@@ -17,12 +17,8 @@ const AT_ONCE: u32 = 500;
 pub fn small() -> Row {
     eprintln!("{COUNT} small entries …");
     let ours = Supervisord::start(&Config::new());
-    let mut connection = Connection::open(address(&ours));
     let before = ours.resident();
-    for first in (0..COUNT).step_by(AT_ONCE as usize) {
-        let answer = connection.call(&load::request(&stores(first..first + AT_ONCE)));
-        assert_eq!(answer.matches("<boolean>1</boolean>").count(), AT_ONCE as usize);
-    }
+    store(&ours, 0..COUNT);
     let taken = u32::try_from(ours.resident().saturating_sub(before)).unwrap_or(u32::MAX);
     let each = f64::from(taken) / f64::from(COUNT);
     Row::new("500,000 small entries in the cache, bytes for each").other("ours", each).own(
@@ -30,6 +26,15 @@ pub fn small() -> Row {
         each,
         Limit::Below(160.0),
     )
+}
+
+/// Store the entries of these numbers; both are multiples of what one request stores.
+pub fn store(supervisord: &Supervisord, numbers: std::ops::Range<u32>) {
+    let mut connection = Connection::open(address(supervisord));
+    for first in numbers.step_by(AT_ONCE as usize) {
+        let answer = connection.call(&load::request(&stores(first..first + AT_ONCE)));
+        assert_eq!(answer.matches("<boolean>1</boolean>").count(), AT_ONCE as usize);
+    }
 }
 
 /// A `system.multicall` that stores these.

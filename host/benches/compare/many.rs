@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    process::Stdio,
+    process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -23,7 +23,7 @@ const IDLE: Duration = Duration::from_secs(2);
 /// All rows of this file.
 pub fn rows() -> Vec<Row> {
     eprintln!("{COUNT} programs …");
-    let mut rows = vec![exec_to_spawned(), in_layers()];
+    let mut rows = vec![exec_to_spawned(), beside_a_bare_loop(), in_layers()];
     let [ours, real] = [Kind::Ours, Kind::Real].map(|kind| Supervisord::start_in(Sandbox::new(), kind, &config()));
     for supervisord in [&ours, &real] {
         wait(|| supervisord.log().matches("success: ").count() == COUNT);
@@ -51,8 +51,62 @@ fn wait(mut condition: impl FnMut() -> bool) {
 }
 
 fn exec_to_spawned() -> Row {
-    let once = |kind| exec_until(kind, &config(), "spawned: ");
+    let once = |kind| exec_until(kind, &config(), "spawned: ", COUNT);
     Row::times("200 programs, exec to all spawned, ms", || (once(Kind::Ours), once(Kind::Real)), Limit::AtLeast(5.0))
+}
+
+/// Programs that a second starts when a client asks for all of them, beside a loop that does the same and nothing else.
+fn beside_a_bare_loop() -> Row {
+    let sandbox = Sandbox::new();
+    let config = config().section("program:many", "autostart=false");
+    let ours = Supervisord::start_in(sandbox, Kind::Ours, &config);
+    let mut connection = load::Connection::open(super::address(&ours));
+    let [start, stop] = ["start", "stop"].map(|action| {
+        load::request(&format!(
+            "<?xml version='1.0'?><methodCall><methodName>supervisor.{action}AllProcesses</methodName></methodCall>"
+        ))
+    });
+    let mut rates = [const { Vec::new() }; 2];
+    for _ in 0..ROUNDS {
+        let begin = Instant::now();
+        let answer = connection.call(&start);
+        let rate = rate(begin);
+        assert_eq!(answer.matches("<string>OK</string>").count(), COUNT, "{answer}");
+        connection.call(&stop);
+        rates[0].push(rate);
+        rates[1].push(bare_loop(&ours.sandbox));
+    }
+    let [ours, bare] = rates;
+    Row::new("200 programs, started in a second when a client asks for all")
+        .other("ours", median(&ours))
+        .other("a bare loop", median(&bare))
+        .ratio("of the loop", &ours, &bare, Limit::AtLeast(0.85))
+}
+
+/// Programs in a second of a loop of fork and exec, with the same pipes and log files.
+fn bare_loop(sandbox: &Sandbox) -> f64 {
+    let begin = Instant::now();
+    let mut children: Vec<_> = (0..COUNT)
+        .map(|number| {
+            let logs = ["out", "err"].map(|stream| {
+                let path = sandbox.join(format!("bare{number}.{stream}"));
+                fs::OpenOptions::new().append(true).create(true).open(path).expect("a log")
+            });
+            let mut command = Command::new("/bin/sleep");
+            command.arg("100000").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            (command.spawn().expect("sleep can be run"), logs)
+        })
+        .collect();
+    let rate = rate(begin);
+    for (child, _) in &mut children {
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    rate
+}
+
+fn rate(begin: Instant) -> f64 {
+    f64::from(u32::try_from(COUNT).unwrap_or(u32::MAX)) / begin.elapsed().as_secs_f64()
 }
 
 /// As many programs in layers, where each needs two of the layer before and has to stay up for a second: no path to the
@@ -66,7 +120,7 @@ fn in_layers() -> Row {
         config = config.section(&format!("program:p{number:03}"), &lines);
     }
     let path = f64::from(u32::try_from(COUNT / WIDTH).unwrap_or(u32::MAX)) * 1000.0;
-    let time = exec_until(Kind::Ours, &config, "success: ");
+    let time = exec_until(Kind::Ours, &config, "success: ", COUNT);
     Row::new("200 programs in 10 layers with startsecs=1, exec to all RUNNING, ms")
         .other("ours", time)
         .other("the slowest path", path)
@@ -74,14 +128,14 @@ fn in_layers() -> Row {
 }
 
 /// Milliseconds from exec until the log has such a line for each program.
-fn exec_until(kind: Kind, config: &Config, line: &str) -> f64 {
+pub fn exec_until(kind: Kind, config: &Config, line: &str, count: usize) -> f64 {
     let sandbox = Sandbox::new();
     let file = sandbox.write(config.file(), config.render(sandbox.here(), free_port()));
     let mut command = supervisord_command(&sandbox, kind, &file);
     let log = sandbox.join("supervisord.log");
     let start = Instant::now();
     let mut child = command.spawn().expect("supervisord can be run");
-    wait(|| fs::read_to_string(&log).is_ok_and(|log| log.matches(line).count() == COUNT));
+    wait(|| fs::read_to_string(&log).is_ok_and(|log| log.matches(line).count() == count));
     let time = milliseconds(start);
     // The sandbox ends the programs.
     let _ = child.kill();
@@ -150,7 +204,7 @@ fn status(ours: &Supervisord, real: &Supervisord) -> Row {
 }
 
 /// Runs the supervisorctl of the same kind, from exec to exit.
-fn ctl(supervisord: &Supervisord, arguments: &[&str]) -> (f64, String) {
+pub fn ctl(supervisord: &Supervisord, arguments: &[&str]) -> (f64, String) {
     let mut command = supervisord.ctl_command(supervisord.kind, arguments);
     command.stdin(Stdio::null());
     let start = Instant::now();

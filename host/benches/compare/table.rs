@@ -29,14 +29,14 @@ impl fmt::Display for Limit {
 
 /// One comparison.
 pub struct Row {
-    name: &'static str,
+    name: String,
     figures: Vec<(&'static str, f64)>,
     judged: Vec<(String, f64, Limit)>,
 }
 
 impl Row {
-    pub fn new(name: &'static str) -> Self {
-        Self { name, figures: Vec::new(), judged: Vec::new() }
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), figures: Vec::new(), judged: Vec::new() }
     }
 
     /// Times in milliseconds, ours and the real one's, measured anew in each round; fewer are better.
