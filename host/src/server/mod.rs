@@ -19,10 +19,11 @@
 //!   one, and if all are busy the new one is answered with 503; or, if many are being told so already, just closed. A
 //!   crowd at one server takes no place from another.
 //! * What a browser asks for because a page of another site told it to is answered with 403.
-//! * When a crowd has left, the memory that it took goes back to the system.
+//! * When a crowd has left, the memory that it took goes back to the system; so does that of the start.
 
 mod auth;
 mod browser_guard;
+mod code_trim;
 mod limits;
 mod listen;
 mod log_files;

@@ -21,6 +21,7 @@ use tokio::{
 
 use super::{
     browser_guard::BrowserGuard,
+    code_trim,
     connection::{self, ClientStream},
     connection_watch::{Admission, BusyConnection, ConnectionTable, Phase},
     context::{ConnectionContext, ServerContext, SocketContext},
@@ -293,6 +294,7 @@ async fn serve(
         accepting.push(tokio::spawn(accept(server.clone(), acceptor, context, modes.clone(), accepting_at.clone())));
     }
     tokio::spawn(sweep(server.clone(), tables.clone()));
+    tokio::spawn(give_start_up_back(server.clone()));
 
     // An error is the end of the sender, which is as good.
     let _ = modes.wait_for(|mode| *mode == Mode::Stop).await;
@@ -459,6 +461,12 @@ fn is_of_one_client(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
     )
+}
+
+/// Give the code back that the start has needed, once it is over.
+async fn give_start_up_back(server: Arc<ServerContext>) {
+    tokio::time::sleep(code_trim::START_UP_TIME).await;
+    server.run_blocking(code_trim::trim).await;
 }
 
 /// Look after the connections once per tick, and sleep while there are none.
