@@ -111,6 +111,54 @@ fn a_pid_file_that_cannot_be_written_keeps_nobody_from_supervising() {
     }
 }
 
+#[test]
+fn a_rotation_that_fails_loses_no_file_and_is_made_up_for() {
+    // Before the new file is made the old one is looked at; with the last two errors that alone goes well.
+    for (call, errno, is_looked_at) in [
+        (Call::Rename, Errno::EIO, false),
+        (Call::Unlink, Errno::EIO, false),
+        (Call::Open, Errno::EMFILE, false),
+        (Call::Open, Errno::ENFILE, false),
+        (Call::Open, Errno::ENOSPC, true),
+        (Call::Open, Errno::EIO, true),
+    ] {
+        let sandbox = lateness::sandbox();
+        let faults = Injection::new(&sandbox);
+        let program = "command=/bin/cat\nstartsecs=0\nstdout_logfile={here}/talk.log\nstdout_logfile_maxbytes=10\n\
+                       stdout_logfile_backups=3";
+        let supervisord = faults.start(sandbox, &Config::new().program("talk", program));
+        supervisord.wait_for_state("talk", "RUNNING");
+        let all = || {
+            let files = ["talk.log.4", "talk.log.3", "talk.log.2", "talk.log.1", "talk.log"];
+            files.map(|file| supervisord.sandbox.read(file)).concat()
+        };
+        let line = |number: u32| format!("the line {number:2}\n");
+        // Each line fills a file, and three of those are kept.
+        let talk = |number: u32| {
+            say(&supervisord, "talk", line(number).trim_end());
+            let kept: String = (number.saturating_sub(2).max(1)..=number).map(line).collect();
+            wait_until(&format!("{kept:?} is there: {call:?} {errno}"), || all().ends_with(&kept));
+        };
+        (1..=3).for_each(talk);
+        let broken: Vec<_> = if is_looked_at {
+            (1..=6).map(|skipped| faults.fail_some(call, "/talk.log", errno, skipped, 1)).collect()
+        } else {
+            vec![faults.fail(call, "/talk.log", errno)]
+        };
+        // More that fail than there are files, so that each could be pushed out.
+        (4..=9).for_each(talk);
+        assert!(all().contains(&line(2)), "{call:?} {errno}: no more is dropped than for one rotation: {}", all());
+        assert!(broken.iter().all(|broken| broken.hits() > 0), "{call:?} {errno}");
+        supervisord.wait_for_log("could not rotate ");
+        assert_eq!(count(&supervisord, "could not rotate "), 1);
+        drop(broken);
+        let readable = supervisord.sandbox.read("talk.log");
+        assert!(readable.ends_with("the line  9\n"), "{call:?} {errno}: it has gone on under its own name: {readable}");
+        talk(10);
+        wait_until("it is rotated again", || supervisord.sandbox.read("talk.log").is_empty());
+    }
+}
+
 /// A cache in a file of the sandbox.
 fn with_store(config: Config) -> Config {
     config.section("rpcinterface:cache", "store=file\nfile={here}/cache")
