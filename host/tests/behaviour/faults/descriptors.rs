@@ -197,6 +197,34 @@ fn what_a_client_asks_for_and_cannot_be_opened_is_an_answer_of_its_own() {
     nothing_leaks(&supervisord, open);
 }
 
+/// A directory that cannot be listed must not read as one that is empty: what an update would take from that!
+#[test]
+fn a_directory_of_included_files_that_cannot_be_listed_takes_no_program_away() {
+    let sandbox = lateness::sandbox();
+    fs::create_dir(sandbox.join("conf.d")).expect("a directory");
+    sandbox.write("conf.d/cat.conf", format!("[program:cat]\n{CAT}\nstdout_logfile=NONE\nstderr_logfile=NONE\n"));
+    let faults = Injection::new(&sandbox);
+    let supervisord = faults.start(sandbox, &Config::new().section("include", "files=conf.d/*.conf"));
+    supervisord.wait_for_state("cat", "RUNNING");
+    let pid = supervisord.pid_of("cat");
+    for (errno, text) in [ERRORS[0], ERRORS[1], (Errno::EIO, "Input/output error (os error 5)")] {
+        for call in [Call::List, Call::Open] {
+            let broken = faults.fail(call, "/conf.d", errno);
+            for command in ["reread", "update", "reload"] {
+                let output = supervisord.ctl(&[command]);
+                let said = output.stdout + &output.stderr;
+                assert!(output.status != 0 && said.contains(text) && said.contains("conf.d"), "{command}: {said}");
+            }
+            let refused = count(&supervisord, "CRIT will not restart: ");
+            supervisord.signal(Signal::SIGHUP);
+            wait_until("it is not restarted", || count(&supervisord, "CRIT will not restart: ") > refused);
+            drop(broken);
+            assert_eq!(supervisord.ctl(&["update"]).text(), "");
+            assert_eq!(supervisord.pid_of("cat"), pid, "{call:?} {errno}");
+        }
+    }
+}
+
 /// A client that follows a log keeps one descriptor and gives it back, however it leaves.
 #[test]
 fn those_that_have_come_and_gone_have_left_none() {
