@@ -286,7 +286,7 @@ impl Shared {
         self.requests.push(Request::SpawnProbe(ProbeSpawn { launch: Arc::clone(launch), command, started }));
         let ended = || Unmet::Hindered("supervisord is ending".to_owned());
         let mut child = child.await.map_err(|_| ended())?.map_err(|error| {
-            if error.no_descriptors { Unmet::Hindered(error.text) } else { Unmet::Failed(error.text) }
+            if error.lack.is_some() { Unmet::Hindered(error.text) } else { Unmet::Failed(error.text) }
         })?;
         let Some(output) = child.take_output() else { return Err(ended()) };
         let mut output = pipe::Receiver::from_owned_fd(output)?;

@@ -44,6 +44,21 @@ fn is_not_given_up(supervisord: &Supervisord, broken: Fault<'_>, text: &str) {
 }
 
 #[test]
+fn a_program_for_which_there_is_no_process_is_not_given_up() {
+    let (faults, supervisord) = start(&Config::new().program("cat", CAT));
+    supervisord.wait_for_state("cat", "RUNNING");
+    let open = descriptors_at_rest(&supervisord);
+    for (errno, text) in [
+        (Errno::EAGAIN, "spawnerr: Too many processes in process table to spawn 'cat'"),
+        (Errno::ENOMEM, "spawnerr: unknown error during fork for 'cat': ENOMEM"),
+    ] {
+        is_not_given_up(&supervisord, faults.fail(Call::Clone, "supervisord", errno), text);
+    }
+    assert_eq!(count(&supervisord, "FATAL"), 0, "{}", supervisord.log());
+    nothing_leaks(&supervisord, open);
+}
+
+#[test]
 fn a_program_for_whose_lookup_there_is_no_thread_is_not_given_up() {
     let (faults, supervisord) = start(&Config::new().program("cat", CAT));
     supervisord.wait_for_state("cat", "RUNNING");
@@ -57,6 +72,21 @@ fn a_program_for_whose_lookup_there_is_no_thread_is_not_given_up() {
         is_not_given_up(&supervisord, faults.fail(Call::Thread, "supervisord", errno), text);
     }
     assert_eq!(count(&supervisord, "FATAL"), 0, "{}", supervisord.log());
+}
+
+/// A stack for a child is mapped where no other child has left one.
+#[test]
+fn a_program_for_which_there_is_no_memory_is_not_given_up() {
+    let config = Config::new().program("cat", &format!("{CAT}\nautostart=false"));
+    let (faults, supervisord) = start(&config);
+    let broken = faults.fail(Call::Map, "supervisord", Errno::ENOMEM);
+    supervisord.call("supervisor.startProcess", &["cat"]);
+    wait_until("it was tried again", || {
+        count(&supervisord, "spawnerr: unknown error during fork for 'cat': ENOMEM") >= 2
+    });
+    drop(broken);
+    supervisord.wait_for_state("cat", "RUNNING");
+    assert_eq!(count(&supervisord, "FATAL"), 0);
 }
 
 /// `unruly.huge(0)`.
