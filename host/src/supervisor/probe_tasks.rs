@@ -30,6 +30,7 @@ use super::{
     status::ProcessId,
 };
 use crate::{
+    blocking::spawn_blocking,
     config::{Probe, Ready},
     logger::Logger,
     process::{
@@ -279,7 +280,7 @@ impl Shared {
     async fn execute(&self, launch: &Arc<Launch>) -> Result<(), Unmet> {
         let of_lookup = Arc::clone(launch);
         // A file system may hang.
-        let found = tokio::task::spawn_blocking(move || of_lookup.command()).await;
+        let found = spawn_blocking(&Handle::current(), move || of_lookup.command())?.await;
         let found = found.map_err(|error| Unmet::Hindered(error.to_string()))?;
         let command = found.map_err(|error| Unmet::Failed(error.to_string()))?;
         let (started, child) = oneshot::channel();

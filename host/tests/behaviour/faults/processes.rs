@@ -89,9 +89,67 @@ fn a_program_for_which_there_is_no_memory_is_not_given_up() {
     assert_eq!(count(&supervisord, "FATAL"), 0);
 }
 
+#[test]
+fn without_threads_clients_hear_so_and_the_server_goes_on() {
+    let control = Control::start();
+    let config =
+        with_crashers(Config::new()).section("rpcinterface:unruly", UNRULY).section("inet_http_server", "metrics=true");
+    for errno in [Errno::EAGAIN, Errno::ENOMEM] {
+        let (faults, supervisord) = start(&config);
+        let open = descriptors_with_crashers(&supervisord);
+        let broken = faults.fail(Call::Thread, "server", errno);
+        let answer = supervisord.call("unruly.huge", &["1"]);
+        assert!(answer.contains("faultString"), "{answer}");
+        let answer = supervisord.post("/RPC2", INT_CALL).text();
+        assert!(answer.contains("FAILED") && answer.contains("thread"), "{answer}");
+        let ask = |path: &str| {
+            let mut client = Connection::open(supervisord.port);
+            client.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
+            client
+        };
+        // These wait for a thread, and others do not.
+        let (mut metrics, mut log) = (ask("/metrics"), ask("/mainlogtail"));
+        let large = http::call("cache.store", &["large", &"x".repeat(3 << 20)]);
+        let mut large_client = Connection::open(supervisord.port);
+        large_client.send(format!("POST /RPC2 HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{large}", large.len()));
+        broken.wait_for_hits(5);
+        assert!(supervisord.call("cache.store", &["key", "value"]).contains("<boolean>1</boolean>"));
+        control.restarts_are_on_time(&supervisord, &format!("{errno} for threads of the server"));
+        drop(broken);
+        assert_eq!(metrics.receive().map(|answer| answer.status), Some(200));
+        assert!(large_client.receive().expect("an answer").text().contains("<boolean>1</boolean>"));
+        assert!(supervisord.post("/RPC2", INT_CALL).text().contains("<string>"));
+        // Without a length it ends when the server does.
+        log.send("");
+        drop(log);
+        wait_until("what processes use is known again", || {
+            let mut client = ask("/metrics");
+            client.receive().is_some_and(|answer| answer.text().contains("supervisor_open_fds"))
+        });
+        drop(metrics);
+        drop(large_client);
+        nothing_leaks(&supervisord, open);
+    }
+}
+
 /// `unruly.huge(0)`.
 const INT_CALL: &str = "<?xml version='1.0'?><methodCall><methodName>unruly.huge</methodName><params><param><value>\
                         <int>0</int></value></param></params></methodCall>";
+
+#[test]
+fn a_probe_for_which_there_is_no_thread_says_nothing_of_its_program() {
+    let health = "health=exec:/bin/true\nhealth_interval=0.1\nhealth_retries=1";
+    let (faults, supervisord) = start(&Config::new().program("cat", &format!("{CAT}\n{health}\nautostart=false")));
+    for errno in [Errno::EAGAIN, Errno::ENOMEM] {
+        let broken = faults.fail(Call::Thread, "probes", errno);
+        assert!(supervisord.ctl(&["start", "cat"]).text().contains("cat: started"));
+        broken.wait_for_hits(3);
+        assert_eq!(count(&supervisord, "health of cat has FAILED"), 0);
+        drop(broken);
+        supervisord.sandbox.write("sick", "");
+        assert!(supervisord.ctl(&["stop", "cat"]).text().contains("cat: stopped"));
+    }
+}
 
 #[test]
 fn an_upgrade_for_which_there_is_no_process_or_thread_is_refused() {
