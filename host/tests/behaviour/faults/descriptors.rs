@@ -225,6 +225,46 @@ fn a_directory_of_included_files_that_cannot_be_listed_takes_no_program_away() {
     }
 }
 
+/// One call after the other fails that supervisord makes from the request on, of its own or as the one that comes.
+#[test]
+fn an_upgrade_in_which_one_thing_cannot_be_had_goes_through_or_is_refused() {
+    let (done, refused) = (Cell::new(0), Cell::new(0));
+    for calls in [
+        &[Call::Memfd, Call::Spawn, Call::Pipe, Call::List, Call::Socket, Call::Thread][..],
+        &[Call::Duplicate],
+        &[Call::Open],
+    ] {
+        let (faults, supervisord) = start(&Config::new().program("cat", CAT));
+        supervisord.wait_for_state("cat", "RUNNING");
+        let (pid, open) = (supervisord.pid_of("cat"), descriptors_at_rest(&supervisord));
+        for &call in calls {
+            for skipped in 0.. {
+                let errno = if let Call::Thread | Call::Spawn = call { Errno::EAGAIN } else { Errno::ENFILE };
+                let broken = faults.fail_some(call, "", errno, skipped, 1);
+                let output = supervisord.ctl(&["upgrade"]);
+                let has_failed = broken.hits() > 0;
+                drop(broken);
+                let (text, is_done) = (output.stdout + &output.stderr, output.status == 0);
+                assert!(is_done || text.starts_with("ERROR: "), "{call:?} {skipped}: {text}");
+                let count = if is_done { &done } else { &refused };
+                count.set(count.get() + 1);
+                assert_eq!(
+                    (supervisord.statename("cat"), supervisord.pid_of("cat")),
+                    ("RUNNING".to_owned(), pid),
+                    "{call:?} {skipped}"
+                );
+                if !has_failed {
+                    break;
+                }
+            }
+        }
+        assert!(supervisord.ctl(&["upgrade"]).text().starts_with("Upgraded "));
+        nothing_leaks(&supervisord, open);
+    }
+    println!("{} upgrades have gone through, {} not", done.get(), refused.get());
+    assert!(done.get() > 0 && refused.get() > 0);
+}
+
 /// A client that follows a log keeps one descriptor and gives it back, however it leaves.
 #[test]
 fn those_that_have_come_and_gone_have_left_none() {
