@@ -149,7 +149,8 @@ fn patterns(raw: &Raw, names: &Names) -> Result<Vec<String>, String> {
 /// Find what matches a pattern, sorted, and join the pattern to its base as messages show it.
 ///
 /// The glob crate matches the names; the walk is ours, because the crate's own panics at names that are not UTF-8, and
-/// treats names with a leading dot otherwise than Python. A directory that cannot be listed has no matches.
+/// treats names with a leading dot otherwise than Python. A directory that is not there, or is not for us to list, has no
+/// matches; where there are no descriptors or the disk is broken, nobody knows what it has, and that is an error.
 fn matches(base: &str, pattern: &str) -> Result<(String, Vec<String>), String> {
     let (base, shown) = match pattern.strip_prefix('/') {
         Some(_) => ("", pattern.to_owned()),
@@ -164,10 +165,17 @@ fn matches(base: &str, pattern: &str) -> Result<(String, Vec<String>), String> {
             let listed = |directory: &String| {
                 names_in(directory, |found| name.matches(found) && (hidden_too || !found.starts_with('.')))
             };
-            found = found.iter().flat_map(listed).collect();
+            let names: Result<Vec<_>, _> = found.iter().map(listed).collect();
+            found = names?.concat();
         } else {
-            found = found.into_iter().map(|directory| format!("{directory}/{part}")).collect();
-            found.retain(|path| fs::symlink_metadata(path).is_ok());
+            let mut there = Vec::new();
+            for path in found.iter().map(|directory| format!("{directory}/{part}")) {
+                let looked = fs::symlink_metadata(&path);
+                if known(looked).map_err(|why| format!("could not look for {path}: {why}"))?.is_some() {
+                    there.push(path);
+                }
+            }
+            found = there;
         }
     }
     found.sort_unstable();
@@ -175,10 +183,26 @@ fn matches(base: &str, pattern: &str) -> Result<(String, Vec<String>), String> {
 }
 
 /// List the paths of what a directory holds and `wanted` wants.
-fn names_in(directory: &str, wanted: impl Fn(&str) -> bool) -> Vec<String> {
-    let listing = fs::read_dir(if directory.is_empty() { "/" } else { directory });
-    let names = listing.into_iter().flatten().flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
-    names.filter(|name| wanted(name)).map(|name| format!("{directory}/{name}")).collect()
+fn names_in(directory: &str, wanted: impl Fn(&str) -> bool) -> Result<Vec<String>, String> {
+    let directory_or_root = if directory.is_empty() { "/" } else { directory };
+    let cannot = |why: io::Error| format!("could not list the directory {directory_or_root}: {why}");
+    let mut names = Vec::new();
+    for entry in known(fs::read_dir(directory_or_root)).map_err(cannot)?.into_iter().flatten() {
+        let name = entry.map_err(cannot)?.file_name().to_string_lossy().into_owned();
+        if wanted(&name) {
+            names.push(format!("{directory}/{name}"));
+        }
+    }
+    Ok(names)
+}
+
+/// Take what is not there, or is not for us to see, for nothing.
+fn known<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
+    match result {
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory | PermissionDenied) => Ok(None),
+        result => result.map(Some),
+    }
 }
 
 /// Translate a Python pattern for the glob crate: `**` is no more than `*`, and a `[` that nothing closes is

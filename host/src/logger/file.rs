@@ -234,7 +234,7 @@ impl LogFile {
             // It would be emptied, which is not what was asked for.
             return Err(io::Error::other("it keeps no old files, for its backups are 0"));
         }
-        self.shift().and_then(|()| self.reopen())
+        self.begin_anew()
     }
 
     /// Look, once in a while, whether the file is still there, and make it anew where it is not.
@@ -262,8 +262,7 @@ impl LogFile {
             self.size = metadata.len();
             return None;
         }
-        let result = self.shift().and_then(|()| self.reopen());
-        match result {
+        match self.begin_anew() {
             Ok(()) => None,
             Err(error) => {
                 self.size = 0; // Once more when it has grown by as much again.
@@ -271,6 +270,22 @@ impl LogFile {
                 first.then(|| format!("could not rotate {}: {error}", self.path.display()))
             }
         }
+    }
+
+    /// Shift the files and begin a new one. Where none can be had, all are put back, and the log goes on.
+    fn begin_anew(&mut self) -> io::Result<()> {
+        // Whoever lacks a descriptor or a disk finds out before the oldest file is dropped.
+        absent(open::open_to_append(&self.path).map(drop))?;
+        self.shift()?;
+        let result = self.reopen();
+        if result.is_err() && self.rotation.backups > 0 {
+            // Left where they are, they would be shifted on with each attempt, and removed in the end.
+            let _ = fs::rename(self.backup(1), &self.path);
+            for number in 1..self.rotation.backups {
+                let _ = rename(&self.backup(number + 1), &self.backup(number));
+            }
+        }
+        result
     }
 
     /// Rename `log.1` to `log.2` and so on, then `log` to `log.1`; without backups empty the file.

@@ -58,6 +58,11 @@ pub fn open_to_read(path: &Path) -> io::Result<File> {
     File::options().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
 }
 
+/// Open a log for appending that is there already.
+pub(super) fn open_to_append(path: &Path) -> io::Result<File> {
+    File::options().append(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
+}
+
 /// Open a stream that we were given, and that others may share: so may they its flags, which therefore stay as they
 /// are.
 pub(super) fn of_our_own(file: File) -> io::Result<Opened> {

@@ -3,16 +3,20 @@
 
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, ToSocketAddrs as _},
 };
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
+    runtime::Handle,
 };
 
 use super::notice::printable;
-use crate::config::HttpUrl;
+use crate::{
+    blocking::{NoThread, spawn_blocking},
+    config::HttpUrl,
+};
 
 /// Longest beginning of an answer that is looked at: its status line, and more.
 const MAX_STATUS_LINE: usize = 1024;
@@ -30,6 +34,12 @@ impl From<io::Error> for Unmet {
     fn from(error: io::Error) -> Self {
         let is_ours = matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM));
         if is_ours { Self::Hindered(error.to_string()) } else { Self::Failed(error.to_string()) }
+    }
+}
+
+impl<F> From<NoThread<F>> for Unmet {
+    fn from(NoThread { error, .. }: NoThread<F>) -> Self {
+        Self::Hindered(format!("no thread could be had for it: {error}"))
     }
 }
 
@@ -89,7 +99,9 @@ async fn connect(host: &str, port: u16) -> Result<TcpStream, Unmet> {
     } else if let Ok(address) = host.parse() {
         vec![address]
     } else {
-        tokio::net::lookup_host((host, port)).await?.map(|address| address.ip()).collect()
+        let named = (host.to_owned(), port);
+        let found = spawn_blocking(&Handle::current(), move || named.to_socket_addrs())?.await;
+        found.map_err(|error| Unmet::Hindered(error.to_string()))??.map(|address| address.ip()).collect()
     };
     let mut first = None;
     for address in addresses {

@@ -1,10 +1,20 @@
 //! State that requests share: of all servers, of one socket, of one connection.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use hyper::server::conn::http1;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, Semaphore};
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, Semaphore},
+};
 
 use super::{
     browser_guard::BrowserGuard,
@@ -16,11 +26,15 @@ use super::{
     resource_usage::ResourceReader,
 };
 use crate::{
+    blocking::{has_thread, spawn_blocking},
     config::Credentials,
     logger::Logger,
     rpc::{PluginMetrics, Registry, Suspension},
     supervisor::Supervisor,
 };
+
+/// Time between two looks for a thread, where the system has none to give.
+const THREAD_RETRY: Duration = Duration::from_millis(100);
 
 /// State of all connections of all sockets.
 pub(super) struct ServerContext {
@@ -51,6 +65,8 @@ pub(super) struct ServerContext {
     pub(super) answers: Arc<Semaphore>,
     /// Threads that may still be taken for large requests and answers, and for logs.
     pub(super) blocking: Arc<Semaphore>,
+    /// Set while the system has no threads for those, once the log says so.
+    pub(super) lacks_threads: AtomicBool,
 }
 
 /// State of all connections of one socket.
@@ -77,16 +93,33 @@ pub(super) struct ConnectionContext {
 }
 
 impl ServerContext {
-    /// Run heavy work on a thread where it holds up nobody; it may have to wait for one to be free.
+    /// Run heavy work on a thread where it holds up nobody; it may have to wait for one to be free, or for the system
+    /// to have one.
     pub(super) async fn run_blocking<R: Send + 'static>(&self, work: impl FnOnce() -> R + Send + 'static) -> R {
         // It is never closed.
         let permit = self.blocking.clone().acquire_owned().await.ok();
-        let done = tokio::task::spawn_blocking(move || {
+        let mut work = move || {
             // Given back when the work is done, not when its client stops waiting.
             let _permit = permit;
             work()
-        });
-        match done.await {
+        };
+        let running = loop {
+            match spawn_blocking(&Handle::current(), work) {
+                Ok(running) => break running,
+                Err(lack) => {
+                    work = lack.work;
+                    if !self.lacks_threads.swap(true, Relaxed) {
+                        self.logger.error(format_args!("clients wait, for no thread could be had: {}", lack.error));
+                    }
+                    // To ask costs less than to try in vain.
+                    while !has_thread() {
+                        tokio::time::sleep(THREAD_RETRY).await;
+                    }
+                }
+            }
+        };
+        self.lacks_threads.store(false, Relaxed);
+        match running.await {
             Ok(done) => done,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         }

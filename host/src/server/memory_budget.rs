@@ -10,6 +10,8 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 
+use crate::blocking::{NoThread, spawn_blocking};
+
 /// Size of a request that counts as nothing, in bytes; and so does what comes of a larger one until it is as much
 /// again.
 const SMALL: usize = 256 << 10;
@@ -41,10 +43,15 @@ impl ReservedMemory {
     }
 }
 
-/// Free what is large where that holds up nobody. Without a runtime it is freed right here.
+/// Free what is large where that holds up nobody. Without a runtime or a thread it is freed right here.
 pub(super) fn free_elsewhere<T: Send + 'static>(large: T) {
     match Handle::try_current() {
-        Ok(runtime) => drop(runtime.spawn_blocking(move || drop(large))),
+        Ok(runtime) => {
+            let freed = spawn_blocking(&runtime, move || drop(large));
+            if let Err(NoThread { work, .. }) = freed {
+                work();
+            }
+        }
         Err(_) => drop(large),
     }
 }

@@ -24,7 +24,9 @@ use nix::{
     unistd::{Pid, SysconfVar, sysconf},
 };
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::{runtime::Handle, sync::watch};
+
+use crate::blocking::spawn_blocking;
 
 /// Age up to which a reading is given to those who look.
 const MAX_AGE: Duration = Duration::from_secs(1);
@@ -100,7 +102,7 @@ impl ResourceReader {
     }
 
     /// Return the resources of these processes, and of supervisord itself. Who looks within a second of somebody else
-    /// gets what that one got. Nothing is there where `/proc` does not answer in time.
+    /// gets what that one got. Nothing is there where `/proc` does not answer in time, or no thread can be had to ask it.
     pub(super) async fn read(self: &Arc<Self>, pids: Vec<i32>) -> Arc<Reading> {
         let mut ended = self.ended.subscribe();
         {
@@ -117,7 +119,10 @@ impl ResourceReader {
                 state.begun = Some(now);
                 let this = Arc::clone(self);
                 // Nobody waits for its end but by the channel.
-                drop(tokio::task::spawn_blocking(move || this.read_now(&pids)));
+                if spawn_blocking(&Handle::current(), move || this.read_now(&pids)).is_err() {
+                    state.is_reading = false;
+                    return Arc::default();
+                }
             }
         }
         // The sender is part of what we are called on.

@@ -5,7 +5,7 @@ use std::{
     os::fd::AsRawFd as _,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
         mpsc,
     },
     time::{Duration, Instant},
@@ -345,6 +345,7 @@ pub(super) fn server_context(
         requests: Arc::new(Semaphore::new(limits.requests >> 10)),
         answers: Arc::new(Semaphore::new(limits.answers >> 10)),
         blocking: Arc::new(Semaphore::new(BLOCKING_THREADS)),
+        lacks_threads: AtomicBool::new(false),
         limits,
     }
 }

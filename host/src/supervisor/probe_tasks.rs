@@ -30,6 +30,7 @@ use super::{
     status::ProcessId,
 };
 use crate::{
+    blocking::spawn_blocking,
     config::{Probe, Ready},
     logger::Logger,
     process::{
@@ -279,14 +280,14 @@ impl Shared {
     async fn execute(&self, launch: &Arc<Launch>) -> Result<(), Unmet> {
         let of_lookup = Arc::clone(launch);
         // A file system may hang.
-        let found = tokio::task::spawn_blocking(move || of_lookup.command()).await;
+        let found = spawn_blocking(&Handle::current(), move || of_lookup.command())?.await;
         let found = found.map_err(|error| Unmet::Hindered(error.to_string()))?;
         let command = found.map_err(|error| Unmet::Failed(error.to_string()))?;
         let (started, child) = oneshot::channel();
         self.requests.push(Request::SpawnProbe(ProbeSpawn { launch: Arc::clone(launch), command, started }));
         let ended = || Unmet::Hindered("supervisord is ending".to_owned());
         let mut child = child.await.map_err(|_| ended())?.map_err(|error| {
-            if error.no_descriptors { Unmet::Hindered(error.text) } else { Unmet::Failed(error.text) }
+            if error.lack.is_some() { Unmet::Hindered(error.text) } else { Unmet::Failed(error.text) }
         })?;
         let Some(output) = child.take_output() else { return Err(ended()) };
         let mut output = pipe::Receiver::from_owned_fd(output)?;

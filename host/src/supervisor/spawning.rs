@@ -21,7 +21,7 @@ use crate::process::{
     fcgi::Listening,
     output::ChildOutput,
     ready_channel::{self, ReadyChannel},
-    spawn::{SpawnError, Spawned},
+    spawn::{Lack, SpawnError, Spawned},
     state::Input,
 };
 
@@ -76,8 +76,8 @@ impl MainLoop {
                     Some(input) => input,
                     None => continue,
                 },
-                Err(SpawnError { text, no_descriptors: true }) => Input::SpawnHindered(text),
-                Err(SpawnError { text, .. }) => Input::SpawnFailed(text),
+                Err(SpawnError { text, lack: Some(_) }) => Input::SpawnHindered(text),
+                Err(SpawnError { text, lack: None }) => Input::SpawnFailed(text),
             };
             self.step(id, input);
         }
@@ -153,7 +153,7 @@ impl MainLoop {
             let (ours, theirs) = opened.map_err(|errno| SpawnError::no_ready_channel(launch.name(), errno))?;
             Ok((spawner.spawn(&launch, &command, stdin, cgroup.clone(), theirs)?, ours))
         };
-        let spawned = fd_reserve.with(spawn, |error: &SpawnError| error.no_descriptors);
+        let spawned = fd_reserve.with(spawn, |error: &SpawnError| error.lack == Some(Lack::Descriptors));
         Some(spawned.map(|(spawned, ready)| (spawned, listening, enclosure, ready)))
     }
 

@@ -108,6 +108,8 @@ pub struct Successor {
     /// Number of processes that were alive.
     alive: usize,
     way_back: Option<WayBack>,
+    /// Reason why there is no way back, where there should be one.
+    no_way_back: Option<String>,
 }
 
 impl Successor {
@@ -136,13 +138,17 @@ impl Successor {
             // Executed from a descriptor, it is named after that.
             let _ = nix::sys::prctl::set_name(c"supervisord");
         }
-        let way_back = match mark.attempt {
-            Attempt::BackWithoutPlugins => None,
-            _ => Some(Self::open_way_back(&mark, file, executable, descriptors.clone())?),
+        let (way_back, no_way_back) = match mark.attempt {
+            Attempt::BackWithoutPlugins => (None, None),
+            // To end for want of a way back would be worse than to go on without one.
+            _ => match Self::open_way_back(&mark, file, executable, descriptors.clone()) {
+                Ok(way_back) => (Some(way_back), None),
+                Err(why) => (None, Some(why)),
+            },
         };
         handed_fds::keep(&descriptors).map_err(|error| error.to_string())?;
         let alive = state.supervisor.alive().len();
-        Ok(Some(Self { state, plugins, attempt: mark.attempt, reason, alive, way_back }))
+        Ok(Some(Self { state, plugins, attempt: mark.attempt, reason, alive, way_back, no_way_back }))
     }
 
     /// Take the config of the one that has handed over, if this one is to go on in its way.
@@ -160,8 +166,12 @@ impl Successor {
         })
     }
 
-    /// Log why the attempt before failed, if one has; and what runs, where this is the last one.
+    /// Log why the attempt before failed, if one has; what runs, where this is the last one; and that there is no way
+    /// back, where that could not be opened.
     pub fn tell_of_failure(&self, logger: &Logger) {
+        if let Some(why) = &self.no_way_back {
+            logger.error(format_args!("{why}; should this one fail now, nobody goes on"));
+        }
         let Some(reason) = &self.reason else { return };
         logger.critical(format_args!("the supervisord that was to go on could not: {reason}"));
         if self.attempt == Attempt::BackWithoutPlugins {

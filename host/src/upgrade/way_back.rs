@@ -17,6 +17,8 @@ use std::{
     },
     ptr,
     sync::atomic::{AtomicBool, AtomicPtr, Ordering::SeqCst},
+    thread,
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -30,6 +32,10 @@ use nix::{
 
 /// Time that the new one has to begin its work, in seconds.
 const TIMEOUT_SECONDS: libc::time_t = 10;
+
+/// Time for which descriptors and memory that are lacking are waited for, and the time between two looks.
+const LACK_TIMEOUT: Duration = Duration::from_secs(1);
+const LACK_RETRY: Duration = Duration::from_millis(10);
 
 /// Signals that mean that this process cannot go on.
 const FATAL: [Signal; 6] =
@@ -75,9 +81,10 @@ impl WayBack {
         mut descriptors: Vec<RawFd>,
         mark: impl FnOnce(RawFd) -> Vec<(OsString, OsString)>,
     ) -> io::Result<Self> {
-        descriptors.extend(left_open()?);
-        let reason = memfd_create(c"supervisord-reason", MFdFlags::MFD_CLOEXEC)?;
-        let directory = open(".", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
+        descriptors.extend(patiently(left_open)?);
+        let reason = patiently(|| Ok(memfd_create(c"supervisord-reason", MFdFlags::MFD_CLOEXEC)?))?;
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let directory = patiently(|| Ok(open(".", flags, Mode::empty())?))?;
         let text = |text: OsString| CString::new(text.into_vec()).map_err(io::Error::other);
         let arguments = env::args_os().map(text).collect::<io::Result<Vec<_>>>()?;
         let environment = env::vars_os().chain(mark(reason.as_raw_fd()));
@@ -204,6 +211,22 @@ fn execute(reason: &[u8]) {
         );
         let failed = b"supervisord: could not go back to the one before\n";
         libc::write(2, failed.as_ptr().cast(), failed.len());
+    }
+}
+
+/// Attempt what may fail for want of descriptors, which others may give back at any moment: for a second at most.
+fn patiently<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    let until = Instant::now() + LACK_TIMEOUT;
+    loop {
+        match attempt() {
+            Err(error)
+                if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM))
+                    && Instant::now() < until =>
+            {
+                thread::sleep(LACK_RETRY);
+            }
+            result => return result,
+        }
     }
 }
 

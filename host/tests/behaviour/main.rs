@@ -73,3 +73,6 @@ mod rules;
 mod stdout_plugin;
 mod twiddler;
 mod unruly;
+
+// Faults of the system, and who stops reading.
+mod faults;

@@ -84,14 +84,34 @@ pub struct Spawned {
 pub struct SpawnError {
     /// Text that is reported as `spawnerr`.
     pub text: String,
-    /// Set where nothing is wrong with the program: there were no descriptors left, here or in the whole system.
-    pub no_descriptors: bool,
+    /// Resource that was lacking, where nothing is wrong with the program.
+    pub lack: Option<Lack>,
+}
+
+/// Resource of supervisord, or of the whole system, of which nothing is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lack {
+    /// Descriptors.
+    Descriptors,
+    /// Processes or memory.
+    Processes,
+}
+
+impl Lack {
+    /// Find out what an error of a system call that makes pipes or a process says is lacking.
+    fn of(errno: Errno) -> Option<Self> {
+        match errno {
+            Errno::EMFILE | Errno::ENFILE => Some(Self::Descriptors),
+            Errno::EAGAIN | Errno::ENOMEM => Some(Self::Processes),
+            _ => None,
+        }
+    }
 }
 
 impl SpawnError {
     /// Make the error of there being no descriptors left for the process of that name.
     pub fn too_many_open_files(name: &str) -> Self {
-        Self { text: format!("too many open files to spawn '{name}'"), no_descriptors: true }
+        Self { text: format!("too many open files to spawn '{name}'"), lack: Some(Lack::Descriptors) }
     }
 
     /// Make the error of there being no way for the process of that name to say that it is ready.
@@ -100,13 +120,13 @@ impl SpawnError {
             return Self::too_many_open_files(name);
         }
         let text = format!("could not make the way by which '{name}' says that it is ready: {errno}");
-        Self { text, no_descriptors: errno == Errno::ENFILE }
+        Self { text, lack: Lack::of(errno) }
     }
 }
 
 impl From<String> for SpawnError {
     fn from(text: String) -> Self {
-        Self { text, no_descriptors: false }
+        Self { text, lack: None }
     }
 }
 
@@ -196,12 +216,15 @@ impl Spawner {
             Errno::EMFILE => SpawnError::too_many_open_files(name),
             errno => SpawnError {
                 text: format!("unknown error making dispatchers for '{name}': {errno:?}"),
-                no_descriptors: errno == Errno::ENFILE,
+                lack: Lack::of(errno),
             },
         })?;
-        let cannot_fork = |errno| match errno {
-            Errno::EAGAIN => format!("Too many processes in process table to spawn '{name}'"),
-            errno => format!("unknown error during fork for '{name}': {errno:?}"),
+        let cannot_fork = |errno| SpawnError {
+            text: match errno {
+                Errno::EAGAIN => format!("Too many processes in process table to spawn '{name}'"),
+                errno => format!("unknown error during fork for '{name}': {errno:?}"),
+            },
+            lack: Lack::of(errno),
         };
 
         let changes_user = launch.user.as_ref().is_some_and(|user| user.uid != getuid().as_raw());

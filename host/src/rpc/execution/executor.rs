@@ -24,6 +24,7 @@ use super::{
     slots::{NAMESPACE_SLOTS, RESULT_HANDLER_SLOTS, Slots},
 };
 use crate::{
+    blocking::{NoThread, spawn_blocking},
     logger::Logger,
     rpc::{
         method::Caller,
@@ -115,12 +116,14 @@ impl Executor {
                 .map_err(|_| Fault::failed_with(format_args!("too many calls of {} at once", self.name)))?,
         };
         let in_flight = self.context.in_flight.clone();
-        let call = server.spawn_blocking(move || {
+        let call = spawn_blocking(server, move || {
             let _entered = in_flight.begin(Kind::Call, method);
             // Given back when the call ends, not when its client stops waiting.
             let _slot = slot;
             nested(0, call)
         });
+        let no_thread = |error| format!("no thread could be had for a call of {}: {error}", self.name);
+        let call = call.map_err(|NoThread { error, .. }| Fault::failed_with(no_thread(error)))?;
         call.await.map_err(|_| self.broken_off())
     }
 
