@@ -4,25 +4,19 @@
 //! process does or its files lie on a mount that is gone: so it is read on a thread of its own, of which there is never
 //! more than one, and nobody waits for it longer than [`TIMEOUT`].
 //!
-//! A file of `/proc` costs some microseconds, the clock of a process less than one. A process whose clock stands still
-//! has done nothing, and so has what it had; that is looked at anew once in a while, since the kernel may have taken
-//! memory from it.
+//! The clock of a process costs less than the rest. A process whose clock stands still has done nothing, and so has what
+//! it had; that is looked at anew once in a while, since the kernel may have taken memory from it.
 
 use std::{
     collections::HashMap,
-    fmt::Write as _,
-    fs::{self, File},
-    io::Read as _,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use nix::{
-    time::{clock_getcpuclockid, clock_gettime},
-    unistd::{Pid, SysconfVar, sysconf},
-};
 use parking_lot::Mutex;
 use tokio::sync::watch;
+
+use crate::linux::process_usage::{SizeReader, cpu_time};
 
 /// Age up to which a reading is given to those who look.
 const MAX_AGE: Duration = Duration::from_secs(1);
@@ -113,8 +107,7 @@ impl ResourceReader {
 
     fn read_now(&self, pids: &[i32]) {
         let own = std::process::id().cast_signed();
-        let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten().and_then(|size| u64::try_from(size).ok());
-        let (mut path, before) = (String::new(), Arc::clone(&self.state.lock().latest));
+        let (mut sizes, before) = (SizeReader::new(), Arc::clone(&self.state.lock().latest));
         let (now, mut looks) = (Instant::now(), self.looks.lock());
         let (mut of, mut new_looks) = (HashMap::new(), HashMap::new());
         for &pid in [own].iter().chain(pids) {
@@ -122,7 +115,7 @@ impl ResourceReader {
             let idle = before.get(pid).filter(|usage| usage.cpu.is_some() && usage.cpu == cpu).zip(looks.get(&pid));
             let (usage, look) = match idle {
                 Some((usage, look)) if now - *look < idle_age(pid) => (*usage, *look),
-                _ => (usage(pid, cpu, page.unwrap_or(4096), &mut path), now),
+                _ => (usage(pid, cpu, &mut sizes), now),
             };
             if usage != ResourceUsage::default() {
                 of.insert(pid, usage);
@@ -144,41 +137,9 @@ fn idle_age(pid: i32) -> Duration {
     IDLE_AGE + Duration::from_secs(u64::from(pid.unsigned_abs() % 31))
 }
 
-/// Read the CPU time of a process, by one call and more exactly than from `/proc/PID/stat`.
-fn cpu_time(pid: i32) -> Option<Duration> {
-    clock_getcpuclockid(Pid::from_raw(pid)).and_then(clock_gettime).ok().map(Duration::from)
-}
-
-/// Read the resources of a process that has taken that CPU time; none where it is not there. `path` is taken for its
-/// paths.
-fn usage(pid: i32, cpu: Option<Duration>, page: u64, path: &mut String) -> ResourceUsage {
-    let resident_bytes = resident_pages(in_proc(path, pid, "statm")).map(|pages| pages * page);
-    let open_files = open_files(in_proc(path, pid, "fd"));
-    ResourceUsage { cpu, resident_bytes, open_files }
-}
-
-/// Make `path` that of a file of a process.
-fn in_proc<'a>(path: &'a mut String, pid: i32, name: &str) -> &'a str {
-    path.clear();
-    // Writing to a `String` cannot fail.
-    let _ = write!(path, "/proc/{pid}/{name}");
-    path
-}
-
-/// Read the second number of a `statm`.
-fn resident_pages(statm: &str) -> Option<u64> {
-    let mut text = [0; 128];
-    let length = File::open(statm).ok()?.read(&mut text).ok()?;
-    std::str::from_utf8(&text[..length]).ok()?.split_ascii_whitespace().nth(1)?.parse().ok()
-}
-
-/// Count the files in a folder of descriptors.
-fn open_files(folder: &str) -> Option<u64> {
-    // Since Linux 6.2 its size says it; before that it is 0.
-    match fs::metadata(folder).ok()?.len() {
-        0 => fs::read_dir(folder).ok().map(|entries| entries.count() as u64),
-        count => Some(count),
-    }
+/// Read the resources of a process that has taken that CPU time; none where it is not there.
+fn usage(pid: i32, cpu: Option<Duration>, sizes: &mut SizeReader) -> ResourceUsage {
+    ResourceUsage { cpu, resident_bytes: sizes.resident_bytes(pid), open_files: sizes.open_files(pid) }
 }
 
 #[cfg(test)]
