@@ -47,6 +47,7 @@ use nix::{
 use crate::{
     config::{Level, Message, Supervisord, User},
     limits,
+    linux::{descriptors, executable},
     logger::{self, Logger},
     text::repr::repr,
 };
@@ -195,7 +196,7 @@ impl Restart {
 /// Find the executable of this process under the name that it was started by, if that is where it lies. Whoever installs
 /// another one may do so by changing a link that the name goes by.
 fn named_executable(name: &OsStr, directory: &Path) -> Option<PathBuf> {
-    let own = fs::metadata("/proc/self/exe").ok()?;
+    let own = executable::own_metadata().ok()?;
     let is_own =
         |path: &PathBuf| fs::metadata(path).is_ok_and(|found| (found.dev(), found.ino()) == (own.dev(), own.ino()));
     if name.as_bytes().contains(&b'/') {
@@ -227,39 +228,19 @@ pub(crate) fn restart_mark() -> (OsString, OsString) {
 ///
 /// To be called first of all, before anything else is opened that exec would not close.
 pub fn keep_inherited_files() {
-    let listed = fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
-    let numbers: Vec<i32> = listed.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
-    // SAFETY: a system call that reads a flag.
-    let is_left = |number: &i32| *number > 2 && unsafe { libc::fcntl(*number, libc::F_GETFD) } == 0;
+    let left = descriptors::left_open_by_exec().unwrap_or_default();
     // SAFETY: it is open, and nobody in this process has opened it.
-    let kept = numbers.into_iter().filter(is_left).map(|number| unsafe { OwnedFd::from_raw_fd(number) }).collect();
+    let kept = left.into_iter().map(|number| unsafe { OwnedFd::from_raw_fd(number) }).collect();
     logger::keep_inherited(kept);
 }
 
 /// Mark all files to be closed on exec but the standard ones and those that were left to us: also those that a plugin
 /// or a library has opened without saying so, which would otherwise become more with every restart.
 fn close_others_on_exec() {
-    close_all_on_exec();
+    descriptors::close_all_on_exec();
     for file in logger::inherited() {
         // It is open, so this cannot fail.
         let _ = fcntl(file, FcntlArg::F_SETFD(FdFlag::empty()));
-    }
-}
-
-/// Mark all files but the standard ones to be closed on exec.
-fn close_all_on_exec() {
-    // SAFETY: a system call that changes a flag of files.
-    let marked = unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
-    if marked == 0 {
-        return;
-    }
-    // An older kernel. What is open is listed there; what cannot be marked is closed already.
-    for entry in fs::read_dir("/proc/self/fd").into_iter().flatten().flatten() {
-        let number = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok());
-        if let Some(number) = number.filter(|number| *number > 2) {
-            // SAFETY: as above.
-            unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
-        }
     }
 }
 
@@ -291,8 +272,10 @@ pub fn run_interruptible<R>(work: impl FnOnce() -> R) -> io::Result<R> {
     let listener = listener?;
     let done = work();
     is_done.store(true, SeqCst);
+    #[allow(clippy::unnecessary_cast, reason = "a number to the standard library, to libc a pointer with musl")]
+    let listening_thread = listener.as_pthread_t() as libc::pthread_t;
     // SAFETY: the thread has not been joined, so its name is valid.
-    unsafe { libc::pthread_kill(listener.as_pthread_t(), DONE as i32) };
+    unsafe { libc::pthread_kill(listening_thread, DONE as i32) };
     for signal in listener.join().unwrap_or_default() {
         // Held again, for who listens next.
         kill(Pid::this(), signal)?;

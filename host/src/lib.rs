@@ -3,6 +3,8 @@
 //! The modules are floors; each imports only from those above it in this list. `ctl` is a wing of its own, a client: it
 //! knows nothing of the supervisor but the names of its states. `ARCHITECTURE.md` has the map.
 
+mod linux;
+
 mod blocking;
 mod handed_fds;
 mod histogram;

@@ -6,9 +6,9 @@
 
 use std::{
     env, fmt, io,
-    os::{
-        linux::net::SocketAddrExt as _,
-        unix::{ffi::OsStrExt as _, net::SocketAddr, net::UnixDatagram},
+    os::unix::{
+        ffi::OsStrExt as _,
+        net::{SocketAddr, UnixDatagram},
     },
     sync::mpsc as std_mpsc,
     thread,
@@ -26,6 +26,7 @@ use tokio::{
 
 use crate::{
     events::{Event, EventType},
+    linux::unix_sockets,
     states::{ProcessState, SupervisorState},
     supervisor::Supervisor,
 };
@@ -77,10 +78,7 @@ impl ServiceManager {
     }
 
     fn at(name: &[u8], watchdog: Option<Duration>, supervisor: &Supervisor) -> io::Result<Self> {
-        let address = match name.strip_prefix(b"@") {
-            Some(name) => SocketAddr::from_abstract_name(name),
-            None => SocketAddr::from_pathname(std::ffi::OsStr::from_bytes(name)),
-        }?;
+        let address = unix_sockets::address(name)?;
         let socket = UnixDatagram::unbound()?;
         socket.set_write_timeout(Some(SEND_TIMEOUT))?;
         let (sender, messages) = mpsc::unbounded_channel();

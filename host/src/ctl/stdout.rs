@@ -3,39 +3,21 @@
 //! A process may be started with its stdout closed, `supervisorctl status >&-`. Supervisor's supervisorctl then fails
 //! with exit status 1. The Rust runtime puts `/dev/null` in the place of a closed stdout before `main`, opened for
 //! reading and writing as by Python's `subprocess.DEVNULL`, so that `main` cannot tell the two apart: all would seem
-//! to be printed, and the exit status would be 0. Therefore the descriptor is looked at before the runtime starts, by
-//! a function that the dynamic linker calls. A pipe that nobody reads and a full disk are errors without that.
+//! to be printed, and the exit status would be 0. Therefore the descriptor is [looked at](closed_stdout) before the
+//! runtime starts, by a function that the dynamic linker calls. A pipe that nobody reads and a full disk are errors
+//! without that.
 
-#![allow(unsafe_code)] // What runs before `main` is named in a section of the binary, and asks the C library.
+#![allow(unsafe_code)] // The C library is asked for the width of the terminal.
 
-use std::{
-    io::{self, Write},
-    sync::atomic::{AtomicBool, Ordering},
-};
+use std::io::{self, Write};
 
 use nix::errno::Errno;
 
-/// Set when this process was started without a stdout.
-static WAS_CLOSED: AtomicBool = AtomicBool::new(false);
-
-// SAFETY: the section lists functions that are called once before `main`, with arguments that a C function may leave
-// alone; this is one.
-#[cfg(target_os = "linux")]
-#[used]
-#[unsafe(link_section = ".init_array")]
-static BEFORE_MAIN: extern "C" fn() = note_closed_stdout;
-
-#[cfg(target_os = "linux")]
-extern "C" fn note_closed_stdout() {
-    // SAFETY: it reads the flags of a file descriptor, which need not be open.
-    if unsafe { libc::fcntl(libc::STDOUT_FILENO, libc::F_GETFD) } == -1 {
-        WAS_CLOSED.store(true, Ordering::Relaxed);
-    }
-}
+use crate::linux::closed_stdout;
 
 /// Standard output; a write to one that was closed from the start is an error.
 pub(super) fn stdout() -> Box<dyn Write + Send> {
-    if WAS_CLOSED.load(Ordering::Relaxed) { Box::new(Closed) } else { Box::new(io::stdout()) }
+    if closed_stdout::was_closed() { Box::new(Closed) } else { Box::new(io::stdout()) }
 }
 
 /// Width of the terminal behind standard output, in columns; 80 where it does not say.

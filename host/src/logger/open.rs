@@ -9,9 +9,10 @@ use std::{
         unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _},
     },
     path::{Component, Path, PathBuf, absolute},
-    process,
     sync::OnceLock,
 };
+
+use crate::linux::descriptors;
 
 /// Symbolic links that are followed, as many as the kernel does.
 const LINKS: usize = 40;
@@ -70,7 +71,7 @@ pub(super) fn of_our_own(file: File) -> io::Result<Opened> {
         return Ok(Opened { file, rotates: false, waits: false });
     }
     // Opened anew it has flags of its own. That fails for a socket, and for what belongs to another user.
-    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let path = descriptors::path(file.as_raw_fd());
     match OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path) {
         Ok(file) => Ok(Opened { file, rotates: false, waits: false }),
         Err(_) => Ok(Opened { file, rotates: false, waits: true }),
@@ -131,20 +132,9 @@ fn number_of_descriptor(path: &Path) -> Option<RawFd> {
         "/dev/stdin" => return Some(0),
         "/dev/stdout" => return Some(1),
         "/dev/stderr" => return Some(2),
-        _ => path.strip_prefix("/dev/fd/").or_else(|| {
-            let (process, number) = path.strip_prefix("/proc/")?.split_once("/fd/")?;
-            // A thread has the descriptors of its process.
-            let process = process.split_once("/task/").map_or(process, |(process, _)| process);
-            (["self", "thread-self"].contains(&process) || process == own_pid()).then_some(number)
-        })?,
+        _ => path.strip_prefix("/dev/fd/").or_else(|| descriptors::number_in_proc(path))?,
     };
     number.bytes().all(|digit| digit.is_ascii_digit()).then(|| number.parse().ok()).flatten()
-}
-
-/// Get our pid as /proc has it, which may be that of a namespace above ours.
-fn own_pid() -> String {
-    let own = fs::read_link("/proc/self").ok().and_then(|pid| Some(pid.to_str()?.to_owned()));
-    own.unwrap_or_else(|| process::id().to_string())
 }
 
 /// Tell whether a file is the one, the pipe or the terminal that our stdout is.
@@ -165,12 +155,12 @@ pub fn is_of_the_system(path: &Path) -> bool {
 }
 
 fn is_below_dev_or_proc(path: &Path) -> bool {
-    path.starts_with("/proc") || path.starts_with("/dev") && !path.starts_with("/dev/shm")
+    descriptors::is_in_proc(path) || path.starts_with("/dev") && !path.starts_with("/dev/shm")
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::{os::unix::fs::symlink, process};
 
     use super::*;
 

@@ -2,9 +2,7 @@
 //!
 //! The modules are floors; each imports only from those above it in this list.
 
-pub mod cgroup;
 pub mod command;
-mod credentials;
 pub mod event_listener;
 pub mod fcgi;
 pub mod fd_reserve;

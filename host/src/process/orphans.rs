@@ -7,11 +7,9 @@
 //! What a supervisord that was killed has left behind belongs to nobody, and is found by the names in its environment
 //! alone.
 
-use std::{
-    collections::{BTreeSet, HashMap, HashSet},
-    fs,
-    io::Read as _,
-};
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use crate::linux::process_table::{self, Stat};
 
 /// Most bytes of an environment that are looked at.
 const MAX_ENVIRONMENT: u64 = 1 << 20;
@@ -29,30 +27,19 @@ pub struct Ended<'a> {
 
 /// All processes of this machine at one moment, as far as they are alive.
 #[derive(Debug, Default)]
-pub struct Processes(HashMap<i32, Process>);
-
-#[derive(Clone, Copy, Debug)]
-struct Process {
-    parent: i32,
-    group: i32,
-    session: i32,
-    /// Moment of its start, in ticks since the system began.
-    birth: u64,
-}
+pub struct Processes(HashMap<i32, Stat>);
 
 impl Processes {
-    /// Read them from `/proc`.
+    /// Read the table of all.
     pub fn read() -> Self {
-        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-        let process = |pid: i32| parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?);
-        Self(pids.filter_map(|pid| Some((pid, process(pid)?))).collect())
+        let alive = |pid: i32| process_table::stat(pid).filter(|stat| !stat.has_ended);
+        Self(process_table::pids().filter_map(|pid| Some((pid, alive(pid)?))).collect())
     }
 
     /// List what a program has left behind. `own` is the pid of supervisord, `programs` those of programs that run.
     pub fn left_behind(&self, ended: Ended<'_>, own: i32, programs: &HashSet<i32>) -> Vec<i32> {
-        let is_orphan = |pid: i32, process: &Process| process.parent == own && !programs.contains(&pid);
-        let is_its = |pid: i32, process: &Process| {
+        let is_orphan = |pid: i32, process: &Stat| process.parent == own && !programs.contains(&pid);
+        let is_its = |pid: i32, process: &Stat| {
             process.group == ended.pid || process.session == ended.pid || has_names(pid, ended)
         };
         let mut left: Vec<i32> = self
@@ -78,9 +65,8 @@ impl Processes {
 /// those that are looked for, `own` is the pid of this supervisord.
 pub fn unsupervised(programs: &BTreeSet<(String, String)>, own: i32) -> Vec<(i32, (String, String))> {
     let processes = Processes::read();
-    let is_supervisord = |pid: i32| {
-        pid == own || fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "supervisord\n")
-    };
+    let is_supervisord =
+        |pid: i32| pid == own || process_table::command_name(pid).is_some_and(|name| name == "supervisord");
     let mut found: Vec<_> = processes
         .0
         .iter()
@@ -97,20 +83,6 @@ pub fn unsupervised(programs: &BTreeSet<(String, String)>, own: i32) -> Vec<(i32
     found
 }
 
-/// Parse `/proc/PID/stat`; nothing of a process that has ended.
-fn parse(stat: &str) -> Option<Process> {
-    // The name of the program stands between parentheses, and may hold any of them.
-    let (_, fields) = stat.rsplit_once(") ")?;
-    let mut fields = fields.split(' ');
-    let state = fields.next()?;
-    let mut number = || fields.next()?.parse().ok();
-    let (parent, group, session) = (number()?, number()?, number()?);
-    // Field 22 of the line, of which three were read here and two before.
-    let birth = fields.nth(15)?.parse().ok()?;
-    let process = Process { parent, group, session, birth };
-    (!matches!(state, "Z" | "X" | "x")).then_some(process)
-}
-
 /// Return whether the environment that a process was started with names that program.
 fn has_names(pid: i32, ended: Ended<'_>) -> bool {
     names(pid).is_some_and(|(group, name)| group == ended.group && name == ended.name)
@@ -118,9 +90,7 @@ fn has_names(pid: i32, ended: Ended<'_>) -> bool {
 
 /// Return the names of the group and of the program that the environment of a process has.
 fn names(pid: i32) -> Option<(String, String)> {
-    let mut environment = Vec::new();
-    let file = fs::File::open(format!("/proc/{pid}/environ")).ok()?;
-    file.take(MAX_ENVIRONMENT).read_to_end(&mut environment).ok()?;
+    let environment = process_table::environment(pid, MAX_ENVIRONMENT)?;
     let value = |name: &str| {
         let value = environment.split(|byte| *byte == 0).find_map(|it| it.strip_prefix(name.as_bytes()))?;
         String::from_utf8(value.to_owned()).ok()
@@ -133,17 +103,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_with_parentheses_is_no_trap() {
-        let rest = "0 -1 4194304 0 0 0 0 0 0 0 0 20 0 1 0 4711 8 9";
-        let process = parse(&format!("7 (a) S 1 (b)) S 5 6 7 {rest}")).unwrap();
-        assert_eq!((process.parent, process.group, process.session, process.birth), (5, 6, 7, 4711));
-        assert!(parse(&format!("7 (a) Z 5 6 7 {rest}")).is_none());
-        assert!(parse("7 (a) S x").is_none());
-    }
-
-    #[test]
     fn orphans_of_the_program_are_found_with_all_below_them() {
-        let process = |parent, group, session| Process { parent, group, session, birth: 0 };
+        let process = |parent, group, session| Stat { parent, group, session, birth: 0, has_ended: false };
         // Pids that no process can have, so that none has an environment.
         let [own, ended] = [i32::MAX, i32::MAX - 1];
         let processes = Processes(HashMap::from([

@@ -8,7 +8,6 @@ use std::{
     io,
     os::{
         fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd, RawFd},
-        linux::net::SocketAddrExt as _,
         unix::{ffi::OsStrExt as _, fs::PermissionsExt as _, net::UnixDatagram},
     },
     path::Path,
@@ -18,18 +17,15 @@ use std::{
 use nix::{
     errno::Errno,
     fcntl::{FcntlArg, OFlag, fcntl},
-    sys::{
-        socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, getsockname, setsockopt, socket, sockopt},
-        statfs::{TMPFS_MAGIC, statfs},
-    },
+    sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, getsockname, socket},
     unistd::{Pid, getpgid, getsid, mkdtemp, pipe2},
 };
 
-use super::{
-    credentials,
-    notice::{MAX_DATAGRAM, Notice},
+use super::notice::{MAX_DATAGRAM, Notice};
+use crate::{
+    config::Ready,
+    linux::{credentials, in_memory::is_in_memory, process_table, unix_sockets},
 };
-use crate::config::Ready;
 
 /// Generations between a program and a descendant of it that is still known as one.
 const MAX_GENERATIONS: usize = 64;
@@ -104,10 +100,10 @@ pub fn open(ready: Option<&Ready>, watchdog: Duration) -> Result<(Option<ReadyCh
         Some(Ready::Notify) => {
             let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
             let socket = socket(AddressFamily::Unix, SockType::Datagram, flags, None)?;
-            setsockopt(&socket, sockopt::PassCred, &true)?;
+            unix_sockets::pass_credentials(&socket)?;
             let socket = UnixDatagram::from(socket);
             let name = DIRECTORIES.into_iter().find_map(|directory| bind_in(&socket, Path::new(directory)).ok());
-            let name = name.map_or_else(|| bind_without_file(&socket), Ok)?;
+            let name = name.map_or_else(|| unix_sockets::bind_without_file(&socket), Ok)?;
             let mut variables = vec![[b"NOTIFY_SOCKET=", name.as_slice()].concat()];
             if !watchdog.is_zero() {
                 variables.push(format!("WATCHDOG_USEC={}", watchdog.as_micros()).into_bytes());
@@ -122,7 +118,7 @@ pub fn open(ready: Option<&Ready>, watchdog: Duration) -> Result<(Option<ReadyCh
 ///
 /// Not every program that notifies knows of names without a file, and those are of one network namespace.
 fn bind_in(socket: &UnixDatagram, directory: &Path) -> Result<Vec<u8>, Errno> {
-    if statfs(directory)?.filesystem_type() != TMPFS_MAGIC {
+    if !is_in_memory(directory)? {
         return Err(Errno::EINVAL);
     }
     let own = mkdtemp(&directory.join(format!("{PREFIX}XXXXXX")))?;
@@ -138,13 +134,6 @@ fn bind_in(socket: &UnixDatagram, directory: &Path) -> Result<Vec<u8>, Errno> {
         return Err(errno);
     }
     Ok(path.into_os_string().into_encoded_bytes())
-}
-
-/// Give the socket a name without a file, which the kernel chooses. Return it.
-fn bind_without_file(socket: &UnixDatagram) -> Result<Vec<u8>, Errno> {
-    bind(socket.as_raw_fd(), &UnixAddr::new_unnamed())?;
-    let address = socket.local_addr().map_err(|_| Errno::last())?;
-    Ok([b"@", address.as_abstract_name().ok_or(Errno::EADDRNOTAVAIL)?].concat())
 }
 
 /// Read the next datagram. `None` is one that was sent by nobody of the process with that pid; an error of the kind
@@ -171,24 +160,18 @@ fn belongs(sender: i32, pid: i32) -> bool {
 
 fn is_descendant(mut sender: i32, pid: i32) -> bool {
     for _ in 0..MAX_GENERATIONS {
-        match parent(sender) {
-            Some(parent) if parent == pid => return true,
-            Some(parent) if parent > 1 => sender = parent,
+        match process_table::stat(sender) {
+            Some(stat) if stat.parent == pid => return true,
+            Some(stat) if stat.parent > 1 => sender = stat.parent,
             _ => return false,
         }
     }
     false
 }
 
-fn parent(pid: i32) -> Option<i32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name, in parentheses, may hold anything. Behind it are the state and the parent.
-    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
-    use std::{io::Write as _, os::unix::net::SocketAddr, process::Command};
+    use std::{io::Write as _, process::Command};
 
     use super::*;
 
@@ -198,11 +181,7 @@ mod tests {
         assert_eq!(variables[1], "WATCHDOG_USEC=1500000");
         let name = variables[0].strip_prefix("NOTIFY_SOCKET=").unwrap();
         let sender = UnixDatagram::unbound().unwrap();
-        let address = match name.strip_prefix('@') {
-            Some(name) => SocketAddr::from_abstract_name(name),
-            None => SocketAddr::from_pathname(name),
-        };
-        sender.connect_addr(&address.unwrap()).unwrap();
+        sender.connect_addr(&unix_sockets::address(name.as_bytes()).unwrap()).unwrap();
         (ours.unwrap(), sender)
     }
 
@@ -257,14 +236,9 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_may_have_a_name_without_a_file() {
-        let [ours, sender] = [(); 2].map(|()| UnixDatagram::unbound().unwrap());
-        let name = bind_without_file(&ours).unwrap();
-        sender.connect_addr(&SocketAddr::from_abstract_name(&name[1..]).unwrap()).unwrap();
-        sender.send(b"READY=1").unwrap();
-        assert_eq!(ours.recv(&mut [0; 16]).unwrap(), 7);
+    fn a_socket_has_a_file_only_in_memory() {
         let here = tempfile::tempdir().unwrap();
-        let is_in_memory = statfs(here.path()).unwrap().filesystem_type() == TMPFS_MAGIC;
+        let is_in_memory = is_in_memory(here.path()).unwrap();
         assert_eq!(bind_in(&UnixDatagram::unbound().unwrap(), here.path()).is_ok(), is_in_memory);
     }
 

@@ -6,6 +6,7 @@
 use nix::errno::Errno;
 
 use super::exits::Exit;
+use crate::linux::this_process;
 
 /// Reap any child that has ended, if there is one; its pid is free from now on. Never waits.
 pub fn reap_any() -> Result<Option<(i32, Exit)>, Errno> {
@@ -46,7 +47,7 @@ pub fn any_ended() -> Option<i32> {
 /// Return whether the orphans of others become children of this process, which then has to reap them: as PID 1 it does,
 /// and as what Linux calls a subreaper.
 pub fn adopts_orphans() -> bool {
-    std::process::id() == 1 || nix::sys::prctl::get_child_subreaper().unwrap_or(false)
+    std::process::id() == 1 || this_process::is_subreaper()
 }
 
 fn exit(status: i32) -> Exit {

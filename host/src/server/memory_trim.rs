@@ -4,8 +4,6 @@
 //! use; and there the C library keeps it, some 100 MB of it, for a next crowd that may never come. It has to be asked
 //! to give back the pages in between.
 
-#![expect(unsafe_code, reason = "neither the standard library nor nix offers `malloc_trim`")]
-
 /// Number of connections that make a crowd: fewer leave nothing that is worth the search.
 const CROWD: usize = 64;
 
@@ -23,16 +21,6 @@ impl PeakConnections {
             self.0 = open;
         }
         left
-    }
-}
-
-/// Give memory that is not in use back to the system. It takes some milliseconds for a hundred megabytes, and threads
-/// that allocate may have to wait for a part of that.
-pub(super) fn trim() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: it takes no pointer and may be called by any thread at any time.
-    unsafe {
-        libc::malloc_trim(0);
     }
 }
 

@@ -23,7 +23,6 @@
 
 mod auth;
 mod browser_guard;
-mod code_trim;
 mod limits;
 mod listen;
 mod log_files;

@@ -4,29 +4,25 @@
 //! process does or its files lie on a mount that is gone: so it is read on a thread of its own, of which there is never
 //! more than one, and nobody waits for it longer than [`TIMEOUT`].
 //!
-//! A file of `/proc` costs some microseconds, the first time some ten; the clock of a process costs less than one. A
-//! process whose clock stands still has done nothing, and so has what it had; that is looked at anew once in a while,
+//! The files of a process cost some microseconds, the first time some thirty; its clock costs less than one. A process
+//! whose clock stands still has done nothing, and so has what it had; that is looked at anew once in a while,
 //! since the kernel may have taken memory from it. Of those that work, one reading looks at as many as [`BUDGET`]
 //! allows, and the next one begins with those that have waited longest: so thousands of programs cost no more than some
 //! hundreds, and their memory is as old as a few readings.
 
 use std::{
     collections::HashMap,
-    fmt::Write as _,
-    fs::{self, File},
-    io::Read as _,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use nix::{
-    time::{ClockId, clock_getcpuclockid, clock_gettime},
-    unistd::{Pid, SysconfVar, sysconf},
-};
 use parking_lot::Mutex;
 use tokio::{runtime::Handle, sync::watch};
 
-use crate::blocking::spawn_blocking;
+use crate::{
+    blocking::spawn_blocking,
+    linux::process_usage::{SizeReader, cpu_time, thread_time},
+};
 
 /// Age up to which a reading is given to those who look.
 const MAX_AGE: Duration = Duration::from_secs(1);
@@ -132,7 +128,6 @@ impl ResourceReader {
     }
 
     fn read_now(&self, pids: &[i32]) {
-        let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten().and_then(|size| u64::try_from(size).ok());
         let (now, mut looks, mut of) = (Instant::now(), self.looks.lock(), HashMap::new());
         let (mut new_looks, mut to_look_at) = (HashMap::new(), Vec::new());
         for &pid in [std::process::id().cast_signed()].iter().chain(pids) {
@@ -147,9 +142,9 @@ impl ResourceReader {
         }
         // Those that nobody has looked at before all others; supervisord itself is the first of them or the oldest.
         to_look_at.sort_by_key(|(_, before)| *before);
-        let (mut path, end) = (String::new(), thread_time().map(|begun| begun + self.budget));
+        let (mut sizes, end) = (SizeReader::new(), thread_time().map(|begun| begun + self.budget));
         for (pid, _) in to_look_at {
-            let usage = file_usage(pid, of[&pid].cpu, page.unwrap_or(4096), &mut path);
+            let usage = usage(pid, of[&pid].cpu, &mut sizes);
             new_looks.insert(pid, FileLook { at: now, usage });
             of.insert(pid, usage);
             if thread_time() > end {
@@ -173,46 +168,9 @@ fn idle_age(pid: i32) -> Duration {
     IDLE_AGE + Duration::from_secs(u64::from(pid.unsigned_abs() % 31))
 }
 
-/// Read the CPU time of a process, by one call and more exactly than from `/proc/PID/stat`.
-fn cpu_time(pid: i32) -> Option<Duration> {
-    clock_getcpuclockid(Pid::from_raw(pid)).and_then(clock_gettime).ok().map(Duration::from)
-}
-
-/// Processor time that this thread has taken.
-fn thread_time() -> Option<Duration> {
-    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).ok().map(Duration::from)
-}
-
-/// Read the resources of a process that has taken that CPU time; none where it is not there. `path` is taken for its
-/// paths.
-fn file_usage(pid: i32, cpu: Option<Duration>, page: u64, path: &mut String) -> ResourceUsage {
-    let resident_bytes = resident_pages(in_proc(path, pid, "statm")).map(|pages| pages * page);
-    let open_files = open_files(in_proc(path, pid, "fd"));
-    ResourceUsage { cpu, resident_bytes, open_files }
-}
-
-/// Make `path` that of a file of a process.
-fn in_proc<'a>(path: &'a mut String, pid: i32, name: &str) -> &'a str {
-    path.clear();
-    // Writing to a `String` cannot fail.
-    let _ = write!(path, "/proc/{pid}/{name}");
-    path
-}
-
-/// Read the second number of a `statm`.
-fn resident_pages(statm: &str) -> Option<u64> {
-    let mut text = [0; 128];
-    let length = File::open(statm).ok()?.read(&mut text).ok()?;
-    std::str::from_utf8(&text[..length]).ok()?.split_ascii_whitespace().nth(1)?.parse().ok()
-}
-
-/// Count the files in a folder of descriptors.
-fn open_files(folder: &str) -> Option<u64> {
-    // Since Linux 6.2 its size says it; before that it is 0.
-    match fs::metadata(folder).ok()?.len() {
-        0 => fs::read_dir(folder).ok().map(|entries| entries.count() as u64),
-        count => Some(count),
-    }
+/// Read the resources of a process that has taken that CPU time; none where it is not there.
+fn usage(pid: i32, cpu: Option<Duration>, sizes: &mut SizeReader) -> ResourceUsage {
+    ResourceUsage { cpu, resident_bytes: sizes.resident_bytes(pid), open_files: sizes.open_files(pid) }
 }
 
 #[cfg(test)]

@@ -21,7 +21,6 @@ use tokio::{
 
 use super::{
     browser_guard::BrowserGuard,
-    code_trim,
     connection::{self, ClientStream},
     connection_watch::{Admission, BusyConnection, ConnectionTable, Phase},
     context::{ConnectionContext, ServerContext, SocketContext},
@@ -30,12 +29,13 @@ use super::{
     listen::{BoundSocket, Listeners, ServerSocket, SocketFile},
     live_feed::LiveFeed,
     log_files::LogFiles,
-    memory_trim::{self, PeakConnections},
+    memory_trim::PeakConnections,
     resource_usage::ResourceReader,
     route,
 };
 use crate::{
     config::HttpServer,
+    linux::{code_trim, this_process},
     logger::Logger,
     rpc::{PluginMetrics, Registry, Suspension},
     supervisor::Supervisor,
@@ -483,7 +483,7 @@ async fn sweep(server: Arc<ServerContext>, tables: Vec<Arc<ConnectionTable>>) {
             let swept = tables.iter().map(|table| table.sweep());
             let (open, most) = swept.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
             if peak.has_left(open, most) {
-                server.run_blocking(memory_trim::trim).await;
+                server.run_blocking(this_process::trim_memory).await;
             }
             if open == 0 {
                 break;

@@ -14,10 +14,7 @@ use std::{
 };
 
 use nix::{
-    sys::{
-        prctl,
-        signal::{SigSet, Signal, kill},
-    },
+    sys::signal::{SigSet, Signal, kill},
     unistd::Pid,
 };
 use parking_lot::{Condvar, Mutex};
@@ -25,11 +22,12 @@ use serde::{Deserialize, Serialize};
 
 use super::status::ProcessId;
 use crate::{
-    logger::Logger,
-    process::{
+    linux::{
         cgroup::{self, Cgroups},
-        orphans::{Ended, Processes},
+        this_process,
     },
+    logger::Logger,
+    process::orphans::{Ended, Processes},
 };
 
 /// Time for which what one run has left behind is killed again and again.
@@ -100,7 +98,7 @@ impl Descendants {
                 Err(error) => {
                     let base = cgroups.base().display();
                     self.0.logger.warn(format_args!("could not make a cgroup for '{name}' in {base}: {error}"));
-                    let _ = prctl::set_child_subreaper(true);
+                    let _ = this_process::become_subreaper();
                 }
             }
         }
@@ -121,7 +119,7 @@ impl Descendants {
                     "kill_descendants: supervisord is the subreaper and looks for orphans, since it may make no \
                      cgroup ({why})"
                 ));
-                if let Err(errno) = prctl::set_child_subreaper(true) {
+                if let Err(errno) = this_process::become_subreaper() {
                     logger.warn(format_args!("kill_descendants: supervisord cannot be a subreaper: {errno}"));
                 }
                 None

@@ -6,7 +6,7 @@
 
 use std::{
     collections::HashMap,
-    fs, io,
+    io,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::SeqCst},
@@ -37,6 +37,7 @@ use super::{
 use crate::{
     config::{Config, GroupKind},
     handed_fds,
+    linux::process_table,
     process::{
         exits::Exit,
         fcgi::SharedSocket,
@@ -341,9 +342,7 @@ fn is_ours(pid: i32, birth_then: Option<u64>) -> bool {
 
 /// Read when the process with that pid was started, in ticks since the system began.
 fn birth(pid: i32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name, in parentheses, may hold anything. Behind it the start is the 20th field.
-    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()
+    process_table::stat(pid).map(|stat| stat.birth)
 }
 
 #[cfg(test)]

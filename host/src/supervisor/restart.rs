@@ -10,11 +10,10 @@ use std::{
     thread,
 };
 
-use nix::sched::{CloneFlags, unshare};
-
 use super::shared::Shared;
 use crate::{
     config::{Config, ConfigError, ConfigErrors, EventListenerPool, Library, PluginSection},
+    linux::this_process,
     plugin::{self, SearchPath},
     process::signals,
     states::SupervisorState,
@@ -132,7 +131,7 @@ impl Shared {
     /// Let the calling thread, and no other, have the directory in which supervisord was started for its own. Where the
     /// kernel forbids that, it stays where it is.
     fn enter_start_directory(&self) {
-        if unshare(CloneFlags::CLONE_FS).is_ok() {
+        if this_process::unshare_working_directory().is_ok() {
             let _ = env::set_current_dir(&self.started_in);
         }
     }

@@ -16,13 +16,15 @@ use super::{
     start_conditions::StartPoint,
     status::{ProcessId, Refused},
 };
-use crate::process::{
-    cgroup,
-    fcgi::Listening,
-    output::ChildOutput,
-    ready_channel::{self, ReadyChannel},
-    spawn::{Lack, SpawnError, Spawned},
-    state::Input,
+use crate::{
+    linux::cgroup,
+    process::{
+        fcgi::Listening,
+        output::ChildOutput,
+        ready_channel::{self, ReadyChannel},
+        spawn::{Lack, SpawnError, Spawned},
+        state::Input,
+    },
 };
 
 /// Process that has come to life, with the socket that it shares with its group, the way to its descendants, and our

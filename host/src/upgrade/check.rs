@@ -1,7 +1,6 @@
 //! The check: the executable that is to come is run apart and says whether it could go on.
 
 use std::{
-    fs::File,
     io::{self, Read as _, Write as _},
     os::fd::OwnedFd,
     path::PathBuf,
@@ -17,6 +16,7 @@ use super::{state::State, state_file};
 use crate::{
     config::{Config, Library, Overrides, ServerAddress},
     daemon::Restart,
+    linux::descriptors,
     plugin::{self, SearchPath},
     rpc::{self, HandedOver, UpgradePlan},
     server_options, version,
@@ -103,7 +103,7 @@ fn wait(child: &mut Child, until: Instant) -> Result<(Vec<u8>, Vec<u8>), String>
 /// Answer whether this executable could go on from the state that is on stdin, with this command line.
 pub fn check_successor(configuration: Option<PathBuf>, overrides: &Overrides) {
     let mut answer = Answer { version: version::OWN.to_owned(), ..Answer::default() };
-    let stdin = File::open("/proc/self/fd/0").map_err(|error| format!("cannot read the state: {error}"));
+    let stdin = descriptors::reopen_stdin().map_err(|error| format!("cannot read the state: {error}"));
     let state = stdin.and_then(|file| state_file::read::<HandedOver>(&file));
     match server_options::load(configuration, overrides) {
         Ok(config) => {

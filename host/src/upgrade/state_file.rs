@@ -11,13 +11,10 @@ use std::{
     os::{fd::OwnedFd, unix::fs::FileExt as _},
 };
 
-use nix::{
-    fcntl::{FcntlArg, SealFlag, fcntl},
-    sys::memfd::{MFdFlags, memfd_create},
-};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::state::State;
+use crate::linux::in_memory;
 
 /// First line of the file. Another number in it is another layout of what follows.
 const MAGIC: &[u8] = b"state of supervisord, 1\n";
@@ -38,8 +35,7 @@ pub(super) struct StateFile {
 impl StateFile {
     /// Make the file, with what plugins hand over.
     pub(super) fn new(plugins: &impl Serialize) -> io::Result<Self> {
-        let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
-        let mut file = File::from(memfd_create(c"supervisord-state", flags)?);
+        let mut file = File::from(in_memory::create_sealable(c"supervisord-state")?);
         file.write_all(&[0; HEAD])?;
         let plugins = write(&mut file, plugins)?;
         Ok(Self { file, plugins })
@@ -51,8 +47,7 @@ impl StateFile {
         let len = write(&mut file, state)?;
         file.write_all_at(&head(plugins, len), 0)?;
         file.rewind()?;
-        let seals = SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL;
-        fcntl(&file, FcntlArg::F_ADD_SEALS(seals))?;
+        in_memory::seal(&file)?;
         Ok(file.into())
     }
 }

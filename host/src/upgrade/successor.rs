@@ -8,15 +8,11 @@ use std::{
     process,
 };
 
-use nix::{
-    fcntl::{OFlag, open},
-    sys::stat::Mode,
-};
-
 use super::{state::State, state_file, way_back::WayBack};
 use crate::{
     config::Config,
     daemon, handed_fds,
+    linux::this_process,
     logger::Logger,
     rpc::{HandedOver, UpgradeStatus},
     version,
@@ -89,11 +85,6 @@ pub(super) fn mark_for_new(state: RawFd, executable: RawFd) -> (OsString, OsStri
     Mark { state, executable, attempt: Attempt::New, reason: -1 }.variable()
 }
 
-/// Open the executable of this process, whatever lies under its path by now.
-pub(super) fn own_executable() -> nix::Result<OwnedFd> {
-    open("/proc/self/exe", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())
-}
-
 /// A supervisord that is to go on where another one has stopped.
 #[derive(Debug)]
 pub struct Successor {
@@ -136,7 +127,7 @@ impl Successor {
         let descriptors: Vec<_> = state.descriptors().collect();
         if mark.attempt != Attempt::New {
             // Executed from a descriptor, it is named after that.
-            let _ = nix::sys::prctl::set_name(c"supervisord");
+            let _ = this_process::set_name(c"supervisord");
         }
         let (way_back, no_way_back) = match mark.attempt {
             Attempt::BackWithoutPlugins => (None, None),

@@ -19,10 +19,11 @@ use super::{
     check,
     state::{OldConfig, State},
     state_file::StateFile,
-    successor::{mark_for_new, own_executable},
+    successor::mark_for_new,
 };
 use crate::{
     daemon::Restart,
+    linux::executable,
     logger::Logger,
     rpc::{HandedOver, Lifecycle, UpgradePlan, UpgradeStatus, Upgrader},
     server::Handle,
@@ -157,7 +158,7 @@ impl Inner {
         let handed_over = self.parts.plugins.upgrade().map(|plugins| plugins.hand_over(TIMEOUT)).unwrap_or_default();
         let file = StateFile::new(&handed_over).map_err(in_words)?;
         drop(handed_over);
-        let executable = own_executable().map_err(|errno| format!("cannot open the executable: {errno}"))?;
+        let executable = executable::open_own().map_err(|errno| format!("cannot open the executable: {errno}"))?;
         let state = self.state(begun);
         let restart = Arc::clone(&self.parts.restart);
         self.parts.supervisor.hand_over(

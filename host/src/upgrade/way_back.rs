@@ -9,10 +9,10 @@
 
 use std::{
     env,
-    ffi::{CString, OsString, c_char, c_int},
-    fs, io,
+    ffi::{CString, OsString, c_char, c_int, c_uint},
+    io,
     os::{
-        fd::{AsRawFd as _, OwnedFd, RawFd},
+        fd::{AsFd as _, AsRawFd as _, OwnedFd, RawFd},
         unix::ffi::OsStringExt as _,
     },
     ptr,
@@ -21,17 +21,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::{
-    fcntl::{OFlag, open},
-    sys::{
-        memfd::{MFdFlags, memfd_create},
-        signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction},
-        stat::Mode,
-    },
-};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+
+use crate::linux::{descriptors, executable, in_memory};
 
 /// Time that the new one has to begin its work, in seconds.
-const TIMEOUT_SECONDS: libc::time_t = 10;
+const TIMEOUT_SECONDS: c_uint = 10;
 
 /// Time for which descriptors and memory that are lacking are waited for, and the time between two looks.
 const LACK_TIMEOUT: Duration = Duration::from_secs(1);
@@ -81,10 +76,9 @@ impl WayBack {
         mut descriptors: Vec<RawFd>,
         mark: impl FnOnce(RawFd) -> Vec<(OsString, OsString)>,
     ) -> io::Result<Self> {
-        descriptors.extend(patiently(left_open)?);
-        let reason = patiently(|| Ok(memfd_create(c"supervisord-reason", MFdFlags::MFD_CLOEXEC)?))?;
-        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let directory = patiently(|| Ok(open(".", flags, Mode::empty())?))?;
+        descriptors.extend(patiently(descriptors::left_open_by_exec)?);
+        let reason = patiently(|| Ok(in_memory::create(c"supervisord-reason")?))?;
+        let directory = patiently(|| Ok(executable::open_working_directory()?))?;
         let text = |text: OsString| CString::new(text.into_vec()).map_err(io::Error::other);
         let arguments = env::args_os().map(text).collect::<io::Result<Vec<_>>>()?;
         let environment = env::vars_os().chain(mark(reason.as_raw_fd()));
@@ -121,7 +115,8 @@ impl WayBack {
             // SAFETY: the handler makes system calls alone.
             .map(|&signal| Ok((signal, unsafe { sigaction(signal, &action) }?)))
             .collect::<io::Result<Vec<_>>>()?;
-        set_timer(TIMEOUT_SECONDS);
+        // SAFETY: plain system call.
+        unsafe { libc::alarm(TIMEOUT_SECONDS) };
         Ok(Self { handlers })
     }
 
@@ -137,7 +132,8 @@ impl WayBack {
             // SAFETY: it was made of a box, and nobody else has found the way open.
             drop(unsafe { Box::from_raw(PREPARED.swap(ptr::null_mut(), SeqCst)) });
         }
-        set_timer(0);
+        // SAFETY: plain system call.
+        unsafe { libc::alarm(0) };
         for (signal, action) in self.handlers.drain(..) {
             // SAFETY: the handler was there before.
             let _ = unsafe { sigaction(signal, &action) };
@@ -184,12 +180,12 @@ fn execute(reason: &[u8]) {
     // SAFETY: it was made of a box before the way was opened, and whoever found it open may use it.
     let Some(prepared) = (unsafe { PREPARED.load(SeqCst).as_ref() }) else { return };
     let reason = &reason[..reason.len().min(MAX_REASON)];
-    set_timer(0);
     // SAFETY: system calls with arguments that live as long as the process. A set of signals is plain data.
     unsafe {
+        libc::alarm(0);
         libc::write(prepared.reason.as_raw_fd(), reason.as_ptr().cast(), reason.len());
         // What a plugin has opened in its constructor without saying so would be taken for what was left to supervisord.
-        libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC);
+        descriptors::mark_all_by_one_call();
         for &number in &prepared.descriptors {
             libc::fcntl(number, libc::F_SETFD, 0);
         }
@@ -201,14 +197,7 @@ fn execute(reason: &[u8]) {
             libc::sigaddset(&raw mut held, signal);
         }
         libc::sigprocmask(libc::SIG_SETMASK, &raw const held, ptr::null_mut());
-        libc::syscall(
-            libc::SYS_execveat,
-            prepared.executable.as_raw_fd(),
-            c"".as_ptr(),
-            prepared.arguments.as_ptr(),
-            prepared.environment.as_ptr(),
-            libc::AT_EMPTY_PATH,
-        );
+        executable::execute(prepared.executable.as_fd(), prepared.arguments.as_ptr(), prepared.environment.as_ptr());
         let failed = b"supervisord: could not go back to the one before\n";
         libc::write(2, failed.as_ptr().cast(), failed.len());
     }
@@ -228,22 +217,4 @@ fn patiently<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
             result => return result,
         }
     }
-}
-
-/// List the descriptors beyond the standard three that an exec leaves open.
-fn left_open() -> io::Result<Vec<RawFd>> {
-    let listed =
-        fs::read_dir("/proc/self/fd")?.map(|entry| Ok(entry?.file_name().to_str().and_then(|n| n.parse().ok())));
-    let mut numbers: Vec<RawFd> = listed.filter_map(io::Result::transpose).collect::<io::Result<_>>()?;
-    // SAFETY: a system call that reads a flag.
-    numbers.retain(|number| *number > 2 && unsafe { libc::fcntl(*number, libc::F_GETFD) } == 0);
-    Ok(numbers)
-}
-
-/// Have SIGALRM sent after so many seconds, or never.
-fn set_timer(seconds: libc::time_t) {
-    let none = libc::timeval { tv_sec: 0, tv_usec: 0 };
-    let timer = libc::itimerval { it_interval: none, it_value: libc::timeval { tv_sec: seconds, tv_usec: 0 } };
-    // SAFETY: the value is valid, and the old one is not asked for.
-    unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, ptr::null_mut()) };
 }

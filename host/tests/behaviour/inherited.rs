@@ -78,6 +78,7 @@ fn both_configs_and_their_children_see_it() {
         .section("supervisorctl", "prompt=%(ENV_LC_CTYPE)s");
     let file = sandbox.write(config.file(), config.render(sandbox.here(), 9));
     let mut check = with_locale(sandbox.command(env!("CARGO_BIN_EXE_supervisord")), &[]);
+    check.env("SUPERVISOR_PLUGIN_PATH", plugin_path());
     let checked = check.arg("-c").arg(&file).args(["--check-config", "json"]).output().expect("supervisord can be run");
     let said = String::from_utf8_lossy(&checked.stdout);
     assert!(said.contains(r#""identifier": "C.UTF-8""#), "{said}");

@@ -53,7 +53,7 @@ fn every_module_takes_from_those_below_it_alone() {
 }
 
 /// The modules that supervisorctl may know: it is a client, and has nothing of the supervisor in it.
-const KNOWN_TO_CTL: [&str; 7] = ["config", "ctl", "plugin", "states", "text", "version", "xmlrpc"];
+const KNOWN_TO_CTL: [&str; 8] = ["config", "ctl", "linux", "plugin", "states", "text", "version", "xmlrpc"];
 
 #[test]
 fn supervisorctl_knows_nothing_of_the_supervisor() {

@@ -3,6 +3,7 @@
 mod architecture;
 mod documentation;
 mod floors;
+mod linux;
 mod source;
 mod supply;
 

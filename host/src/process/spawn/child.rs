@@ -11,7 +11,6 @@ use std::{
     ffi::{CStr, CString},
     fmt::{self, Write as _},
     os::fd::{AsRawFd as _, RawFd},
-    ptr,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -19,13 +18,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use libc::{c_int, c_long, c_ulong, c_void};
+use libc::{c_int, c_void};
 use nix::{errno::Errno, sys::resource::Resource, unistd::getuid};
-use syscalls::{Sysno, syscall};
 
 use super::child_limits;
 use crate::{
     limits,
+    linux::{
+        child_signals,
+        raw_calls::{self, Shared},
+    },
     process::{
         launch::{Launch, UserIds},
         ready_channel::ChildEnd,
@@ -34,9 +36,6 @@ use crate::{
 
 /// The exit status of a child that could not be turned into the program.
 const NOT_SPAWNED: c_int = 127;
-
-/// The size of a set of signals, and with it the number of signals, as the kernel knows them.
-const SIGSET_SIZE: usize = 8;
 
 /// Progress of a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,11 +112,9 @@ impl ChildSetup {
         self
     }
 
-    /// Flags of `clone` for what it is to share.
-    pub(super) fn flags(&self) -> c_int {
-        let memory = if self.shares_memory { libc::CLONE_VM } else { 0 };
-        let files = if self.files_below.is_some() { libc::CLONE_FILES } else { 0 };
-        memory | files
+    /// Parts of supervisord that it is to share.
+    pub(super) fn shared(&self) -> Shared {
+        Shared { memory: self.shares_memory, files: self.files_below.is_some() }
     }
 
     pub(super) fn changes_user(&self) -> bool {
@@ -141,12 +138,8 @@ impl ChildSetup {
             if stage != ChildStage::Sharing || left.is_zero() {
                 return stage;
             }
-            // Seconds and nanoseconds as this call takes them, whatever libc makes of its `timespec` on 32 bits.
-            let timeout: [c_long; 2] = [0, left.subsec_nanos().cast_signed().into()];
-            let (word, expected) = (self.stage.as_ptr(), ChildStage::Sharing as u32);
-            // The kernel wakes without the flag for private ones. However it ends, we look again.
-            // SAFETY: the word and the time live longer than the call.
-            unsafe { libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAIT, expected, &raw const timeout) };
+            // However it ends, we look again.
+            raw_calls::futex_wait(&self.stage, ChildStage::Sharing as u32, left);
         }
     }
 
@@ -175,23 +168,20 @@ impl ChildSetup {
             }
         };
         let _ = message.write_str("supervisor: child process was not spawned\n");
-        // SAFETY: the buffer is valid for its length.
-        let _ = unsafe { syscall!(Sysno::write, stderr, message.bytes.as_ptr(), message.len) };
-        exit(NOT_SPAWNED)
+        let _ = raw_calls::write(stderr, &message.bytes[..message.len]);
+        raw_calls::exit(NOT_SPAWNED)
     }
 
     /// Have the kernel tell the parent when the child leaves the memory, and take descriptors of its own.
     fn come_apart(&self) -> Result<(), Errno> {
-        // SAFETY: the word lives for as long as the child may be in this memory, and the other arguments are numbers.
-        unsafe {
-            if self.shares_memory {
-                let _ = syscall!(Sysno::set_tid_address, self.stage.as_ptr());
-            }
-            if let Some(first) = self.files_below {
-                syscall!(Sysno::close_range, first, u32::MAX, libc::CLOSE_RANGE_UNSHARE).map_err(errno)?;
-                self.stage.store(ChildStage::Apart as u32, Ordering::Release);
-                let _ = syscall!(Sysno::futex, self.stage.as_ptr(), libc::FUTEX_WAKE, 1);
-            }
+        if self.shares_memory {
+            // SAFETY: the word lives for as long as the child may be in this memory.
+            unsafe { raw_calls::set_tid_address(&self.stage) };
+        }
+        if let Some(first) = self.files_below {
+            raw_calls::unshare_files_from(first)?;
+            self.stage.store(ChildStage::Apart as u32, Ordering::Release);
+            raw_calls::futex_wake(&self.stage);
         }
         Ok(())
     }
@@ -199,30 +189,30 @@ impl ChildSetup {
     /// Take its process group, its signals and its descriptors. An error is about that of `ready=fd:N`.
     fn take_place(&self) -> Result<(), Errno> {
         let ready = self.ready.pipe.as_ref().map(|(pipe, number)| (pipe.as_raw_fd(), *number));
-        // SAFETY: plain system calls on descriptors that are open.
+        raw_calls::lead_process_group();
+        // SAFETY: the child is about to exec, and all descriptors that are closed here are its own and used by nobody.
         unsafe {
-            let _ = syscall!(Sysno::setpgid, 0, 0);
-            reset_signals();
-            for (target, fd) in self.stdio.iter().enumerate() {
-                let _ = syscall!(Sysno::dup3, *fd, target, 0);
+            child_signals::reset_signals();
+            for (target, fd) in (0..).zip(self.stdio) {
+                let _ = raw_calls::dup(fd, target);
             }
             match ready {
                 // It lies there already, and is to stay over the exec.
                 Some((pipe, number)) if pipe == number => {
-                    syscall!(Sysno::fcntl, number, libc::F_SETFD, 0).map_err(errno)?;
+                    raw_calls::keep_on_exec(number)?;
                 }
                 Some((pipe, number)) => {
-                    syscall!(Sysno::dup3, pipe, number, 0).map_err(errno)?;
+                    raw_calls::dup(pipe, number)?;
                 }
                 None => {}
             }
             // All of ours is closed by exec, but not what our own parent left us.
             let kept = ready.map_or(2, |(_, number)| number);
-            let below = if kept > 3 { syscall!(Sysno::close_range, 3, kept - 1, 0) } else { Ok(0) };
-            if below.and_then(|_| syscall!(Sysno::close_range, kept + 1, u32::MAX, 0)).is_err() {
+            let below = if kept > 3 { raw_calls::close_range(3, (kept - 1).cast_unsigned()) } else { Ok(()) };
+            if below.and_then(|()| raw_calls::close_range(kept + 1, u32::MAX)).is_err() {
                 // A kernel before 5.9.
                 for fd in (3..self.open_files).filter(|fd| *fd != kept) {
-                    let _ = syscall!(Sysno::close, fd);
+                    raw_calls::close(fd);
                 }
             }
         }
@@ -232,9 +222,9 @@ impl ChildSetup {
     /// Become the program. Returns only if that failed, with the reason in `message`.
     fn become_program(&self, message: &mut ErrorText) {
         if let Some(cgroup) = &self.cgroup
-            && let Err(error) = child_limits::write(cgroup, b"0")
+            && let Err(errno) = raw_calls::write_file(cgroup, b"0")
         {
-            let _ = writeln!(message, "supervisor: couldn't enter its cgroup: {:?}", errno(error));
+            let _ = writeln!(message, "supervisor: couldn't enter its cgroup: {errno:?}");
             return;
         }
         if let Err((what, errno)) = child_limits::set(&self.launch) {
@@ -251,25 +241,23 @@ impl ChildSetup {
             return;
         }
         if let Some(directory) = &self.launch.directory
-            // SAFETY: a string that ends with NUL.
-            && let Err(error) = unsafe { syscall!(Sysno::chdir, directory.as_ptr()) }
+            && let Err(errno) = raw_calls::chdir(directory)
         {
             let _ = message.write_str("supervisor: couldn't chdir to ");
             message.push(directory.to_bytes());
-            let _ = writeln!(message, ": {:?}", errno(error));
+            let _ = writeln!(message, ": {errno:?}");
             return;
         }
         if let Some(umask) = self.launch.umask {
-            // SAFETY: plain system call.
-            let _ = unsafe { syscall!(Sysno::umask, umask) };
+            raw_calls::umask(umask);
         }
         let (argv, environment) = (self.argv_addresses.as_ptr(), self.environment_addresses.as_ptr());
         // SAFETY: the arrays end with a null pointer, and what they point to outlives this call.
-        let failed = unsafe { syscall!(Sysno::execve, self.file.as_ptr(), argv, environment) };
+        let failed = unsafe { raw_calls::execve(&self.file, argv, environment) };
         let _ = message.write_str("supervisor: couldn't exec ");
         message.push(self.argv.first().map_or(b"", |word| CStr::to_bytes(word)));
-        if let Err(error) = failed {
-            let _ = writeln!(message, ": {:?}", errno(error));
+        if let Some(errno) = failed {
+            let _ = writeln!(message, ": {errno:?}");
         }
     }
 
@@ -286,47 +274,14 @@ impl ChildSetup {
             return Err("Can't drop privilege as nonroot user");
         }
         let groups = groups.as_ref().map_err(String::as_str)?;
-        // SAFETY: plain system calls; the list of groups is valid for its length.
-        unsafe {
-            if syscall!(call::SETGROUPS, groups.len(), groups.as_ptr()).is_err() {
-                return Err("Could not set groups of effective user");
-            }
-            if syscall!(call::SETGID, user.gid).is_err() {
-                return Err("Could not set group id of effective user");
-            }
-            if syscall!(call::SETUID, user.uid).is_err() {
-                return Err("");
-            }
-        }
-        Ok(())
+        raw_calls::setgroups(groups).map_err(|_| "Could not set groups of effective user")?;
+        raw_calls::setgid(user.gid).map_err(|_| "Could not set group id of effective user")?;
+        raw_calls::setuid(user.uid).map_err(|_| "")
     }
-}
-
-/// System calls that take ids of 32 bits, also where those of the plain names take 16.
-mod call {
-    use syscalls::Sysno;
-
-    #[cfg(any(target_arch = "arm", target_arch = "x86"))]
-    pub(super) const SETGROUPS: Sysno = Sysno::setgroups32;
-    #[cfg(any(target_arch = "arm", target_arch = "x86"))]
-    pub(super) const SETGID: Sysno = Sysno::setgid32;
-    #[cfg(any(target_arch = "arm", target_arch = "x86"))]
-    pub(super) const SETUID: Sysno = Sysno::setuid32;
-
-    #[cfg(not(any(target_arch = "arm", target_arch = "x86")))]
-    pub(super) const SETGROUPS: Sysno = Sysno::setgroups;
-    #[cfg(not(any(target_arch = "arm", target_arch = "x86")))]
-    pub(super) const SETGID: Sysno = Sysno::setgid;
-    #[cfg(not(any(target_arch = "arm", target_arch = "x86")))]
-    pub(super) const SETUID: Sysno = Sysno::setuid;
 }
 
 fn addresses<'a>(strings: impl Iterator<Item = &'a CStr>) -> Vec<usize> {
     strings.map(|string| string.as_ptr() as usize).chain([0]).collect()
-}
-
-fn errno(error: syscalls::Errno) -> Errno {
-    Errno::from_raw(error.into_raw())
 }
 
 /// Entry point of a child.
@@ -334,89 +289,6 @@ pub(super) extern "C" fn begin(setup: *mut c_void) -> c_int {
     // SAFETY: `clone` in the parent passes a `ChildSetup`, which nobody writes but through its atomic.
     let setup: &ChildSetup = unsafe { &*setup.cast_const().cast() };
     setup.run()
-}
-
-/// End this process, without anything that its parent would do at its own end.
-pub(super) fn exit(status: c_int) -> ! {
-    loop {
-        // SAFETY: it does not return.
-        let _ = unsafe { syscall!(Sysno::exit_group, status) };
-    }
-}
-
-/// Action of a signal as the kernel takes it, on the architectures that have a restorer and on those that have none.
-#[repr(C)]
-struct KernelSigaction {
-    handler: usize,
-    flags: c_ulong,
-    #[cfg(not(any(target_arch = "riscv64", target_arch = "riscv32", target_arch = "loongarch64")))]
-    restorer: usize,
-    mask: u64,
-}
-
-#[cfg(not(any(target_arch = "riscv64", target_arch = "riscv32", target_arch = "loongarch64")))]
-const SA_RESTORER: c_ulong = 0x0400_0000;
-
-impl KernelSigaction {
-    const DEFAULT: Self = Self {
-        handler: libc::SIG_DFL,
-        flags: 0,
-        #[cfg(not(any(target_arch = "riscv64", target_arch = "riscv32", target_arch = "loongarch64")))]
-        restorer: 0,
-        mask: 0,
-    };
-
-    /// Action that ends the process, and never returns, so that any address will do for what restores what was before.
-    fn die() -> Self {
-        Self {
-            handler: die as *const () as usize,
-            #[cfg(not(any(target_arch = "riscv64", target_arch = "riscv32", target_arch = "loongarch64")))]
-            flags: SA_RESTORER,
-            #[cfg(not(any(target_arch = "riscv64", target_arch = "riscv32", target_arch = "loongarch64")))]
-            restorer: die as *const () as usize,
-            ..Self::DEFAULT
-        }
-    }
-}
-
-/// The signals whose default is to dump core.
-const CORE_DUMPING: [c_int; 10] = [
-    libc::SIGQUIT,
-    libc::SIGILL,
-    libc::SIGTRAP,
-    libc::SIGABRT,
-    libc::SIGBUS,
-    libc::SIGFPE,
-    libc::SIGSEGV,
-    libc::SIGXCPU,
-    libc::SIGXFSZ,
-    libc::SIGSYS,
-];
-
-/// Take back what we do with signals, and block none: the program must not inherit our habits. Exec does so itself
-/// with those that are caught, but from here on none may run a handler of ours. Rust ignores SIGPIPE.
-///
-/// Those that would dump core only kill, until exec makes them what they are: before Linux 5.16 a core dump ends all
-/// who share the memory.
-///
-/// # Safety
-/// Only in a process that is about to exec.
-unsafe fn reset_signals() {
-    let (default, die) = (KernelSigaction::DEFAULT, KernelSigaction::die());
-    // SAFETY: the actions and the set have the kernel's layout. It fails for SIGKILL and SIGSTOP, as it should.
-    unsafe {
-        for signal in 1..=c_int::try_from(8 * SIGSET_SIZE).unwrap_or(64) {
-            let action = if CORE_DUMPING.contains(&signal) { &raw const die } else { &raw const default };
-            let _ = syscall!(Sysno::rt_sigaction, signal, action, 0, SIGSET_SIZE);
-        }
-        let none = 0_u64;
-        let _ = syscall!(Sysno::rt_sigprocmask, libc::SIG_SETMASK, &raw const none, ptr::null::<u64>(), SIGSET_SIZE);
-    }
-}
-
-extern "C" fn die(_signal: c_int) {
-    // SAFETY: a plain system call, to ourselves.
-    let _ = unsafe { syscall!(Sysno::getpid).and_then(|pid| syscall!(Sysno::kill, pid, libc::SIGKILL)) };
 }
 
 /// Text on the stack; what does not fit is cut.

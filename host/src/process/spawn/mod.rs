@@ -3,7 +3,7 @@
 //! A plain fork copies the page tables and the table of descriptors, and both grow with what others do: with what a
 //! client stored in a plugin, and with every program that runs. So the child shares supervisord's memory until it execs
 //! (`child`), on a stack of its own, and copies of the descriptors only a handful that lie at the bottom of the table
-//! (`slots`). Where the system does not allow it, it is made as by a plain fork (`sharing`).
+//! (`slots`). Where the system does not allow it, it is made as by a plain fork (`Sharing`).
 //!
 //! The parent does not wait for the exec, which may hang with the file system that the program lies on: what the child
 //! reads is kept until the kernel says that it has left the memory. It waits, for no longer than 20 ms, for the child's
@@ -17,16 +17,13 @@
 //!
 //! The modules are floors; each imports only from those above it in this list.
 
-// `clone` is unsafe by nature, and so is what the child does with memory and descriptors.
+// `clone` is unsafe by nature, and so is what the child does with descriptors.
 #![allow(unsafe_code)]
 
 mod child_limits;
 mod slots;
-mod stack;
 
 mod child;
-
-mod sharing;
 
 use std::{
     ffi::CString,
@@ -40,20 +37,16 @@ use libc::c_int;
 use nix::{
     errno::Errno,
     fcntl::{FcntlArg, OFlag, fcntl},
-    sys::{
-        prctl,
-        signal::{SigSet, SigmaskHow},
-    },
+    sys::signal::{SigSet, SigmaskHow},
     unistd::{getuid, pipe2},
 };
 
 use self::{
     child::{ChildSetup, ChildStage},
-    sharing::Sharing,
     slots::StdioSlots,
-    stack::Stack,
 };
 use super::{command::Command, launch::Launch, ready_channel::ChildEnd, stdin::Stdin};
+use crate::linux::{raw_calls, sharing::Sharing, stack::Stack, this_process};
 
 /// Time for which the main thread waits for a child to take its descriptors: two system calls that wait for nothing but
 /// a processor. Who takes longer is stopped or frozen.
@@ -185,7 +178,7 @@ impl Spawner {
         let mut sharing = Sharing::find();
         let slots = if sharing.files { StdioSlots::new().ok() } else { None };
         sharing.files = slots.is_some();
-        let was_dumpable = prctl::get_dumpable().unwrap_or(true);
+        let was_dumpable = this_process::is_dumpable();
         Self { sharing, slots, starting: Vec::new(), stacks: Vec::new(), was_dumpable, is_undumpable: false }
     }
 
@@ -282,7 +275,7 @@ impl Spawner {
         if self.is_undumpable && !self.starting.iter().any(|child| child.setup.changes_user()) {
             // What may not be read is closed to the programs of a container as well: `/proc/1/fd/1` is their way to its
             // log. Now nobody of another user shares it any more.
-            self.is_undumpable = prctl::set_dumpable(self.was_dumpable).is_err();
+            self.is_undumpable = this_process::set_dumpable(self.was_dumpable).is_err();
         }
     }
 
@@ -318,8 +311,7 @@ fn clone(setup: &ChildSetup, stack: &Stack) -> Result<i32, Errno> {
     let argument = std::ptr::from_ref(setup).cast_mut().cast();
     // SAFETY: the child runs on a stack of its own and only `child::begin`, which never returns, makes raw system calls
     // alone, and reads nothing but `setup`. Who calls keeps both until the child has left.
-    let pid = unsafe { libc::clone(child::begin, stack.top(), setup.flags() | libc::SIGCHLD, argument) };
-    let result = Errno::result(pid);
+    let result = unsafe { raw_calls::clone(child::begin, stack.top(), setup.shared(), argument) };
     // It succeeded a moment ago with the same kind of argument.
     let _ = before.thread_set_mask();
     let pid: c_int = result?;

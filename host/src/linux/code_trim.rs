@@ -11,7 +11,7 @@ use std::{ffi::c_int, ptr, slice, time::Duration};
 use nix::unistd::{SysconfVar, sysconf};
 
 /// Time after which everything has begun that begins by itself.
-pub(super) const START_UP_TIME: Duration = Duration::from_secs(3);
+pub(crate) const START_UP_TIME: Duration = Duration::from_secs(3);
 
 /// Tags of a dynamic section: its end, and the two that say that code is changed when it is loaded.
 const DT_NULL: usize = 0;
@@ -32,7 +32,7 @@ struct Dynamic {
 }
 
 /// Give the code of the executable and of all libraries back.
-pub(super) fn trim() {
+pub(crate) fn trim() {
     let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten().and_then(|size| usize::try_from(size).ok());
     let Some(mut page) = page.filter(|page| page.is_power_of_two()) else { return };
     // SAFETY: `trim_object` gets a pointer to `page`, as it asks for, and objects that stay loaded meanwhile: the

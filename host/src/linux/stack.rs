@@ -1,5 +1,8 @@
 //! Stack of a child that shares our memory.
 
+// Memory is mapped, and given back.
+#![allow(unsafe_code)]
+
 use std::ptr;
 
 use libc::c_void;
@@ -11,13 +14,13 @@ const SIZE: usize = 2 * GUARD;
 const GUARD: usize = 64 * 1024;
 
 /// Memory that is taken where it is used.
-pub(super) struct Stack {
+pub(crate) struct Stack {
     /// The address of its lowest byte.
     bottom: usize,
 }
 
 impl Stack {
-    pub(super) fn new() -> Result<Self, Errno> {
+    pub(crate) fn new() -> Result<Self, Errno> {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_STACK;
         // SAFETY: a mapping of its own, wherever there is room; the guard lies within it.
         unsafe {
@@ -32,7 +35,7 @@ impl Stack {
     }
 
     /// Return the address at which it begins: stacks grow downwards.
-    pub(super) fn top(&self) -> *mut c_void {
+    pub(crate) fn top(&self) -> *mut c_void {
         (self.bottom + SIZE) as *mut c_void
     }
 }

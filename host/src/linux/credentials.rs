@@ -16,7 +16,7 @@ const CONTROL_WORDS: usize = 4;
 
 /// Read a datagram from a socket with `SO_PASSCRED`. Return its length, cut to that of `bytes`, and the pid of the
 /// sender: 0 of one that this process may not see. Never waits.
-pub(super) fn receive(socket: BorrowedFd<'_>, bytes: &mut [u8]) -> Result<(usize, i32), Errno> {
+pub(crate) fn receive(socket: BorrowedFd<'_>, bytes: &mut [u8]) -> Result<(usize, i32), Errno> {
     let mut iov = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
     let mut control = [0_u64; CONTROL_WORDS];
     // SAFETY: a plain number.

@@ -1,6 +1,9 @@
 //! Parts of this process that a child may share until it execs, found out once.
 
-use std::{ffi::CStr, fs, ptr};
+// A child is made to find out, and libc is asked for its version.
+#![allow(unsafe_code)]
+
+use std::fs;
 
 use libc::{c_int, c_void};
 use nix::{
@@ -11,25 +14,24 @@ use nix::{
     },
     unistd::Pid,
 };
-use syscalls::{Sysno, syscall};
 
-use super::{child::exit, stack::Stack};
+use super::{raw_calls, stack::Stack};
 
 /// Parts that may be shared.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sharing {
+pub(crate) struct Sharing {
     /// The memory, with a child that keeps our user.
-    pub(super) memory: bool,
+    pub(crate) memory: bool,
     /// The memory, with a child that changes its user. The kernel then keeps all others of that user from reading or
     /// tracing it, unless the administrator has said that everything may be (`fs.suid_dumpable=1`).
-    pub(super) memory_across_users: bool,
+    pub(crate) memory_across_users: bool,
     /// The table of descriptors, which takes a kernel that lets go of it cheaply (5.9).
-    pub(super) files: bool,
+    pub(crate) files: bool,
 }
 
 impl Sharing {
     /// Ask the system, by making a child that does nothing else.
-    pub(super) fn find() -> Self {
+    pub(crate) fn find() -> Self {
         let status = if libc_keeps_to_itself() { probe() } else { None };
         let memory = status.is_some();
         // Where the file is not there it cannot be set.
@@ -44,7 +46,7 @@ impl Sharing {
 #[cfg(target_env = "gnu")]
 fn libc_keeps_to_itself() -> bool {
     // SAFETY: a text of libc's own that lives for ever.
-    let version = unsafe { CStr::from_ptr(libc::gnu_get_libc_version()) }.to_string_lossy();
+    let version = unsafe { std::ffi::CStr::from_ptr(libc::gnu_get_libc_version()) }.to_string_lossy();
     let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
     (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) >= (2, 25)
 }
@@ -60,12 +62,10 @@ fn probe() -> Option<c_int> {
     let stack = Stack::new().ok()?;
     let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK).ok()?;
     // No signal tells of its end: nobody but this function is to hear of it.
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES;
-    // SAFETY: the child runs on a stack of its own, which outlives it, for `CLONE_VFORK` waits for its end. It makes
-    // raw system calls alone.
-    let pid = unsafe { libc::clone(leave_the_table, stack.top(), flags, ptr::null_mut()) };
+    // SAFETY: the child runs on a stack of its own, which outlives it, and makes raw system calls alone.
+    let pid = unsafe { raw_calls::clone_and_wait(leave_the_table, stack.top()) };
     let _ = before.thread_set_mask();
-    let pid = Pid::from_raw((pid > 0).then_some(pid)?);
+    let pid = Pid::from_raw(pid.ok()?);
     loop {
         match waitpid(pid, Some(WaitPidFlag::__WALL)) {
             Ok(WaitStatus::Exited(_, status)) => return Some(status),
@@ -76,8 +76,5 @@ fn probe() -> Option<c_int> {
 }
 
 extern "C" fn leave_the_table(_: *mut c_void) -> c_int {
-    // There is no descriptor of that number: nothing is closed, also where the table is not left.
-    // SAFETY: a plain system call.
-    let left = unsafe { syscall!(Sysno::close_range, u32::MAX, u32::MAX, libc::CLOSE_RANGE_UNSHARE) };
-    exit(c_int::from(left.is_err()))
+    raw_calls::exit(c_int::from(raw_calls::unshare_files().is_err()))
 }

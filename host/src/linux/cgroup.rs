@@ -15,7 +15,7 @@ use nix::{
 
 /// Directory below which the cgroups of this supervisord's programs are made.
 #[derive(Debug)]
-pub struct Cgroups {
+pub(crate) struct Cgroups {
     base: PathBuf,
     /// Number of the last one, so that no two have one name.
     last: AtomicU64,
@@ -23,7 +23,7 @@ pub struct Cgroups {
 
 impl Cgroups {
     /// Find out whether cgroups may be made below that of this process; the error says why not. Makes the directory.
-    pub fn find() -> io::Result<Self> {
+    pub(crate) fn find() -> io::Result<Self> {
         let own = own_cgroup()?;
         let base = own.join(format!("supervisord-{}", std::process::id()));
         make_directory(&base)?;
@@ -47,12 +47,12 @@ impl Cgroups {
     }
 
     /// Return the directory below which they are made.
-    pub fn base(&self) -> &Path {
+    pub(crate) fn base(&self) -> &Path {
         &self.base
     }
 
     /// Make a cgroup whose name begins so.
-    pub fn make(&self, name: &str) -> io::Result<PathBuf> {
+    pub(crate) fn make(&self, name: &str) -> io::Result<PathBuf> {
         loop {
             let number = self.last.fetch_add(1, Ordering::Relaxed);
             let path = self.base.join(format!("{name}:{number}"));
@@ -98,18 +98,18 @@ fn mounted(line: &str) -> Option<(&str, &str)> {
 }
 
 /// Return the file through which a process enters the cgroup.
-pub fn entrance(cgroup: &Path) -> Option<CString> {
+pub(crate) fn entrance(cgroup: &Path) -> Option<CString> {
     CString::new(cgroup.join("cgroup.procs").as_os_str().as_bytes()).ok()
 }
 
 /// List the processes in a cgroup, without those in cgroups below it.
-pub fn processes(cgroup: &Path) -> Vec<i32> {
+pub(crate) fn processes(cgroup: &Path) -> Vec<i32> {
     let listed = fs::read_to_string(cgroup.join("cgroup.procs")).unwrap_or_default();
     listed.lines().filter_map(|pid| pid.parse().ok()).collect()
 }
 
 /// Kill all processes of a cgroup and of those below it, and remove it. Return whether it is gone: it is not at once.
-pub fn end(cgroup: &Path) -> bool {
+pub(crate) fn end(cgroup: &Path) -> bool {
     if let Err(error) = fs::write(cgroup.join("cgroup.kill"), "1")
         && error.kind() == io::ErrorKind::NotFound
     {
