@@ -340,3 +340,6 @@ fn pools_ask_for_what_is_in_their_events_and_for_nothing_else() {
     test.add("all", &["EVENT"], 3, &["l"]);
     assert_eq!(asked(&test), [true, true]);
 }
+
+#[path = "event_pool_model_tests.rs"]
+mod model;

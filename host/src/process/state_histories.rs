@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::process::fixtures::histories;
 
 /// Something that happens to a machine in a random history.
 #[derive(Clone, Copy, Debug)]
@@ -204,6 +205,8 @@ impl Checked {
 }
 
 proptest! {
+    #![proptest_config(histories())]
+
     #[test]
     fn hold(rules in rules(), history in proptest::collection::vec(happening(), 1..60)) {
         let machine = Machine::new();

@@ -540,6 +540,9 @@ fn infinite_retries_are_never_given_up() {
 #[path = "state_histories.rs"]
 mod histories;
 
+#[path = "state_model_tests.rs"]
+mod model;
+
 #[test]
 fn a_start_waits_for_dependencies_and_counts_once() {
     let mut story = Story::of(process("web"));

@@ -225,3 +225,7 @@ impl Groups {
         run
     }
 }
+
+#[cfg(test)]
+#[path = "group_model_tests.rs"]
+mod model;

@@ -1,17 +1,20 @@
-//! Random scripts of calls, signals and deaths, played to Supervisor and to ours: after each step the same answer and
-//! the same states, and at the end the same story in the log.
+//! Random scripts of calls, signals, deaths and steps of the wall clock, played to Supervisor and to ours: after each
+//! step the same answer and the same states, and at the end the same story in the log.
 //!
 //! `SCRIPTS=200 cargo test -p supervisor-host --test behaviour random_scripts` plays more of them; `SCRIPT_SEED=7` plays
 //! that one alone.
 
-use std::fmt::Write as _;
+use std::{
+    fmt::Write as _,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
 
-use crate::common::{Config, Kind, Supervisord, comes_true, wait_until};
+use crate::common::{Config, Kind, PATIENCE, Sandbox, SteppedClock, Supervisord, comes_true, wait_until};
 
 /// Scripts that are played unless more are asked for.
 const SCRIPTS: u64 = 4;
@@ -45,6 +48,13 @@ const PASSING: [&str; 2] = ["ends", "quits"];
 /// Programs that are started again whenever they have ended, so that being EXITED is no state that lasts.
 const RETURNING: [&str; 4] = ["returns", "stubborn", "pair:one", "pair:two"];
 
+/// Programs whose states, while they change, do not hang on the wall clock with Supervisor. A start that fails may count
+/// as one that has not where the clock goes while it is tried.
+const STEADY: [&str; 6] = ["stays", "returns", "ends", "stubborn", "pair:one", "pair:two"];
+
+/// Seconds by which the wall clock goes ahead or, if negative, back.
+const STEPS_OF_CLOCK: [i64; 8] = [-200_000, -3_600, -30, -2, 2, 30, 3_600, 200_000];
+
 /// Numbers that follow from a seed alone.
 struct Random(u64);
 
@@ -69,13 +79,17 @@ enum Step {
     Call(&'static str, Vec<&'static str>),
     /// Death of a process by another hand, if it is there.
     Kill(&'static str, Signal),
+    /// Step of the wall clock.
+    Clock(i64),
+    /// Step of the wall clock right after a start or a stop that nobody waits for.
+    ClockDuring(&'static str, &'static str, i64),
 }
 
 impl Step {
     fn random(random: &mut Random) -> Self {
         let name = random.one_of(&PROGRAMS).0;
         let group = random.one_of(&["pair", "stays", "nobody"]);
-        match random.below(20) {
+        match random.below(26) {
             0..=4 => Self::Call("supervisor.startProcess", vec![name]),
             5..=8 => Self::Call("supervisor.stopProcess", vec![name]),
             9 => Self::Call("supervisor.startProcessGroup", vec![group]),
@@ -88,6 +102,11 @@ impl Step {
             }
             16 => Self::Call("supervisor.clearProcessLogs", vec![name]),
             17 => Self::Call("supervisor.startProcess", vec!["pair:*"]),
+            18..=20 => Self::Clock(random.one_of(&STEPS_OF_CLOCK)),
+            21..=23 => {
+                let method = random.one_of(&["supervisor.startProcess", "supervisor.stopProcess"]);
+                Self::ClockDuring(method, random.one_of(&STEADY), random.one_of(&STEPS_OF_CLOCK))
+            }
             _ => Self::Kill(name, random.one_of(&[Signal::SIGKILL, Signal::SIGTERM, Signal::SIGHUP])),
         }
     }
@@ -118,31 +137,68 @@ fn settled(supervisord: &Supervisord) -> String {
     shown
 }
 
-/// Play a step, and return what it was answered.
-fn play(supervisord: &Supervisord, step: &Step) -> String {
-    supervisord.settle();
-    let pids: Vec<_> = PROGRAMS.iter().map(|(name, ..)| supervisord.pid_of(name)).collect();
-    match step {
-        Step::Call(method, params) => {
-            let answer = supervisord.call(method, params);
-            if *method == "supervisor.signalProcess" && answer.contains("<boolean>1<") {
-                let (name, signal) = (params[0], params[1]);
-                if !(name == "stubborn" && signal == "TERM") {
+/// Supervisord, and the clock that it goes by.
+struct Player {
+    supervisord: Supervisord,
+    clock: SteppedClock,
+    /// Seconds that the clock is ahead.
+    ahead: i64,
+}
+
+impl Player {
+    fn start(kind: Kind) -> Self {
+        let sandbox = Sandbox::new();
+        let clock = SteppedClock::new(&sandbox);
+        let supervisord = Supervisord::start_as(sandbox, kind, &config(), |command| clock.run(command)).nudged();
+        Self { supervisord, clock, ahead: 0 }
+    }
+
+    fn step_clock(&mut self, seconds: i64) {
+        self.ahead += seconds;
+        self.clock.set(self.ahead);
+        let true_time = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is later").as_secs();
+        let shown: i64 = self.supervisord.info("stays", "now").parse().expect("a time");
+        let wrong = shown - self.ahead - true_time.cast_signed();
+        assert!(wrong.abs() < 2 + PATIENCE.as_secs().cast_signed(), "supervisord goes by the clock: {shown}");
+    }
+
+    /// Play a step, and return what it was answered.
+    fn play(&mut self, step: &Step) -> String {
+        let supervisord = &self.supervisord;
+        supervisord.settle();
+        let pids: Vec<_> = PROGRAMS.iter().map(|(name, ..)| supervisord.pid_of(name)).collect();
+        match step {
+            Step::Call(method, params) => {
+                let answer = supervisord.call(method, params);
+                if *method == "supervisor.signalProcess" && answer.contains("<boolean>1<") {
+                    let (name, signal) = (params[0], params[1]);
+                    if !(name == "stubborn" && signal == "TERM") {
+                        wait_for_death(supervisord, name, &pids);
+                    }
+                }
+                texts(&answer)
+            }
+            Step::Kill(name, signal) => {
+                let pid = pids[PROGRAMS.iter().position(|it| it.0 == *name).expect("one of them")];
+                // One that has ended meanwhile is as good as killed.
+                if pid != 0
+                    && kill(Pid::from_raw(pid), *signal).is_ok()
+                    && !(*name == "stubborn" && *signal == Signal::SIGTERM)
+                {
                     wait_for_death(supervisord, name, &pids);
                 }
+                String::new()
             }
-            texts(&answer)
-        }
-        Step::Kill(name, signal) => {
-            let pid = pids[PROGRAMS.iter().position(|it| it.0 == *name).expect("one of them")];
-            // One that has ended meanwhile is as good as killed.
-            if pid != 0
-                && kill(Pid::from_raw(pid), *signal).is_ok()
-                && !(*name == "stubborn" && *signal == Signal::SIGTERM)
-            {
-                wait_for_death(supervisord, name, &pids);
+            Step::Clock(seconds) => {
+                self.step_clock(*seconds);
+                String::new()
             }
-            String::new()
+            Step::ClockDuring(method, name, seconds) => {
+                // An empty text is as good as false.
+                let answer = supervisord.call(method, &[name, ""]);
+                self.step_clock(*seconds);
+                texts(&answer)
+            }
         }
     }
 }
@@ -165,21 +221,20 @@ fn texts(answer: &str) -> String {
 
 /// Play the script of a seed to one of them. Return what was seen.
 fn history(kind: Kind, script: &[Step]) -> Vec<String> {
-    let supervisord = match kind {
-        Kind::Ours => Supervisord::start(&config()),
-        Kind::Real => Supervisord::start_real(&config()).nudged(),
-    };
-    let mut seen = vec![settled(&supervisord)];
+    let mut player = Player::start(kind);
+    let mut seen = vec![settled(&player.supervisord)];
     for (number, step) in script.iter().enumerate() {
-        let answer = play(&supervisord, step);
-        seen.push(format!("{number} {step:?}\n{answer}\n{}", settled(&supervisord)));
+        let answer = player.play(step);
+        seen.push(format!("{number} {step:?}\n{answer}\n{}", settled(&player.supervisord)));
     }
     // Ours writes its log on a thread of its own; whoever asks for it gets all that has happened.
     supervisord.ctl(&["maintail"]);
     for (name, ..) in PROGRAMS {
         let name = name.rsplit(':').next().unwrap_or(name);
-        // It is said only of one that takes its time, which a busy machine makes of any.
-        let story = supervisord.story_of(name).into_iter().filter(|line| !line.contains("waiting for"));
+        // The one is said only of what takes its time, which a busy machine makes of any; the other of what has ended
+        // before it has started, by a clock that ours does not look at.
+        let is_told = |line: &String| !line.contains("waiting for") && !line.contains("is in the future");
+        let story = player.supervisord.story_of(name).into_iter().filter(is_told);
         seen.push(story.collect::<Vec<_>>().join("\n"));
     }
     seen

@@ -7,6 +7,7 @@
 //!   Supervisor's own transport), [`Supervisord::ctl`] and [`Supervisord::real_ctl`], [`Terminal`], or bytes on a
 //!   socket ([`http`]);
 //! * [`Browser`] is a person at the status page, where chromium is installed;
+//! * [`SteppedClock`] is a wall clock that is set while a program runs on it;
 //! * [`wait_until`] waits for a condition, never for a second.
 //!
 //! Everything here works with many tests, and many test processes, at once.
@@ -21,6 +22,7 @@ mod nudge;
 mod peers;
 mod python;
 mod sandbox;
+mod stepped_clock;
 mod supervisord;
 mod terminal;
 mod wait;
@@ -31,6 +33,7 @@ pub use ctl::Output;
 pub use newer_libc::NewerLibc;
 pub use peers::Peers;
 pub use sandbox::{Sandbox, free_port};
+pub use stepped_clock::SteppedClock;
 pub use supervisord::{Kind, Running, Supervisord, command_of_shell, plugin_path, run_by, supervisord_command};
 pub use terminal::Terminal;
 pub use wait::{PATIENCE, comes_true, wait_until};
