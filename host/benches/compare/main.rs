@@ -56,6 +56,8 @@ fn main() {
     eprintln!("starting the contestants …");
     let ours = Supervisord::start(&Config::new());
     let real = Supervisord::start_real(&Config::new());
+    // What only the start has needed is given back some seconds after it.
+    std::thread::sleep(Duration::from_secs(5));
     let idle = ours.resident();
     let real_idle = real.resident();
 
