@@ -10,6 +10,7 @@
 
 use std::{
     future::Future,
+    panic::AssertUnwindSafe,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -17,6 +18,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt as _;
 use plugin_api::{Fault, Host, Level};
 use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind, cmd};
 use tokio::{
@@ -219,8 +221,9 @@ impl Link {
     }
 
     async fn connect(&self) -> Result<Connection, String> {
-        match timeout(self.settings.timeout, Connection::open(&self.settings)).await {
-            Ok(connection) => connection.map_err(|error| shown(&error)),
+        match timeout(self.settings.timeout, panic_told(Connection::open(&self.settings))).await {
+            Ok(Ok(connection)) => connection.map_err(|error| shown(&error)),
+            Ok(Err(panic)) => Err(panic),
             Err(_) => Err(self.no_answer()),
         }
     }
@@ -255,6 +258,16 @@ impl Link {
     fn log(&self, level: Level, what: &str) {
         self.host.log(level, format_args!("cache: {}: {what}", self.settings.address));
     }
+}
+
+/// Poll a future to its end, or to a panic, whose message is the error. The runtime panics where it cannot make a
+/// thread on which the engine's name is looked up.
+pub(super) async fn panic_told<F: Future>(future: F) -> Result<F::Output, String> {
+    AssertUnwindSafe(future).catch_unwind().await.map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        text.unwrap_or("an attempt to connect panicked").to_owned()
+    })
 }
 
 impl Session<'_> {

@@ -19,7 +19,7 @@ use super::{
     address::Target,
     connection::current_primary,
     core::{Core, Subscription},
-    link::INTERVAL,
+    link::{INTERVAL, panic_told},
     scripts::Kind,
     settings::{Settings, escaped},
 };
@@ -97,7 +97,7 @@ async fn subscribe(core: &Core) -> Option<Vec<PubSub>> {
         }
         RedisResult::Ok(all)
     };
-    timeout(settings.timeout, subscribing).await.ok()?.ok()
+    timeout(settings.timeout, panic_told(subscribing)).await.ok()?.ok()?.ok()
 }
 
 async fn of_node(settings: &Settings, client: redis::Client) -> RedisResult<PubSub> {

@@ -28,8 +28,10 @@
 //! | | thread that looks up a command | `a_program_for_whose_lookup_…` |
 //! | | threads of the server | `without_threads_clients_hear_so_…` |
 //! | | threads of probes | `a_probe_for_which_there_is_no_thread_…` |
+//! | | thread of the cache | `a_cache_that_finds_no_thread_…` |
 //! | | upgrade | `an_upgrade_for_which_there_is_no_process_…` |
 //! | | daemon's fork | `a_daemon_that_cannot_fork_says_so` |
+//! | All of them | one call after the other | [`one_at_a_time`] |
 //! | Disk that hangs | log: write, rename, open | [`hanging_disk`]: `a_log_that_takes_nothing_…` |
 //! | | activity log | `an_activity_log_that_takes_nothing_…` |
 //! | | store of the cache: write, sync | `a_cache_whose_file_is_not_kept_…` |
@@ -57,5 +59,6 @@ mod clock;
 mod descriptors;
 mod disk_errors;
 mod hanging_disk;
+mod one_at_a_time;
 mod processes;
 mod stopped;

@@ -11,7 +11,9 @@ use super::{
     lateness::{self, Control, descriptors_with_crashers, with_crashers},
 };
 use crate::common::{
-    Config, Supervisord, free_port,
+    Config, Supervisord,
+    engines::Engine,
+    free_port,
     http::{self, Connection},
     wait_until,
 };
@@ -149,6 +151,22 @@ fn a_probe_for_which_there_is_no_thread_says_nothing_of_its_program() {
         supervisord.sandbox.write("sick", "");
         assert!(supervisord.ctl(&["stop", "cat"]).text().contains("cat: stopped"));
     }
+}
+
+#[test]
+fn a_cache_that_finds_no_thread_to_look_up_its_engine_tries_again() {
+    let engine = Engine::valkey(&[]);
+    let sandbox = lateness::sandbox();
+    let faults = Injection::new(&sandbox);
+    let broken = faults.fail(Call::Thread, "cache-engine", Errno::EAGAIN);
+    let store = format!("store=redis://localhost:{}\nstore_timeout=1", engine.port);
+    let supervisord = faults.start(sandbox, &Config::new().section("rpcinterface:cache", &store));
+    broken.wait_for_hits(2);
+    supervisord.wait_for_log("cannot be reached: ");
+    let answer = supervisord.call("cache.store", &["key", "value"]);
+    assert!(answer.contains("STORE_FAILED") && answer.contains("thread"), "{answer}");
+    drop(broken);
+    wait_until("it is stored", || supervisord.call("cache.store", &["key", "value"]).contains("<boolean>1</boolean>"));
 }
 
 #[test]
