@@ -105,8 +105,8 @@ fn listen_on(config: &FcgiSocket) -> io::Result<OwnedFd> {
         FcgiAddress::Tcp { addresses, .. } => inet(addresses)?,
     };
     let backlog = config.backlog.map_or(Ok(Backlog::MAXALLOWABLE), |backlog| {
-        // The kernel cuts what is above its own limit; nix refuses it.
-        Backlog::new(backlog).or(Ok::<_, nix::Error>(Backlog::MAXCONN))
+        // The kernel cuts what is above its own limit; nix refuses what is above that which libc knows of, 128 with musl.
+        Backlog::new(backlog).or(Ok::<_, nix::Error>(Backlog::MAXALLOWABLE))
     })?;
     listen(&socket, backlog)?;
     Ok(socket)

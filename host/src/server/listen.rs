@@ -29,7 +29,7 @@ use crate::{
     text::stderr_line::stderr_line,
 };
 
-/// Connections that may wait to be accepted.
+/// Connections that may wait to be accepted, as far as the kernel lets them.
 const BACKLOG: i32 = 1024;
 
 /// Sockets of all HTTP servers. Dropping this removes the socket files.
@@ -60,6 +60,11 @@ impl ServerSocket {
             _ => false,
         }
     }
+}
+
+/// Make it of [`BACKLOG`], or where libc knows of no kernel that takes so many, as musl, of all that ours takes.
+fn backlog() -> Backlog {
+    Backlog::new(BACKLOG).unwrap_or(Backlog::MAXALLOWABLE)
 }
 
 /// Socket that listens.
@@ -218,7 +223,7 @@ fn bind_inet(addresses: &[SocketAddr]) -> Result<TcpListener, BindError> {
     for address in addresses {
         match TcpListener::bind(address) {
             Ok(listener) => {
-                listen(&listener, Backlog::new(BACKLOG)?)?;
+                listen(&listener, backlog())?;
                 listener.set_nonblocking(true)?;
                 return Ok(listener);
             }
@@ -314,7 +319,7 @@ fn bind_private(path: &Path) -> Result<UnixListener, BindError> {
     let socket = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
     fchmod(&socket, Mode::S_IRUSR | Mode::S_IWUSR)?;
     bind(socket.as_raw_fd(), &address)?;
-    listen(&socket, Backlog::new(BACKLOG)?)?;
+    listen(&socket, backlog())?;
     Ok(socket.into())
 }
 
