@@ -3,39 +3,32 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs,
     process::Command,
 };
 
 use serde_json::Value;
 
-/// Licences under which a crate may be used. Of an expression with `OR` one has to be among them, of `AND` all.
-const LICENCES: &[&str] = &[
-    "MIT",
-    "Apache-2.0",
-    "Apache-2.0 WITH LLVM-exception",
-    "BSD-2-Clause",
-    "BSD-3-Clause",
-    "BSL-1.0",
-    "ISC",
-    "MPL-2.0",
-    "Unicode-3.0",
-    "Unlicense",
-    "Zlib",
-];
+use crate::source::workspace;
 
-/// Crates that are there in more than one version, and who keeps the older one. Whoever adds one here has tried to do
-/// without.
-const SEVERAL: &[(&str, &str)] = &[
-    ("base64", "redis has the older one"),
-    ("getrandom", "ring, rand and the newest rand each have one"),
-    ("libloading", "abi_stable has the older one"),
-    ("r-efi", "of getrandom, for a system that is none of ours"),
-    ("rand", "redis and proptest have the older one"),
-    ("rand_core", "as rand"),
-    ("syn", "the macros of abi_stable have syn 1, those of others syn 2"),
-    ("synstructure", "of macros that only tests need"),
-    ("windows-sys", "for a system that is none of ours"),
-];
+/// The rules, which `cargo deny` reads too.
+fn rules() -> Value {
+    let text = fs::read_to_string(workspace().join("deny.toml")).expect("it stands beside Cargo.toml");
+    toml::from_str(&text).expect("TOML")
+}
+
+/// Licences under which a crate may be used. Of an expression with `OR` one has to be among them, of `AND` all.
+fn licences() -> Vec<String> {
+    let allowed = rules()["licenses"]["allow"].as_array().expect("a list").clone();
+    allowed.iter().map(|licence| licence.as_str().expect("a text").to_owned()).collect()
+}
+
+/// Crates that are there in more than one version, and who keeps the older one.
+fn several() -> BTreeMap<String, String> {
+    let skipped = rules()["bans"]["skip"].as_array().expect("a list").clone();
+    let text = |skip: &Value, key: &str| skip[key].as_str().unwrap_or_else(|| panic!("{key} of {skip}")).to_owned();
+    skipped.iter().map(|skip| (text(skip, "crate"), text(skip, "reason"))).collect()
+}
 
 /// What cargo tells of the workspace and all that it needs, asked with these arguments besides.
 pub(super) fn metadata(arguments: &[&str]) -> Value {
@@ -53,15 +46,15 @@ fn packages() -> Vec<Value> {
     metadata(&[])["packages"].as_array().expect("a list of packages").clone()
 }
 
-/// Whether an expression of licences is met by those that may be.
-fn is_allowed(expression: &str) -> bool {
+/// True if an expression of licences is met by these.
+fn is_allowed(expression: &str, licences: &[String]) -> bool {
     let plain = expression.replace(['(', ')'], "").replace('/', " OR ");
-    plain.split(" AND ").all(|part| part.split(" OR ").any(|licence| LICENCES.contains(&licence.trim())))
+    plain.split(" AND ").all(|part| part.split(" OR ").any(|licence| licences.iter().any(|it| it == licence.trim())))
 }
 
 #[test]
 fn crates_come_from_one_place_under_licences_that_allow_it() {
-    let mut sources = BTreeSet::new();
+    let (licences, mut sources) = (licences(), BTreeSet::new());
     for package in packages() {
         let name = package["name"].as_str().expect("a name");
         if let Some(source) = package["source"].as_str() {
@@ -69,7 +62,7 @@ fn crates_come_from_one_place_under_licences_that_allow_it() {
             sources.insert(source.to_owned());
         }
         let licence = package["license"].as_str().unwrap_or("none");
-        assert!(is_allowed(licence), "the licence of {name} is {licence}");
+        assert!(is_allowed(licence, &licences), "the licence of {name} is {licence}");
     }
     assert_eq!(sources.len(), 1, "one registry has them all");
 }
@@ -82,21 +75,23 @@ fn a_crate_is_there_once_or_there_is_a_reason() {
         versions.entry(text("name")).or_default().insert(text("version"));
     }
     let several: Vec<_> = versions.iter().filter(|(_, versions)| versions.len() > 1).collect();
+    let known = self::several();
     for (name, versions) in &several {
-        let is_known = SEVERAL.iter().any(|(known, _)| known == name);
-        assert!(is_known, "{name} is there as {versions:?}; do without one of them, or say why not");
+        let is_known = known.contains_key(*name);
+        assert!(is_known, "{name} is there as {versions:?}; do without one of them, or say in deny.toml why not");
     }
-    for (name, why) in SEVERAL {
-        assert!(several.iter().any(|(there, _)| there == name), "{name} is there once: \"{why}\" is no longer true");
+    for (name, why) in &known {
+        assert!(several.iter().any(|(there, _)| *there == name), "{name} is there once: \"{why}\" is no longer true");
     }
 }
 
 #[test]
 fn expressions_of_licences_are_understood() {
+    let licences = licences();
     for good in ["MIT", "Apache-2.0/MIT", "GPL-3.0 OR MIT", "(MIT OR Apache-2.0) AND Unicode-3.0"] {
-        assert!(is_allowed(good), "{good}");
+        assert!(is_allowed(good, &licences), "{good}");
     }
     for bad in ["GPL-3.0", "none", "MIT AND GPL-3.0"] {
-        assert!(!is_allowed(bad), "{bad}");
+        assert!(!is_allowed(bad, &licences), "{bad}");
     }
 }
