@@ -103,8 +103,8 @@ mod tests {
     fn resident_code() -> u64 {
         let executable = std::env::current_exe().unwrap().display().to_string();
         let maps = fs::read_to_string("/proc/self/smaps").unwrap();
-        let code = maps.lines().skip_while(|line| !(line.contains("r-xp") && line.ends_with(&executable)));
-        let resident = code.filter_map(|line| line.strip_prefix("Rss:")).next().unwrap();
+        let mut code = maps.lines().skip_while(|line| !(line.contains("r-xp") && line.ends_with(&executable)));
+        let resident = code.find_map(|line| line.strip_prefix("Rss:")).unwrap();
         resident.trim().trim_end_matches(" kB").parse().unwrap()
     }
 

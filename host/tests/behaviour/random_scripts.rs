@@ -228,7 +228,7 @@ fn history(kind: Kind, script: &[Step]) -> Vec<String> {
         seen.push(format!("{number} {step:?}\n{answer}\n{}", settled(&player.supervisord)));
     }
     // Ours writes its log on a thread of its own; whoever asks for it gets all that has happened.
-    supervisord.ctl(&["maintail"]);
+    player.supervisord.ctl(&["maintail"]);
     for (name, ..) in PROGRAMS {
         let name = name.rsplit(':').next().unwrap_or(name);
         // The one is said only of what takes its time, which a busy machine makes of any; the other of what has ended
