@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Calls, the files or threads that they are about, and an error of each.
-const CALLS: [(Call, &str, Errno); 17] = [
+const CALLS: [(Call, &str, Errno); 18] = [
     (Call::Open, "", Errno::EMFILE),
     (Call::Write, "supervisor-test-", Errno::EIO),
     (Call::Read, "supervisor-test-", Errno::EIO),
@@ -32,6 +32,7 @@ const CALLS: [(Call, &str, Errno); 17] = [
     (Call::Spawn, "", Errno::EAGAIN),
     (Call::Thread, "", Errno::EAGAIN),
     (Call::Accept, "", Errno::ENFILE),
+    (Call::Watch, "output", Errno::ENOSPC),
     (Call::Map, "supervisord", Errno::ENOMEM),
     (Call::Memfd, "", Errno::ENOMEM),
     (Call::Socket, "", Errno::ENFILE),
