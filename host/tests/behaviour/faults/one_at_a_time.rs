@@ -119,9 +119,7 @@ fn after_any_one_failure_all_is_as_it_should_be() {
             stored.extend(a_little_of_everything(&supervisord, &what));
             let has_failed = broken.hits() > 0;
             drop(broken);
-            if call(&supervisord, "supervisor.startProcess", &["other"]).is_empty() {
-                panic!("{what}: no answer");
-            }
+            assert!(!call(&supervisord, "supervisor.startProcess", &["other"]).is_empty(), "{what}: no answer");
             wait_until(&format!("all run after {what}"), all_run);
             let reread = call(&supervisord, "supervisor.reloadConfig", &[]);
             assert!(!reread.contains("faultCode") && !reread.contains("<string>"), "{what}: {reread}");

@@ -86,7 +86,7 @@ fn a_program_whose_output_cannot_be_watched_is_heard_later_and_does_not_die() {
         let pid = supervisord.pid_of("cat");
         supervisord.call("supervisor.sendProcessStdin", &["cat", &format!("{errno}\n")]);
         broken.wait_for_hits(8);
-        assert_eq!(supervisord.sandbox.read("cat.out").lines().count(), if errno == Errno::ENOSPC { 0 } else { 1 });
+        assert_eq!(supervisord.sandbox.read("cat.out").lines().count(), usize::from(errno != Errno::ENOSPC));
         drop(broken);
         wait_until("it is heard", || supervisord.sandbox.read("cat.out").ends_with(&format!("{errno}\n")));
         assert_eq!(supervisord.pid_of("cat"), pid);
