@@ -33,6 +33,8 @@ use crate::{
 
 pub(super) const WAKER: Token = Token(0);
 
+/// Time between two attempts to have pipes watched that the system would not watch.
+const WATCH_RETRY: Duration = Duration::from_millis(500);
 /// Number of ready pipes that one poll finds.
 const EVENTS: usize = 256;
 /// Number of rounds of reading between two looks at the commands.
@@ -70,6 +72,8 @@ pub(super) struct OutputLoop {
     ready: VecDeque<usize>,
     /// Pipes that are not read before their log has room.
     paused: Vec<usize>,
+    /// Pipes that the system would not watch yet.
+    unwatched: Vec<usize>,
     /// Number of pauses of pipes up to now.
     pauses: u64,
     last_token: usize,
@@ -103,6 +107,7 @@ impl OutputLoop {
             listeners: HashMap::new(),
             ready: VecDeque::new(),
             paused: Vec::new(),
+            unwatched: Vec::new(),
             pauses: 0,
             last_token: WAKER.0,
             rounds: 0,
@@ -123,7 +128,11 @@ impl OutputLoop {
         if self.rounds == 0 {
             // Catching up may have taken the wake-up for commands that came since.
             let idle = self.ready.is_empty() && self.queue.is_empty();
-            let timeout = timeout();
+            let mut timeout = timeout();
+            if !self.unwatched.is_empty() {
+                self.watch_again();
+                timeout = Some(timeout.map_or(WATCH_RETRY, |timeout| timeout.min(WATCH_RETRY)));
+            }
             self.poll(if idle { timeout } else { Some(Duration::ZERO) });
             if !self.commands() {
                 return false;
@@ -379,12 +388,19 @@ impl OutputLoop {
         }
     }
 
-    /// Read a pipe from now on.
+    /// Read a pipe from now on. One that the system will not watch stays open, for its program would die without it,
+    /// and is tried again.
     pub(super) fn add_pipe(&mut self, fd: OwnedFd, way: PipeWay) {
         let what = format!("the {} of '{}'", way.source.channel.name(), way.source.process);
         if let Err(error) = self.try_add_pipe(fd, way) {
-            self.context.activity.log(Level::Critical, format!("could not watch {what}: {error}"));
+            self.context.activity.log(Level::Critical, format!("could not watch {what}: {error}; it is tried again"));
         }
+    }
+
+    fn watch_again(&mut self) {
+        let Self { pipes, poll, unwatched, .. } = self;
+        unwatched
+            .retain(|&token| pipes.get_mut(&token).is_some_and(|pipe| watch(poll, &mut pipe.receiver, token).is_err()));
     }
 
     fn try_add_pipe(&mut self, fd: OwnedFd, way: PipeWay) -> io::Result<()> {
@@ -393,10 +409,13 @@ impl OutputLoop {
         let token = self.token();
         let mut receiver = pipe::Receiver::from(fd);
         receiver.set_nonblocking(true)?;
-        self.poll.registry().register(&mut receiver, Token(token), Interest::READABLE)?;
+        let watched = watch(&self.poll, &mut receiver, token);
+        if watched.is_err() {
+            self.unwatched.push(token);
+        }
         let sink = Sink::open(source, target, filters, log_counter, &mut self.logs, &self.context);
         self.pipes.insert(token, Pipe::new(receiver, sink, run, pools));
-        Ok(())
+        watched
     }
 
     fn exited(&mut self, run: u64) {
@@ -430,4 +449,14 @@ impl OutputLoop {
             }
         }
     }
+}
+
+/// Have the system say when there is something to be read from a pipe. One that it will not watch can be tried again.
+fn watch(poll: &Poll, receiver: &mut pipe::Receiver, token: usize) -> io::Result<()> {
+    let watched = poll.registry().register(receiver, Token(token), Interest::READABLE);
+    if watched.is_err() {
+        // mio takes it for registered all the same.
+        let _ = poll.registry().deregister(receiver);
+    }
+    watched
 }

@@ -51,7 +51,7 @@ impl NoneLeft {
         let pid = supervisord.pid();
         let listed = fs::read_dir(format!("/proc/{pid}/fd")).expect("it runs");
         let open: BTreeSet<u64> = listed.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
-        let free = (0..).find(|number| !open.contains(number)).expect("there are more numbers than files");
+        let free = (0..=open.len() as u64).find(|number| !open.contains(number)).expect("one number more than files");
         limit(pid, free);
         Self(pid)
     }

@@ -39,15 +39,17 @@ fn what_a_program_says_is_lost_alone_and_only_while_its_log_cannot_be_written() 
     let open = descriptors_with_crashers(&supervisord);
     let (mut kept, mut told) = (String::new(), 0);
     for (errno, text) in ERRORS {
-        kept += &format!("before {errno}\n");
-        say(&supervisord, "both", &format!("before {errno}"));
+        kept.push_str("before the error\n");
+        say(&supervisord, "both", "before the error");
         for file in ["both.out", "both.err"] {
             wait_for_text(&supervisord, file, &kept);
         }
         let broken = ["both.out", "both.err"].map(|file| faults.fail(Call::Write, file, errno));
         // For ten seconds after the end of a loss the next one is not told: a disk that comes and goes is no chatter.
         say(&supervisord, "both", "lost");
-        broken.iter().for_each(|broken| broken.wait_for_hits(1));
+        for broken in &broken {
+            broken.wait_for_hits(1);
+        }
         told += 1;
         if told == 1 {
             for file in ["both.out", "both.err"] {
@@ -58,8 +60,8 @@ fn what_a_program_says_is_lost_alone_and_only_while_its_log_cannot_be_written() 
         wait_until("others are written", || supervisord.sandbox.read("other.out").ends_with(&format!("{errno}\n")));
         control.restarts_are_on_time(&supervisord, &format!("{errno} on the logs of a program"));
         drop(broken);
-        kept += &format!("after {errno}\n");
-        say(&supervisord, "both", &format!("after {errno}"));
+        kept.push_str("after the error\n");
+        say(&supervisord, "both", "after the error");
         for file in ["both.out", "both.err"] {
             wait_for_text(&supervisord, file, &kept);
         }

@@ -49,6 +49,8 @@ pub enum Call {
     Thread,
     /// `accept4`, on a thread.
     Accept,
+    /// `epoll_ctl`, on a thread.
+    Watch,
     /// `mmap`, on a thread.
     Map,
     /// `memfd_create`, of a name.

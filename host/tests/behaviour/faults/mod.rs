@@ -24,6 +24,7 @@
 //! | | each call of an upgrade | `an_upgrade_in_which_one_thing_…`; `upgrade::places::with_few_descriptors_…` |
 //! | | what comes and goes | `those_that_have_come_and_gone_…` |
 //! | EAGAIN, ENOMEM | clone of a program | [`processes`]: `a_program_for_which_there_is_no_process_…` |
+//! | | its output, which is watched (ENOSPC, too) | `a_program_whose_output_cannot_be_watched_…` |
 //! | | its stack | `a_program_for_which_there_is_no_memory_…` |
 //! | | thread that looks up a command | `a_program_for_whose_lookup_…` |
 //! | | threads of the server | `without_threads_clients_hear_so_…` |

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Calls, the files or threads that they are about, and an error of each.
-const CALLS: [(Call, &str, Errno); 17] = [
+const CALLS: [(Call, &str, Errno); 18] = [
     (Call::Open, "", Errno::EMFILE),
     (Call::Write, "supervisor-test-", Errno::EIO),
     (Call::Read, "supervisor-test-", Errno::EIO),
@@ -32,6 +32,7 @@ const CALLS: [(Call, &str, Errno); 17] = [
     (Call::Spawn, "", Errno::EAGAIN),
     (Call::Thread, "", Errno::EAGAIN),
     (Call::Accept, "", Errno::ENFILE),
+    (Call::Watch, "output", Errno::ENOSPC),
     (Call::Map, "supervisord", Errno::ENOMEM),
     (Call::Memfd, "", Errno::ENOMEM),
     (Call::Socket, "", Errno::ENFILE),
@@ -118,9 +119,7 @@ fn after_any_one_failure_all_is_as_it_should_be() {
             stored.extend(a_little_of_everything(&supervisord, &what));
             let has_failed = broken.hits() > 0;
             drop(broken);
-            if call(&supervisord, "supervisor.startProcess", &["other"]).is_empty() {
-                panic!("{what}: no answer");
-            }
+            assert!(!call(&supervisord, "supervisor.startProcess", &["other"]).is_empty(), "{what}: no answer");
             wait_until(&format!("all run after {what}"), all_run);
             let reread = call(&supervisord, "supervisor.reloadConfig", &[]);
             assert!(!reread.contains("faultCode") && !reread.contains("<string>"), "{what}: {reread}");

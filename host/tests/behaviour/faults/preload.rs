@@ -194,7 +194,7 @@ fn failure(call: &[u8], subject: Subject) -> Option<c_int> {
 }
 
 /// Names of calls, as `injection.rs` has them, in the same order.
-const CALLS: [&[u8]; 17] = [
+const CALLS: [&[u8]; 18] = [
     b"open",
     b"write",
     b"sync",
@@ -206,6 +206,7 @@ const CALLS: [&[u8]; 17] = [
     b"spawn",
     b"thread",
     b"accept",
+    b"watch",
     b"map",
     b"memfd",
     b"socket",
@@ -322,6 +323,7 @@ replace! {
     b"thread" pthread_create(thread: Buffer, attributes: Buffer, begin: Buffer, argument: Buffer) -> ErrorNumber,
         Subject::Thread;
     b"accept" accept4(fd: c_int, address: Buffer, size: Buffer, flags: c_int) -> c_int, Subject::Thread;
+    b"watch" epoll_ctl(epoll: c_int, operation: c_int, fd: c_int, event: Buffer) -> c_int, Subject::Thread;
     b"map" mmap(at: Buffer, size: usize, protection: c_int, flags: c_int, fd: c_int, offset: i64) -> Buffer,
         Subject::Thread;
     b"map" mmap64(at: Buffer, size: usize, protection: c_int, flags: c_int, fd: c_int, offset: i64) -> Buffer,

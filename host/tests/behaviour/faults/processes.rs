@@ -76,6 +76,26 @@ fn a_program_for_whose_lookup_there_is_no_thread_is_not_given_up() {
     assert_eq!(count(&supervisord, "FATAL"), 0, "{}", supervisord.log());
 }
 
+/// The kernel has memory for so many watched descriptors of a user, and no more.
+#[test]
+fn a_program_whose_output_cannot_be_watched_is_heard_later_and_does_not_die() {
+    let (faults, supervisord) = start(&Config::new().program("cat", &format!("{CAT}\nautostart=false")));
+    for errno in [Errno::ENOSPC, Errno::ENOMEM] {
+        let broken = faults.fail(Call::Watch, "output", errno);
+        supervisord.call("supervisor.startProcess", &["cat"]);
+        let pid = supervisord.pid_of("cat");
+        supervisord.call("supervisor.sendProcessStdin", &["cat", &format!("{errno}\n")]);
+        broken.wait_for_hits(8);
+        assert_eq!(supervisord.sandbox.read("cat.out").lines().count(), usize::from(errno != Errno::ENOSPC));
+        drop(broken);
+        wait_until("it is heard", || supervisord.sandbox.read("cat.out").ends_with(&format!("{errno}\n")));
+        assert_eq!(supervisord.pid_of("cat"), pid);
+        supervisord.call("supervisor.stopProcess", &["cat"]);
+    }
+    supervisord.wait_for_log("CRIT could not watch the stdout of 'cat': No space left on device (os error 28)");
+    assert_eq!(count(&supervisord, "exited: cat"), 0);
+}
+
 /// A stack for a child is mapped where no other child has left one.
 #[test]
 fn a_program_for_which_there_is_no_memory_is_not_given_up() {
