@@ -4,6 +4,7 @@ mod architecture;
 mod documentation;
 mod floors;
 mod linux;
+mod release;
 mod source;
 mod supply;
 
