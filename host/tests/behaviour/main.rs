@@ -23,6 +23,7 @@ mod check_config;
 mod config_pairs;
 mod daemon;
 mod inherited;
+mod installed;
 mod lifecycle;
 mod nothing_lost;
 mod order;
