@@ -1,5 +1,5 @@
-//! Random histories of a machine and of a model, which has Supervisor's manual and its own words for it: after each step
-//! both are in the same state, have told the same events and sent the same signals, at the same times.
+//! Random histories of a machine and of a model, which has Supervisor's manual and its own words for it: after each
+//! step both are in the same state, have told the same events and sent the same signals, at the same times.
 
 use proptest::{collection::vec, prelude::*};
 
