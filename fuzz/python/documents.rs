@@ -83,24 +83,21 @@ pub(super) fn make(bytes: &[u8]) -> String {
     let mut out = choices.one_of(&["<?xml version='1.0'?>", "", "<?xml version=\"1.0\"?>\n<!-- x -->"]).to_owned();
     let kind = choices.next() % 3;
     out += if kind == 0 { "<methodCall><methodName>a.b</methodName>" } else { "<methodResponse>" };
-    match kind {
-        2 => {
-            out += "<fault><value><struct><member><name>faultCode</name><value><int>";
-            text(&mut choices, &mut out);
-            out += "</int></value></member><member><name>faultString</name><value><string>";
-            text(&mut choices, &mut out);
-            out += "</string></value></member></struct></value></fault>";
+    if kind == 2 {
+        out += "<fault><value><struct><member><name>faultCode</name><value><int>";
+        text(&mut choices, &mut out);
+        out += "</int></value></member><member><name>faultString</name><value><string>";
+        text(&mut choices, &mut out);
+        out += "</string></value></member></struct></value></fault>";
+    } else {
+        out += "<params>";
+        let count = if kind == 1 { 1 } else { choices.next() % 4 };
+        for _ in 0..count {
+            out += "<param>";
+            value(&mut choices, &mut out, 0);
+            out += "</param>";
         }
-        _ => {
-            out += "<params>";
-            let count = if kind == 1 { 1 } else { choices.next() % 4 };
-            for _ in 0..count {
-                out += "<param>";
-                value(&mut choices, &mut out, 0);
-                out += "</param>";
-            }
-            out += "</params>";
-        }
+        out += "</params>";
     }
     out += if kind == 0 { "</methodCall>" } else { "</methodResponse>" };
     out += choices.one_of(&["", "\n", "<!-- x -->"]);
@@ -121,11 +118,11 @@ fn value(choices: &mut Choices<'_>, out: &mut String, depth: usize) {
             // Blanks before a type mean nothing, and neither does what follows it.
             *out += choices.one_of(&BETWEEN);
             let name = SCALARS[kind];
-            *out += &format!("<{name}>");
+            out.extend(["<", name, ">"]);
             if name != "nil" {
                 text(choices, out);
             }
-            *out += &format!("</{name}>");
+            out.extend(["</", name, ">"]);
             *out += choices.one_of(&BETWEEN);
         }
         9 | 10 if depth < DEPTH => {

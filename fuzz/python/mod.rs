@@ -196,7 +196,7 @@ fn written(value: &Value) -> String {
             let member = |member: &Member| format!("{}={},", hex(member.name.as_bytes()), written(&member.value));
             format!("{{{}}}", members.iter().map(member).collect::<String>())
         }
-        _ => unreachable!("no document has it"),
+        Value::Shared(_) => unreachable!("what is read is not shared"),
     }
 }
 
