@@ -9,7 +9,7 @@ pub use crate::{
     rpc::handover::fuzzing::handover,
     server::fuzzing::{auth, forms, http, page_calls},
     upgrade::fuzzing::upgrade_state,
-    xmlrpc::fuzzing::xmlrpc,
+    xmlrpc::fuzzing::{http_answer, xmlrpc},
 };
 use crate::{
     events::{Change, Channel, Event, bytes_repr},
@@ -36,6 +36,7 @@ pub const TARGETS: &[Target] = &[
     ("page_calls", page_calls),
     ("handover", handover),
     ("http", http),
+    ("http_answer", http_answer),
     ("ini", ini),
     ("listener", listener),
     ("log_lines", log_lines),

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
-use crate::{events::Period, process::fixtures::histories};
+use crate::{events::Period, process::history_fixtures::histories};
 
 /// Pools: name, types of events, and size of the buffer. Each has two listeners.
 const POOLS: [(&str, &[&str], usize); 3] =

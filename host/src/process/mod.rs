@@ -25,3 +25,5 @@ pub mod spawn;
 
 #[cfg(test)]
 pub(crate) mod fixtures;
+#[cfg(test)]
+pub(crate) mod history_fixtures;

@@ -1,10 +1,10 @@
-//! Random histories of a machine and of a model, which has Supervisor's manual and its own words for it: after each step
-//! both are in the same state, have told the same events and sent the same signals, at the same times.
+//! Random histories of a machine and of a model, which has Supervisor's manual and its own words for it: after each
+//! step both are in the same state, have told the same events and sent the same signals, at the same times.
 
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
-use crate::{events::Event, process::fixtures::histories};
+use crate::{events::Event, process::history_fixtures::histories};
 
 /// State of a process, with what is known of it there.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -212,7 +212,7 @@ enum Step {
     PassAsleep(u64),
     KillFails,
     /// Options as `update` may change them in a process that runs.
-    Update(config::Process),
+    Update(Box<config::Process>),
     /// Upgrade of supervisord in place.
     Upgrade,
     Shutdown,
@@ -234,7 +234,7 @@ fn rules() -> impl Strategy<Value = config::Process> {
         |(flags, autorestart, seconds, exitcodes, stopsignal)| {
             let ((autostart, stopasgroup, killasgroup), (startsecs, startretries, stopwaitsecs)) = (flags, seconds);
             let flags = config::Process { autostart, stopasgroup, killasgroup, ..process("x") };
-            config::Process { autorestart, startsecs, startretries, stopwaitsecs, exitcodes, stopsignal, ..flags }
+            config::Process { autorestart, startsecs, startretries, stopsignal, stopwaitsecs, exitcodes, ..flags }
         },
     )
 }
@@ -253,7 +253,7 @@ fn step() -> impl Strategy<Value = Step> {
         24 => prop_oneof![Just(0), Just(1_000), 0..3_000_u64].prop_map(Step::Pass),
         4 => (0..5_000_u64).prop_map(Step::PassAsleep),
         1 => Just(Step::KillFails),
-        4 => rules().prop_map(Step::Update),
+        4 => rules().prop_map(|rules| Step::Update(Box::new(rules))),
         8 => Just(Step::Upgrade),
         1 => Just(Step::Shutdown),
     ]
@@ -368,7 +368,7 @@ impl Pair {
                 self.input(Input::KillFailed("no".to_owned()));
                 self.model.becomes(Life::Unknown, true);
             }
-            Step::Update(rules) => self.rules = rules,
+            Step::Update(rules) => self.rules = *rules,
             Step::Upgrade => {
                 let written = rmp_serde::to_vec_named(&self.machine).expect("a machine can be written");
                 self.machine = rmp_serde::from_slice(&written).expect("and read");

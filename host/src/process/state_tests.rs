@@ -537,7 +537,7 @@ fn infinite_retries_are_never_given_up() {
     }
 }
 
-#[path = "state_histories.rs"]
+#[path = "state_history_tests.rs"]
 mod histories;
 
 #[path = "state_model_tests.rs"]

@@ -9,7 +9,8 @@ use super::*;
 use crate::{
     process::{
         exits::Exit,
-        fixtures::{self, histories},
+        fixtures,
+        history_fixtures::histories,
         state::{Input, Time},
     },
     supervisor::{Found, ProcessId},
@@ -45,7 +46,7 @@ fn group() -> impl Strategy<Value = config::Group> {
             move |(priority, autostart, startsecs, is_usual)| {
                 let command = if is_usual { "/bin/cat" } else { "/bin/sleep 1" }.to_owned();
                 let update = config::Update::Minimal;
-                config::Process { priority, autostart, startsecs, command, update, ..fixtures::process(name) }
+                config::Process { command, priority, autostart, startsecs, update, ..fixtures::process(name) }
             },
         )
     };
@@ -219,7 +220,9 @@ impl Checked {
                 assert_eq!(self.groups.remove(name), expected, "{name} goes once all have stopped");
                 if expected == Some(true) {
                     self.model.retain(|group| group.name != name);
-                    members.iter().for_each(|(process, ..)| self.forget(name, process));
+                    for (process, ..) in &members {
+                        self.forget(name, process);
+                    }
                 }
             }
             Step::Update(group) => self.update(&group),

@@ -1,10 +1,16 @@
-//! XML-RPC documents of whatever bytes.
+//! XML-RPC documents of whatever bytes, and answers over HTTP.
+
+use std::{
+    io::{Read as _, Write as _},
+    os::unix::net::UnixStream,
+};
 
 use super::{
     decode::{decode_as_xml, decode_call, decode_response},
     encode::{encode_call, encode_fault, encode_response},
     limits::ANSWER_LIMIT,
     method_call::read_usual,
+    transport::{Connection, Stream},
 };
 
 /// Longest message of an error, in bytes: it never quotes the document.
@@ -49,5 +55,56 @@ pub fn xmlrpc(data: &[u8]) {
             assert_eq!(first, write(&again), "a fault comes back as it was");
         }
         Err(error) => assert!(error.to_string().len() < LONGEST_MESSAGE),
+    }
+}
+
+/// Most bytes of a server that stand in its socket, so that nobody waits for anybody.
+const MOST_ANSWERED: usize = 64 * 1024;
+
+/// Answers of a server, and the error that ended them.
+type Answers = Vec<Result<(u16, Vec<u8>), String>>;
+
+/// Read bytes as what a server answers, one answer after the other. The first byte is the most that is read at once: it
+/// changes nothing, and neither does it change a body that is read bit by bit.
+pub fn http_answer(data: &[u8]) {
+    let Some((most, bytes)) = data.split_first() else { return };
+    let bytes = &bytes[..bytes.len().min(MOST_ANSWERED)];
+    let connect = |most: usize| {
+        let (ours, mut server) = UnixStream::pair().expect("a pair of sockets can be made");
+        server.write_all(bytes).expect("it has room for so much");
+        Connection::of_unix(ours, most)
+    };
+    let (most, whole) = (usize::from(*most) + 1, answers(&mut connect(bytes.len() + 1)));
+    assert_eq!(whole, answers(&mut connect(most)), "what is read at once changes nothing");
+    let length: usize = whole.iter().flatten().map(|(_, body)| body.len()).sum();
+    assert!(length <= bytes.len(), "nothing is added");
+
+    let mut connection = connect(most);
+    let Ok(head) = connection.head() else { return };
+    let (code, mut body, mut piece) = (head.code, Vec::new(), [0; 3]);
+    let mut stream = Stream::new(connection, head);
+    let end = loop {
+        match stream.read(&mut piece) {
+            Ok(0) => break Ok((code, body)),
+            Ok(length) => body.extend_from_slice(&piece[..length]),
+            Err(error) => break Err(error.to_string()),
+        }
+    };
+    assert_eq!(whole.first(), Some(&end), "a body is the same bit by bit");
+}
+
+/// Read all that a server answers, up to the first error.
+fn answers(connection: &mut Connection) -> Answers {
+    let mut answers = Answers::new();
+    loop {
+        let answer = connection.head().and_then(|head| {
+            let (code, goes_on) = (head.code, head.keep_alive);
+            connection.body(head).map(|body| (goes_on, (code, body)))
+        });
+        let goes_on = answer.as_ref().is_ok_and(|(goes_on, _)| *goes_on);
+        answers.push(answer.map(|(_, answer)| answer).map_err(|error| error.to_string()));
+        if !goes_on {
+            return answers;
+        }
     }
 }

@@ -159,6 +159,11 @@ fn cut_off() -> io::Error {
 }
 
 impl Connection {
+    /// Make a connection over a socket that is open. It reads up to `most` bytes at once.
+    pub(super) fn of_unix(socket: UnixStream, most: usize) -> Self {
+        Self(BufReader::with_capacity(most, Socket::Unix(socket)))
+    }
+
     pub(super) fn send(&mut self, request: &[u8]) -> io::Result<()> {
         self.0.get_mut().write_all(request)
     }

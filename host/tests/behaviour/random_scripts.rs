@@ -104,8 +104,11 @@ impl Step {
             17 => Self::Call("supervisor.startProcess", vec!["pair:*"]),
             18..=20 => Self::Clock(random.one_of(&STEPS_OF_CLOCK)),
             21..=23 => {
-                let method = random.one_of(&["supervisor.startProcess", "supervisor.stopProcess"]);
-                Self::ClockDuring(method, random.one_of(&STEADY), random.one_of(&STEPS_OF_CLOCK))
+                let seconds = random.one_of(&STEPS_OF_CLOCK);
+                // What is stopping while the clock goes ahead Supervisor kills at once, its time being over.
+                let methods = ["supervisor.startProcess", "supervisor.stopProcess"];
+                let method = if seconds > 0 { methods[0] } else { random.one_of(&methods) };
+                Self::ClockDuring(method, random.one_of(&STEADY), seconds)
             }
             _ => Self::Kill(name, random.one_of(&[Signal::SIGKILL, Signal::SIGTERM, Signal::SIGHUP])),
         }

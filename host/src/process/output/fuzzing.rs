@@ -78,13 +78,13 @@ const MOST_REPEATED: usize = 150_000;
 const MOST_PIECES: usize = 1_000;
 
 /// Give output the forms of `stdout_log_format`: cut into pieces of whatever length it comes to the same lines as at
-/// once, and nothing of it is lost. The first byte is the length of the pieces, the second how often the last line is
-/// repeated, so that it becomes longer than one may be; the others stand before and behind it.
+/// once, and nothing of it is lost. The first byte is the length of the pieces, the second, if it is a high one, how
+/// often the last line is repeated, so that it becomes longer than one may be; the others stand before and behind it.
 pub fn log_lines(data: &[u8]) {
     let [size, times, stream @ ..] = data else { return };
     let (lines, last) = stream.split_at(stream.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1));
     let most = MOST_REPEATED / last.len().max(1);
-    let stream = [lines, &last.repeat(most.min(1 << (times % 18))), lines].concat();
+    let stream = [lines, &last.repeat(most.min(1 << times.saturating_sub(u8::MAX - 17))), lines].concat();
     let size = (usize::from(*size) + 1).max(stream.len() / MOST_PIECES);
     let halves = stream.split_at((size * 300).min(stream.len()));
     for form in [LineForm::Text, LineForm::Json] {

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::process::fixtures::histories;
+use crate::process::history_fixtures::histories;
 
 /// Something that happens to a machine in a random history.
 #[derive(Clone, Copy, Debug)]
@@ -208,7 +208,7 @@ proptest! {
     #![proptest_config(histories())]
 
     #[test]
-    fn hold(rules in rules(), history in proptest::collection::vec(happening(), 1..60)) {
+    fn hold(rules in rules(), history in proptest::collection::vec(happening(), 1..100)) {
         let machine = Machine::new();
         let (now, run) = (Time::ZERO, (Time::ZERO, false));
         let mut checked = Checked { rules, machine, now, is_stopped: false, are_met: true, ended: None, run, is_well: true };
