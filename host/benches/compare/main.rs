@@ -37,12 +37,15 @@ use table::{Limit, Row, median, print};
 const ROUNDS: usize = 7;
 const CONNECTIONS: usize = 32;
 
+/// Part of the rows that can be asked for by its name.
+type Part = (&'static str, fn() -> Vec<Row>);
+
 fn main() {
     let arguments: Vec<_> = std::env::args().collect();
     if let Some(position) = arguments.iter().position(|argument| argument == bare::ARGUMENT) {
         return bare::serve(&arguments[position + 1]);
     }
-    let parts: [(&str, fn() -> Vec<Row>); 6] = [
+    let parts: [Part; 6] = [
         ("stores", of_stores),
         ("many", many::rows),
         ("capture", capture::yes),
