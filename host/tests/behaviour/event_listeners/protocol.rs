@@ -185,24 +185,28 @@ fn a_listener_that_does_not_play_along_delays_nobody() {
         config = config.section(&header, &lines);
     }
     let mut supervisord = start(Kind::Ours, &config, "");
+    let five_restarts = |supervisord: &Supervisord| {
+        let begin = Instant::now();
+        for _ in 0..5 {
+            supervisord.ctl(&["stop", "cat"]).text();
+            supervisord.ctl(&["start", "cat"]).text();
+        }
+        begin.elapsed()
+    };
     supervisord.wait_for_log("deaf: ACKNOWLEDGED -> READY");
     supervisord.wait_for_log("void: has entered the UNKNOWN state");
+    let calm = five_restarts(&supervisord);
     let big = "x".repeat(100_000);
     for _ in 0..100 {
         remote(&supervisord, &big);
     }
     supervisord.wait_for_log("epipe occurred while sending event");
-    let begin = Instant::now();
-    for _ in 0..5 {
-        supervisord.real_ctl(&["stop", "cat"]).text();
-        supervisord.real_ctl(&["start", "cat"]).text();
-    }
-    let calls = begin.elapsed();
-    let begin = Instant::now();
+    let crowded = five_restarts(&supervisord);
     supervisord.signal(Signal::SIGTERM);
     assert_eq!(supervisord.wait().code(), Some(0));
-    let end = begin.elapsed();
-    assert!(calls < Duration::from_secs(15) && end < Duration::from_secs(6), "{calls:?} {end:?}");
+    assert!(!supervisord.log().contains("killing "), "{}", supervisord.log());
+    // A machine that has other things to do takes its time before and after.
+    assert!(crowded < 10 * calm + Duration::from_secs(2), "{crowded:?} and {calm:?} before");
 }
 
 /// A pool that is added while others run hears what comes after it, and one that is removed hears nothing.
