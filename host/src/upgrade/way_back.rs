@@ -104,10 +104,6 @@ impl WayBack {
             arguments: argument_pointers,
             environment: environment_pointers,
         };
-        PREPARED.store(Box::into_raw(Box::new(prepared)), SeqCst);
-        IS_OPEN.store(true, SeqCst);
-        // SAFETY: a function without arguments, that lives as long as the process.
-        unsafe { libc::atexit(at_exit) };
         let action =
             SigAction::new(SigHandler::Handler(on_signal), SaFlags::SA_ONSTACK | SaFlags::SA_NODEFER, SigSet::empty());
         let handlers = FATAL
@@ -115,6 +111,11 @@ impl WayBack {
             // SAFETY: the handler makes system calls alone.
             .map(|&signal| Ok((signal, unsafe { sigaction(signal, &action) }?)))
             .collect::<io::Result<Vec<_>>>()?;
+        // Nothing may fail from here on: a way back that is open is taken at the end.
+        PREPARED.store(Box::into_raw(Box::new(prepared)), SeqCst);
+        IS_OPEN.store(true, SeqCst);
+        // SAFETY: a function without arguments, that lives as long as the process.
+        unsafe { libc::atexit(at_exit) };
         // SAFETY: plain system call.
         unsafe { libc::alarm(TIMEOUT_SECONDS) };
         Ok(Self { handlers })

@@ -1,15 +1,11 @@
 //! No descriptors left, in supervisord or in the whole system, at each place that opens something.
 
-use std::{cell::Cell, collections::BTreeSet, fs, time::Duration};
+use std::{cell::Cell, collections::BTreeSet, fs};
 
-use nix::{
-    errno::Errno,
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
+use nix::{errno::Errno, sys::signal::Signal, unistd::Pid};
 
 use super::{
-    injection::{Call, Injection, descriptors, descriptors_at_rest, nothing_leaks},
+    injection::{Call, Injection, descriptors, descriptors_at_rest, nothing_leaks, signal},
     lateness::{self, Control, descriptors_with_crashers, with_crashers},
 };
 use crate::common::{
@@ -101,7 +97,7 @@ fn a_program_for_whose_pipes_there_are_none_is_not_given_up() {
         (Errno::ENFILE, "spawnerr: unknown error making dispatchers for 'cat': ENFILE"),
     ] {
         let broken = faults.fail(Call::Pipe, "supervisord", errno);
-        kill(Pid::from_raw(supervisord.pid_of("cat")), Signal::SIGKILL).expect("it runs");
+        signal(&supervisord, "cat", Signal::SIGKILL);
         // Once would have been enough for a program that may not try again.
         wait_until("it was tried again", || count(&supervisord, text) >= 2);
         assert_eq!(supervisord.statename("cat"), "BACKOFF");
@@ -285,8 +281,7 @@ fn those_that_have_come_and_gone_have_left_none() {
     }
     let pid = supervisord.pid_of("cat");
     for _ in 0..20 {
-        kill(Pid::from_raw(supervisord.pid_of("cat")), Signal::SIGKILL).expect("it runs");
-        std::thread::sleep(Duration::from_millis(1));
+        signal(&supervisord, "cat", Signal::SIGKILL);
         supervisord.ctl(&["restart", "cat"]);
     }
     assert_ne!(supervisord.pid_of("cat"), pid);

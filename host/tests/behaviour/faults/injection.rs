@@ -12,7 +12,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::errno::Errno;
+use nix::{
+    errno::Errno,
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 
 use crate::common::{Config, Kind, Sandbox, Supervisord, wait_until};
 
@@ -191,6 +195,16 @@ fn library() -> &'static Path {
         }
         library
     })
+}
+
+/// Sends a signal to a program that runs, and gives its pid.
+#[track_caller]
+pub fn signal(supervisord: &Supervisord, program: &str, signal: Signal) -> Pid {
+    let pid = supervisord.pid_of(program);
+    // 0 would be our own process group.
+    assert!(pid > 0, "{program} does not run");
+    kill(Pid::from_raw(pid), signal).expect("it runs");
+    Pid::from_raw(pid)
 }
 
 /// The descriptors that supervisord has open at this moment.

@@ -1,13 +1,9 @@
 //! No processes, no threads and no memory to be had, where supervisord makes some.
 
-use nix::{
-    errno::Errno,
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
+use nix::{errno::Errno, sys::signal::Signal};
 
 use super::{
-    injection::{Call, Fault, Injection, descriptors_at_rest, nothing_leaks},
+    injection::{Call, Fault, Injection, descriptors_at_rest, nothing_leaks, signal},
     lateness::{self, Control, descriptors_with_crashers, with_crashers},
 };
 use crate::common::{
@@ -37,7 +33,7 @@ fn count(supervisord: &Supervisord, text: &str) -> usize {
 #[track_caller]
 fn is_not_given_up(supervisord: &Supervisord, broken: Fault<'_>, text: &str) {
     let before = count(supervisord, text);
-    kill(Pid::from_raw(supervisord.pid_of("cat")), Signal::SIGKILL).expect("it runs");
+    signal(supervisord, "cat", Signal::SIGKILL);
     wait_until(&format!("{text:?} stands in the log twice"), || count(supervisord, text) >= before + 2);
     assert!(broken.hits() >= 2);
     assert_eq!(supervisord.statename("cat"), "BACKOFF");

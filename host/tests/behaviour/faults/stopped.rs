@@ -14,7 +14,7 @@ use nix::{
 };
 
 use super::{
-    injection::{descriptors, nothing_leaks},
+    injection::{descriptors, nothing_leaks, signal},
     lateness::{self, Control, descriptors_with_crashers, with_crashers},
 };
 use crate::{
@@ -28,12 +28,6 @@ use crate::{
 
 const UNRULY: &str = "supervisor.rpcinterface_factory=unruly_plugin:make_unruly_rpcinterface";
 
-fn stop(supervisord: &Supervisord, program: &str) -> Pid {
-    let pid = Pid::from_raw(supervisord.pid_of(program));
-    kill(pid, Signal::SIGSTOP).expect("it runs");
-    pid
-}
-
 #[test]
 fn programs_that_stand_still_are_stopped_in_time_and_keep_nobody() {
     let control = Control::start();
@@ -44,7 +38,7 @@ fn programs_that_stand_still_are_stopped_in_time_and_keep_nobody() {
     let mut supervisord = Supervisord::start_in(lateness::sandbox(), Kind::Ours, &config);
     let open = descriptors_with_crashers(&supervisord);
     for number in 0..10 {
-        stop(&supervisord, &format!("still:{number}"));
+        signal(&supervisord, &format!("still:{number}"), Signal::SIGSTOP);
     }
     // Their stdins fill up, and what more is sent is refused or kept.
     let much = "x".repeat(1 << 20);
@@ -85,7 +79,7 @@ fn a_listener_that_stands_still_keeps_nobody_and_is_told_what_it_has_missed() {
     supervisord.wait_for_state("talks", "RUNNING");
     supervisord.wait_for_state("ear", "RUNNING");
     let open = descriptors_with_crashers(&supervisord);
-    let ear = stop(&supervisord, "ear");
+    let ear = signal(&supervisord, "ear", Signal::SIGSTOP);
     let said = |number: usize| format!("the line {number}");
     let wait_for = |number: usize| {
         supervisord.call("supervisor.sendProcessStdin", &["talks", &format!("{}\n", said(number))]);
