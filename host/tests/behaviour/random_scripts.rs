@@ -230,8 +230,9 @@ fn history(kind: Kind, script: &[Step]) -> Vec<String> {
         let answer = player.play(step);
         seen.push(format!("{number} {step:?}\n{answer}\n{}", settled(&player.supervisord)));
     }
-    // Ours writes its log on a thread of its own; whoever asks for it gets all that has happened.
-    player.supervisord.ctl(&["maintail"]);
+    // A state is known before the line of it is in the file; this line comes after all of them.
+    player.supervisord.signal(Signal::SIGUSR2);
+    player.supervisord.wait_for_log("received SIGUSR2");
     for (name, ..) in PROGRAMS {
         let name = name.rsplit(':').next().unwrap_or(name);
         // The one is said only of what takes its time, which a busy machine makes of any; the other of what has ended
