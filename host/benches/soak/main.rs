@@ -59,11 +59,11 @@ fn main() -> ExitCode {
     let sandbox = Sandbox::new();
     let programs = Programs::new(&sandbox);
     let supervisord = Supervisord::start_in(sandbox, common::Kind::Ours, &programs.config(0));
-    assert!(comes_true(|| programs.all_run(&supervisord)), "not all run:\n{}", supervisord.log());
-    let pids = programs.pids(&supervisord);
+    assert!(comes_true(|| Programs::all_run(&supervisord)), "not all run:\n{}", supervisord.log());
+    let pids = Programs::pids(&supervisord);
     eprintln!("a calm moment …");
     thread::sleep((length / 10).clamp(Duration::from_secs(4), Duration::from_secs(30)));
-    let calm = programs.starts(&supervisord);
+    let calm = Programs::starts(&supervisord);
     let open = samples::descriptors(&supervisord);
 
     eprintln!("{seconds} s of everything at once …");
@@ -88,11 +88,11 @@ fn main() -> ExitCode {
     if !comes_true(|| samples::descriptors(&supervisord) <= open) {
         run.broken(format_args!("{} descriptors are open, and were {open}", samples::descriptors(&supervisord)));
     }
-    if programs.pids(&supervisord) != pids {
+    if Programs::pids(&supervisord) != pids {
         run.broken(format_args!("a program that does nothing was started again"));
     }
-    programs.check_end(&run, &supervisord, &calm);
-    let crashes = programs.lateness(&supervisord, &calm);
+    Programs::check_end(&run, &supervisord, &calm);
+    let crashes = Programs::lateness(&supervisord, &calm);
     drop(supervisord);
 
     let grown = samples.growth();

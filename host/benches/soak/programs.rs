@@ -97,28 +97,28 @@ impl Programs {
         update % 8 == 1 || update % 8 == 3
     }
 
-    pub fn all_run(&self, supervisord: &Supervisord) -> bool {
+    pub fn all_run(supervisord: &Supervisord) -> bool {
         let text = supervisord.call("supervisor.getAllProcessInfo", &[]);
         text.matches("<string>RUNNING</string>").count() >= SLEEPERS + OWN + 3
     }
 
     /// Pids of those that nothing happens to.
-    pub fn pids(&self, supervisord: &Supervisord) -> BTreeMap<String, i32> {
+    pub fn pids(supervisord: &Supervisord) -> BTreeMap<String, i32> {
         let sleepers = (0..SLEEPERS).map(|number| format!("sleeper:sleeper_{number:02}"));
         let others = ["lines", "noise", "notes:notes"].map(str::to_owned);
         sleepers.chain(others).map(|name| (name.clone(), supervisord.pid_of(&name))).collect()
     }
 
     /// Starts so far of each program that crashes, in nanoseconds since 1970.
-    pub fn starts(&self, supervisord: &Supervisord) -> Vec<Vec<u64>> {
+    pub fn starts(supervisord: &Supervisord) -> Vec<Vec<u64>> {
         let of = |number| supervisord.sandbox.read(format!("starts.{number}"));
         (0..CRASHERS).map(|number| of(number).lines().filter_map(|line| line.parse().ok()).collect()).collect()
     }
 
     /// Compare the starts since then with those up to then.
-    pub fn lateness(&self, supervisord: &Supervisord, calm: &[Vec<u64>]) -> Lateness {
+    pub fn lateness(supervisord: &Supervisord, calm: &[Vec<u64>]) -> Lateness {
         let (mut calm_gaps, mut gaps) = (Vec::new(), Vec::new());
-        for (before, all) in calm.iter().zip(self.starts(supervisord)) {
+        for (before, all) in calm.iter().zip(Self::starts(supervisord)) {
             calm_gaps.extend(gaps_of(before));
             gaps.extend(gaps_of(&all[before.len().saturating_sub(1)..]));
         }
@@ -133,8 +133,8 @@ impl Programs {
     }
 
     /// See that those that crash were started again to the end, that no line and no event is lost.
-    pub fn check_end(&self, run: &Run, supervisord: &Supervisord, calm: &[Vec<u64>]) {
-        for (number, (before, all)) in calm.iter().zip(self.starts(supervisord)).enumerate() {
+    pub fn check_end(run: &Run, supervisord: &Supervisord, calm: &[Vec<u64>]) {
+        for (number, (before, all)) in calm.iter().zip(Self::starts(supervisord)).enumerate() {
             if all.len() <= before.len() + 1 {
                 run.broken(format_args!("crash_{number:02} was not started again"));
             }
