@@ -204,7 +204,8 @@ fn a_listener_that_does_not_play_along_delays_nobody() {
     let crowded = five_restarts(&supervisord);
     supervisord.signal(Signal::SIGTERM);
     assert_eq!(supervisord.wait().code(), Some(0));
-    assert!(!supervisord.log().contains("killing "), "{}", supervisord.log());
+    // Nobody had to be killed since it held something up.
+    assert!(!supervisord.log().contains("with signal SIGKILL"));
     // A machine that has other things to do takes its time before and after.
     assert!(crowded < 10 * calm + Duration::from_secs(2), "{crowded:?} and {calm:?} before");
 }
