@@ -146,13 +146,14 @@ impl MainLoop {
             }
         }
         groups.note_deadline(id);
+        let waits = groups.processes.get(&id).is_some_and(|process| process.machine.waits());
+        // Whoever is answered now sees what it waits for.
+        let waits_for = waits.then(|| groups.dependencies.describe(id, &groups.processes));
         let process = groups.processes.get_mut(&id)?;
         watch(&self.probe_tasks, id, process);
         let wait = process.machine.delayed_start(&process.config).map(|due| due.saturating_sub(self.now()));
         process.restarts = wait.map(|wait| SystemTime::now() + wait);
-        if !process.machine.waits() {
-            process.waits_for = None;
-        }
+        process.waits_for = waits_for.filter(|what| !what.is_empty());
         process.announce();
         let status = process.watch.borrow().clone();
         if !process.machine.awaits_spawn()
