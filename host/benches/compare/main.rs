@@ -1,7 +1,7 @@
 //! Our supervisord beside Supervisor 4.3.0 and a bare hyper server, in one run on one machine.
 //!
-//! `cargo bench -p supervisor-host --bench compare`; with `-- stores`, `-- engine`, `-- many`, `-- capture`, `-- growth`
-//! or `-- upgrades` behind it only the rows of these.
+//! `cargo bench -p supervisor-host --bench compare`; with `-- server`, `-- stores`, `-- engine`, `-- many`, `-- capture`,
+//! `-- growth` or `-- upgrades` behind it only the rows of these.
 //!
 //! The contestants take turns within each round, and what is judged is the median of the rounds' ratios: a neighbour
 //! that takes the processor for a while slows all of them. Nothing fails here; each row says whether its limit is
@@ -45,7 +45,8 @@ fn main() {
     if let Some(position) = arguments.iter().position(|argument| argument == bare::ARGUMENT) {
         return bare::serve(&arguments[position + 1]);
     }
-    let parts: [Part; 6] = [
+    let parts: [Part; 7] = [
+        ("server", of_server),
         ("stores", of_stores),
         ("many", many::rows),
         ("capture", capture::yes),
@@ -56,6 +57,22 @@ fn main() {
     if let Some((_, rows)) = parts.iter().find(|(name, _)| arguments.iter().any(|argument| argument == name)) {
         return print(&rows());
     }
+    let mut rows = of_server();
+    rows.push(entries::small());
+    rows.extend(many::rows());
+    rows.extend(spawns::rows());
+    rows.extend(engine::rows());
+    rows.extend(capture::yes());
+    rows.push(capture::forms());
+    rows.extend(capture::yes_with_events());
+    rows.extend(of_stores());
+    rows.extend(upgrades::rows());
+    rows.extend(growth::rows());
+    print(&rows);
+}
+
+/// Rows of one supervisord with no program, as clients see it.
+fn of_server() -> Vec<Row> {
     eprintln!("starting the contestants …");
     let ours = Supervisord::start(&Config::new());
     let real = Supervisord::start_real(&Config::new());
@@ -71,18 +88,7 @@ fn main() {
     rows.push(Row::memory("resident, idle", idle, real_idle, Limit::Below(8.0)));
     rows.push(Row::memory("resident, after the run", after, real.resident(), Limit::Below(20.0)));
     rows.push(processes::supervisorctl_version(&ours, &real));
-    drop((ours, real));
-    rows.push(entries::small());
-    rows.extend(many::rows());
-    rows.extend(spawns::rows());
-    rows.extend(engine::rows());
-    rows.extend(capture::yes());
-    rows.push(capture::forms());
-    rows.extend(capture::yes_with_events());
-    rows.extend(of_stores());
-    rows.extend(upgrades::rows());
-    rows.extend(growth::rows());
-    print(&rows);
+    rows
 }
 
 /// Rows of the stores of the cache.
