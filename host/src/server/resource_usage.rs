@@ -34,7 +34,7 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 const IDLE_AGE: Duration = Duration::from_secs(30);
 
 /// Processor time that one reading spends on the files of processes, of which there may be thousands.
-const BUDGET: Duration = Duration::from_millis(4);
+const BUDGET: Duration = Duration::from_micros(2_500);
 
 /// Resources that a process uses. Those of its descendants are not part of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
