@@ -22,8 +22,11 @@ const DESCRIPTORS: u64 = 3;
 /// Numbers of keys.
 const KEYS: [u32; 4] = [1_000, 10_000, 100_000, 1_000_000];
 
-/// Time for which nothing happens while that is measured, and for which calls are counted.
-const TIME: Duration = Duration::from_secs(2);
+/// Time for which nothing happens while that is measured; after it the memory of the start is given back.
+const IDLE: Duration = Duration::from_secs(5);
+
+/// Time for which calls are counted.
+const TIME: Duration = Duration::from_millis(500);
 
 /// All rows of this file.
 pub fn rows() -> Vec<Row> {
@@ -59,8 +62,8 @@ fn of_programs(count: usize) -> Vec<Row> {
         }
         let cpu = || load::cpu_time_of(supervisord.pid().as_raw().cast_unsigned());
         let before = cpu();
-        thread::sleep(TIME);
-        figures[1].push(cpu().saturating_sub(before).as_secs_f64() * 1000.0 / TIME.as_secs_f64());
+        thread::sleep(IDLE);
+        figures[1].push(cpu().saturating_sub(before).as_secs_f64() * 1000.0 / IDLE.as_secs_f64());
         figures[2].push(f64::from(u32::try_from(supervisord.resident() / 1024).unwrap_or(u32::MAX)) / 1024.0);
         let status = |_| {
             let (time, output) = ctl(&supervisord, &["status"]);
@@ -115,7 +118,7 @@ fn of_keys() -> Vec<Row> {
         stored = count;
         let each = ours.resident().saturating_sub(before) / u64::from(count);
         let rate =
-            |request: &dyn Fn(usize) -> Vec<u8>| load::rate(address(&ours), CONNECTIONS, request, TIME / 4).per_second;
+            |request: &dyn Fn(usize) -> Vec<u8>| load::rate(address(&ours), CONNECTIONS, request, TIME).per_second;
         let key = |client: usize| format!("k{:06}", client * (count as usize - 1) / CONNECTIONS);
         let fetch = |client: usize| load::request(&http::call("cache.fetch", &[&key(client)]));
         let store = |client: usize| load::request(&http::call("cache.store", &[&key(client), "other"]));

@@ -2,7 +2,11 @@
 
 use std::{collections::HashMap, fmt::Write as _, sync::atomic::Ordering::Relaxed};
 
-use super::{client::Client, common::http, random::Random, run::Run};
+use super::{
+    client::Client,
+    common::{Random, http},
+    run::Run,
+};
 
 /// Keys of each client.
 const KEYS: usize = 20;
@@ -67,9 +71,8 @@ impl Own<'_> {
     }
 
     fn store(&mut self, key: String) {
-        let value = format!("{}", self.random.below(1 << 30));
-        let length = self.random.below(200);
-        let value = value.clone() + &"x".repeat(length);
+        let (number, length) = (self.random.below(1 << 30), self.random.below(200));
+        let value = number.to_string() + &"x".repeat(length);
         if self.call("cache.store", &[&key, &value], "<boolean>1</boolean>").is_some() {
             self.values.insert(key, value);
         }
@@ -121,9 +124,16 @@ impl Own<'_> {
         self.call("supervisor.getAllProcessInfo", &[], "<name>statename</name>");
     }
 
+    /// Take the end of a log.
     fn tail(&mut self) {
-        self.call("supervisor.getVersion", &[], "<string>");
-        self.call("supervisor.getProcessInfo", &["lines"], "RUNNING");
+        let numbers = [0, 1000].map(|number| format!("<param><value><int>{number}</int></value></param>")).concat();
+        let body = http::call("supervisor.tailProcessStdoutLog", &["lines"]);
+        let body = body.replace("</params>", &(numbers + "</params>"));
+        let Some(answer) = self.client.call(&body) else { return };
+        // Text, its end, and whether there is more than that.
+        if !(answer.text.contains("<int>") && answer.text.contains("<boolean>")) {
+            self.run.broken(format_args!("the end of a log is {}", answer.text));
+        }
     }
 
     /// Stop and start a program of its own, where there is one.

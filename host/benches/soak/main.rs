@@ -8,7 +8,6 @@
 // Nothing of a benchmark is reachable from outside, so `pub` can say what its parts offer each other.
 #![allow(unreachable_pub)]
 
-mod random;
 mod run;
 
 mod client;
@@ -22,6 +21,10 @@ mod programs;
 #[allow(dead_code, unused_imports, reason = "it is made for the behaviour tests, and this uses a part of it")]
 #[path = "../../tests/behaviour/common/mod.rs"]
 mod common;
+
+#[allow(dead_code, reason = "as above")]
+#[path = "../../tests/behaviour/event_listeners/listener.rs"]
+mod listener;
 
 #[allow(dead_code, reason = "it is made for the comparison, and this uses a part of it")]
 #[path = "../compare/table.rs"]

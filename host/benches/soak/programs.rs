@@ -1,9 +1,10 @@
 //! Programs of the run, and what has to hold of them at the end.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::collections::BTreeMap;
 
 use super::{
-    common::{Config, Peers, Sandbox, Supervisord, comes_true},
+    common::{Config, Sandbox, Supervisord, comes_true},
+    listener::{self, with_listener},
     run::{Run, float},
     table::median,
 };
@@ -14,27 +15,9 @@ pub const OWN: usize = 16;
 const SLEEPERS: usize = 50;
 const CRASHERS: usize = 5;
 
-/// Event listener that writes down the serial number of each event of its pool.
-const LISTENER: &str = r"
-import sys
-notes = open(sys.argv[1], 'a')
-while True:
-    sys.stdout.write('READY\n')
-    sys.stdout.flush()
-    line = sys.stdin.readline()
-    if not line:
-        break
-    headers = dict(pair.split(':', 1) for pair in line.split())
-    sys.stdin.read(int(headers['len']))
-    notes.write(headers['poolserial'] + '\n')
-    notes.flush()
-    sys.stdout.write('RESULT 2\nOK')
-    sys.stdout.flush()
-";
-
-/// Programs, and where the cache lies.
+/// Programs of the run.
 pub struct Programs {
-    python: PathBuf,
+    /// Where the cache lies.
     cache: tempfile::TempDir,
 }
 
@@ -49,9 +32,9 @@ pub struct Lateness {
 
 impl Programs {
     pub fn new(sandbox: &Sandbox) -> Self {
-        sandbox.write("listener.py", LISTENER);
+        listener::install(sandbox);
         let cache = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder beside what was built");
-        Self { python: Peers::get().program("python"), cache }
+        Self { cache }
     }
 
     /// The config before the first update, and after each.
@@ -61,30 +44,25 @@ impl Programs {
             format!("{quiet}numprocs={count}\nprocess_name=%(program_name)s_%(process_num)02d\ncommand={command}")
         };
         let crash = "/bin/sh -c 'date +%%s%%N >>{here}/starts.%(process_num)d; sleep 1.2; exit 1'\nautorestart=true";
+        let count = "i=0; while [ ! -e {here}/end ]; do i=$((i+1)); echo $i; [ $((i%%200)) = 0 ] && sleep 0.1; done";
+        let cache = format!("store=file\nfile={}/cache\nsync=everysec", self.cache.path().display());
         let config = Config::new()
             .section("supervisord", "minfds=2048")
-            .section("rpcinterface:cache", &format!("store=file\nfile={}/cache\nsync=everysec", self.cache.path().display()))
+            .section("rpcinterface:cache", &cache)
             .section("program:sleeper", &many(SLEEPERS, "/bin/sleep 1000000"))
             .section("program:own", &many(OWN, "/bin/sleep 1000000"))
             .section("program:crash", &many(CRASHERS, crash))
             .program(
                 "lines",
-                "command=/bin/sh -c 'i=0; while [ ! -e {here}/end ]; do i=$((i+1)); echo $i; [ $((i%%200)) = 0 ] && sleep 0.1; done'\n\
-                 startsecs=0\nautorestart=false\nstdout_logfile_maxbytes=0",
+                &format!("command=/bin/sh -c '{count}'\nstartsecs=0\nautorestart=false\nstdout_logfile_maxbytes=0"),
             )
             .program(
                 "noise",
                 "command=/bin/sh -c 'while :; do echo noise $$ and more of it; sleep 0.001; done'\nstartsecs=0\n\
                  stdout_logfile_maxbytes=200KB\nstdout_logfile_backups=2\nstdout_events_enabled=true",
-            )
-            .section(
-                "eventlistener:notes",
-                &format!(
-                    "command={} {{here}}/listener.py {{here}}/notes\nevents=PROCESS_STATE,SUPERVISOR_STATE_CHANGE,TICK_5\n\
-                     buffer_size=1000000\nstartsecs=0\nstderr_logfile=NONE",
-                    self.python.display()
-                ),
             );
+        let events = "events=PROCESS_STATE,SUPERVISOR_STATE_CHANGE,TICK_5\nbuffer_size=1000000\nstartsecs=0";
+        let config = with_listener(config, "notes", events);
         if Self::has_more(update) {
             config.program("more", &format!("command=/bin/sleep {}\nstartsecs=0", 1_000_000 + update))
         } else {
@@ -92,7 +70,7 @@ impl Programs {
         }
     }
 
-    /// Whether the config after that update has the program that comes and goes.
+    /// Tell whether the config after that update has the program that comes and goes.
     pub fn has_more(update: u64) -> bool {
         update % 8 == 1 || update % 8 == 3
     }
@@ -144,11 +122,13 @@ impl Programs {
         if !comes_true(ends) {
             run.broken(format_args!("'lines' does not end"));
         }
-        for (file, what) in [("lines.out", "line"), ("notes", "event")] {
-            let text = fs::read_to_string(supervisord.sandbox.join(file)).unwrap_or_default();
-            let numbers: Vec<u64> = text.lines().filter_map(|line| line.parse().ok()).collect();
-            if numbers.len() < 10 || numbers.len() != text.lines().count() {
-                run.broken(format_args!("{file} has {} lines that are numbers", numbers.len()));
+        let lines = supervisord.sandbox.read("lines.out");
+        let lines: Vec<u64> = lines.lines().map(|line| line.parse().unwrap_or(0)).collect();
+        let notes = listener::notes(&supervisord.sandbox, "notes.notes");
+        let events: Vec<u64> = notes.iter().map(|note| note.number("poolserial")).collect();
+        for (numbers, what) in [(lines, "line"), (events, "event")] {
+            if numbers.len() < 10 {
+                run.broken(format_args!("there are {} numbers of {what}s", numbers.len()));
             }
             for pair in numbers.windows(2).filter(|pair| pair[0] + 1 != pair[1]) {
                 run.broken(format_args!("after {what} {} came {}", pair[0], pair[1]));

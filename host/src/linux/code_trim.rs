@@ -6,12 +6,9 @@
 
 #![expect(unsafe_code, reason = "neither the standard library nor nix lists the objects that are loaded")]
 
-use std::{ffi::c_int, ptr, slice, time::Duration};
+use std::{ffi::c_int, ptr, slice};
 
 use nix::unistd::{SysconfVar, sysconf};
-
-/// Time after which everything has begun that begins by itself.
-pub(crate) const START_UP_TIME: Duration = Duration::from_secs(3);
 
 /// Tags of a dynamic section: its end, and the two that say that code is changed when it is loaded.
 const DT_NULL: usize = 0;

@@ -41,6 +41,9 @@ use crate::{
     supervisor::Supervisor,
 };
 
+/// Time after which everything has begun that begins by itself.
+const START_UP_TIME: Duration = Duration::from_secs(3);
+
 /// Time to wait before accepting again when the system has no file descriptor left.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
@@ -466,7 +469,7 @@ fn is_of_one_client(error: &io::Error) -> bool {
 
 /// Give the code back that the start has needed, once it is over.
 async fn give_start_up_back(server: Arc<ServerContext>) {
-    tokio::time::sleep(code_trim::START_UP_TIME).await;
+    tokio::time::sleep(START_UP_TIME).await;
     server.run_blocking(code_trim::trim).await;
 }
 

@@ -161,8 +161,8 @@ impl Supervisor {
     }
 
     /// Log which programs of ours still run that a supervisord has left behind which was killed: nobody looks after
-    /// them, and they may be in the way of those that are started now. Take away what sockets it has left. Works on a thread of its
-    /// own.
+    /// them, and they may be in the way of those that are started now. Take away what sockets it has left. Works on a
+    /// thread of its own.
     pub fn tell_of_orphans(&self) {
         let (logger, own) = (self.0.logger.clone(), self.pid().cast_signed());
         let programs = self.by_name().into_iter().map(|info| (info.group, info.name)).collect();

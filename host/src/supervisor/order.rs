@@ -90,7 +90,6 @@ impl MainLoop {
             self.shared.logger.info(format_args!("waiting: {name} is started after {what}"));
             groups.dependencies.unmet(id, &groups.processes)
         };
-        self.describe_wait(id);
         for needed in unmet {
             self.tell_failure(id, needed);
         }

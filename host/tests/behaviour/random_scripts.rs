@@ -14,7 +14,7 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::common::{Config, Kind, PATIENCE, Sandbox, SteppedClock, Supervisord, comes_true, wait_until};
+use crate::common::{Config, Kind, PATIENCE, Random, Sandbox, SteppedClock, Supervisord, comes_true, wait_until};
 
 /// Scripts that are played unless more are asked for.
 const SCRIPTS: u64 = 4;
@@ -54,24 +54,6 @@ const STEADY: [&str; 6] = ["stays", "returns", "ends", "stubborn", "pair:one", "
 
 /// Seconds by which the wall clock goes ahead or, if negative, back.
 const STEPS_OF_CLOCK: [i64; 8] = [-200_000, -3_600, -30, -2, 2, 30, 3_600, 200_000];
-
-/// Numbers that follow from a seed alone.
-struct Random(u64);
-
-impl Random {
-    /// Choose a number below `end`.
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) >> 33).expect("31 bits") % end
-    }
-
-    fn one_of<T: Copy>(&mut self, all: &[T]) -> T {
-        all[self.below(all.len())]
-    }
-}
 
 /// Step of a script.
 #[derive(Clone, Debug)]
@@ -245,7 +227,7 @@ fn history(kind: Kind, script: &[Step]) -> Vec<String> {
 }
 
 fn play_seed(seed: u64) {
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let script: Vec<_> = (0..STEPS).map(|_| Step::random(&mut random)).collect();
     let script = &script;
     let [ours, real] = std::thread::scope(|scope| {

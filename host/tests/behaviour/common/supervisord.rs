@@ -166,6 +166,11 @@ impl Supervisord {
         log.lines().map(|line| line.get(24..).unwrap_or(line).to_owned()).collect()
     }
 
+    /// Number of lines of the log that contain `text`.
+    pub fn count_in_log(&self, text: &str) -> usize {
+        self.log_lines().iter().filter(|line| line.contains(text)).count()
+    }
+
     /// What the log says of a program, in order, with `N` for its pids.
     pub fn story_of(&self, program: &str) -> Vec<String> {
         let about = |line: &String| line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == program);

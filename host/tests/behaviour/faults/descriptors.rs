@@ -22,17 +22,6 @@ const ERRORS: [(Errno, &str); 2] = [
     (Errno::ENFILE, "Too many open files in system (os error 23)"),
 ];
 
-fn start(config: &Config) -> (Injection, Supervisord) {
-    let sandbox = lateness::sandbox();
-    let faults = Injection::new(&sandbox);
-    let supervisord = faults.start(sandbox, config);
-    (faults, supervisord)
-}
-
-fn count(supervisord: &Supervisord, text: &str) -> usize {
-    supervisord.log_lines().iter().filter(|line| line.contains(text)).count()
-}
-
 fn get(supervisord: &Supervisord, path: &str) -> http::Response {
     let mut connection = Connection::open(supervisord.port);
     connection.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
@@ -80,7 +69,7 @@ fn where_clients_have_taken_all_programs_are_restarted_and_written_as_ever() {
     unheard.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
     supervisord.wait_for_log("ERRO cannot accept a connection: Too many open files (os error 24)");
     control.restarts_are_on_time(&supervisord, "no descriptor left");
-    assert_eq!(count(&supervisord, "spawnerr"), 0, "there is a reserve");
+    assert_eq!(supervisord.count_in_log("spawnerr"), 0, "there is a reserve");
     drop(none_left);
     assert_eq!(unheard.receive().expect("an answer").status, 200);
     drop(unheard);
@@ -89,7 +78,7 @@ fn where_clients_have_taken_all_programs_are_restarted_and_written_as_ever() {
 
 #[test]
 fn a_program_for_whose_pipes_there_are_none_is_not_given_up() {
-    let (faults, supervisord) = start(&Config::new().program("cat", CAT));
+    let (faults, supervisord) = lateness::start(&Config::new().program("cat", CAT));
     supervisord.wait_for_state("cat", "RUNNING");
     let open = descriptors_at_rest(&supervisord);
     for (errno, text) in [
@@ -99,18 +88,18 @@ fn a_program_for_whose_pipes_there_are_none_is_not_given_up() {
         let broken = faults.fail(Call::Pipe, "supervisord", errno);
         signal(&supervisord, "cat", Signal::SIGKILL);
         // Once would have been enough for a program that may not try again.
-        wait_until("it was tried again", || count(&supervisord, text) >= 2);
+        wait_until("it was tried again", || supervisord.count_in_log(text) >= 2);
         assert_eq!(supervisord.statename("cat"), "BACKOFF");
         drop(broken);
         supervisord.wait_for_state("cat", "RUNNING");
     }
-    assert_eq!(count(&supervisord, "FATAL"), 0);
+    assert_eq!(supervisord.count_in_log("FATAL"), 0);
     nothing_leaks(&supervisord, open);
 }
 
 #[test]
 fn a_log_that_cannot_be_opened_is_opened_as_soon_as_it_can_be() {
-    let (faults, supervisord) = start(&Config::new().program("cat", &format!("{CAT}\nautostart=false")));
+    let (faults, supervisord) = lateness::start(&Config::new().program("cat", &format!("{CAT}\nautostart=false")));
     for (errno, text) in ERRORS {
         let broken = [Call::Open, Call::Open].map(|call| faults.fail(call, "cat.out", errno));
         assert!(supervisord.ctl(&["start", "cat"]).text().contains("cat: started"));
@@ -127,7 +116,7 @@ fn a_log_that_cannot_be_opened_is_opened_as_soon_as_it_can_be() {
 #[test]
 fn clients_that_cannot_be_accepted_are_accepted_later() {
     let control = Control::start();
-    let (faults, supervisord) = start(&with_crashers(Config::new()));
+    let (faults, supervisord) = lateness::start(&with_crashers(Config::new()));
     let open = descriptors_with_crashers(&supervisord);
     for (errno, _) in ERRORS {
         let broken = faults.fail(Call::Accept, "server", errno);
@@ -189,7 +178,7 @@ fn what_a_client_asks_for_and_cannot_be_opened_is_an_answer_of_its_own() {
         }
     }
     assert_eq!(supervisord.ctl(&["reread"]).text(), "No config updates to processes\n");
-    assert_eq!(count(&supervisord, "spawned: 'cat'"), 1);
+    assert_eq!(supervisord.count_in_log("spawned: 'cat'"), 1);
     nothing_leaks(&supervisord, open);
 }
 
@@ -211,9 +200,9 @@ fn a_directory_of_included_files_that_cannot_be_listed_takes_no_program_away() {
                 let said = output.stdout + &output.stderr;
                 assert!(output.status != 0 && said.contains(text) && said.contains("conf.d"), "{command}: {said}");
             }
-            let refused = count(&supervisord, "CRIT will not restart: ");
+            let refused = supervisord.count_in_log("CRIT will not restart: ");
             supervisord.signal(Signal::SIGHUP);
-            wait_until("it is not restarted", || count(&supervisord, "CRIT will not restart: ") > refused);
+            wait_until("it is not restarted", || supervisord.count_in_log("CRIT will not restart: ") > refused);
             drop(broken);
             assert_eq!(supervisord.ctl(&["update"]).text(), "");
             assert_eq!(supervisord.pid_of("cat"), pid, "{call:?} {errno}");
@@ -230,7 +219,7 @@ fn an_upgrade_in_which_one_thing_cannot_be_had_goes_through_or_is_refused() {
         &[Call::Duplicate],
         &[Call::Open],
     ] {
-        let (faults, supervisord) = start(&Config::new().program("cat", CAT));
+        let (faults, supervisord) = lateness::start(&Config::new().program("cat", CAT));
         supervisord.wait_for_state("cat", "RUNNING");
         let (pid, open) = (supervisord.pid_of("cat"), descriptors_at_rest(&supervisord));
         for &call in calls {

@@ -24,10 +24,6 @@ fn wait_for_text(supervisord: &Supervisord, file: &str, text: &str) {
     wait_until(&format!("{file} is {text:?}"), || supervisord.sandbox.read(file) == text);
 }
 
-fn count(supervisord: &Supervisord, text: &str) -> usize {
-    supervisord.log_lines().iter().filter(|line| line.contains(text)).count()
-}
-
 #[test]
 fn what_a_program_says_is_lost_alone_and_only_while_its_log_cannot_be_written() {
     let (sandbox, control) = (lateness::sandbox(), Control::start());
@@ -66,8 +62,8 @@ fn what_a_program_says_is_lost_alone_and_only_while_its_log_cannot_be_written() 
             wait_for_text(&supervisord, file, &kept);
         }
     }
-    assert_eq!(count(&supervisord, "is written again; 5 bytes were lost"), 2);
-    assert_eq!(count(&supervisord, "spawned: 'both'"), 1);
+    assert_eq!(supervisord.count_in_log("is written again; 5 bytes were lost"), 2);
+    assert_eq!(supervisord.count_in_log("spawned: 'both'"), 1);
     nothing_leaks(&supervisord, open);
 }
 
@@ -90,7 +86,7 @@ fn an_activity_log_that_cannot_be_written_holds_up_nobody() {
     // Its copy on stdout has all that the file lacks.
     let copy = supervisord.sandbox.read("stdout.txt");
     assert_eq!(copy.matches("spawned: 'both'").count(), 3, "{copy}");
-    assert!(count(&supervisord, "spawned: 'both'") < 3);
+    assert!(supervisord.count_in_log("spawned: 'both'") < 3);
     nothing_leaks(&supervisord, open);
 }
 
@@ -152,7 +148,7 @@ fn a_rotation_that_fails_loses_no_file_and_is_made_up_for() {
         assert!(all().contains(&line(2)), "{call:?} {errno}: no more is dropped than for one rotation: {}", all());
         assert!(broken.iter().all(|broken| broken.hits() > 0), "{call:?} {errno}");
         supervisord.wait_for_log("could not rotate ");
-        assert_eq!(count(&supervisord, "could not rotate "), 1);
+        assert_eq!(supervisord.count_in_log("could not rotate "), 1);
         drop(broken);
         let readable = supervisord.sandbox.read("talk.log");
         assert!(readable.ends_with("the line  9\n"), "{call:?} {errno}: it has gone on under its own name: {readable}");

@@ -6,7 +6,7 @@
 
 use std::{fs, time::Duration};
 
-use super::injection::descriptors_at_rest;
+use super::injection::{Injection, descriptors_at_rest};
 use crate::common::{Config, Kind, Sandbox, Supervisord, wait_until};
 
 /// Time that a fault may cost a restart.
@@ -49,6 +49,14 @@ pub fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.write("crash.sh", SCRIPT);
     sandbox
+}
+
+/// A supervisord in such a sandbox, and the faults that it can be given.
+pub fn start(config: &Config) -> (Injection, Supervisord) {
+    let sandbox = sandbox();
+    let faults = Injection::new(&sandbox);
+    let supervisord = faults.start(sandbox, config);
+    (faults, supervisord)
 }
 
 /// The supervisord without a fault.

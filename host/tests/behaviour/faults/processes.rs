@@ -17,24 +17,13 @@ use crate::common::{
 const CAT: &str = "command=/bin/cat\nstartsecs=0\nstartretries=0";
 const UNRULY: &str = "supervisor.rpcinterface_factory=unruly_plugin:make_unruly_rpcinterface";
 
-fn start(config: &Config) -> (Injection, Supervisord) {
-    let sandbox = lateness::sandbox();
-    let faults = Injection::new(&sandbox);
-    let supervisord = faults.start(sandbox, config);
-    (faults, supervisord)
-}
-
-fn count(supervisord: &Supervisord, text: &str) -> usize {
-    supervisord.log_lines().iter().filter(|line| line.contains(text)).count()
-}
-
 /// Kills the program, has it fail more often than once, which would have been enough for one that may not try again,
 /// and waits until it runs.
 #[track_caller]
 fn is_not_given_up(supervisord: &Supervisord, broken: Fault<'_>, text: &str) {
-    let before = count(supervisord, text);
+    let before = supervisord.count_in_log(text);
     signal(supervisord, "cat", Signal::SIGKILL);
-    wait_until(&format!("{text:?} stands in the log twice"), || count(supervisord, text) >= before + 2);
+    wait_until(&format!("{text:?} stands in the log twice"), || supervisord.count_in_log(text) >= before + 2);
     assert!(broken.hits() >= 2);
     assert_eq!(supervisord.statename("cat"), "BACKOFF");
     drop(broken);
@@ -43,7 +32,7 @@ fn is_not_given_up(supervisord: &Supervisord, broken: Fault<'_>, text: &str) {
 
 #[test]
 fn a_program_for_which_there_is_no_process_is_not_given_up() {
-    let (faults, supervisord) = start(&Config::new().program("cat", CAT));
+    let (faults, supervisord) = lateness::start(&Config::new().program("cat", CAT));
     supervisord.wait_for_state("cat", "RUNNING");
     let open = descriptors_at_rest(&supervisord);
     for (errno, text) in [
@@ -52,13 +41,13 @@ fn a_program_for_which_there_is_no_process_is_not_given_up() {
     ] {
         is_not_given_up(&supervisord, faults.fail(Call::Clone, "supervisord", errno), text);
     }
-    assert_eq!(count(&supervisord, "FATAL"), 0, "{}", supervisord.log());
+    assert_eq!(supervisord.count_in_log("FATAL"), 0, "{}", supervisord.log());
     nothing_leaks(&supervisord, open);
 }
 
 #[test]
 fn a_program_for_whose_lookup_there_is_no_thread_is_not_given_up() {
-    let (faults, supervisord) = start(&Config::new().program("cat", CAT));
+    let (faults, supervisord) = lateness::start(&Config::new().program("cat", CAT));
     supervisord.wait_for_state("cat", "RUNNING");
     for errno in [Errno::EAGAIN, Errno::ENOMEM] {
         let threads = || std::fs::read_dir(format!("/proc/{}/task", supervisord.pid())).expect("it runs").flatten();
@@ -69,13 +58,13 @@ fn a_program_for_whose_lookup_there_is_no_thread_is_not_given_up() {
         let text = "spawnerr: no thread could be had to look for its command";
         is_not_given_up(&supervisord, faults.fail(Call::Thread, "supervisord", errno), text);
     }
-    assert_eq!(count(&supervisord, "FATAL"), 0, "{}", supervisord.log());
+    assert_eq!(supervisord.count_in_log("FATAL"), 0, "{}", supervisord.log());
 }
 
 /// The kernel has memory for so many watched descriptors of a user, and no more.
 #[test]
 fn a_program_whose_output_cannot_be_watched_is_heard_later_and_does_not_die() {
-    let (faults, supervisord) = start(&Config::new().program("cat", &format!("{CAT}\nautostart=false")));
+    let (faults, supervisord) = lateness::start(&Config::new().program("cat", &format!("{CAT}\nautostart=false")));
     for errno in [Errno::ENOSPC, Errno::ENOMEM] {
         let broken = faults.fail(Call::Watch, "output", errno);
         supervisord.call("supervisor.startProcess", &["cat"]);
@@ -89,22 +78,22 @@ fn a_program_whose_output_cannot_be_watched_is_heard_later_and_does_not_die() {
         supervisord.call("supervisor.stopProcess", &["cat"]);
     }
     supervisord.wait_for_log("CRIT could not watch the stdout of 'cat': No space left on device (os error 28)");
-    assert_eq!(count(&supervisord, "exited: cat"), 0);
+    assert_eq!(supervisord.count_in_log("exited: cat"), 0);
 }
 
 /// A stack for a child is mapped where no other child has left one.
 #[test]
 fn a_program_for_which_there_is_no_memory_is_not_given_up() {
     let config = Config::new().program("cat", &format!("{CAT}\nautostart=false"));
-    let (faults, supervisord) = start(&config);
+    let (faults, supervisord) = lateness::start(&config);
     let broken = faults.fail(Call::Map, "supervisord", Errno::ENOMEM);
     supervisord.call("supervisor.startProcess", &["cat"]);
     wait_until("it was tried again", || {
-        count(&supervisord, "spawnerr: unknown error during fork for 'cat': ENOMEM") >= 2
+        supervisord.count_in_log("spawnerr: unknown error during fork for 'cat': ENOMEM") >= 2
     });
     drop(broken);
     supervisord.wait_for_state("cat", "RUNNING");
-    assert_eq!(count(&supervisord, "FATAL"), 0);
+    assert_eq!(supervisord.count_in_log("FATAL"), 0);
 }
 
 #[test]
@@ -113,7 +102,7 @@ fn without_threads_clients_hear_so_and_the_server_goes_on() {
     let config =
         with_crashers(Config::new()).section("rpcinterface:unruly", UNRULY).section("inet_http_server", "metrics=true");
     for errno in [Errno::EAGAIN, Errno::ENOMEM] {
-        let (faults, supervisord) = start(&config);
+        let (faults, supervisord) = lateness::start(&config);
         let open = descriptors_with_crashers(&supervisord);
         let broken = faults.fail(Call::Thread, "server", errno);
         let answer = supervisord.call("unruly.huge", &["1"]);
@@ -157,12 +146,13 @@ const INT_CALL: &str = "<?xml version='1.0'?><methodCall><methodName>unruly.huge
 #[test]
 fn a_probe_for_which_there_is_no_thread_says_nothing_of_its_program() {
     let health = "health=exec:/bin/true\nhealth_interval=0.1\nhealth_retries=1";
-    let (faults, supervisord) = start(&Config::new().program("cat", &format!("{CAT}\n{health}\nautostart=false")));
+    let (faults, supervisord) =
+        lateness::start(&Config::new().program("cat", &format!("{CAT}\n{health}\nautostart=false")));
     for errno in [Errno::EAGAIN, Errno::ENOMEM] {
         let broken = faults.fail(Call::Thread, "probes", errno);
         assert!(supervisord.ctl(&["start", "cat"]).text().contains("cat: started"));
         broken.wait_for_hits(3);
-        assert_eq!(count(&supervisord, "health of cat has FAILED"), 0);
+        assert_eq!(supervisord.count_in_log("health of cat has FAILED"), 0);
         drop(broken);
         supervisord.sandbox.write("sick", "");
         assert!(supervisord.ctl(&["stop", "cat"]).text().contains("cat: stopped"));
@@ -187,7 +177,7 @@ fn a_cache_that_finds_no_thread_to_look_up_its_engine_tries_again() {
 
 #[test]
 fn an_upgrade_for_which_there_is_no_process_or_thread_is_refused() {
-    let (faults, supervisord) = start(&Config::new().program("cat", CAT));
+    let (faults, supervisord) = lateness::start(&Config::new().program("cat", CAT));
     supervisord.wait_for_state("cat", "RUNNING");
     let (pid, open) = (supervisord.pid_of("cat"), descriptors_at_rest(&supervisord));
     for (errno, text) in

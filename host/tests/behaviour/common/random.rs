@@ -5,6 +5,7 @@
 pub struct Random(u64);
 
 impl Random {
+    /// Begin where that seed begins.
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -16,5 +17,10 @@ impl Random {
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         usize::try_from((mixed ^ (mixed >> 31)) >> 33).expect("31 bits") % end
+    }
+
+    /// Choose one of these.
+    pub fn one_of<T: Copy>(&mut self, all: &[T]) -> T {
+        all[self.below(all.len())]
     }
 }
