@@ -149,8 +149,9 @@ fn patterns(raw: &Raw, names: &Names) -> Result<Vec<String>, String> {
 /// Find what matches a pattern, sorted, and join the pattern to its base as messages show it.
 ///
 /// The glob crate matches the names; the walk is ours, because the crate's own panics at names that are not UTF-8, and
-/// treats names with a leading dot otherwise than Python. A directory that is not there, or is not for us to list, has no
-/// matches; where there are no descriptors or the disk is broken, nobody knows what it has, and that is an error.
+/// treats names with a leading dot otherwise than Python. What cannot be looked at has no matches, as for Python, a loop
+/// of links or a directory that is not for us to list; but where there are no descriptors or the disk is broken, nobody
+/// knows what is there, and that is an error.
 fn matches(base: &str, pattern: &str) -> Result<(String, Vec<String>), String> {
     let (base, shown) = match pattern.strip_prefix('/') {
         Some(_) => ("", pattern.to_owned()),
@@ -196,11 +197,14 @@ fn names_in(directory: &str, wanted: impl Fn(&str) -> bool) -> Result<Vec<String
     Ok(names)
 }
 
-/// Take what is not there, or is not for us to see, for nothing.
+/// Take what cannot be looked at for nothing, unless another look could find it there.
 fn known<T>(result: io::Result<T>) -> io::Result<Option<T>> {
-    use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
+    let may_be_there = |error: &io::Error| {
+        let lacks = [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::EIO, libc::ESTALE];
+        error.raw_os_error().is_some_and(|number| lacks.contains(&number))
+    };
     match result {
-        Err(error) if matches!(error.kind(), NotFound | NotADirectory | PermissionDenied) => Ok(None),
+        Err(error) if !may_be_there(&error) => Ok(None),
         result => result.map(Some),
     }
 }
@@ -260,6 +264,10 @@ mod tests {
         assert_eq!(found("a.conf"), ["a.conf"]);
         assert!(found("nope.conf").is_empty());
         assert!(found("{a,b}.conf").is_empty());
+        // Links that lead to themselves, and a name that is none, match nothing.
+        std::os::unix::fs::symlink("loop", base.join("loop")).unwrap();
+        assert_eq!(found("*/c.conf"), ["d/c.conf"]);
+        assert!(found("loop/*").is_empty() && found(&format!("*/{}", "x".repeat(300))).is_empty());
         assert_eq!(matches(base.to_str().unwrap(), "d/*").unwrap().0, format!("{}/d/*", base.display()));
     }
 }
