@@ -200,6 +200,8 @@ fn a_directory_of_included_files_that_cannot_be_listed_takes_no_program_away() {
                 let said = output.stdout + &output.stderr;
                 assert!(output.status != 0 && said.contains(text) && said.contains("conf.d"), "{command}: {said}");
             }
+            // So that what was logged of these commands is in the file.
+            supervisord.ctl(&["maintail"]);
             let refused = supervisord.count_in_log("CRIT will not restart: ");
             supervisord.signal(Signal::SIGHUP);
             wait_until("it is not restarted", || supervisord.count_in_log("CRIT will not restart: ") > refused);
