@@ -134,11 +134,15 @@ fn a_storm_of_hups_neither_ends_it_nor_changes_its_pid() {
     let daemon = Daemon::start(Sandbox::new(), Kind::Ours, &config, &["-c", "supervisord.conf"]);
     let descriptors = || fs::read_dir(format!("/proc/{}/fd", daemon.pid)).expect("it runs").count();
     let before = descriptors();
-    for _ in 0..300 {
-        kill(daemon.pid, Signal::SIGHUP).expect("it runs");
-        std::thread::sleep(Duration::from_micros(500));
-    }
     let starts = || daemon.sandbox.read("supervisord.log").matches("supervisord started with pid").count();
+    // A busy machine takes many of them for one.
+    wait_until("it starts in their midst", || {
+        for _ in 0..300 {
+            kill(daemon.pid, Signal::SIGHUP).expect("it runs");
+            std::thread::sleep(Duration::from_micros(500));
+        }
+        starts() > 2
+    });
     wait_until("the last one is over", || {
         let log = daemon.sandbox.read("supervisord.log");
         let is_over = log.rfind("supervisord started with pid") > log.rfind("indicating restart request");
@@ -149,7 +153,6 @@ fn a_storm_of_hups_neither_ends_it_nor_changes_its_pid() {
             && daemon.link("fd/1") == *"/dev/null"
             && descriptors() < before + 10
     });
-    assert!(starts() > 2, "{}", starts());
     let environment = fs::read_to_string(format!("/proc/{}/environ", daemon.pid)).expect("it runs");
     assert_eq!(environment.matches("SUPERVISORD_RESTARTED").count(), 1, "{environment}");
 }
