@@ -24,12 +24,16 @@ pub(super) enum Authentication {
     Malformed,
 }
 
-/// Check the credentials of a request. The comparison takes the same time wherever they differ.
+/// Check the credentials of a request.
 pub(super) fn check(expected: Option<&Credentials>, headers: &HeaderMap) -> Authentication {
+    check_value(expected, headers.get(AUTHORIZATION).map(HeaderValue::as_bytes))
+}
+
+/// Check the credentials in the value of an `Authorization`. The comparison takes the same time wherever they differ.
+pub(super) fn check_value(expected: Option<&Credentials>, authorization: Option<&[u8]>) -> Authentication {
     let Some(expected) = expected else { return Authentication::Granted };
-    let Some((scheme, cookie)) =
-        headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.split_once(' '))
-    else {
+    let text = authorization.filter(|value| value.is_ascii()).and_then(|value| str::from_utf8(value).ok());
+    let Some((scheme, cookie)) = text.and_then(|value| value.split_once(' ')) else {
         return Authentication::Denied;
     };
     if !scheme.eq_ignore_ascii_case("basic") {

@@ -96,7 +96,12 @@ fn plain(host: &str) -> String {
 /// nothing else of it; but not that it is one: all begin their name so.
 fn is_browser(headers: &HeaderMap) -> bool {
     headers.keys().any(|name| *name == ORIGIN || *name == REFERER || name.as_str().starts_with("sec-fetch-"))
-        || headers.get(USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"Mozilla/"))
+        || headers.get(USER_AGENT).is_some_and(|agent| is_browser_name(agent.as_bytes()))
+}
+
+/// Tell whether a `User-Agent` is the name of a browser.
+pub(super) fn is_browser_name(agent: &[u8]) -> bool {
+    agent.starts_with(b"Mozilla/")
 }
 
 /// Tell whether a browser sends the request without a word on whose behalf: over plain HTTP it has none for a link, an

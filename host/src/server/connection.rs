@@ -1,6 +1,7 @@
-//! Service of one connection: hyper reads requests from it and writes answers; around that, what hyper does not do. A
-//! request that does not end is answered with 408; a client that left while its call is still being worked on is
-//! noticed; and a client that is still sending may read why its request was refused.
+//! Service of one connection: plain calls are answered first; from the first request on that is none, hyper reads
+//! requests and writes answers. Around both, what they do not do: a request that does not end is answered with 408, a
+//! client that left while its call is still being worked on is noticed, and a client that is still sending may read why
+//! its request was refused.
 
 use std::{
     future::{Future as _, poll_fn},
@@ -11,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use hyper::{body::Incoming, server::conn::http1, service::HttpService};
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -49,54 +51,43 @@ enum End {
     TimedOut,
 }
 
-/// Serve a connection to its end.
-pub(super) async fn serve<S>(stream: ClientStream, place: Admission, builder: &http1::Builder, service: S)
+/// Serve a connection to its end. `calls` answers plain calls until the connection is over, or until it has received
+/// something else: that it gives back, and hyper serves it, with all that follows.
+pub(super) async fn serve<C, S>(stream: ClientStream, place: Admission, calls: C, builder: &http1::Builder, service: S)
 where
+    C: AsyncFnOnce(&mut WatchedStream) -> Option<Bytes>,
     S: HttpService<Incoming, ResBody = ResponseBody>,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let watch = &*place.watch;
-    let link = WatchedStream { stream, watch: place.watch.clone() };
-    let mut http = builder.serve_connection(TokioIo::new(link), service);
-    let mut finishing = false;
-    let end = poll_fn(|cx| {
-        watch.set_waker(cx.waker());
-        match (watch.order(), watch.phase()) {
-            (Order::TimedOut, Phase::Head | Phase::Body) => return Poll::Ready(End::TimedOut),
-            (Order::Close, _) | (Order::Finish, Phase::Idle | Phase::Head | Phase::Stream) => {
-                return Poll::Ready(End::Over);
-            }
-            (Order::Drain, Phase::Stream) => return Poll::Ready(End::Over),
-            (Order::Finish | Order::Drain, Phase::Body | Phase::Call | Phase::Answer) if !finishing => {
-                finishing = true;
-                Pin::new(&mut http).graceful_shutdown();
-            }
-            // A client that was late may have gone on in the moment since that was seen.
-            (Order::None | Order::TimedOut | Order::Finish | Order::Drain, _) => {}
+    let mut link = WatchedStream { stream, watch: place.watch.clone(), received: Bytes::new() };
+    let called = {
+        let mut calls = pin!(calls(&mut link));
+        obey(watch, |cx, _| calls.as_mut().poll(cx)).await
+    };
+    let (end, stream) = match called {
+        Ok(None) => (End::Over, link.stream),
+        Err(end) => (end, link.stream),
+        Ok(Some(received)) => {
+            link.received = received;
+            let mut http = builder.serve_connection(TokioIo::new(link), service);
+            let served = obey(watch, |cx, is_last| {
+                if is_last {
+                    Pin::new(&mut http).graceful_shutdown();
+                }
+                Pin::new(&mut http).poll(cx).map(drop)
+            });
+            let end = served.await.err().unwrap_or(End::Over);
+            (end, http.into_parts().io.into_inner().stream)
         }
-        if Pin::new(&mut http).poll(cx).is_ready() {
-            return Poll::Ready(End::Over);
-        }
-        if watch.phase() == Phase::Answer && !watch.blocked.load(Relaxed) {
-            watch.note_answer();
-        }
-        let over = match watch.phase() {
-            // What is still to come will not.
-            Phase::Body | Phase::Stream => watch.ended.load(Relaxed),
-            Phase::Idle => watch.ended.load(Relaxed) || finishing || watch.is_drained(),
-            _ => false,
-        };
-        if over { Poll::Ready(End::Over) } else { Poll::Pending }
-    })
-    .await;
-
-    let mut stream = http.into_parts().io.into_inner().stream;
+    };
     if end == End::Over && !watch.unread.load(Relaxed) {
         return;
     }
     // It keeps its place, since it keeps its file descriptor, until that is needed for another.
     watch.enter(Phase::Lingering);
     let mut lingering = pin!(async move {
+        let mut stream = stream;
         if end == End::TimedOut {
             // The client that does not read this either has had its chance.
             let _ = tokio::time::timeout(LINGER, stream.write_all(REQUEST_TIMEOUT)).await;
@@ -108,6 +99,43 @@ where
         Order::None | Order::TimedOut => lingering.as_mut().poll(cx),
     })
     .await;
+}
+
+/// Poll what serves a connection, under the orders of the sweep. It is told once when the request that is being
+/// answered is to be the last. `Err` where the connection ends before it is done.
+async fn obey<T>(watch: &ConnectionWatch, mut poll: impl FnMut(&mut Context<'_>, bool) -> Poll<T>) -> Result<T, End> {
+    let mut finishing = false;
+    poll_fn(|cx| {
+        watch.set_waker(cx.waker());
+        let mut is_last = false;
+        match (watch.order(), watch.phase()) {
+            (Order::TimedOut, Phase::Head | Phase::Body) => return Poll::Ready(Err(End::TimedOut)),
+            (Order::Close, _) | (Order::Finish, Phase::Idle | Phase::Head | Phase::Stream) => {
+                return Poll::Ready(Err(End::Over));
+            }
+            (Order::Drain, Phase::Stream) => return Poll::Ready(Err(End::Over)),
+            (Order::Finish | Order::Drain, Phase::Body | Phase::Call | Phase::Answer) if !finishing => {
+                finishing = true;
+                is_last = true;
+            }
+            // A client that was late may have gone on in the moment since that was seen.
+            (Order::None | Order::TimedOut | Order::Finish | Order::Drain, _) => {}
+        }
+        if let Poll::Ready(done) = poll(cx, is_last) {
+            return Poll::Ready(Ok(done));
+        }
+        if watch.phase() == Phase::Answer && !watch.blocked.load(Relaxed) {
+            watch.note_answer();
+        }
+        let over = match watch.phase() {
+            // What is still to come will not.
+            Phase::Body | Phase::Stream => watch.ended.load(Relaxed),
+            Phase::Idle => watch.ended.load(Relaxed) || finishing || watch.is_drained(),
+            _ => false,
+        };
+        if over { Poll::Ready(Err(End::Over)) } else { Poll::Pending }
+    })
+    .await
 }
 
 /// Tell a client that the server is full.
@@ -131,14 +159,21 @@ async fn linger(mut stream: ClientStream) {
 
 /// A stream that notes in the watch what comes and goes.
 #[derive(Debug)]
-struct WatchedStream {
+pub(super) struct WatchedStream {
     stream: ClientStream,
     watch: Arc<ConnectionWatch>,
+    /// Bytes that were received before, and are to be read first.
+    received: Bytes,
 }
 
 impl AsyncRead for WatchedStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if !this.received.is_empty() {
+            let count = this.received.len().min(buffer.remaining());
+            buffer.put_slice(&this.received.split_to(count));
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         let poll = Pin::new(&mut this.stream).poll_read(cx, buffer);
         if matches!(poll, Poll::Ready(Ok(()))) {
@@ -257,6 +292,10 @@ mod tests {
         *,
     };
 
+    async fn no_calls(_: &mut WatchedStream) -> Option<Bytes> {
+        Some(Bytes::new())
+    }
+
     #[tokio::test]
     async fn who_is_sent_away_keeps_his_place_until_it_is_needed() {
         let limits =
@@ -266,7 +305,7 @@ mod tests {
         let place = list.admit().unwrap();
         let served = tokio::spawn(async move {
             let service = service_fn(|_| async { Ok::<_, Infallible>(Response::new(ResponseBody::Whole("".into()))) });
-            serve(ClientStream::Unix(ours), place, &http1::Builder::new(), service).await;
+            serve(ClientStream::Unix(ours), place, no_calls, &http1::Builder::new(), service).await;
         });
         client.write_all(b"POST /RPC2 HT").await.unwrap();
         let swept = async {
@@ -300,7 +339,7 @@ mod tests {
                 body.begin(watch);
                 async { Ok::<_, Infallible>(Response::new(ResponseBody::Stream(body))) }
             });
-            serve(ClientStream::Unix(ours), place, &http1::Builder::new(), service).await;
+            serve(ClientStream::Unix(ours), place, no_calls, &http1::Builder::new(), service).await;
         });
         client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
         parts.send("part".into()).await.unwrap();

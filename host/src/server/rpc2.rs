@@ -54,10 +54,7 @@ pub(super) async fn call(request: HttpRequest<'_>) -> Response<ResponseBody> {
         Err(error) => return invalid(server, &error),
     };
     let result = server.registry.call(&request.name, request.params).await;
-    let bytes = match &result {
-        Ok(value) if xmlrpc::size_up_to(value, LARGE) > LARGE => encode_large(server, result).await,
-        _ => encode(&result).into(),
-    };
+    let bytes = to_xml(server, result).await;
     // The answer's headers go where the request's were, and hyper keeps the map for the next request: none is
     // allocated.
     let mut headers = head.headers;
@@ -66,6 +63,14 @@ pub(super) async fn call(request: HttpRequest<'_>) -> Response<ResponseBody> {
     *response.headers_mut() = headers;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
     response
+}
+
+/// Write the result of a call as XML.
+pub(super) async fn to_xml(server: &ServerContext, result: Result<Value, Fault>) -> Bytes {
+    match &result {
+        Ok(value) if xmlrpc::size_up_to(value, LARGE) > LARGE => encode_large(server, result).await,
+        _ => encode(&result).into(),
+    }
 }
 
 fn encode(result: &Result<Value, Fault>) -> Vec<u8> {

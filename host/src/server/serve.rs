@@ -30,6 +30,7 @@ use super::{
     live_feed::LiveFeed,
     log_files::LogFiles,
     memory_trim::PeakConnections,
+    plain_calls,
     resource_usage::ResourceReader,
     route,
 };
@@ -383,7 +384,8 @@ pub(super) fn connection(
             context.watch.enter(Phase::Body);
             route::answer(context.clone(), request)
         });
-        connection::serve(stream, place, &context.server.builder, service).await;
+        let calls = async |link: &mut _| plain_calls::answer(link, &context).await;
+        connection::serve(stream, place, calls, &context.server.builder, service).await;
     }
 }
 

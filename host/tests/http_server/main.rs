@@ -5,5 +5,6 @@ mod harness;
 mod isolation;
 mod limits;
 mod logtail;
+mod plain_calls;
 mod requests;
 mod system;
