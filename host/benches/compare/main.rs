@@ -1,7 +1,7 @@
 //! Our supervisord beside Supervisor 4.3.0 and a bare hyper server, in one run on one machine.
 //!
-//! `cargo bench -p supervisor-host --bench compare`; with `-- server`, `-- stores`, `-- engine`, `-- many`, `-- capture`,
-//! `-- growth` or `-- upgrades` behind it only the rows of these.
+//! `cargo bench -p supervisor-host --bench compare`; with `-- server`, `-- stores`, `-- kills`, `-- engine`, `-- many`,
+//! `-- capture`, `-- growth` or `-- upgrades` behind it only the rows of these.
 //!
 //! The contestants take turns within each round, and what is judged is the median of the rounds' ratios: a neighbour
 //! that takes the processor for a while slows all of them. Nothing fails here; each row says whether its limit is
@@ -45,9 +45,10 @@ fn main() {
     if let Some(position) = arguments.iter().position(|argument| argument == bare::ARGUMENT) {
         return bare::serve(&arguments[position + 1]);
     }
-    let parts: [Part; 7] = [
+    let parts: [Part; 8] = [
         ("server", of_server),
-        ("stores", of_stores),
+        ("stores", stores::rows),
+        ("kills", || vec![kills::lost()]),
         ("many", many::rows),
         ("capture", capture::yes),
         ("growth", growth::rows),
@@ -65,7 +66,8 @@ fn main() {
     rows.extend(capture::yes());
     rows.push(capture::forms());
     rows.extend(capture::yes_with_events());
-    rows.extend(of_stores());
+    rows.extend(stores::rows());
+    rows.push(kills::lost());
     rows.extend(upgrades::rows());
     rows.extend(growth::rows());
     print(&rows);
@@ -88,13 +90,6 @@ fn of_server() -> Vec<Row> {
     rows.push(Row::memory("resident, idle", idle, real_idle, Limit::Below(8.0)));
     rows.push(Row::memory("resident, after the run", after, real.resident(), Limit::Below(20.0)));
     rows.push(processes::supervisorctl_version(&ours, &real));
-    rows
-}
-
-/// Rows of the stores of the cache.
-fn of_stores() -> Vec<Row> {
-    let mut rows = stores::rows();
-    rows.push(kills::lost());
     rows
 }
 

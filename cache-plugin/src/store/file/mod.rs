@@ -13,6 +13,7 @@
 
 mod answers;
 mod frame;
+mod queue;
 
 mod lock;
 mod log;

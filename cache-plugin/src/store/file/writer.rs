@@ -1,13 +1,12 @@
 //! The thread that carries operations out, and the file store as the others see it.
 
 use std::{
-    collections::VecDeque,
     io,
     path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
-        mpsc::{self, Receiver, RecvTimeoutError, Sender},
+        mpsc,
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -20,6 +19,7 @@ use super::{
     frame, lock,
     log::{Behind, Finding, Log, SyncMode, put},
     overlay::Overlay,
+    queue::{Receiver, Sender, Waited, queue},
 };
 use crate::store::{
     contract::{STORE_FAILED, Store},
@@ -35,10 +35,11 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Bytes from which on a frame takes in no more operations.
 const FULL: usize = 8 << 20;
 
-/// Longest time for which a frame waits for those who were answered with the last one: where a frame is synced, and
-/// where it is only written.
-const MOST_WAIT: Duration = Duration::from_micros(200);
-const MOST_WAIT_UNSYNCED: Duration = Duration::from_micros(50);
+/// Longest time for which a frame waits for those who were answered with the last one.
+const MOST_WAIT: Duration = Duration::from_micros(400);
+
+/// Frames that wait for nobody after one that has waited in vain.
+const HASTY_FRAMES: u8 = 8;
 
 /// Time after which those are woken whom the one that was woken should have woken.
 const OVERDUE: Duration = Duration::from_millis(1);
@@ -70,7 +71,7 @@ pub(crate) fn open(path: &Path, sync: SyncMode, shared: Shared, host: &Host) -> 
         None => {}
     }
     let size = Arc::new(AtomicU64::new(log.len()));
-    let (queue, requests) = mpsc::channel();
+    let (queue, requests) = queue();
     let syncer = match sync {
         SyncMode::Always => None,
         SyncMode::EverySecond => Some(Syncer::start().map_err(no_thread)?),
@@ -84,8 +85,8 @@ pub(crate) fn open(path: &Path, sync: SyncMode, shared: Shared, host: &Host) -> 
         size: its_size,
         host,
         fails: false,
-        waiting: VecDeque::new(),
-        last: LastFrame::default(),
+        outstanding: 0,
+        hasty_frames: 0,
         answered: Arc::default(),
     };
     let thread = thread::Builder::new()
@@ -136,7 +137,7 @@ impl Writer for FileWriter {
         let (sender, answer) = answer();
         if let Some(queue) = &self.queue {
             // Where the thread is gone, what is sent is dropped, which is an answer too.
-            let _ = queue.send(Request { operation, answer: sender });
+            queue.send(Request { operation, answer: sender });
         }
         MaybeReady::later(answer)
     }
@@ -165,8 +166,8 @@ impl Drop for FileWriter {
 /// A thread that syncs the file while the other one goes on writing: a disk may take its time for that.
 #[derive(Debug)]
 struct Syncer {
-    jobs: Sender<Behind>,
-    outcomes: Receiver<(Behind, io::Result<()>)>,
+    jobs: mpsc::Sender<Behind>,
+    outcomes: mpsc::Receiver<(Behind, io::Result<()>)>,
     /// Set while it has something to do.
     busy: bool,
 }
@@ -211,20 +212,12 @@ struct Thread {
     host: Host,
     /// Set while the file cannot be written, so that the log says it once.
     fails: bool,
-    /// Operations that have come and are not yet begun.
-    waiting: VecDeque<Request>,
-    last: LastFrame,
+    /// Operations of the last frame, and those that had come when it was done; taken by the wait for the next.
+    outstanding: usize,
+    /// Frames that are still to wait for nobody.
+    hasty_frames: u8,
     /// Those whom the last frame answered and who may not have been woken.
     answered: Arc<Waiting>,
-}
-
-/// The last frame: who was answered with it will as a rule soon ask again.
-#[derive(Debug, Default)]
-struct LastFrame {
-    /// Operations in it.
-    number: usize,
-    /// Time that it took to write it, and to have it on the disk where that was asked for.
-    took: Duration,
 }
 
 impl Thread {
@@ -238,15 +231,10 @@ impl Thread {
             }
             let until_due = due.map(|due| due.saturating_duration_since(Instant::now()));
             let next = self.shared.read().next_deadline().map(|deadline| self.shared.clock.until(deadline));
-            let time = until_due.into_iter().chain(next).min();
-            let batch = match self.waiting.pop_front() {
-                Some(first) => Ok(first),
-                None => self.receive(requests, time),
-            };
-            match batch {
-                Ok(first) => self.carry_out(first, requests),
-                Err(RecvTimeoutError::Timeout) => self.purge(),
-                Err(RecvTimeoutError::Disconnected) => return self.end(),
+            match self.wait(requests, until_due.into_iter().chain(next).min()) {
+                Waited::Received => self.carry_out(requests),
+                Waited::TimedOut => self.purge(),
+                Waited::Closed => return self.end(),
             }
             if due.is_some_and(|due| due <= Instant::now()) {
                 due = None;
@@ -255,26 +243,34 @@ impl Thread {
         }
     }
 
-    /// Wait for an operation, for this long at most if that is said.
-    fn receive(&self, requests: &Receiver<Request>, time: Option<Duration>) -> Result<Request, RecvTimeoutError> {
-        // The one that was woken may be on a thread that is held up, which is not to hold up the others.
-        if !self.answered.is_empty() {
-            match requests.recv_timeout(time.map_or(OVERDUE, |time| time.min(OVERDUE))) {
-                Err(RecvTimeoutError::Timeout) => self.answered.wake(),
-                received => return received,
+    /// Wait for operations, for this long at most if that is said. A frame costs much the same whatever it holds: so
+    /// those who were answered with the last one, and as a rule ask again at once, are waited for, with those who had
+    /// come before. Who stores alone waits for nobody, and nobody waits twice for those who do not come.
+    fn wait(&mut self, requests: &Receiver<Request>, time: Option<Duration>) -> Waited {
+        let outstanding = std::mem::take(&mut self.outstanding);
+        self.hasty_frames = self.hasty_frames.saturating_sub(1);
+        if outstanding > 0 && self.hasty_frames == 0 {
+            let waited = requests.wait(outstanding, Some(MOST_WAIT));
+            if requests.len() < outstanding / 2 {
+                self.hasty_frames = HASTY_FRAMES;
+            }
+            if waited == Waited::Received {
+                return waited;
             }
         }
-        match time {
-            Some(time) => requests.recv_timeout(time),
-            None => requests.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        // The one that was woken may be on a thread that is held up, which is not to hold up the others.
+        if !self.answered.is_empty() {
+            match requests.wait(1, Some(time.map_or(OVERDUE, |time| time.min(OVERDUE)))) {
+                Waited::TimedOut => self.answered.wake(),
+                waited => return waited,
+            }
         }
+        requests.wait(1, time)
     }
 
-    /// Carry out an operation, and all that have come meanwhile.
-    fn carry_out(&mut self, first: Request, requests: &Receiver<Request>) {
+    /// Carry out all operations that have come.
+    fn carry_out(&mut self, requests: &Receiver<Request>) {
         let shared = Arc::clone(&self.shared);
-        self.wait_for_others(requests);
-        self.answered.wake();
         let (mut frame, mut answers, mut events) = (Vec::new(), Vec::new(), Vec::new());
         frame::begin(&mut frame);
         let changes = {
@@ -288,8 +284,9 @@ impl Thread {
             events.extend(shared.events.of_expired(expired.as_slice()));
             put(&mut frame, expired.as_slice());
             expired.for_each(|change| overlay.make(change));
-            let mut next = Some(first);
-            while let Some(Request { operation, answer }) = next {
+            while frame.len() < FULL
+                && let Some(Request { operation, answer }) = requests.take()
+            {
                 let result = evaluate(operation, &overlay, &shared.limits, &shared.clock).map(|(value, changes)| {
                     put(&mut frame, changes.as_slice());
                     events.extend(shared.events.of(changes.as_slice()));
@@ -297,14 +294,13 @@ impl Thread {
                     value
                 });
                 answers.push((answer, result));
-                let more = frame.len() < FULL;
-                next = more.then(|| self.waiting.pop_front().or_else(|| requests.try_recv().ok())).flatten();
             }
             overlay.into_changes()
         };
-        let begun = Instant::now();
+        // The one that was woken has woken the others by now, as a rule; nobody waits for the disk.
+        self.answered.wake();
         let written = self.write(&mut frame, changes);
-        self.last = LastFrame { number: answers.len(), took: begun.elapsed() };
+        self.outstanding = answers.len() + requests.len();
         if written.is_ok() {
             shared.events.publish(events);
         }
@@ -320,23 +316,6 @@ impl Thread {
         self.answered = answered;
         if written.is_ok() {
             self.tidy();
-        }
-    }
-
-    /// Take in what has come. A frame costs much the same whatever it holds: so one that would have fewer operations
-    /// than the last waits a moment for those who were answered with that and ask again. Who stores alone waits for
-    /// nobody.
-    fn wait_for_others(&mut self, requests: &Receiver<Request>) {
-        self.waiting.extend(requests.try_iter());
-        let wait = match self.sync {
-            SyncMode::Always => (self.last.took / 2).min(MOST_WAIT),
-            SyncMode::EverySecond => MOST_WAIT_UNSYNCED,
-        };
-        let end = Instant::now() + wait;
-        while self.waiting.len() + 1 < self.last.number && Instant::now() < end {
-            // A sleep would take longer than all of it, and whoever has something to do gets the processor.
-            thread::yield_now();
-            self.waiting.extend(requests.try_iter());
         }
     }
 
