@@ -5,22 +5,33 @@
 //! `<params>` missing or before `<methodName>`, text and comments between elements, values without a type. Elements
 //! may have a prefix (`<ex:nil/>`), as Apache's clients write them.
 //!
+//! What is spelt as usual never comes to that: [`usual`](super::usual) reads it by comparing.
+//!
 //! An error never quotes the document: it may hold a password, or be 100 MB long.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
 
-use abi_stable::std_types::{RString, RVec};
+use abi_stable::std_types::RVec;
 use plugin_api::abi::{Fault, Member, Value};
 
 use super::{
     body::{any_text_of, is_blank, text_of},
     limits::{ANSWER_NESTING_LIMIT, NESTING_LIMIT},
-    method_call::{MethodCall, read_usual},
+    members::keep_last,
     problem::{DecodeError, Problem},
-    scalar::{decode_base64, parse_date_time, parse_double, parse_int},
+    scalar::{decode_base64, parse_date_time, parse_double, parse_int, parse_int_value},
+    usual::{read_usual_call, read_usual_list, read_usual_response},
     xml::{self, Piece, unescape},
 };
+
+/// A call as it came from a client.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MethodCall {
+    /// Name of the method as it was written, blanks and all: `cache.fetch`.
+    pub name: String,
+    /// Parameters in their order.
+    pub params: RVec<Value>,
+}
 
 /// Read a `<methodCall>`.
 ///
@@ -32,16 +43,35 @@ use super::{
 /// # Ok::<(), supervisor_host::xmlrpc::DecodeError>(())
 /// ```
 pub fn decode_call(body: &[u8]) -> Result<MethodCall, DecodeError> {
-    read_usual(body).map_or_else(|| decode_as_xml(body), Ok)
+    match read_usual_call(body) {
+        Some((name, params)) => Ok(MethodCall { name, params }),
+        None => decode_call_as_xml(body),
+    }
 }
 
 /// Read a `<methodCall>` of whatever form.
-pub(super) fn decode_as_xml(body: &[u8]) -> Result<MethodCall, DecodeError> {
+pub(super) fn decode_call_as_xml(body: &[u8]) -> Result<MethodCall, DecodeError> {
     Decoder::new(&text_of(body)?, NESTING_LIMIT).document(Decoder::call)
 }
 
 /// Read a `<methodResponse>`: the value, or the fault that was given instead.
 pub fn decode_response(body: &[u8]) -> Result<Result<Value, Fault>, DecodeError> {
+    read_usual_response(body).map_or_else(|| decode_response_as_xml(body), |value| Ok(Ok(value)))
+}
+
+/// Read a `<methodResponse>` of an array, and make an item of each of its elements as it is read, so that the elements
+/// of a large one are never in memory together. An answer that is no array has none.
+pub fn decode_list<T>(body: &[u8], item: impl Fn(Value) -> T) -> Result<Result<Vec<T>, Fault>, DecodeError> {
+    if let Some(items) = read_usual_list(body, &item) {
+        return Ok(Ok(items));
+    }
+    let elements = |value| if let Value::Array(values) = value { values } else { RVec::new() };
+    let answer = decode_response_as_xml(body)?;
+    Ok(answer.map(|value| elements(value).into_iter().map(item).collect()))
+}
+
+/// Read a `<methodResponse>` of whatever form.
+pub(super) fn decode_response_as_xml(body: &[u8]) -> Result<Result<Value, Fault>, DecodeError> {
     Decoder::new(&any_text_of(body)?, ANSWER_NESTING_LIMIT).document(Decoder::response)
 }
 
@@ -227,7 +257,7 @@ impl<'a> Decoder<'a> {
                     self.skip()?;
                     return Ok(value);
                 }
-                Piece::End => return Ok(Value::String(string(text))),
+                Piece::End => return Ok(Value::String(text.into())),
                 piece => self.add(piece, &mut text)?,
             }
         }
@@ -235,11 +265,8 @@ impl<'a> Decoder<'a> {
 
     fn typed(&mut self, tag: Tag, depth: usize) -> Result<Value, Problem> {
         Ok(match tag {
-            Tag::String => Value::String(string(self.text()?)),
-            Tag::Int => {
-                let number = parse_int(&self.text()?)?;
-                i32::try_from(number).map_or(Value::Int64(number), Value::Int)
-            }
+            Tag::String => Value::String(self.text()?.into()),
+            Tag::Int => parse_int_value(&self.text()?)?,
             Tag::I8 => Value::Int64(parse_int(&self.text()?)?),
             Tag::Boolean => Value::Bool(self.text()? == "1"),
             Tag::Double => Value::Double(parse_double(&self.text()?)?),
@@ -283,7 +310,7 @@ impl<'a> Decoder<'a> {
 
     fn member(&mut self, depth: usize) -> Result<Member, Problem> {
         let Some(Tag::Name) = self.child()? else { return Err(Problem::Member) };
-        let name = string(self.text()?);
+        let name = self.text()?.into();
         let Some(Tag::Value) = self.child()? else { return Err(Problem::Member) };
         let value = self.value(depth)?;
         match self.child()? {
@@ -317,39 +344,6 @@ impl<'a> Decoder<'a> {
         }
         Ok(())
     }
-}
-
-fn string(text: Cow<'_, str>) -> RString {
-    match text {
-        Cow::Borrowed(text) => RString::from(text),
-        Cow::Owned(text) => RString::from(text),
-    }
-}
-
-/// Keep of members with the same name the last one's value, at the place of the first, as in a Python dictionary.
-fn keep_last(members: &mut Vec<Member>) {
-    /// Number of members up to which comparing all pairs is faster than hashing.
-    const FEW: usize = 24;
-    let distinct = if members.len() <= FEW {
-        (1..members.len()).all(|at| members[..at].iter().all(|earlier| earlier.name != members[at].name))
-    } else {
-        let mut seen = HashSet::with_capacity(members.len());
-        members.iter().all(|member| seen.insert(member.name.as_str()))
-    };
-    if distinct {
-        return;
-    }
-    let mut places: HashMap<RString, usize> = HashMap::with_capacity(members.len());
-    let mut kept: Vec<Member> = Vec::with_capacity(members.len());
-    for member in members.drain(..) {
-        if let Some(place) = places.get(&member.name) {
-            kept[*place].value = member.value;
-        } else {
-            places.insert(member.name.clone(), kept.len());
-            kept.push(member);
-        }
-    }
-    *members = kept;
 }
 
 fn fault_from(value: Value) -> Result<Fault, Problem> {

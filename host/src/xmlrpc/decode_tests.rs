@@ -1,6 +1,7 @@
 //! Documents that are read, documents that are refused, and none that makes a panic.
 
 use super::*;
+use crate::xmlrpc::encode::encode_fault;
 
 fn params(params: &str) -> Result<RVec<Value>, Problem> {
     let call = format!("<methodCall><methodName>a.b</methodName>{params}</methodCall>");
@@ -219,6 +220,28 @@ fn responses_are_read() {
     assert_eq!(response("<fault/>"), Err(Problem::Fault));
     assert_eq!(response(""), Err(Problem::NoResult));
     assert_eq!(response("<params/>"), Err(Problem::NoResult));
+}
+
+#[test]
+fn the_elements_of_a_list_are_handed_over() {
+    let list = |text: &str| {
+        let numbers = decode_list(text.as_bytes(), |value| value.as_i64().unwrap_or(-1));
+        numbers.map_err(|error| error.problem)
+    };
+    let response = |value: &str| {
+        format!("<?xml version='1.0'?><methodResponse><params><param>{value}</param></params></methodResponse>")
+    };
+    let array = |values: &str| response(&format!("<value><array><data>{values}</data></array></value>"));
+    let numbers = array("<value><int>1</int></value>\n<value><struct></struct></value><value><int>3</int></value>");
+    assert_eq!(list(&numbers), Ok(Ok(vec![1, -1, 3])));
+    // Read as XML.
+    assert_eq!(list(&numbers.replace("<int>3</int>", "<i8>3</i8>")), Ok(Ok(vec![1, -1, 3])));
+    assert_eq!(list(&numbers.replace("<int>3</int>", "<i8>x</i8>")), Err(Problem::Int));
+    assert_eq!(list(&array("")), Ok(Ok(vec![])));
+    assert_eq!(list(&response("<value><int>1</int></value>")), Ok(Ok(vec![])));
+    let mut fault = Vec::new();
+    encode_fault(&Fault::new(10, "BAD_NAME: x"), &mut fault);
+    assert_eq!(list(&String::from_utf8(fault).unwrap()), Ok(Err(Fault::new(10, "BAD_NAME: x"))));
 }
 
 #[test]

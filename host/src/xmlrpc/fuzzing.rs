@@ -1,26 +1,35 @@
 //! XML-RPC documents of whatever bytes, and answers over HTTP.
 
 use std::{
+    convert::identity,
     io::{Read as _, Write as _},
     os::unix::net::UnixStream,
 };
 
+use plugin_api::abi::Value;
+
 use super::{
-    decode::{decode_as_xml, decode_call, decode_response},
+    decode::{MethodCall, decode_call, decode_call_as_xml, decode_response, decode_response_as_xml},
     encode::{encode_call, encode_fault, encode_response},
     limits::ANSWER_LIMIT,
-    method_call::read_usual,
     transport::{Connection, Stream},
+    usual::{read_usual_call, read_usual_list, read_usual_response},
 };
 
 /// Longest message of an error, in bytes: it never quotes the document.
 const LONGEST_MESSAGE: usize = 100;
 
 /// Read bytes as a call and as an answer. What could be read and is written is the same when it is read and written
-/// again; the fast way to read a call and the other one agree.
+/// again; the fast way to read and the other one agree.
 pub fn xmlrpc(data: &[u8]) {
-    if let Some(usual) = read_usual(data) {
-        assert_eq!(decode_as_xml(data), Ok(usual), "the usual form is XML");
+    if let Some((name, params)) = read_usual_call(data) {
+        assert_eq!(decode_call_as_xml(data), Ok(MethodCall { name, params }), "the usual form is XML");
+    }
+    if let Some(value) = read_usual_response(data) {
+        assert_eq!(decode_response_as_xml(data), Ok(Ok(value)), "the usual form is XML");
+    }
+    if let Some(values) = read_usual_list(data, identity) {
+        assert_eq!(decode_response_as_xml(data), Ok(Ok(Value::array(values))), "the usual form is XML");
     }
     match decode_call(data) {
         Ok(call) => {

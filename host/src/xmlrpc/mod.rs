@@ -21,12 +21,13 @@ mod transport;
 mod problem;
 
 mod body;
+mod members;
 mod scalar;
 
 mod xml;
 
 mod encode;
-mod method_call;
+mod usual;
 
 mod decode;
 
@@ -38,9 +39,8 @@ pub(crate) mod fuzzing;
 mod round_trip_tests;
 
 pub use client::{Client, ClientError};
-pub use decode::{decode_call, decode_response};
+pub use decode::{MethodCall, decode_call, decode_list, decode_response};
 pub use encode::{encode_call, encode_fault, encode_response, readable};
 pub use limits::{ANSWER_LIMIT, ANSWER_NESTING_LIMIT, NESTING_LIMIT, is_deeper, memory_up_to, size_up_to, too_large};
-pub use method_call::MethodCall;
 pub use problem::{DecodeError, Problem};
 pub use transport::Stream;

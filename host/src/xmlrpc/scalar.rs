@@ -6,6 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::NaiveDate;
+use plugin_api::abi::Value;
 
 use super::problem::Problem;
 use crate::text::python::{NotInt, exact_int};
@@ -16,6 +17,16 @@ pub(super) fn parse_int(text: &str) -> Result<i64, Problem> {
         NotInt::NoNumber => Problem::Int,
         NotInt::Beyond(_) => Problem::IntRange,
     })
+}
+
+/// Read the text of `<int>`. A number that needs more than 32 bits becomes one of 64.
+pub(super) fn parse_int_value(text: &str) -> Result<Value, Problem> {
+    // Whatever Rust takes for an integer Python takes for the same one, and most texts are no more than digits.
+    if let Ok(number) = text.parse() {
+        return Ok(Value::Int(number));
+    }
+    let number = parse_int(text)?;
+    Ok(i32::try_from(number).map_or(Value::Int64(number), Value::Int))
 }
 
 /// Read what Python's `float()` reads: also `inf`, `nan`, `.5` and `1_000.0`.

@@ -211,14 +211,8 @@ impl<'a> Reader<'a> {
     }
 
     #[inline]
-    #[expect(clippy::needless_bitwise_bool, reason = "branches would keep `run_length` from vector instructions")]
     fn text(&mut self) -> Piece {
-        let rest = self.rest();
-        let mut length = run_length(rest, |byte| (byte == b'<') | (byte == b'&'));
-        let escaped = rest.get(length) == Some(&b'&');
-        if escaped {
-            length += run_length(&rest[length..], |byte| byte == b'<');
-        }
+        let (length, escaped) = text_length(self.rest());
         self.piece = &self.text[self.at..self.at + length];
         self.at += length;
         if escaped { Piece::Escaped } else { Piece::Text }
@@ -276,6 +270,18 @@ pub(super) fn run_length(bytes: &[u8], stops: impl Fn(u8) -> bool) -> usize {
         length += BLOCK;
     }
     length + bytes[length..].iter().position(|byte| stops(*byte)).unwrap_or(bytes.len() - length)
+}
+
+/// Count the bytes before the next tag, and tell whether there are references among them.
+#[inline]
+#[expect(clippy::needless_bitwise_bool, reason = "branches would keep `run_length` from vector instructions")]
+pub(super) fn text_length(bytes: &[u8]) -> (usize, bool) {
+    let length = run_length(bytes, |byte| (byte == b'<') | (byte == b'&'));
+    if bytes.get(length) == Some(&b'&') {
+        (length + run_length(&bytes[length..], |byte| byte == b'<'), true)
+    } else {
+        (length, false)
+    }
 }
 
 /// Find the beginning of `word`. For words as short as the ends of comments this is faster than the search of the
