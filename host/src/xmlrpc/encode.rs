@@ -172,7 +172,11 @@ fn encode_string(text: &str, room: Room, out: &mut Vec<u8>) -> Result<(), Fault>
 
 /// Write a text that cannot become base64.
 fn encode_text(text: &str, out: &mut Vec<u8>) {
-    escape(&readable(text), out);
+    let start = out.len();
+    if !escape(text, out) {
+        out.truncate(start);
+        escape(&readable(text), out);
+    }
 }
 
 /// Make text that XML can carry of any: for a control character stands its picture, such as `␛`, and U+FFFD for the
@@ -198,7 +202,7 @@ fn escape(text: &str, out: &mut Vec<u8>) -> bool {
     out.reserve(bytes.len() + 32);
     let (mut written, mut at) = (0, 0);
     loop {
-        at += run_length(&bytes[at..], is_special);
+        at += plain_length(&bytes[at..]);
         let replacement: &[u8] = match bytes[at..] {
             [] => break,
             [b'&', ..] => b"&amp;",
@@ -222,9 +226,28 @@ fn escape(text: &str, out: &mut Vec<u8>) -> bool {
     true
 }
 
+/// Count the bytes before the first that needs a second look.
+fn plain_length(bytes: &[u8]) -> usize {
+    const SPECIAL: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut byte = 0;
+        while byte < table.len() {
+            table[byte] = is_special(byte.to_le_bytes()[0]);
+            byte += 1;
+        }
+        table
+    };
+    // Names and short texts are most of what there is, and for these a table is the quickest.
+    let (short, long) = bytes.split_at(bytes.len().min(32));
+    match short.iter().position(|byte| SPECIAL[usize::from(*byte)]) {
+        Some(length) => length,
+        None => short.len() + run_length(long, is_special),
+    }
+}
+
 /// Tell whether a byte needs a second look.
 #[expect(clippy::needless_bitwise_bool, reason = "branches would keep `run_length` from vector instructions")]
-fn is_special(byte: u8) -> bool {
+const fn is_special(byte: u8) -> bool {
     (byte < b' ' && byte != b'\n' && byte != b'\t') | (byte == b'&') | (byte == b'<') | (byte == b'>') | (byte == 0xef)
 }
 
