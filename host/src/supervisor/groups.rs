@@ -217,12 +217,15 @@ impl Groups {
 
     /// List all processes, by name of their groups and then their own.
     pub(super) fn by_name(&self) -> Vec<ProcessId> {
-        let mut ids: Vec<_> = self.processes.keys().copied().collect();
-        ids.sort_by_key(|id| {
-            let process = &self.processes[id];
-            (&process.group, &process.config.name)
-        });
-        ids
+        let mut groups: Vec<_> = self.in_order.iter().collect();
+        groups.sort_by(|one, other| one.config.name.cmp(&other.config.name));
+        let by_name = |group: &Group| {
+            let mut members: Vec<_> = group.processes.iter().map(|id| (&self.processes[id].config.name, *id)).collect();
+            // Those of one program stand in order already, which makes this one pass.
+            members.sort();
+            members
+        };
+        groups.into_iter().flat_map(by_name).map(|(_, id)| id).collect()
     }
 
     pub(super) fn is_stopped(&self, id: ProcessId) -> bool {

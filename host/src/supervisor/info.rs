@@ -63,7 +63,7 @@ impl Process {
         let machine = &self.machine;
         let logfile = |output: &config::OutputOptions, target: &OutputTarget| match (&output.logfile, &target.path) {
             (config::Logfile::Syslog, _) => Some("syslog".to_owned()),
-            (_, path) => path.as_ref().map(|path| path.display().to_string()),
+            (_, path) => path.as_ref().map(|path| path.to_string_lossy().into_owned()),
         };
         ProcessInfo {
             id,

@@ -368,7 +368,8 @@ impl SupervisorInterface {
     pub fn get_all_process_info(&self) -> Result<Vec<Value>, Fault> {
         self.check_up()?;
         let now = SystemTime::now();
-        Ok(self.supervisor.by_name().iter().map(|info| structs::process(info, now)).collect())
+        // Each is freed before the next one's struct is made, which takes that memory.
+        Ok(self.supervisor.by_name().into_iter().map(|info| structs::process(&info, now)).collect())
     }
 
     /// Tell what the config says of all processes, whether their groups are active or not.
