@@ -29,6 +29,8 @@ fn one_bad_call_spoils_no_other() {
             ...     {'params': []},
             ...     {},
             ...     {'methodName': 'nope', 'params': []},
+            ...     {'methodName': 'nope', 'params': 5},
+            ...     {'methodName': 'cache.getCount', 'params': 5},
             ...     {'methodName': 'cache._update', 'params': ['x']},
             ...     {'methodName': 'supervisor.supervisord.options.execve', 'params': []},
             ...     {'methodName': 'supervisor.getProcessInfo', 'params': ['nope']},
@@ -40,6 +42,8 @@ fn one_bad_call_spoils_no_other() {
             {'faultCode': 2, 'faultString': 'INCORRECT_PARAMETERS: No methodName'}
             {'faultCode': 2, 'faultString': 'INCORRECT_PARAMETERS: No methodName'}
             {'faultCode': 1, 'faultString': 'UNKNOWN_METHOD'}
+            {'faultCode': 1, 'faultString': 'UNKNOWN_METHOD'}
+            {'faultCode': 2, 'faultString': 'INCORRECT_PARAMETERS'}
             {'faultCode': 1, 'faultString': 'UNKNOWN_METHOD'}
             {'faultCode': 1, 'faultString': 'UNKNOWN_METHOD'}
             {'faultCode': 10, 'faultString': 'BAD_NAME: nope'}

@@ -142,9 +142,12 @@ async fn one(registry: &Registry, caller: Caller, call: Value) -> Result<Value, 
     }
     let params = match params {
         None => RVec::new(),
-        // Of a method that is not there, the parameters do not matter.
-        Some(_) if !registry.has(caller, name) => return Err(Fault::unknown_method()),
-        Some(params) => elements(params).ok_or_else(Fault::incorrect_parameters)?,
+        Some(params) => match elements(params) {
+            Some(params) => params,
+            // Of a method that is not there, the parameters do not matter.
+            None if !registry.has(caller, name) => return Err(Fault::unknown_method()),
+            None => return Err(Fault::incorrect_parameters()),
+        },
     };
     registry.call_from(caller, name, params).await
 }
