@@ -28,10 +28,19 @@ pub(super) struct ProcessStatus {
     pub(super) description: String,
     /// PID; 0 where the process does not run.
     pub(super) pid: i64,
+    /// Struct that the server gave, where it was [kept](Self::with_members).
+    pub(super) members: Option<Value>,
 }
 
 impl ProcessStatus {
-    fn from_value(value: &Value) -> Self {
+    /// The process of such a struct, with all that the server says of it.
+    pub(super) fn with_members(value: Value) -> Self {
+        let status = Self::from_value(&value);
+        Self { members: Some(value), ..status }
+    }
+
+    /// The process of such a struct.
+    pub(super) fn from_value(value: &Value) -> Self {
         Self {
             group: text(value, "group"),
             name: text(value, "name"),
@@ -39,6 +48,7 @@ impl ProcessStatus {
             statename: text(value, "statename"),
             description: text(value, "description"),
             pid: number(value, "pid"),
+            members: None,
         }
     }
 
@@ -66,7 +76,7 @@ pub(super) fn process_info(session: &Session, name: &str) -> Result<ProcessStatu
 
 /// Ask the server for all processes; they come in its order.
 pub(super) fn all_process_info(session: &Session) -> Result<Vec<ProcessStatus>, ClientError> {
-    session.call("supervisor.getAllProcessInfo", &[]).map(|infos| process_infos(&infos))
+    session.call_list("supervisor.getAllProcessInfo", &[], |info| ProcessStatus::from_value(&info))
 }
 
 /// The processes of an answer of `supervisor.getAllProcessInfo`.

@@ -332,9 +332,23 @@ impl Session {
     /// Call a method of the server. A person who is there is asked for credentials when they are wanted, and they are
     /// kept for all that follows.
     pub(super) fn call(&self, method: &str, params: &[Value]) -> Result<Value, ClientError> {
+        self.with_credentials(|| self.call_as_is(method, params))
+    }
+
+    /// Call a method whose result is an array as [`call`](Self::call) does, and make an item of each of its elements.
+    pub(super) fn call_list<T>(
+        &self,
+        method: &str,
+        params: &[Value],
+        item: impl Fn(Value) -> T,
+    ) -> Result<Vec<T>, ClientError> {
+        self.with_credentials(|| self.with_client(|client| client.call_list(method, params, &item)))
+    }
+
+    fn with_credentials<T>(&self, call: impl Fn() -> Result<T, ClientError>) -> Result<T, ClientError> {
         self.flush();
         loop {
-            match self.call_as_is(method, params) {
+            match call() {
                 Err(ClientError::Unauthorized { .. })
                     if self.interactive && !self.is_quiet() && self.ask_for_credentials() => {}
                 result => return result,
@@ -344,13 +358,17 @@ impl Session {
 
     /// Call a method of the server without a question; for completion, in the midst of a line.
     pub(super) fn call_as_is(&self, method: &str, params: &[Value]) -> Result<Value, ClientError> {
+        self.with_client(|client| client.call(method, params))
+    }
+
+    fn with_client<T>(&self, call: impl FnOnce(&mut Client) -> Result<T, ClientError>) -> Result<T, ClientError> {
         let mut connection = lock(&self.connection);
         let ServerConnection { login, client } = &mut *connection;
         let client = match client {
             Some(client) => client,
             None => client.insert(login.client()?),
         };
-        client.call(method, params)
+        call(client)
     }
 
     /// Tell whether the server is there and speaks our version; if not, print that and set the exit status.

@@ -7,8 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use plugin_api::abi::{Fault, Value};
 
 use super::{
-    decode::decode_response,
+    decode::{decode_list, decode_response},
     encode::encode_call,
+    problem::DecodeError,
     transport::{BAD_REQUEST, Connection, Endpoint, Head, OK, PARTIAL_CONTENT, Stream, UNAUTHORIZED},
 };
 use crate::text::url::credentials_in;
@@ -120,6 +121,23 @@ impl Client {
 
     /// Call a method and wait for its result, however long that takes.
     pub fn call(&mut self, method: &str, params: &[Value]) -> Result<Value, ClientError> {
+        let body = self.answer(method, params)?;
+        self.result(decode_response(&body))
+    }
+
+    /// Call a method whose result is an array, and make an item of each of its elements as [`decode_list`] does.
+    pub fn call_list<T>(
+        &mut self,
+        method: &str,
+        params: &[Value],
+        item: impl Fn(Value) -> T,
+    ) -> Result<Vec<T>, ClientError> {
+        let body = self.answer(method, params)?;
+        self.result(decode_list(&body, item))
+    }
+
+    /// Send a call and wait for the body of its answer.
+    fn answer(&mut self, method: &str, params: &[Value]) -> Result<Vec<u8>, ClientError> {
         let request = self.request(method, params)?;
         let mut connection = self.send(&request)?;
         let head = connection.head().map_err(|error| self.error(error))?;
@@ -131,7 +149,12 @@ impl Client {
         if keep_alive {
             self.connection = Some(connection);
         }
-        match decode_response(&body) {
+        Ok(body)
+    }
+
+    /// Get the result of an answer that was read.
+    fn result<T>(&self, read: Result<Result<T, Fault>, DecodeError>) -> Result<T, ClientError> {
+        match read {
             Ok(result) => Ok(result?),
             Err(error) => Err(self.protocol(format!("sent an answer that cannot be read: {error}"))),
         }

@@ -1,6 +1,6 @@
 //! `status`: the processes and how they are.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use plugin_api::{Code, Fault, Value, ctl_plugin};
 
@@ -9,7 +9,7 @@ use crate::{
     ctl::{
         colour::Colour,
         exit_status, patterns,
-        process_info::{ProcessStatus, items, process_infos, text, with_namespec},
+        process_info::{ProcessStatus, with_namespec},
         session::Session,
     },
     text::{namespec::split_namespec, pad::pad},
@@ -47,22 +47,26 @@ pub(super) fn show_status(session: &Session, names: &[String], is_verbose: bool)
         return Ok(());
     }
     let method = if is_verbose { "processes.getAllDetails" } else { "supervisor.getAllProcessInfo" };
-    let infos = match session.call(method, &[]) {
+    // Only these show all that the server says of each.
+    let has_members = is_verbose || session.is_json();
+    let item = |info: Value| {
+        if has_members { ProcessStatus::with_members(info) } else { ProcessStatus::from_value(&info) }
+    };
+    let all = match session.call_list(method, &[], item) {
         Err(ClientError::Fault(fault)) if is_verbose && fault.is(Code::UnknownMethod) => {
             let text = "ERROR: this supervisord does not tell more of its processes";
             session.fail(text, exit_status::UNIMPLEMENTED_FEATURE);
             return Ok(());
         }
-        infos => infos?,
+        all => all?,
     };
-    let all = process_infos(&infos);
     session.begin_list("processes");
     let shown: Vec<&ProcessStatus> = if names.is_empty() || names.iter().any(|name| name == "all") {
         all.iter().collect()
     } else {
         names.iter().flat_map(|name| matching(session, &all, name)).collect()
     };
-    print_table(session, &infos, &shown, is_verbose);
+    print_table(session, &shown, is_verbose);
     if shown.iter().any(|info| info.is_stopped()) {
         session.set_exit_status(exit_status::STATUS_NOT_RUNNING);
     }
@@ -89,12 +93,7 @@ fn matching<'a>(session: &Session, all: &'a [ProcessStatus], name: &str) -> Vec<
     found
 }
 
-fn print_table(session: &Session, infos: &Value, shown: &[&ProcessStatus], is_verbose: bool) {
-    let members: HashMap<(String, String), &Value> = if session.is_json() || is_verbose {
-        items(infos).iter().map(|info| (key(info), info)).collect()
-    } else {
-        HashMap::new()
-    };
+fn print_table(session: &Session, shown: &[&ProcessStatus], is_verbose: bool) {
     let names: Vec<String> = shown.iter().map(|info| info.namespec()).collect();
     let width = names.iter().map(|name| name.chars().count()).fold(NAME_WIDTH, usize::max) + 3;
     for (name, info) in names.iter().zip(shown) {
@@ -105,15 +104,10 @@ fn print_table(session: &Session, infos: &Value, shown: &[&ProcessStatus], is_ve
             Some(colour) => pad(&info.statename, STATE_WIDTH).replace(&info.statename, &colour.paint(&info.statename)),
             None => pad(&info.statename, STATE_WIDTH),
         };
-        let mut line = format!("{}{state}{}", pad(name, width), info.description);
-        let members = members.get(&(info.group.clone(), info.name.clone()));
-        if let Some(details) = members.filter(|_| is_verbose && !session.is_json()) {
+        let mut line = [&pad(name, width), &state, info.description.as_str()].concat();
+        if let Some(details) = info.members.as_ref().filter(|_| is_verbose && !session.is_json()) {
             line = [&[line], describe_details(details).as_slice()].concat().join("\n    ");
         }
-        session.output_item("processes", &line, || members.map_or(Value::Nil, |members| with_namespec(members)));
+        session.output_item("processes", &line, || info.members.as_ref().map_or(Value::Nil, with_namespec));
     }
-}
-
-fn key(info: &Value) -> (String, String) {
-    (text(info, "group"), text(info, "name"))
 }
