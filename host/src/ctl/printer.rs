@@ -4,6 +4,10 @@ use std::io::{self, BufWriter, Write};
 
 use super::progress_bar::ProgressBar;
 
+/// Bytes that are gathered before they are written: as many as a pipe holds, so that the lines of a thousand processes
+/// are two writes.
+const BUFFER: usize = 64 << 10;
+
 /// Buffered standard output. After the first error nothing is written any more.
 pub(super) struct Printer {
     writer: BufWriter<Box<dyn Write + Send>>,
@@ -16,7 +20,7 @@ pub(super) struct Printer {
 impl Printer {
     /// Print to `output`; `bar` shows progress there.
     pub(super) fn new(output: Box<dyn Write + Send>, bar: Option<ProgressBar>) -> Self {
-        Self { writer: BufWriter::new(output), bar, error: None }
+        Self { writer: BufWriter::with_capacity(BUFFER, output), bar, error: None }
     }
 
     /// Write bytes in place of a progress bar that is shown.

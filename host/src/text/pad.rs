@@ -3,7 +3,7 @@
 /// Put blanks behind `text`, up to so many characters.
 pub fn pad(text: &str, width: usize) -> String {
     let blanks = width.saturating_sub(text.chars().count());
-    format!("{text}{}", " ".repeat(blanks))
+    [text, &" ".repeat(blanks)].concat()
 }
 
 #[cfg(test)]

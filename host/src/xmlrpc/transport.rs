@@ -25,8 +25,8 @@ pub(super) const BAD_REQUEST: u16 = 400;
 const HEAD_LIMIT: u64 = 64 * 1024;
 /// Bytes of an answer that is read as a whole. The largest real ones are logs, 50 MB unless configured otherwise.
 const BODY_LIMIT: u64 = 1 << 30;
-/// Bytes that are reserved for an answer before it has come.
-const BODY_RESERVE: u64 = 1 << 20;
+/// Bytes up to which an answer has its memory before it has come.
+const BODY_RESERVE: u64 = 4 << 20;
 
 /// Address of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -238,9 +238,12 @@ impl Connection {
     /// Read the whole body.
     pub(super) fn body(&mut self, head: Head) -> io::Result<Vec<u8>> {
         let expected = if let Framing::Length(length) = head.framing { length } else { 0 };
-        let mut body = Vec::with_capacity(usize::try_from(expected.min(BODY_RESERVE)).unwrap_or(0));
-        let reader = Body { connection: self, framing: head.framing };
-        if reader.take(BODY_LIMIT + 1).read_to_end(&mut body)? as u64 > BODY_LIMIT {
+        let mut reader = Body { connection: self, framing: head.framing };
+        // With room for all that is to come, each read takes all that is there.
+        let mut body = vec![0; usize::try_from(expected.min(BODY_RESERVE)).unwrap_or(0)];
+        reader.read_exact(&mut body)?;
+        reader.take(BODY_LIMIT + 1).read_to_end(&mut body)?;
+        if body.len() as u64 > BODY_LIMIT {
             return Err(broken("sent more than 1 GiB"));
         }
         Ok(body)
