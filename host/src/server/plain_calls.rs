@@ -58,7 +58,7 @@ pub(super) async fn answer(link: &mut WatchedStream, connection: &ConnectionCont
     let mut received = Vec::with_capacity(BUFFER);
     loop {
         let body = match begin(&received, connection.socket.credentials.as_ref()) {
-            Begin::Call(body) => body,
+            Begin::Call(body) if body.len() <= server.limits.body => body,
             Begin::Partial if received.len() < BUFFER => {
                 let count = link.read_buf(&mut received).await.ok()?;
                 match (count, received.is_empty()) {
@@ -67,7 +67,7 @@ pub(super) async fn answer(link: &mut WatchedStream, connection: &ConnectionCont
                     _ => continue,
                 }
             }
-            Begin::Partial | Begin::Other => return Some(received.into()),
+            Begin::Call(_) | Begin::Partial | Begin::Other => return Some(received.into()),
         };
         watch.enter(Phase::Body);
         while received.len() < body.end {
