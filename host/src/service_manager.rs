@@ -163,6 +163,8 @@ impl Teller {
                     Some(Message::Ready) => {
                         said = self.status();
                         self.tell(&format!("READY=1\nSTATUS={said}"));
+                        // Not an interval later: to the service manager time runs on over upgrades, however many.
+                        watchdog_at = Instant::now();
                     }
                     Some(Message::Reloading(told)) => {
                         self.tell(&reloading());

@@ -6,6 +6,7 @@ use std::{
     process::Command,
     sync::{Arc, Mutex},
     thread,
+    time::Duration,
 };
 
 use nix::sys::signal::Signal;
@@ -34,10 +35,15 @@ impl Manager {
     }
 
     fn start(sandbox: Sandbox, config: &Config) -> (Self, Supervisord) {
+        Self::start_with_watchdog(sandbox, config, Duration::from_millis(300))
+    }
+
+    fn start_with_watchdog(sandbox: Sandbox, config: &Config, time: Duration) -> (Self, Supervisord) {
         let manager = Self::new(&sandbox);
         let socket = manager.socket.clone();
         let change = move |mut command: Command| {
-            command.env("NOTIFY_SOCKET", &socket).env("WATCHDOG_USEC", "300000").env_remove("WATCHDOG_PID");
+            let time = time.as_micros().to_string();
+            command.env("NOTIFY_SOCKET", &socket).env("WATCHDOG_USEC", time).env_remove("WATCHDOG_PID");
             command
         };
         let supervisord = Supervisord::start_as(sandbox, Kind::Ours, config, change);
@@ -80,6 +86,17 @@ fn it_hears_that_all_is_ready_and_how_many_run_and_that_it_stops() {
     supervisord.signal(Signal::SIGTERM);
     assert!(supervisord.wait().success());
     wait_until("it hears of the end", || manager.of_its_life() == ["READY", "STOPPING"]);
+}
+
+#[test]
+fn a_watchdog_hears_of_each_successor_at_once() {
+    // Else a few of them in a row were silent for longer than it bears.
+    let (manager, supervisord) = Manager::start_with_watchdog(Sandbox::new(), &config(), Duration::from_hours(1));
+    wait_until("it hears of the first", || manager.count("WATCHDOG=1") == 1);
+    for upgrades in 1..=2 {
+        assert_eq!(supervisord.ctl(&["upgrade"]).status, 0);
+        wait_until("it hears of the next", || manager.count("WATCHDOG=1") == 1 + upgrades);
+    }
 }
 
 #[test]
