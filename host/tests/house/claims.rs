@@ -9,7 +9,8 @@ const FOLDERS: [&str; 6] =
     ["host", "cache-plugin", "plugin-api", "examples/hello-plugin", "examples/stdout", "examples/twiddler"];
 
 /// Scripts that may be named in place of a test: they are run as they stand.
-const SCRIPTS: [&str; 4] = [".ci/run", ".ci/targets", ".ci/run-targets", "host/package/check-exchange"];
+const SCRIPTS: [&str; 5] =
+    [".ci/run", ".ci/targets", ".ci/run-targets", "host/package/check-exchange", "host/package/check-unit"];
 
 /// Text with single blanks in place of line ends.
 fn flat(text: &str) -> String {
