@@ -8,7 +8,7 @@ use std::{
     mem::MaybeUninit,
     ops::Range,
     pin::pin,
-    time::SystemTime,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
@@ -39,6 +39,9 @@ const ONE_PIECE: usize = 64 << 10;
 
 /// Bytes of a head, about.
 const HEAD: usize = 160;
+
+/// Last second that a `Date` can tell, since the epoch: that of the year 9999.
+const LAST_SECOND: u64 = 253_402_300_799;
 
 /// Begin of a request, as far as it has come.
 #[derive(Debug, PartialEq, Eq)]
@@ -182,7 +185,7 @@ async fn send(link: &mut WatchedStream, body: Bytes, is_last: bool) -> io::Resul
         out.extend_from_slice(b"Connection: close\r\n");
     }
     write!(out, "Content-Length: {}\r\nDate: ", body.len())?;
-    DATE.with_borrow_mut(|date| out.extend_from_slice(date.now()));
+    DATE.with_borrow_mut(|date| out.extend_from_slice(date.of(SystemTime::now())));
     out.extend_from_slice(b"\r\n\r\n");
     if body.len() <= ONE_PIECE {
         out.extend_from_slice(&body);
@@ -203,14 +206,14 @@ struct CachedDate {
 }
 
 impl CachedDate {
-    fn now(&mut self) -> &[u8] {
-        let now = SystemTime::now();
-        let second = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-        if second != self.second {
+    /// The date of this moment. A clock that has been set to before 1970, or after 9999, shows the end of that time.
+    fn of(&mut self, now: SystemTime) -> &[u8] {
+        let second = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs().min(LAST_SECOND);
+        if second != self.second || self.text.is_empty() {
             self.second = second;
             self.text.clear();
             // Writing to a Vec cannot fail.
-            let _ = write!(self.text, "{}", HttpDate::from(now));
+            let _ = write!(self.text, "{}", HttpDate::from(UNIX_EPOCH + Duration::from_secs(second)));
         }
         &self.text
     }
@@ -281,10 +284,15 @@ mod tests {
     }
 
     #[test]
-    fn the_date_is_the_one_of_now() {
-        let date = CachedDate::default().now().to_vec();
-        let read = httpdate::parse_http_date(str::from_utf8(&date).unwrap()).unwrap();
-        let age = SystemTime::now().duration_since(read).unwrap();
-        assert!(age.as_secs() < 60, "{age:?}");
+    fn a_date_can_be_told_wherever_the_clock_is_set() {
+        let mut date = CachedDate::default();
+        let mut at = |now: SystemTime| String::from_utf8(date.of(now).to_vec()).unwrap();
+        let second = Duration::from_secs(1);
+        for _ in 0..2 {
+            assert_eq!(at(UNIX_EPOCH + second * 784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
+            assert_eq!(at(UNIX_EPOCH - second), "Thu, 01 Jan 1970 00:00:00 GMT");
+            assert_eq!(at(UNIX_EPOCH + second * u32::MAX * 80), "Fri, 31 Dec 9999 23:59:59 GMT");
+        }
+        assert_eq!(CachedDate::default().of(UNIX_EPOCH), b"Thu, 01 Jan 1970 00:00:00 GMT");
     }
 }
