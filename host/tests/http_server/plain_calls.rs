@@ -33,8 +33,10 @@ fn answers_are_the_same_to_the_byte() {
         Vec::from("<methodCall/>"),
         Vec::new(),
     ];
+    let usual = [granted, "Connection: Keep-Alive\r\nUser-Agent: Go-http-client/1.1\r\nAccept: */*\r\n"].concat();
+    let doubled = [granted, "Content-Length: 3\r\n"].concat();
     for body in &bodies {
-        for headers in [granted, &[granted, "Content-Length: 3\r\n"].concat(), "", "Authorization: Basic eA==\r\n"] {
+        for headers in [granted, &usual, &doubled, "", "Authorization: Basic eA==\r\n"] {
             let of_both = ["", OTHER].map(|other| {
                 let request = post("/RPC2", &[headers, other].concat(), body);
                 [answer(&mut server.connect(), &request), answer(&mut server.connect_unix(), &request)]
