@@ -168,6 +168,7 @@ fn stdin_takes_text() {
     let deaf = core().add(shell("rpc_deaf", "exec 0<&-; echo up; exec sleep 1000"));
     deaf.wait_for_stdout("up\n");
     assert_eq!(fault("sendProcessStdin", ("rpc_deaf", "x")), (20, "NO_FILE: rpc_deaf".to_owned()));
+    deaf.stop_and_wait();
 }
 
 #[test]
