@@ -72,6 +72,8 @@ fn one_that_ends_as_expected_stays_ended() {
     for supervisord in Supervisord::both(&config) {
         for name in ["zero", "seven", "never"] {
             supervisord.wait_for_state(name, "EXITED");
+            // The log hears of it a moment later.
+            supervisord.wait_for_log(&format!("exited: {name} ("));
         }
         let last = |name| supervisord.story_of(name).pop().expect("a story");
         assert_eq!(last("zero"), "INFO exited: zero (exit status 0; expected)");
