@@ -247,7 +247,7 @@ impl Registry {
         if self.suspension.is_on() && caller != Caller::Host && object.origin() == Origin::Plugin {
             Box::pin(self.suspended(caller, method)).await?;
         }
-        let timer = object.usage().begin(Some(&found.took));
+        let mut timer = object.usage().begin(Some(&found.took));
         // All that takes longer is boxed: what it needs would have to be moved about with each call.
         if found.start != Start::Inline {
             return Box::pin(self.dispatch_away(caller, found, params, timer)).await;
@@ -267,7 +267,16 @@ impl Registry {
                 timer.finish(took);
                 Err(fault)
             }
-            Reply::Later(_) => Box::pin(self.wait_for(caller, found, reply, timer)).await,
+            // As for the call itself: a plugin that calls has another thread.
+            Reply::Later(future) if caller != Caller::Plugin && object.origin() == Origin::Plugin => {
+                timer.mark_pending();
+                let answer = ServerFuture::new(&self.watchdog, self.logger(), found, future).await;
+                limit_answer(Result::from(answer)?)
+            }
+            Reply::Later(_) => {
+                timer.mark_pending();
+                Box::pin(object.answer(caller, &found.full_name, reply)).await
+            }
         }
     }
 
@@ -327,26 +336,6 @@ impl Registry {
             object.call_async(full_name, name, params, refusal).await
         } else {
             object.call_blocking(caller, full_name, name, params, refusal).await
-        }
-    }
-
-    /// Wait for the answer to a call that was made on this thread and did not give it at once.
-    async fn wait_for(
-        &self,
-        caller: Caller,
-        found: &Method,
-        reply: Reply,
-        mut timer: CallTimer<'_>,
-    ) -> Result<Value, Fault> {
-        timer.mark_pending();
-        let object = &self.objects[found.object];
-        match (caller, object.origin(), reply) {
-            // As for the call itself: a plugin that calls has another thread.
-            (Caller::Client | Caller::Host, Origin::Plugin, Reply::Later(future)) => {
-                let answer = ServerFuture::new(&self.watchdog, self.logger(), found, future).await;
-                limit_answer(Result::from(answer)?)
-            }
-            (_, _, reply) => object.answer(caller, &found.full_name, reply).await,
         }
     }
 

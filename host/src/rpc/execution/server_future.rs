@@ -24,7 +24,7 @@ pub(crate) struct ServerFuture<'a, F> {
     watchdog: &'a Watchdog,
     logger: &'a Logger,
     method: &'a Method,
-    /// `None` while it is dropped.
+    /// `None` while it is polled, and once it is done.
     future: Option<F>,
 }
 
@@ -47,9 +47,14 @@ impl<F: Future + Unpin> Future for ServerFuture<'_, F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut future = self.future.take().expect("it is taken by the poll and the drop alone");
-        let poll = self.run(|| Pin::new(&mut future).poll(context));
-        self.future = Some(future);
+        let mut future = self.future.take().expect("it is polled until it is done");
+        let (poll, left) = self.run(|| {
+            let poll = Pin::new(&mut future).poll(context);
+            // One that is done is dropped under the same eyes, which spares another look at the clock.
+            let left = poll.is_pending().then_some(future);
+            (poll, left)
+        });
+        self.future = left;
         poll
     }
 }
