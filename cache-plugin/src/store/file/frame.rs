@@ -3,7 +3,8 @@
 //! A file begins with `supcache`, the version of this format, a number that is the file's own, and the checksum of
 //! these. A frame begins with the file's number, which is how one is found again behind damage; no client knows it, and
 //! so none can store what looks like a frame. Then come a checksum of all that follows, the length of the payload, the
-//! frame's number, the number of the last frame that was known to be on the disk, and the payload.
+//! frame's number, the number of the last frame that was known to be on the disk, and the payload. Zeros may follow the
+//! last frame: room for the next ones.
 
 use std::io::{self, Read};
 

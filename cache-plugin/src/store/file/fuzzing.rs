@@ -39,10 +39,12 @@ pub(crate) fn records(data: &[u8]) -> Vec<Value> {
 
 /// Open a file of frames of which some are damaged. The first byte is the number of damages, each of which is two bytes
 /// for a place and one that is put there or, if it is 0, ends the file. Each byte after these begins a frame and is its
-/// length. A frame counts as long as nothing was damaged before; a file that was opened once is whole.
+/// length. With a first byte from 128 on there is room behind the frames. A frame counts as long as nothing was damaged
+/// before; a file that was opened once is whole.
 pub fn cache_file(data: &[u8]) {
-    let Some((damages, rest)) = data.split_first() else { return };
-    let (damages, mut rest) = rest.split_at(rest.len().min(usize::from(damages % 4) * 3));
+    let Some((first, rest)) = data.split_first() else { return };
+    let room = if *first < 128 { 0 } else { 1000 };
+    let (damages, mut rest) = rest.split_at(rest.len().min(usize::from(first % 4) * 3));
     let mut file = frame::file_header(NUMBER).to_vec();
     let (mut number, mut out, mut payloads) = (1, Vec::new(), Vec::new());
     while let [length, after @ ..] = rest {
@@ -57,6 +59,7 @@ pub fn cache_file(data: &[u8]) {
     }
     let is_sound = payloads.iter().all(|payload| record::read(payload).is_some());
     let mut first_damage = file.len();
+    file.resize(first_damage + room, 0);
     for damage in damages.chunks_exact(3) {
         let at = usize::from(u16::from_le_bytes([damage[0], damage[1]])) % file.len().max(1);
         match (damage[2], file.get_mut(at)) {

@@ -33,6 +33,12 @@ const SMALL: u64 = 4 << 20;
 /// Bytes of a frame when a file is made anew.
 const CHUNK: usize = 1 << 20;
 
+/// Frames since the last mark after which room is made for the next ones.
+const DENSE: u32 = 32;
+
+/// Bytes of room that is made at once.
+const ROOM: usize = 512 << 10;
+
 /// Flaw that was found in a file beside whole frames.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Finding {
@@ -62,6 +68,10 @@ pub(super) struct Log {
     synced: u64,
     /// Set while some frame tells that all others are on the disk, or there is none.
     marked: bool,
+    /// Frames since the last mark.
+    unmarked: u32,
+    /// Bytes up to which zeros were written, or could not be.
+    room: u64,
     /// Set when the file cannot be relied on: it is made anew before anything else is written.
     broken: bool,
 }
@@ -81,7 +91,7 @@ impl Log {
             Err(error) => return Err(error),
         };
         let size = file.metadata()?.len();
-        let mut reading = Reading { shared, len: 0, next: 1, last_synced: 0 };
+        let mut reading = Reading { shared, len: 0, written: 0, next: 1, last_synced: 0 };
         let finding = reading.all(&file, size)?;
         let number = match finding {
             Err(damage) => {
@@ -90,15 +100,13 @@ impl Log {
             }
             Ok(number) => number,
         };
-        let Reading { len, next, .. } = reading;
-        let torn = (len < size).then_some(Finding::Torn(size - len));
-        if torn.is_some() {
+        let Reading { len, written, next, .. } = reading;
+        let torn = (len < written).then(|| Finding::Torn(written - len));
+        if len < size {
             file.set_len(len)?;
         }
         file.sync_data()?;
-        let synced = next - 1;
-        let (path, file) = (path.to_owned(), Arc::new(file));
-        let mut log = Self { path, file, number, len, next, synced, marked: false, broken: false };
+        let mut log = Self::new(path, file, number, len, next);
         // A file that is larger than it has to be works, too.
         let _ = log.tidy(shared);
         Ok((log, torn))
@@ -118,10 +126,7 @@ impl Log {
             Ok((len, next))
         })();
         match made {
-            Ok((len, next)) => {
-                let (path, file, synced) = (path.to_owned(), Arc::new(file), next - 1);
-                Ok(Self { path, file, number, len, next, synced, marked: false, broken: false })
-            }
+            Ok((len, next)) => Ok(Self::new(path, file, number, len, next)),
             Err(error) => {
                 // It would take the room that is needed.
                 let _ = fs::remove_file(&beside);
@@ -130,11 +135,17 @@ impl Log {
         }
     }
 
+    /// A file whose frames are all on the disk.
+    fn new(path: &Path, file: File, number: u32, len: u64, next: u64) -> Self {
+        let (path, file, synced) = (path.to_owned(), Arc::new(file), next - 1);
+        Self { path, file, number, len, next, synced, marked: false, unmarked: 0, room: len, broken: false }
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Bytes of the file.
+    /// Bytes of the file, without the room behind its frames.
     pub(super) fn len(&self) -> u64 {
         self.len
     }
@@ -143,20 +154,40 @@ impl Log {
     pub(super) fn write(&mut self, frame: &mut [u8], sync: SyncMode, shared: &Shared) -> io::Result<()> {
         self.mend(shared)?;
         frame::finish(frame, self.number, Header { number: self.next, synced: self.synced });
+        let end = self.len + frame.len() as u64;
         let written = self.file.write_all_at(frame, self.len);
-        let kept = written.and_then(|()| if sync == SyncMode::Always { self.file.sync_data() } else { Ok(()) });
+        let kept = written.and_then(|()| match sync {
+            SyncMode::Always => {
+                self.make_room(end);
+                self.file.sync_data()
+            }
+            SyncMode::EverySecond => Ok(()),
+        });
         if let Err(error) = kept {
             // Nothing of it may be found later on.
+            self.room = self.len;
             self.broken = self.file.set_len(self.len).and_then(|()| self.file.sync_data()).is_err();
             return Err(error);
         }
         if sync == SyncMode::Always {
             self.synced = self.next;
         }
-        self.len += frame.len() as u64;
+        self.len = end;
         self.next += 1;
         self.marked = false;
+        self.unmarked += 1;
         Ok(())
+    }
+
+    /// Write zeros behind the last frame once many come one after another: to write over them takes a disk less than
+    /// to make the file longer each time. Where they find no place, it goes on without them for as many bytes.
+    fn make_room(&mut self, end: u64) {
+        if end > self.room && self.unmarked >= DENSE {
+            self.room = end + ROOM as u64;
+            if self.file.write_all_at(&vec![0; ROOM], end).is_err() {
+                let _ = self.file.set_len(end);
+            }
+        }
     }
 
     /// Return true if something is written that is not known to be on the disk.
@@ -214,17 +245,25 @@ impl Log {
     }
 
     /// Write an empty frame, which tells that all before it are on the disk: damage is known as such from then on. It
-    /// need not be on the disk itself.
+    /// need not be on the disk itself. What was left of the room behind it is given back.
     pub(super) fn mark(&mut self) -> io::Result<()> {
         let mut mark = Vec::new();
         frame::begin(&mut mark);
         frame::finish(&mut mark, self.number, Header { number: self.next, synced: self.synced });
         // If it does not work there is no mark, or half of one: what comes next is written over it.
         self.marked = true;
-        self.file.write_all_at(&mark, self.len)?;
-        self.len += mark.len() as u64;
-        self.next += 1;
-        Ok(())
+        self.unmarked = 0;
+        let written = self.file.write_all_at(&mark, self.len);
+        if written.is_ok() {
+            self.len += mark.len() as u64;
+            self.next += 1;
+        }
+        if self.room > self.len {
+            self.room = self.len;
+            // Zeros that stay are written over, or read as the room that they are.
+            let _ = self.file.set_len(self.len);
+        }
+        written
     }
 
     /// Make the file anew if more than half of it is of no use.
@@ -259,6 +298,8 @@ struct Reading<'a> {
     shared: &'a Shared,
     /// Bytes up to the end of the last whole frame.
     len: u64,
+    /// Bytes up to the end of what was written, the room behind it left out.
+    written: u64,
     /// Number of the next frame.
     next: u64,
     /// Number of the last frame that any frame knows to be on the disk.
@@ -305,6 +346,8 @@ impl Reading<'_> {
             let mut behind = Reading { shared: &Shared::default(), ..*self };
             behind.scan(&rest, number);
             if behind.last_synced < missing {
+                let room = rest.iter().rev().take(ROOM).take_while(|byte| **byte == 0).count();
+                self.written = at + (rest.len() - room) as u64;
                 break;
             }
             damage.get_or_insert_with(|| format!("there is no whole frame at byte {at}, where number {missing} was"));

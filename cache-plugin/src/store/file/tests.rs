@@ -181,6 +181,53 @@ fn of_a_last_frame_any_page_may_be_missing() {
     assert!(fixture.aside().is_empty());
 }
 
+/// A file as it was after each of some frames, and where these ended. The last two were written into room behind the
+/// others, which a writer makes that is busy for a moment.
+fn with_room(fixture: &Fixture) -> Vec<(Vec<u8>, usize)> {
+    let opened = fixture.open();
+    let mut files: Vec<(Vec<u8>, usize)> = Vec::new();
+    let has_room = |(bytes, end): &(Vec<u8>, usize)| bytes.len() > end + 1000;
+    while !files.last_chunk().is_some_and(|[one, other]| has_room(one) && has_room(other)) {
+        let number = files.len();
+        store(&opened, &format!("k{number}"), format!("value {number}")).unwrap();
+        let bytes = fs::read(fixture.path()).unwrap();
+        let end = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+        files.push((bytes, end));
+    }
+    files
+}
+
+#[test]
+fn a_file_with_room_behind_its_frames_is_whole_at_any_time() {
+    let (fixture, copy) = (Fixture::new(), Fixture::new());
+    let files = with_room(&fixture);
+    // The store has ended, has marked the file, and has given back what it had over.
+    let (_, end) = files.last().unwrap();
+    assert_eq!(fs::metadata(fixture.path()).unwrap().len(), (end + frame::FRAME_HEADER) as u64);
+    assert_eq!(all(&fixture.open()).len(), files.len());
+    for (number, (bytes, _)) in files.iter().enumerate() {
+        let (entries, logs) = copy.read(bytes);
+        assert_eq!((entries.len(), &logs[..]), (number + 1, &[][..]));
+    }
+}
+
+#[test]
+fn what_is_torn_before_the_room_is_told_without_it() {
+    let fixture = Fixture::new();
+    let files = with_room(&fixture);
+    let Some([(_, begin), (bytes, end)]) = files.last_chunk() else { panic!("there are two") };
+    for last in *begin..*end {
+        let mut torn = bytes.clone();
+        torn[last] = if torn[last] == 1 { 2 } else { 1 };
+        torn[last + 1..].fill(0);
+        let (entries, logs) = fixture.read(&torn);
+        assert_eq!(entries.len(), files.len() - 1);
+        let told = format!("warn: cache: the last {} bytes of ", last + 1 - begin);
+        assert!(logs.len() == 1 && logs[0].starts_with(&told), "{logs:?}");
+    }
+    assert!(fixture.aside().is_empty());
+}
+
 #[test]
 fn damage_is_told_and_kept_aside_and_the_rest_is_read() {
     let fixture = Fixture::new();
@@ -355,6 +402,25 @@ fn a_full_disk_refuses_and_changes_nothing() {
     assert_eq!(logs.len(), 2);
     assert_eq!(all(&open_at(&path, &host.host()).unwrap()), after);
     assert_eq!(host.logs().len(), 2);
+}
+
+#[test]
+fn a_disk_without_room_for_more_takes_what_it_can() {
+    let Some(disk) = SmallDisk::mount() else {
+        eprintln!("no file system can be mounted here");
+        return;
+    };
+    let (path, host) = (disk.0.path().join("cache"), FakeHost::new());
+    let opened = open_at(&path, &host.host()).unwrap();
+    let stores = 200;
+    for number in 0..stores {
+        store(&opened, &format!("k{number}"), number.to_string()).unwrap();
+    }
+    let other = disk.0.path().join("other");
+    fs::write(other, vec![1; 150 << 10]).expect("the room that it did not get is not taken");
+    drop(opened);
+    assert_eq!(all(&open_at(&path, &host.host()).unwrap()).len(), stores);
+    assert!(host.logs().is_empty(), "{:?}", host.logs());
 }
 
 /// A process that writes until it is killed, and says what it was told is stored. Ignored, for it is no test by itself:
