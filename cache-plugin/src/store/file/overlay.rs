@@ -24,9 +24,11 @@ pub(super) struct Overlay<'a> {
 }
 
 impl<'a> Overlay<'a> {
-    pub(super) fn new(table: &'a Table, clock: &'a Clock) -> Self {
+    /// No changes yet, and memory for so many.
+    pub(super) fn new(table: &'a Table, clock: &'a Clock, expected: usize) -> Self {
         let (keys, bytes) = (table.len(|| 0) as u64, table.bytes());
-        Self { table, clock, cleared: false, changed: HashMap::new(), keys, bytes }
+        let changed = HashMap::with_capacity(expected);
+        Self { table, clock, cleared: false, changed, keys, bytes }
     }
 
     /// The entry under a key, also one whose time is over.

@@ -35,8 +35,14 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Bytes from which on a frame takes in no more operations.
 const FULL: usize = 8 << 20;
 
+/// Most bytes of memory that are kept for the next frame.
+const KEPT: usize = 64 << 10;
+
 /// Longest time for which a frame waits for those who were answered with the last one.
 const MOST_WAIT: Duration = Duration::from_micros(400);
+
+/// Time that a call takes a client and the server, about.
+const CALL: Duration = Duration::from_micros(8);
 
 /// Frames that wait for nobody after one that has waited in vain.
 const HASTY_FRAMES: u8 = 8;
@@ -86,8 +92,10 @@ pub(crate) fn open(path: &Path, sync: SyncMode, shared: Shared, host: &Host) -> 
         host,
         fails: false,
         outstanding: 0,
+        took: Duration::ZERO,
         hasty_frames: 0,
         answered: Arc::default(),
+        frame: Vec::new(),
     };
     let thread = thread::Builder::new()
         .name("cache-file".to_owned())
@@ -214,10 +222,14 @@ struct Thread {
     fails: bool,
     /// Operations of the last frame, and those that had come when it was done; taken by the wait for the next.
     outstanding: usize,
+    /// Time that it took to write the last frame.
+    took: Duration,
     /// Frames that are still to wait for nobody.
     hasty_frames: u8,
     /// Those whom the last frame answered and who may not have been woken.
     answered: Arc<Waiting>,
+    /// Memory of the last frame, for the next one.
+    frame: Vec<u8>,
 }
 
 impl Thread {
@@ -250,8 +262,9 @@ impl Thread {
         let outstanding = std::mem::take(&mut self.outstanding);
         self.hasty_frames = self.hasty_frames.saturating_sub(1);
         if outstanding > 0 && self.hasty_frames == 0 {
-            let waited = requests.wait(outstanding, Some(MOST_WAIT));
-            if requests.len() < outstanding / 2 {
+            let number = self.wanted(outstanding);
+            let waited = requests.wait(number, Some(MOST_WAIT));
+            if requests.len() < number / 2 {
                 self.hasty_frames = HASTY_FRAMES;
             }
             if waited == Waited::Received {
@@ -268,20 +281,37 @@ impl Thread {
         requests.wait(1, time)
     }
 
+    /// Number of operations to wait for, where so many may come.
+    fn wanted(&self, outstanding: usize) -> usize {
+        let calls = CALL * u32::try_from(outstanding).unwrap_or(u32::MAX);
+        match self.sync {
+            // A frame is on the disk before all of them could ask: two halves take turns, and one asks while the other
+            // is written.
+            SyncMode::Always if self.took < calls => outstanding.div_ceil(2),
+            SyncMode::Always => outstanding,
+            // The last ones come while this thread wakes up.
+            SyncMode::EverySecond => outstanding - outstanding / 16,
+        }
+    }
+
     /// Carry out all operations that have come.
     fn carry_out(&mut self, requests: &Receiver<Request>) {
         let shared = Arc::clone(&self.shared);
-        let (mut frame, mut answers, mut events) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut frame, mut answers, mut events) = (std::mem::take(&mut self.frame), Vec::new(), Vec::new());
         frame::begin(&mut frame);
+        // One question for all: it goes to the host.
+        let is_listened_to = shared.events.has_listeners();
         let changes = {
             let table = shared.read();
-            let mut overlay = Overlay::new(&table, &shared.clock);
+            let mut overlay = Overlay::new(&table, &shared.clock, requests.len());
             // What is still there though its time is over is not to be in the way of a limit, nor replaced before it is
             // said to have expired.
-            let all = || shared.limits.any() || shared.events.has_listeners();
+            let all = || shared.limits.any() || is_listened_to;
             let is_due = is_over(table.next_deadline(), &shared.clock);
             let expired = table.expired(|| shared.clock.now(), if is_due && all() { usize::MAX } else { PAGE });
-            events.extend(shared.events.of_expired(expired.as_slice()));
+            if is_listened_to {
+                events.extend(shared.events.of_expired(expired.as_slice()));
+            }
             put(&mut frame, expired.as_slice());
             expired.for_each(|change| overlay.make(change));
             while frame.len() < FULL
@@ -289,7 +319,9 @@ impl Thread {
             {
                 let result = evaluate(operation, &overlay, &shared.limits, &shared.clock).map(|(value, changes)| {
                     put(&mut frame, changes.as_slice());
-                    events.extend(shared.events.of(changes.as_slice()));
+                    if is_listened_to {
+                        events.extend(shared.events.of(changes.as_slice()));
+                    }
                     changes.for_each(|change| overlay.make(change));
                     value
                 });
@@ -299,7 +331,12 @@ impl Thread {
         };
         // The one that was woken has woken the others by now, as a rule; nobody waits for the disk.
         self.answered.wake();
+        let begun = Instant::now();
         let written = self.write(&mut frame, changes);
+        self.took = begun.elapsed();
+        if frame.capacity() <= KEPT {
+            self.frame = frame;
+        }
         self.outstanding = answers.len() + requests.len();
         if written.is_ok() {
             shared.events.publish(events);
