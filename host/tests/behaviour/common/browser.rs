@@ -6,7 +6,7 @@
 use std::{
     env,
     io::{BufRead as _, BufReader},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
@@ -15,7 +15,11 @@ use serde_json::{Value, json};
 use super::{comes_true, http::Connection};
 
 /// The driver ends with the pipe that this shell reads from, however the test ends; on SIGTERM it closes the browser.
-const UNTIL_CLOSED: &str = r#""$@" 2>/dev/null & read -r _; kill $! 2>/dev/null; wait"#;
+/// What the driver writes ends with the driver.
+const UNTIL_CLOSED: &str = r#""$@" 2>/dev/null & exec >&-; read -r _; kill $! 2>/dev/null; wait"#;
+
+/// Times that the driver is started at most.
+const TRIES: usize = 5;
 
 /// Variable that `.ci/run` sets: there a browser has to be.
 const REQUIRED: &str = "SUPERVISOR_TESTS_NEED_BROWSER";
@@ -41,16 +45,8 @@ impl Browser {
             return None;
         };
         let directory = tempfile::tempdir().expect("a directory");
-        let mut command = Command::new("sh");
-        command.args(["-c", UNTIL_CLOSED, "sh"]).arg(driver).arg("--port=0");
-        let mut shell = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("sh can be run");
-        let lines = BufReader::new(shell.stdout.take().expect("a pipe")).lines();
-        let mut lines = lines.map(|line| line.expect("the driver writes text"));
-        let ready = lines.find_map(|line| Some(line.split_once("started successfully on port ")?.1.to_owned()));
-        let port =
-            ready.as_deref().and_then(|port| port.trim_end_matches('.').parse().ok()).expect("the driver's port");
-        // It may write more.
-        std::thread::spawn(move || lines.for_each(drop));
+        // The port that it takes on one kind of address may not be free on the other, and then it ends.
+        let (shell, port) = (0..TRIES).find_map(|_| start(&driver)).expect("the driver starts");
         let mut browser = Self { shell, port, session: String::new(), directory };
         let mut arguments: Vec<_> =
             ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
@@ -200,6 +196,24 @@ impl Drop for Browser {
         drop(self.shell.stdin.take());
         let _ = self.shell.wait();
     }
+}
+
+/// Starts the driver: the shell that it ends with, and its port. None where it ends at once.
+fn start(driver: &Path) -> Option<(Child, u16)> {
+    let mut command = Command::new("sh");
+    command.args(["-c", UNTIL_CLOSED, "sh"]).arg(driver).arg("--port=0");
+    let mut shell = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("sh can be run");
+    let lines = BufReader::new(shell.stdout.take().expect("a pipe")).lines();
+    let mut lines = lines.map(|line| line.expect("the driver writes text"));
+    let ready = lines.find_map(|line| Some(line.split_once("started successfully on port ")?.1.to_owned()));
+    let Some(port) = ready else {
+        drop(shell.stdin.take());
+        shell.wait().expect("the shell ends");
+        return None;
+    };
+    // It may write more.
+    std::thread::spawn(move || lines.for_each(drop));
+    Some((shell, port.trim_end_matches('.').parse().expect("the driver's port")))
 }
 
 /// Path of a program that is installed.
