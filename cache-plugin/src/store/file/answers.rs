@@ -69,33 +69,33 @@ fn give(state: &Mutex<State>, outcome: Outcome, others: &Arc<Waiting>) {
 #[derive(Debug)]
 pub(super) struct Answer(Arc<Mutex<State>>);
 
-impl Answer {
-    fn replace(&self, next: State) -> Option<Outcome> {
-        let before = std::mem::replace(&mut *lock(&self.0), next);
-        let State::There(outcome, others) = before else { return None };
-        others.wake();
-        Some(outcome)
-    }
-}
-
 impl Future for Answer {
     type Output = Outcome;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
-        if let State::Pending(waker) = &mut *lock(&self.0) {
-            match waker {
-                Some(waker) => waker.clone_from(cx.waker()),
-                None => *waker = Some(cx.waker().clone()),
+        let mut state = lock(&self.0);
+        match std::mem::replace(&mut *state, State::Over) {
+            State::Pending(waker) => {
+                let waker = waker.filter(|waker| waker.will_wake(cx.waker())).unwrap_or_else(|| cx.waker().clone());
+                *state = State::Pending(Some(waker));
+                Poll::Pending
             }
-            return Poll::Pending;
+            State::There(outcome, others) => {
+                drop(state);
+                others.wake();
+                Poll::Ready(outcome)
+            }
+            State::Over => Poll::Pending,
         }
-        self.replace(State::Over).map_or(Poll::Pending, Poll::Ready)
     }
 }
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        self.replace(State::Over);
+        let before = std::mem::replace(&mut *lock(&self.0), State::Over);
+        if let State::There(_, others) = before {
+            others.wake();
+        }
     }
 }
 

@@ -66,9 +66,7 @@ pub(super) struct Log {
     next: u64,
     /// Number of the last frame that is known to be on the disk.
     synced: u64,
-    /// Set while some frame tells that all others are on the disk, or there is none.
-    marked: bool,
-    /// Frames since the last mark.
+    /// Frames since the last mark, which is no longer the last frame then; a file that is opened counts for one.
     unmarked: u32,
     /// Bytes up to which zeros were written, or could not be.
     room: u64,
@@ -138,7 +136,7 @@ impl Log {
     /// A file whose frames are all on the disk.
     fn new(path: &Path, file: File, number: u32, len: u64, next: u64) -> Self {
         let (path, file, synced) = (path.to_owned(), Arc::new(file), next - 1);
-        Self { path, file, number, len, next, synced, marked: false, unmarked: 0, room: len, broken: false }
+        Self { path, file, number, len, next, synced, unmarked: 1, room: len, broken: false }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -174,8 +172,7 @@ impl Log {
         }
         self.len = end;
         self.next += 1;
-        self.marked = false;
-        self.unmarked += 1;
+        self.unmarked = self.unmarked.saturating_add(1);
         Ok(())
     }
 
@@ -192,7 +189,7 @@ impl Log {
 
     /// Return true if something is written that is not known to be on the disk.
     pub(super) fn is_behind(&self) -> bool {
-        self.synced + 1 < self.next && !self.broken && !self.marked
+        self.synced + 1 < self.next && !self.broken && self.unmarked > 0
     }
 
     /// Make the file anew if it cannot be relied on.
@@ -241,7 +238,7 @@ impl Log {
 
     /// Return true if [`mark`](Self::mark) has something to say.
     pub(super) fn is_unmarked(&self) -> bool {
-        !self.marked && !self.broken && self.synced + 1 == self.next && self.next > 1
+        self.unmarked > 0 && !self.broken && self.synced + 1 == self.next && self.next > 1
     }
 
     /// Write an empty frame, which tells that all before it are on the disk: damage is known as such from then on. It
@@ -251,7 +248,6 @@ impl Log {
         frame::begin(&mut mark);
         frame::finish(&mut mark, self.number, Header { number: self.next, synced: self.synced });
         // If it does not work there is no mark, or half of one: what comes next is written over it.
-        self.marked = true;
         self.unmarked = 0;
         let written = self.file.write_all_at(&mark, self.len);
         if written.is_ok() {

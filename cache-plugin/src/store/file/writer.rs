@@ -44,6 +44,9 @@ const MOST_WAIT: Duration = Duration::from_micros(400);
 /// Time that a call takes a client and the server, about.
 const CALL: Duration = Duration::from_micros(8);
 
+/// Operations that are worth a frame which waits for no disk.
+const ENOUGH: usize = 16;
+
 /// Frames that wait for nobody after one that has waited in vain.
 const HASTY_FRAMES: u8 = 8;
 
@@ -289,8 +292,8 @@ impl Thread {
             // is written.
             SyncMode::Always if self.took < calls => outstanding.div_ceil(2),
             SyncMode::Always => outstanding,
-            // The last ones come while this thread wakes up.
-            SyncMode::EverySecond => outstanding - outstanding / 16,
+            // The last ones come while this thread wakes up. Of many, some ask while the others' frame is written.
+            SyncMode::EverySecond => (outstanding - outstanding / 16).min(ENOUGH.max(outstanding / 2)),
         }
     }
 
