@@ -30,11 +30,12 @@ fn several() -> BTreeMap<String, String> {
     skipped.iter().map(|skip| (text(skip, "crate"), text(skip, "reason"))).collect()
 }
 
-/// What cargo tells of the workspace and all that it needs, asked with these arguments besides.
+/// What cargo tells of the workspace and all that it needs, asked with these arguments besides. It fetches the crates
+/// that other systems need, which no build here has.
 pub(super) fn metadata(arguments: &[&str]) -> Value {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["metadata", "--format-version", "1", "--offline"]).args(arguments);
+    command.args(["metadata", "--format-version", "1", "--locked"]).args(arguments);
     let output = command.current_dir(env!("CARGO_MANIFEST_DIR")).output();
     let output = output.expect("cargo can be run");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
