@@ -46,7 +46,7 @@ fn a_limit_that_may_not_be_set_makes_the_start_fail_and_is_named() {
     }
     supervisord.wait_for_state("first", "FATAL");
     let said = "supervisor: couldn't set oom_score_adj: EACCES\nsupervisor: child process was not spawned\n";
-    assert_eq!(supervisord.sandbox.read("first.err"), said);
+    wait_until("it is said", || supervisord.sandbox.read("first.err") == said);
 }
 
 #[test]
