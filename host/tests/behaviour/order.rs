@@ -103,6 +103,23 @@ fn begun(supervisord: &Supervisord) -> Vec<String> {
     notes.iter().map(|note| format!("{} {}", note.event(), name(&note.payload))).collect()
 }
 
+/// What was begun, with the groups that the update added one after the other, behind all that it stopped: whether one of
+/// them starts before the next is added is a matter of who is quicker.
+fn as_if_one_by_one(mut begun: Vec<String>) -> Vec<String> {
+    let first = begun.iter().rposition(|begun| begun == "PROCESS_STATE_STOPPING one").expect("it was removed");
+    let length =
+        begun[first..].iter().position(|begun| begun == "PROCESS_STATE_STOPPING same").expect("it was stopped");
+    begun[first..first + length].sort_by_key(|begun| match begun.strip_prefix("PROCESS_STATE_STARTING ") {
+        None => 0,
+        Some("a" | "b" | "c" | "d") => 1,
+        Some("u" | "v") => 2,
+        Some("x" | "y") => 3,
+        Some("newer") => 4,
+        Some(_) => 5,
+    });
+    begun
+}
+
 /// The log lines of signals that stop a process, and the first that says for whom a shutdown waits. More of these come
 /// where the end takes seconds; and ours tells all groups of one priority before it says so.
 fn told(supervisord: &Supervisord) -> Vec<String> {
@@ -153,7 +170,7 @@ fn story(kind: Kind) -> Vec<String> {
     all_run(&supervisord);
     let last = "PROCESS_STATE_STARTING e";
     wait_until("the listener has noted all", || begun(&supervisord).last().is_some_and(|begun| begun == last));
-    story.extend(begun(&supervisord));
+    story.extend(as_if_one_by_one(begun(&supervisord)));
     supervisord.signal(Signal::SIGTERM);
     supervisord.wait();
     story.extend(told(&supervisord));
@@ -162,19 +179,15 @@ fn story(kind: Kind) -> Vec<String> {
 
 #[test]
 fn everything_is_in_supervisors_order() {
-    let real = story(Kind::Real);
-    let mut ours = story(Kind::Ours);
-    // Where the machine is busy, two groups of an update may be added before the main thread looks, in whatever order, and
-    // then start by their priorities. It is not so every time.
-    for _ in 0..2 {
-        if ours != real {
-            ours = story(Kind::Ours);
-        }
+    let (mut real, mut ours) = (story(Kind::Real), story(Kind::Ours));
+    if ours != real {
+        // Where the machine is busy, either may look between two things that it sees at once as a rule.
+        (real, ours) = (story(Kind::Real), story(Kind::Ours));
     }
-    for (real, ours) in real.iter().zip(&ours) {
-        assert_eq!(ours, real);
-    }
-    assert_eq!(ours.len(), real.len());
+    // All of it would be hundreds of lines.
+    let same = real.iter().zip(&ours).take_while(|(real, ours)| real == ours).count();
+    let near = |story: &[String]| story[same.saturating_sub(5)..].iter().take(20).cloned().collect::<Vec<_>>();
+    assert_eq!(near(&ours), near(&real));
 }
 
 #[test]
