@@ -8,10 +8,8 @@ use std::{
     future::Future,
     pin::Pin,
     task::{Context, Poll},
-    time::Duration,
+    time::Instant,
 };
-
-use nix::time::{ClockId, clock_gettime};
 
 use crate::{
     logger::Logger,
@@ -38,16 +36,11 @@ impl<'a, F> ServerFuture<'a, F> {
 
     /// Run code of the plugin. The log is told if that takes long.
     fn run<T>(&self, code: impl FnOnce() -> T) -> T {
-        let begun = coarse_now();
+        let begun = Instant::now();
         let outcome = self.watchdog.during(self.method.number, code);
-        warn_if_slow(self.logger, &self.method.full_name, coarse_now().saturating_sub(begun));
+        warn_if_slow(self.logger, &self.method.full_name, begun.elapsed());
         outcome
     }
-}
-
-/// Time of a clock that is some milliseconds late, and costs a tenth of the exact one.
-fn coarse_now() -> Duration {
-    clock_gettime(ClockId::CLOCK_MONOTONIC_COARSE).map_or(Duration::ZERO, Duration::from)
 }
 
 impl<F: Future + Unpin> Future for ServerFuture<'_, F> {
