@@ -95,26 +95,27 @@ fn note(info: &PanicHookInfo<'_>) -> bool {
 }
 
 /// A future whose panics become its answer.
-pub(crate) struct GuardedFuture<F: Future> {
+pub(crate) struct GuardedFuture<F: Future + Unpin> {
     /// Name of the method, for the fault.
     method: String,
-    /// The method's future, boxed so that it can be dropped under guard as soon as it is done. `None` after that.
-    future: Option<Pin<Box<F>>>,
+    /// The method's future, which can be moved so that it can be dropped under guard as soon as it is done. `None` after
+    /// that.
+    future: Option<F>,
 }
 
-impl<F: Future> GuardedFuture<F> {
+impl<F: Future + Unpin> GuardedFuture<F> {
     pub(crate) fn new(method: &str, future: F) -> Self {
-        Self { method: method.to_owned(), future: Some(Box::pin(future)) }
+        Self { method: method.to_owned(), future: Some(future) }
     }
 }
 
-impl<F: Future<Output = Result<Value, Fault>>> Future for GuardedFuture<F> {
+impl<F: Future<Output = Result<Value, Fault>> + Unpin> Future for GuardedFuture<F> {
     type Output = RResult<Value, Fault>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let polled = match &mut this.future {
-            Some(future) => guarded(&this.method, || future.as_mut().poll(context)),
+            Some(future) => guarded(&this.method, || Pin::new(future).poll(context)),
             None => Err(Fault::failed_with(format_args!("{} was polled after its answer", this.method))),
         };
         let answer = match polled {
@@ -128,7 +129,7 @@ impl<F: Future<Output = Result<Value, Fault>>> Future for GuardedFuture<F> {
     }
 }
 
-impl<F: Future> Drop for GuardedFuture<F> {
+impl<F: Future + Unpin> Drop for GuardedFuture<F> {
     fn drop(&mut self) {
         let _ = drop_guarded(self.future.take());
     }
@@ -172,26 +173,31 @@ mod tests {
             }
         }
         install_hook();
-        let mut future = Box::pin(GuardedFuture::new("wait", async {
-            let _bomb = Bomb;
-            std::future::ready(()).await;
-            Ok(Value::Nil)
-        }));
+        let mut future = GuardedFuture::new(
+            "wait",
+            Box::pin(async {
+                let _bomb = Bomb;
+                std::future::ready(()).await;
+                Ok(Value::Nil)
+            }),
+        );
         let Poll::Ready(RResult::RErr(fault)) =
-            future.as_mut().poll(&mut Context::from_waker(std::task::Waker::noop()))
+            Pin::new(&mut future).poll(&mut Context::from_waker(std::task::Waker::noop()))
         else {
             panic!("expected a fault")
         };
         assert!(fault.text.starts_with("FAILED: wait panicked: dropped ("), "{fault}");
-        let polled = future.as_mut().poll(&mut Context::from_waker(std::task::Waker::noop()));
+        let polled = Pin::new(&mut future).poll(&mut Context::from_waker(std::task::Waker::noop()));
         assert!(matches!(polled, Poll::Ready(RResult::RErr(_))));
 
-        let pending = GuardedFuture::new("wait", async {
-            let _bomb = Bomb;
-            std::future::pending::<Result<Value, Fault>>().await
-        });
-        let mut pending = Box::pin(pending);
-        assert!(pending.as_mut().poll(&mut Context::from_waker(std::task::Waker::noop())).is_pending());
+        let mut pending = GuardedFuture::new(
+            "wait",
+            Box::pin(async {
+                let _bomb = Bomb;
+                std::future::pending::<Result<Value, Fault>>().await
+            }),
+        );
+        assert!(Pin::new(&mut pending).poll(&mut Context::from_waker(std::task::Waker::noop())).is_pending());
         drop(pending);
     }
 }

@@ -72,6 +72,14 @@ impl<T> Drop for Guarded<T> {
 impl Reply {
     /// The answer that `future` will give. `method` is named if it panics.
     pub fn later(method: &str, future: impl Future<Output = Result<Value, Fault>> + Send + 'static) -> Self {
+        Self::later_from(method, Box::pin(future))
+    }
+
+    /// The answer that a future will give which need not be pinned, as [`later`](Self::later) would, without its box.
+    pub(crate) fn later_from(
+        method: &str,
+        future: impl Future<Output = Result<Value, Fault>> + Send + Unpin + 'static,
+    ) -> Self {
         guard::install_hook();
         Self::Later(FfiFuture::new(GuardedFuture::new(method, future)))
     }

@@ -1,6 +1,11 @@
 //! The result of a method that is there at once as a rule, and has to be waited for now and then.
 
-use std::{fmt, future::Future, pin::Pin};
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use crate::{
     abi::{Fault, Reply, Value},
@@ -98,8 +103,19 @@ impl<T: IntoValue + 'static> IntoAnswer for MaybeReady<T> {
     fn into_reply(self, method: &str) -> Reply {
         match self {
             Self::Ready(result) => result.into_answer().into(),
-            Self::Pending(future) => Reply::later(method, async move { future.await.into_answer() }),
+            Self::Pending(result) => Reply::later_from(method, AnswerOf(result)),
         }
+    }
+}
+
+/// The answer that a result becomes.
+struct AnswerOf<F>(F);
+
+impl<T: IntoValue, F: Future<Output = Result<T, Fault>> + Unpin> Future for AnswerOf<F> {
+    type Output = Result<Value, Fault>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(context).map(IntoAnswer::into_answer)
     }
 }
 
