@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{Arc, OnceLock, Weak, atomic::Ordering::Relaxed},
+    time::Instant,
 };
 
 use abi_stable::std_types::RVec;
@@ -254,7 +255,8 @@ impl Registry {
         }
         let reply = self.call_inline(caller, found, params);
         // One look at the clock is enough for both, on the shortest way that a call has.
-        let took = timer.elapsed();
+        let now = Instant::now();
+        let took = timer.until(now);
         if object.origin() == Origin::Plugin {
             warn_if_slow(self.logger(), method, took);
         }
@@ -270,7 +272,10 @@ impl Registry {
             // As for the call itself: a plugin that calls has another thread.
             Reply::Later(future) if caller != Caller::Plugin && object.origin() == Origin::Plugin => {
                 timer.mark_pending();
-                let answer = ServerFuture::new(&self.watchdog, self.logger(), found, future).await;
+                let future = ServerFuture::new(&self.watchdog, self.logger(), found, future, now);
+                let (answer, now) = future.await;
+                let took = timer.until(now);
+                timer.finish(took);
                 limit_answer(Result::from(answer)?)
             }
             Reply::Later(_) => {

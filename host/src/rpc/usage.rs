@@ -76,9 +76,9 @@ pub(super) struct CallTimer<'a> {
 }
 
 impl CallTimer<'_> {
-    /// Time since the call began.
-    pub(super) fn elapsed(&self) -> Duration {
-        self.begun.elapsed()
+    /// Time from when the call began until that moment.
+    pub(super) fn until(&self, moment: Instant) -> Duration {
+        moment - self.begun
     }
 
     /// Count the call as under way: it is not answered at once.
@@ -88,13 +88,16 @@ impl CallTimer<'_> {
         }
     }
 
-    /// End a call that was answered at once and took so long, which spares a second look at the clock.
+    /// End a call that took so long, which spares a second look at the clock.
     pub(super) fn finish(self, took: Duration) {
-        self.count_time(took);
+        self.end(took);
         std::mem::forget(self);
     }
 
-    fn count_time(&self, took: Duration) {
+    fn end(&self, took: Duration) {
+        if self.is_pending {
+            self.usage.running.fetch_sub(1, Relaxed);
+        }
         self.usage.count_time(took);
         if let Some(of_method) = self.of_method {
             of_method.count(took);
@@ -104,10 +107,7 @@ impl CallTimer<'_> {
 
 impl Drop for CallTimer<'_> {
     fn drop(&mut self) {
-        if self.is_pending {
-            self.usage.running.fetch_sub(1, Relaxed);
-        }
-        self.count_time(self.elapsed());
+        self.end(self.begun.elapsed());
     }
 }
 
