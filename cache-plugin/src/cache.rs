@@ -1,13 +1,10 @@
 //! The cache that all of its methods share.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering::Relaxed},
-};
+use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use plugin_api::{Fault, Host, Level, MaybeReady, Metrics, Value};
 
-use crate::store::{Info, Limits, Operation, QUOTA_EXCEEDED, Store};
+use crate::store::{Info, Limits, Store, Usage};
 
 /// Version of what a cache hands over in an upgrade.
 const HANDOVER_VERSION: i64 = 1;
@@ -16,36 +13,16 @@ const HANDOVER_VERSION: i64 = 1;
 pub(crate) struct Cache {
     pub(crate) store: Arc<dyn Store>,
     limits: Limits,
-    usage: Arc<Usage>,
-}
-
-/// Numbers of what was asked for since the start.
-#[derive(Debug, Default)]
-pub(crate) struct Usage {
-    hits: AtomicU64,
-    misses: AtomicU64,
-    refused: AtomicU64,
 }
 
 impl Cache {
     pub(crate) fn new(store: Arc<dyn Store>, limits: Limits) -> Self {
-        Self { store, limits, usage: Arc::default() }
+        Self { store, limits }
     }
 
     /// Numbers of what was asked for.
     pub(crate) fn usage(&self) -> Arc<Usage> {
-        Arc::clone(&self.usage)
-    }
-
-    /// Carry an operation out.
-    pub(crate) fn write(&self, operation: Operation) -> MaybeReady<Value> {
-        match self.store.write(operation) {
-            MaybeReady::Ready(answer) => self.usage.note_refused(answer).into(),
-            MaybeReady::Pending(answer) => {
-                let usage = self.usage();
-                MaybeReady::later(async move { usage.note_refused(answer.await) })
-            }
-        }
+        Arc::clone(self.store.usage())
     }
 
     /// The answer of `getInfo`.
@@ -73,10 +50,11 @@ impl Cache {
                 metrics.gauge(name, help).set(limit);
             }
         }
+        let usage = self.store.usage();
         for (name, help, count) in [
-            ("hits", "Keys that were asked for and were there.", &self.usage.hits),
-            ("misses", "Keys that were asked for and were not there.", &self.usage.misses),
-            ("refused", "Changes that a limit did not let through.", &self.usage.refused),
+            ("hits", "Keys that were asked for and were there.", &usage.hits),
+            ("misses", "Keys that were asked for and were not there.", &usage.misses),
+            ("refused", "Changes that a limit did not let through.", &usage.refused),
         ] {
             metrics.counter(name, help).set(count.load(Relaxed));
         }
@@ -88,7 +66,7 @@ impl Cache {
     pub(crate) fn hand_over(&self) -> Value {
         let Some(entries) = self.store.hand_over() else { return Value::Nil };
         let known = [("version", Value::from(HANDOVER_VERSION)), ("entries", Value::Base64(entries.into()))];
-        Value::structure(known.into_iter().chain(self.usage.values()))
+        Value::structure(known.into_iter().chain(self.store.usage().values()))
     }
 
     /// Take in what the cache before an upgrade has handed over, if one has. The log says why, where that cannot be.
@@ -110,40 +88,8 @@ impl Cache {
             return Err("it has no entries".to_owned());
         };
         self.store.take_in(entries)?;
-        self.usage.take_in(handed_over);
+        self.store.usage().take_in(handed_over);
         Ok(())
-    }
-}
-
-impl Usage {
-    /// Count a value that was there, or was not.
-    pub(crate) fn note_fetch(&self, found: bool) {
-        let count = if found { &self.hits } else { &self.misses };
-        count.fetch_add(1, Relaxed);
-    }
-
-    /// The numbers under their names.
-    fn values(&self) -> [(&'static str, Value); 3] {
-        self.counts().map(|(name, count)| (name, number(count.load(Relaxed))))
-    }
-
-    /// Go on from these numbers; one that is missing is 0.
-    fn take_in(&self, values: &Value) {
-        for (name, count) in self.counts() {
-            let number = values.get(name).and_then(Value::as_i64).and_then(|number| u64::try_from(number).ok());
-            count.store(number.unwrap_or(0), Relaxed);
-        }
-    }
-
-    fn counts(&self) -> [(&'static str, &AtomicU64); 3] {
-        [("hits", &self.hits), ("misses", &self.misses), ("refused", &self.refused)]
-    }
-
-    fn note_refused(&self, answer: Result<Value, Fault>) -> Result<Value, Fault> {
-        if answer.as_ref().is_err_and(|fault| fault.code == QUOTA_EXCEEDED) {
-            self.refused.fetch_add(1, Relaxed);
-        }
-        answer
     }
 }
 

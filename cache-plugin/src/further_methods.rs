@@ -45,7 +45,7 @@ impl FurtherMethods {
         seconds: Option<f64>,
     ) -> Result<MaybeReady<Value>, Fault> {
         let (key, lifetime) = (validate_key(&key)?.into(), lifetime(seconds.unwrap_or(0.0))?);
-        Ok(self.cache.write(Operation::Add { key, value: data, lifetime }))
+        Ok(self.cache.store.write(Operation::Add { key, value: data, lifetime }))
     }
 
     /// Cache a value under a key for a time. What was there before is replaced.
@@ -64,7 +64,7 @@ impl FurtherMethods {
         seconds: f64,
     ) -> Result<MaybeReady<Value>, Fault> {
         let (key, lifetime) = (validate_key(&key)?.into(), lifetime(seconds)?);
-        Ok(self.cache.write(Operation::Store { key, value: data, lifetime }))
+        Ok(self.cache.store.write(Operation::Store { key, value: data, lifetime }))
     }
 
     /// Replace what is cached under a key, if it is the expected value. The time that it has left stays.
@@ -83,7 +83,7 @@ impl FurtherMethods {
         data: Value,
     ) -> Result<MaybeReady<Value>, Fault> {
         let key = validate_key(&key)?.into();
-        Ok(self.cache.write(Operation::ReplaceIf { key, expected, value: data }))
+        Ok(self.cache.store.write(Operation::ReplaceIf { key, expected, value: data }))
     }
 
     /// Forget what is cached under a key, if it is the expected value.
@@ -100,7 +100,7 @@ impl FurtherMethods {
         expected: Value,
     ) -> Result<MaybeReady<Value>, Fault> {
         let key = validate_key(&key)?.into();
-        Ok(self.cache.write(Operation::DeleteIf { key, expected }))
+        Ok(self.cache.store.write(Operation::DeleteIf { key, expected }))
     }
 
     /// Add to the integer that is cached under a key. Where nothing is cached it is 0. The time that it has left stays.
@@ -117,7 +117,7 @@ impl FurtherMethods {
         by: Option<i64>,
     ) -> Result<MaybeReady<Value>, Fault> {
         let key = validate_key(&key)?.into();
-        Ok(self.cache.write(Operation::Increment { key, by: by.unwrap_or(1) }))
+        Ok(self.cache.store.write(Operation::Increment { key, by: by.unwrap_or(1) }))
     }
 
     /// Say when what is cached under a key is to be forgotten.
@@ -134,7 +134,7 @@ impl FurtherMethods {
         seconds: f64,
     ) -> Result<MaybeReady<Value>, Fault> {
         let (key, lifetime) = (validate_key(&key)?.into(), lifetime(seconds)?);
-        Ok(self.cache.write(Operation::Expire { key, lifetime }))
+        Ok(self.cache.store.write(Operation::Expire { key, lifetime }))
     }
 
     /// Tell how long what is cached under a key has left.
@@ -189,7 +189,7 @@ impl FurtherMethods {
             return Err(validate_key(&"".into()).expect_err("an empty key is none"));
         }
         let entries = entries.into_iter().map(|(key, value)| (key.into(), value)).collect();
-        Ok(self.cache.write(Operation::StoreMany(entries)))
+        Ok(self.cache.store.write(Operation::StoreMany(entries)))
     }
 
     /// List the keys that begin with a text, in order and in pages.

@@ -63,7 +63,7 @@ impl CacheNamespaceRPCInterface {
         data: Value,
     ) -> Result<MaybeReady<Value>, Fault> {
         let key = validate_key(&key)?.into();
-        Ok(self.cache.write(Operation::Store { key, value: data, lifetime: None }))
+        Ok(self.cache.store.write(Operation::Store { key, value: data, lifetime: None }))
     }
 
     /// Get what is cached under a key.
@@ -96,7 +96,7 @@ impl CacheNamespaceRPCInterface {
         key: Value,
     ) -> Result<MaybeReady<Value>, Fault> {
         let key = validate_key(&key)?.into();
-        Ok(self.cache.write(Operation::Delete { key }))
+        Ok(self.cache.store.write(Operation::Delete { key }))
     }
 
     /// Forget everything that is cached.
@@ -105,7 +105,7 @@ impl CacheNamespaceRPCInterface {
     /// true
     #[rpc(returns = "boolean")]
     pub fn clear(&self) -> Result<MaybeReady<Value>, Fault> {
-        Ok(self.cache.write(Operation::Clear))
+        Ok(self.cache.store.write(Operation::Clear))
     }
 
     /// Hand over what is cached to the cache of the supervisord that takes this one's place.

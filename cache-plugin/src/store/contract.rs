@@ -1,10 +1,10 @@
 //! The trait that every store has.
 
-use std::{borrow::Cow, future::Future, pin::Pin, time::Duration};
+use std::{borrow::Cow, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use plugin_api::{Fault, MaybeReady, Value};
 
-use super::operation::Operation;
+use super::{operation::Operation, usage::Usage};
 
 /// The place where the cache keeps what it is given.
 ///
@@ -51,6 +51,9 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// Wait until the value under a key is another than `known`, where nil is that of a key without an entry, and get
     /// it. Dropping the future is the end of that.
     fn wait(&self, key: Box<str>, known: Value) -> Pin<Box<dyn Future<Output = Result<Value, Fault>> + Send>>;
+
+    /// Numbers of what was asked for. The store counts what it refuses, and who fetches what was found.
+    fn usage(&self) -> &Arc<Usage>;
 
     /// Say how the store is.
     fn info(&self) -> MaybeReady<Info>;
@@ -128,10 +131,3 @@ impl Limits {
         self.max_keys > 0 || self.max_bytes > 0 || self.max_value_bytes > 0
     }
 }
-
-/// Fault 241, of an operation that a store could not carry out.
-#[cfg(any(feature = "file", feature = "engine"))]
-pub(crate) const STORE_FAILED: i32 = 241;
-
-/// Fault 240, of an operation that a limit is in the way of.
-pub(crate) const QUOTA_EXCEEDED: i32 = 240;

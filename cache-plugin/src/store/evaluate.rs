@@ -7,7 +7,8 @@ use plugin_api::{Fault, Value};
 use super::{
     cached::{Cached, entry_size},
     clock::{Clock, Deadline},
-    contract::{Limits, QUOTA_EXCEEDED},
+    contract::Limits,
+    faults::QUOTA_EXCEEDED,
     operation::{Change, Changes, Operation},
 };
 

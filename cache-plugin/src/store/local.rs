@@ -17,6 +17,7 @@ use super::{
     events::Events,
     operation::{Changes, Operation},
     table::{Map, PAGE, Table, lives, range},
+    usage::Usage,
     waiters::Waiters,
 };
 
@@ -28,6 +29,7 @@ pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) clock: Clock,
     pub(super) events: Events,
+    pub(super) usage: Arc<Usage>,
 }
 
 /// The way in which operations are carried out.
@@ -295,6 +297,10 @@ impl<W: Writer> Store for Local<W> {
                 changed.await;
             }
         })
+    }
+
+    fn usage(&self) -> &Arc<Usage> {
+        &self.shared.usage
     }
 
     fn info(&self) -> MaybeReady<Info> {

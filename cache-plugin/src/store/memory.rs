@@ -56,7 +56,9 @@ impl Memory {
 
 impl Writer for Memory {
     fn write(&self, shared: &Arc<Shared>, operation: Operation) -> MaybeReady<Value> {
-        self.carry_out(shared, operation).into()
+        let answer = self.carry_out(shared, operation);
+        shared.usage.note_refused(&answer);
+        answer.into()
     }
 
     fn info(&self) -> (&'static str, Vec<(&'static str, Value)>) {

@@ -9,6 +9,10 @@ mod cached;
 mod bytes;
 mod operation;
 
+mod faults;
+
+mod usage;
+
 mod contract;
 
 mod evaluate;
@@ -32,9 +36,10 @@ mod open;
 pub(crate) use self::{
     cached::size,
     clock::Clock,
-    contract::{Info, Limits, Page, QUOTA_EXCEEDED, Store, TimeLeft},
+    contract::{Info, Limits, Page, Store, TimeLeft},
     open::{Kind, open},
     operation::Operation,
+    usage::Usage,
 };
 
 #[cfg(feature = "engine")]

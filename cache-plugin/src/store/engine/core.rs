@@ -19,7 +19,7 @@ use super::{
     scripts::Scripts,
     watched::{Seen, Watched},
 };
-use crate::store::{contract::Limits, events::Events};
+use crate::store::{contract::Limits, events::Events, usage::Usage};
 
 /// The state of the subscription to changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,7 @@ pub(super) struct Core {
     pub(super) scripts: Scripts,
     pub(super) limits: Limits,
     pub(super) events: Events,
+    pub(super) usage: Arc<Usage>,
     pub(super) watched: Arc<Watched>,
     pub(super) budget: Arc<Budget>,
     pub(super) subscription: watch::Sender<Subscription>,
@@ -54,6 +55,7 @@ impl Core {
             scripts: Scripts::default(),
             limits,
             events,
+            usage: Arc::default(),
             watched: Arc::default(),
             budget: Arc::default(),
             subscription: watch::Sender::new(Subscription::Off),

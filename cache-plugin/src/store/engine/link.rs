@@ -27,7 +27,7 @@ use tokio::{
 };
 
 use super::{address::Target, connection::Connection, settings::Settings};
-use crate::store::contract::{QUOTA_EXCEEDED, STORE_FAILED};
+use crate::store::faults::{QUOTA_EXCEEDED, STORE_FAILED};
 
 /// Time between two looks at a connection that nobody uses, and at what is waited for.
 pub(super) const INTERVAL: Duration = Duration::from_secs(1);

@@ -23,9 +23,11 @@ use super::{
 };
 use crate::store::{
     cached::size,
-    contract::{Info, Limits, Page, STORE_FAILED, Store, TimeLeft},
+    contract::{Info, Limits, Page, Store, TimeLeft},
     events::Events,
+    faults::STORE_FAILED,
     operation::Operation,
+    usage::Usage,
 };
 
 /// Longest time that what is under way at the end is waited for: a little less than the two seconds that a plugin's end
@@ -140,7 +142,11 @@ impl Store for Engine {
     }
 
     fn write(&self, operation: Operation) -> MaybeReady<Value> {
-        self.asker.ask(bytes_of(&operation), |core| async move { core.write(operation).await })
+        self.asker.ask(bytes_of(&operation), |core| async move {
+            let answer = core.write(operation).await;
+            core.usage.note_refused(&answer);
+            answer
+        })
     }
 
     fn wait(&self, key: Box<str>, known: Value) -> Pin<Box<dyn Future<Output = Result<Value, Fault>> + Send>> {
@@ -167,6 +173,10 @@ impl Store for Engine {
                 _ => Err(asker.core.link.failed("the store has ended")),
             }
         })
+    }
+
+    fn usage(&self) -> &Arc<Usage> {
+        &self.asker.core.usage
     }
 
     fn info(&self) -> MaybeReady<Info> {

@@ -12,7 +12,7 @@ use std::{
 
 use plugin_api::{Fault, Value};
 
-use super::super::contract::STORE_FAILED;
+use crate::store::faults::STORE_FAILED;
 
 type Outcome = Result<Value, Fault>;
 

@@ -22,8 +22,9 @@ use super::{
     queue::{Receiver, Sender, Waited, queue},
 };
 use crate::store::{
-    contract::{STORE_FAILED, Store},
+    contract::Store,
     evaluate::{evaluate, is_over},
+    faults::STORE_FAILED,
     local::{Local, Shared, Writer},
     operation::{Changes, Operation},
     table::PAGE,
@@ -320,7 +321,9 @@ impl Thread {
             while frame.len() < FULL
                 && let Some(Request { operation, answer }) = requests.take()
             {
-                let result = evaluate(operation, &overlay, &shared.limits, &shared.clock).map(|(value, changes)| {
+                let result = evaluate(operation, &overlay, &shared.limits, &shared.clock);
+                shared.usage.note_refused(&result);
+                let result = result.map(|(value, changes)| {
                     put(&mut frame, changes.as_slice());
                     if is_listened_to {
                         events.extend(shared.events.of(changes.as_slice()));
