@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use plugin_api::Value;
 
+#[cfg(any(feature = "file", feature = "engine"))]
+use super::cached::size;
 use super::{cached::Cached, clock::Deadline};
 
 /// A request that may change something. It is carried out whole or not at all, and nobody sees a part of it.
@@ -27,6 +29,22 @@ pub(crate) enum Operation {
     Expire { key: Box<str>, lifetime: Option<Duration> },
     /// Forget everything. The answer is true.
     Clear,
+}
+
+#[cfg(any(feature = "file", feature = "engine"))]
+impl Operation {
+    /// Bytes of the keys and values in it, or about as many.
+    pub(super) fn bytes(&self) -> usize {
+        let bytes = |value: &Value| usize::try_from(size(value)).unwrap_or(usize::MAX);
+        match self {
+            Self::Store { key, value, .. } | Self::Add { key, value, .. } => key.len() + bytes(value),
+            Self::StoreMany(entries) => entries.iter().map(|(key, value)| key.len() + bytes(value)).sum(),
+            Self::ReplaceIf { key, expected, value } => key.len() + bytes(expected) + bytes(value),
+            Self::DeleteIf { key, expected } => key.len() + bytes(expected),
+            Self::Delete { key } | Self::Increment { key, .. } | Self::Expire { key, .. } => key.len(),
+            Self::Clear => 0,
+        }
+    }
 }
 
 /// A step by which the entries become others.

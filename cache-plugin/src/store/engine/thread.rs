@@ -22,7 +22,6 @@ use super::{
     settings::Settings,
 };
 use crate::store::{
-    cached::size,
     contract::{Info, Limits, Page, Store, TimeLeft},
     events::Events,
     faults::STORE_FAILED,
@@ -142,7 +141,7 @@ impl Store for Engine {
     }
 
     fn write(&self, operation: Operation) -> MaybeReady<Value> {
-        self.asker.ask(bytes_of(&operation), |core| async move {
+        self.asker.ask(operation.bytes(), |core| async move {
             let answer = core.write(operation).await;
             core.usage.note_refused(&answer);
             answer
@@ -181,19 +180,6 @@ impl Store for Engine {
 
     fn info(&self) -> MaybeReady<Info> {
         self.asker.ask(0, |core| async move { Ok(core.info().await) })
-    }
-}
-
-/// Bytes that an operation has in it, or about as many.
-fn bytes_of(operation: &Operation) -> usize {
-    let bytes = |value: &Value| usize::try_from(size(value)).unwrap_or(usize::MAX);
-    match operation {
-        Operation::Store { key, value, .. } | Operation::Add { key, value, .. } => key.len() + bytes(value),
-        Operation::StoreMany(entries) => entries.iter().map(|(key, value)| key.len() + bytes(value)).sum(),
-        Operation::ReplaceIf { key, expected, value } => key.len() + bytes(expected) + bytes(value),
-        Operation::DeleteIf { key, expected } => key.len() + bytes(expected),
-        Operation::Delete { key } | Operation::Increment { key, .. } | Operation::Expire { key, .. } => key.len(),
-        Operation::Clear => 0,
     }
 }
 

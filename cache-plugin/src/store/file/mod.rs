@@ -11,9 +11,8 @@
 //!
 //! The modules are floors; each imports only from those above it in this list.
 
-mod answers;
 mod frame;
-mod queue;
+mod requests;
 
 mod lock;
 mod log;

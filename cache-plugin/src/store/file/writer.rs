@@ -15,11 +15,10 @@ use std::{
 use plugin_api::{Fault, Host, Level, MaybeReady, Value};
 
 use super::{
-    answers::{Sender as AnswerSender, Waiting, answer},
     frame, lock,
     log::{Behind, Finding, Log, SyncMode, put},
     overlay::Overlay,
-    queue::{Receiver, Sender, Waited, queue},
+    requests::{Asker, Waited, Worker, requests},
 };
 use crate::store::{
     contract::Store,
@@ -33,7 +32,7 @@ use crate::store::{
 /// Time within which all is on the disk with `everysec`, and after which a file that nobody writes to is marked.
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Bytes from which on a frame takes in no more operations.
+/// Bytes of its operations from which on a frame takes in no more of them.
 const FULL: usize = 8 << 20;
 
 /// Most bytes of memory that are kept for the next frame.
@@ -81,7 +80,7 @@ pub(crate) fn open(path: &Path, sync: SyncMode, shared: Shared, host: &Host) -> 
         None => {}
     }
     let size = Arc::new(AtomicU64::new(log.len()));
-    let (queue, requests) = queue();
+    let (asker, requests) = requests();
     let syncer = match sync {
         SyncMode::Always => None,
         SyncMode::EverySecond => Some(Syncer::start().map_err(no_thread)?),
@@ -96,9 +95,10 @@ pub(crate) fn open(path: &Path, sync: SyncMode, shared: Shared, host: &Host) -> 
         host,
         fails: false,
         outstanding: 0,
+        most: 0,
+        is_second: false,
         took: Duration::ZERO,
         hasty_frames: 0,
-        answered: Arc::default(),
         frame: Vec::new(),
     };
     let thread = thread::Builder::new()
@@ -108,7 +108,7 @@ pub(crate) fn open(path: &Path, sync: SyncMode, shared: Shared, host: &Host) -> 
             drop(lock);
         })
         .map_err(no_thread)?;
-    let writer = FileWriter { path: path.to_owned(), sync, size, queue: Some(queue), thread: Some(thread) };
+    let writer = FileWriter { path: path.to_owned(), sync, size, asker: Some(asker), thread: Some(thread) };
     Ok(Local { shared, writer })
 }
 
@@ -133,25 +133,14 @@ struct FileWriter {
     /// Bytes of the file.
     size: Arc<AtomicU64>,
     /// There until the end.
-    queue: Option<Sender<Request>>,
+    asker: Option<Asker<Operation>>,
     thread: Option<JoinHandle<()>>,
-}
-
-/// An operation, and who waits for its answer.
-#[derive(Debug)]
-struct Request {
-    operation: Operation,
-    answer: AnswerSender,
 }
 
 impl Writer for FileWriter {
     fn write(&self, _shared: &Arc<Shared>, operation: Operation) -> MaybeReady<Value> {
-        let (sender, answer) = answer();
-        if let Some(queue) = &self.queue {
-            // Where the thread is gone, what is sent is dropped, which is an answer too.
-            queue.send(Request { operation, answer: sender });
-        }
-        MaybeReady::later(answer)
+        let asker = self.asker.as_ref().expect("it is there until the end");
+        MaybeReady::later(asker.ask(operation))
     }
 
     fn info(&self) -> (&'static str, Vec<(&'static str, Value)>) {
@@ -167,8 +156,8 @@ impl Writer for FileWriter {
 
 impl Drop for FileWriter {
     fn drop(&mut self) {
-        // The thread ends with the queue, when all that was asked for is done.
-        drop(self.queue.take());
+        // The thread ends when nobody asks any more, and all that was asked for is done.
+        drop(self.asker.take());
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -226,18 +215,20 @@ struct Thread {
     fails: bool,
     /// Operations of the last frame, and those that had come when it was done; taken by the wait for the next.
     outstanding: usize,
+    /// Operations that the next frame takes at most.
+    most: usize,
+    /// Set where the next frame takes what came while the last one was written, and waits for nobody.
+    is_second: bool,
     /// Time that it took to write the last frame.
     took: Duration,
     /// Frames that are still to wait for nobody.
     hasty_frames: u8,
-    /// Those whom the last frame answered and who may not have been woken.
-    answered: Arc<Waiting>,
     /// Memory of the last frame, for the next one.
     frame: Vec<u8>,
 }
 
 impl Thread {
-    fn run(&mut self, requests: &Receiver<Request>) {
+    fn run(&mut self, requests: &Worker<Operation>) {
         let mut due = None;
         loop {
             self.note_synced();
@@ -262,7 +253,12 @@ impl Thread {
     /// Wait for operations, for this long at most if that is said. A frame costs much the same whatever it holds: so
     /// those who were answered with the last one, and as a rule ask again at once, are waited for, with those who had
     /// come before. Who stores alone waits for nobody, and nobody waits twice for those who do not come.
-    fn wait(&mut self, requests: &Receiver<Request>, time: Option<Duration>) -> Waited {
+    fn wait(&mut self, requests: &Worker<Operation>, time: Option<Duration>) -> Waited {
+        self.most = self.most();
+        self.is_second = self.sync == SyncMode::EverySecond && !self.is_second && requests.len() > 0;
+        if self.is_second {
+            return Waited::Received;
+        }
         let outstanding = std::mem::take(&mut self.outstanding);
         self.hasty_frames = self.hasty_frames.saturating_sub(1);
         if outstanding > 0 && self.hasty_frames == 0 {
@@ -276,9 +272,9 @@ impl Thread {
             }
         }
         // The one that was woken may be on a thread that is held up, which is not to hold up the others.
-        if !self.answered.is_empty() {
+        if requests.has_left() {
             match requests.wait(1, Some(time.map_or(OVERDUE, |time| time.min(OVERDUE)))) {
-                Waited::TimedOut => self.answered.wake(),
+                Waited::TimedOut => requests.wake_left(),
                 waited => return waited,
             }
         }
@@ -294,12 +290,21 @@ impl Thread {
             SyncMode::Always if self.took < calls => outstanding.div_ceil(2),
             SyncMode::Always => outstanding,
             // The last ones come while this thread wakes up. Of many, some ask while the others' frame is written.
-            SyncMode::EverySecond => (outstanding - outstanding / 16).min(ENOUGH.max(outstanding / 2)),
+            SyncMode::EverySecond => (outstanding - outstanding / 16).min(self.most),
+        }
+    }
+
+    /// Operations that the next frame takes at most. Where it waits for no disk, the server is to have answers to give
+    /// while the other half is written.
+    fn most(&self) -> usize {
+        match self.sync {
+            SyncMode::Always => usize::MAX,
+            SyncMode::EverySecond => ENOUGH.max(self.outstanding / 2),
         }
     }
 
     /// Carry out all operations that have come.
-    fn carry_out(&mut self, requests: &Receiver<Request>) {
+    fn carry_out(&mut self, requests: &Worker<Operation>) {
         let shared = Arc::clone(&self.shared);
         let (mut frame, mut answers, mut events) = (std::mem::take(&mut self.frame), Vec::new(), Vec::new());
         frame::begin(&mut frame);
@@ -318,9 +323,12 @@ impl Thread {
             }
             put(&mut frame, expired.as_slice());
             expired.for_each(|change| overlay.make(change));
-            while frame.len() < FULL
-                && let Some(Request { operation, answer }) = requests.take()
-            {
+            let (mut number, mut bytes) = (0, 0);
+            let taken = requests.take(|operation| {
+                (number, bytes) = (number + 1, operation.bytes().saturating_add(bytes));
+                number >= self.most || bytes >= FULL
+            });
+            for (answer, operation) in taken {
                 let result = evaluate(operation, &overlay, &shared.limits, &shared.clock);
                 shared.usage.note_refused(&result);
                 let result = result.map(|(value, changes)| {
@@ -335,28 +343,27 @@ impl Thread {
             }
             overlay.into_changes()
         };
-        // The one that was woken has woken the others by now, as a rule; nobody waits for the disk.
-        self.answered.wake();
+        // The one that was woken has woken the others by now, as a rule; nobody waits for the disk. A frame that has
+        // waited for nobody gives it the time for that.
+        if !self.is_second {
+            requests.wake_left();
+        }
         let begun = Instant::now();
         let written = self.write(&mut frame, changes);
         self.took = begun.elapsed();
         if frame.capacity() <= KEPT {
             self.frame = frame;
         }
-        self.outstanding = answers.len() + requests.len();
+        // The second frame counts those of the first too, who may have asked again.
+        self.outstanding = self.outstanding.max(answers.len() + requests.len());
         if written.is_ok() {
             shared.events.publish(events);
         }
-        let answered = Arc::new(Waiting::default());
-        for (answer, result) in answers {
-            let result = match &written {
-                Ok(()) => result,
-                Err(fault) => result.and(Err(fault.clone())),
-            };
-            answer.send(result, &answered);
-        }
-        answered.wake_one();
-        self.answered = answered;
+        let of_frame = |result: Result<Value, Fault>| match &written {
+            Ok(()) => result,
+            Err(fault) => result.and(Err(fault.clone())),
+        };
+        requests.answer(answers.into_iter().map(|(answer, result)| (answer, of_frame(result))));
         if written.is_ok() {
             self.tidy();
         }
