@@ -18,7 +18,7 @@ use tokio::runtime::Handle;
 use super::{
     execution::{
         ExecutorContext, NAMESPACE_SLOTS, PluginObject, RESULT_HANDLER_SLOTS, RESULT_HANDLERS, ServerFuture,
-        limit_answer,
+        limit_answer, stay_awake,
     },
     method::{Audience, Caller, Method, Origin, Start},
     suspension::Suspension,
@@ -272,6 +272,9 @@ impl Registry {
             // As for the call itself: a plugin that calls has another thread.
             Reply::Later(future) if caller != Caller::Plugin && object.origin() == Origin::Plugin => {
                 timer.mark_pending();
+                if let Some(runtime) = self.runtime() {
+                    stay_awake(runtime, now);
+                }
                 let future = ServerFuture::new(&self.watchdog, self.logger(), found, future, now);
                 let (answer, now) = future.await;
                 let took = timer.until(now);

@@ -6,6 +6,7 @@
 mod call_depth;
 mod server_future;
 mod slots;
+mod stay_awake;
 mod value_depth;
 
 mod async_thread;
@@ -19,5 +20,6 @@ pub(super) use self::{
     plugin_object::PluginObject,
     server_future::ServerFuture,
     slots::{NAMESPACE_SLOTS, RESULT_HANDLER_SLOTS, RESULT_HANDLERS},
+    stay_awake::stay_awake,
     value_depth::{VALUE_DEPTH_LIMIT, limit_answer, limit_params},
 };

@@ -47,7 +47,7 @@ impl<'a, F> ServerFuture<'a, F> {
 }
 
 impl<F: Future + Unpin> Future for ServerFuture<'_, F> {
-    /// What it gives, and when that was there.
+    /// Output of the plugin's future, and the moment at which it was there.
     type Output = (F::Output, Instant);
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
