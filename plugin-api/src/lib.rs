@@ -7,6 +7,7 @@ pub mod abi;
 mod block_on;
 mod byte_size;
 mod seconds;
+mod spin_wait;
 
 mod fault;
 
@@ -66,6 +67,7 @@ pub use crate::{
     result_handler::{ResultHandler, Verdict},
     seconds::Seconds,
     secret::Secret,
+    spin_wait::SpinWait,
     supervisor::{Group, SupervisorInfo, SupervisorState},
     value::{FromValue, IntoAnswer, IntoValue, from_value, pformat, repr, to_value},
 };
