@@ -112,16 +112,28 @@ fn put_len(out: &mut Vec<u8>, len: usize) {
     out.extend_from_slice(&len.to_le_bytes());
 }
 
+/// Append a value as it lies in memory: as [`put_value`] does, and a short string without a copy of it.
+pub(super) fn put_cached(out: &mut Vec<u8>, cached: &Cached) {
+    match cached {
+        Cached::Short(text) => put_string(out, text),
+        Cached::Other(_) => cached.peek(|value| put_value(out, value)),
+    }
+}
+
+fn put_string(out: &mut Vec<u8>, text: &str) {
+    out.push(STRING);
+    put_text(out, text);
+}
+
 /// Append a value: a byte for its type, and what it takes.
 pub(super) fn put_value(out: &mut Vec<u8>, value: &Value) {
-    let mut text = |tag, text: &str| {
-        out.push(tag);
-        put_text(out, text);
-    };
     match value {
-        Value::String(string) => text(STRING, string),
-        Value::Shared(string) => text(STRING, string),
-        Value::DateTime(date) => text(7, date),
+        Value::String(text) => put_string(out, text),
+        Value::Shared(text) => put_string(out, text),
+        Value::DateTime(date) => {
+            out.push(7);
+            put_text(out, date);
+        }
         Value::Nil => out.push(0),
         Value::Bool(value) => out.push(1 + u8::from(*value)),
         Value::Int(number) => {

@@ -33,6 +33,12 @@ pub(crate) enum Operation {
 
 #[cfg(any(feature = "file", feature = "engine"))]
 impl Operation {
+    /// Return whether what it does depends on what is there, even where there are no limits.
+    #[cfg(feature = "file")]
+    pub(super) fn looks(&self) -> bool {
+        !matches!(self, Self::Store { .. } | Self::StoreMany(_) | Self::Clear)
+    }
+
     /// Bytes of the keys and values in it, or about as many.
     pub(super) fn bytes(&self) -> usize {
         let bytes = |value: &Value| usize::try_from(size(value)).unwrap_or(usize::MAX);

@@ -1,7 +1,7 @@
 //! The steps by which entries change, as bytes: of a frame of the cache's file, and of what an upgrade carries along.
 
 use super::{
-    bytes::{Reader, put_text, put_value},
+    bytes::{Reader, put_cached, put_text},
     cached::Cached,
     clock::Deadline,
     operation::Change,
@@ -41,7 +41,7 @@ pub(super) fn put_entry_until(out: &mut Vec<u8>, key: &str, cached: &Cached, dea
     out.push(PUT);
     put_deadline(out, deadline);
     put_text(out, key);
-    put_value(out, &cached.value());
+    put_cached(out, cached);
 }
 
 fn put_deadline(out: &mut Vec<u8>, deadline: Option<Deadline>) {

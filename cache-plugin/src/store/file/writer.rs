@@ -329,6 +329,9 @@ impl Thread {
                 number >= self.most || bytes >= FULL
             });
             for (answer, operation) in taken {
+                if shared.limits.any() || operation.looks() {
+                    overlay.see();
+                }
                 let result = evaluate(operation, &overlay, &shared.limits, &shared.clock);
                 shared.usage.note_refused(&result);
                 let result = result.map(|(value, changes)| {
