@@ -1,19 +1,22 @@
 //! Requests on their way to the thread that carries them out, and answers on their way back.
 //!
 //! To wake a thread costs a system call, which is most of what a store costs where many store at once. So the thread
-//! may wait for several requests, and of those who wait for answers it wakes one, who wakes the others: on the thread
-//! on which they run, that costs nothing.
+//! may wait for several requests, or look out for them awake, and of those who wait for answers it wakes one, who wakes
+//! the others: on the thread on which they run, that costs nothing.
 
 use std::{
     collections::VecDeque,
     future::Future,
     pin::Pin,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
 
-use plugin_api::{Fault, Value};
+use plugin_api::{Fault, SpinWait, Value};
 
 use crate::store::faults::STORE_FAILED;
 
@@ -21,13 +24,15 @@ pub(super) type Outcome = Result<Value, Fault>;
 
 /// Make the two ends.
 pub(super) fn requests<T>() -> (Asker<T>, Worker<T>) {
-    let shared = Arc::new(Shared { state: Mutex::default(), enough: Condvar::new() });
+    let shared = Arc::new(Shared { state: Mutex::default(), len: AtomicUsize::new(0), enough: Condvar::new() });
     (Asker(Arc::clone(&shared)), Worker(shared))
 }
 
 #[derive(Debug)]
 struct Shared<T> {
     state: Mutex<State<T>>,
+    /// Number of requests that have not been taken, for who looks without the lock.
+    len: AtomicUsize,
     /// Notified when there is as much as is waited for, and when no more can come.
     enough: Condvar,
 }
@@ -134,6 +139,7 @@ impl<T> Asker<T> {
         let number = state.number(answer);
         if !state.is_closed {
             state.requests.push_back((number, request));
+            self.0.len.store(state.requests.len(), Relaxed);
         }
         let is_enough = state.wanted.is_some_and(|wanted| state.requests.len() >= wanted);
         if is_enough {
@@ -245,16 +251,23 @@ impl<T> Worker<T> {
         }
     }
 
+    /// Stay awake until there are so many requests, `end` has come, or others want the processor.
+    pub(super) fn look_out(&self, number: usize, end: Instant, spin_wait: &mut SpinWait) {
+        spin_wait.wait_until(end, || self.len() >= number);
+    }
+
     /// Take the first requests, up to one of which it is said to be the last. Each is to be answered.
     pub(super) fn take(&self, mut is_last: impl FnMut(&T) -> bool) -> Vec<(AnswerNumber, T)> {
         let requests = &mut self.0.lock().requests;
         let last = requests.iter().position(|(_, request)| is_last(request));
-        requests.drain(..last.map_or(requests.len(), |last| last + 1)).collect()
+        let taken = requests.drain(..last.map_or(requests.len(), |last| last + 1)).collect();
+        self.0.len.store(requests.len(), Relaxed);
+        taken
     }
 
     /// Number of requests that have come and have not been taken.
     pub(super) fn len(&self) -> usize {
-        self.0.lock().requests.len()
+        self.0.len.load(Relaxed)
     }
 
     /// Give answers, and wake one of those who wait for them, who wakes the others when it takes its answer, or is
@@ -360,6 +373,18 @@ mod tests {
         });
         assert_eq!((take(&worker, 2).1, worker.len()), (vec![0, 1], 1));
         assert_eq!((take(&worker, 2).1, worker.len()), (vec![2], 0));
+    }
+
+    #[test]
+    fn the_worker_can_look_out_for_requests_without_the_lock() {
+        let (asker, worker) = requests();
+        let (mut spin_wait, begun) = (SpinWait::new(), Instant::now());
+        let _first = asker.ask(0);
+        worker.look_out(1, begun + Duration::from_hours(1), &mut spin_wait);
+        worker.look_out(2, begun + Duration::from_millis(1), &mut spin_wait);
+        assert!(begun.elapsed() >= Duration::from_millis(1) || !spin_wait.is_worth_it(Instant::now()));
+        let _second = asker.ask(1);
+        assert_eq!((worker.len(), take(&worker, 2).1, worker.len()), (2, vec![0, 1], 0));
     }
 
     #[test]

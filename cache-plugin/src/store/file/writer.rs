@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use plugin_api::{Fault, Host, Level, MaybeReady, Value};
+use plugin_api::{Fault, Host, Level, MaybeReady, SpinWait, Value};
 
 use super::{
     frame, lock,
@@ -46,6 +46,12 @@ const CALL: Duration = Duration::from_micros(8);
 
 /// Operations that are worth a frame which waits for no disk.
 const ENOUGH: usize = 16;
+
+/// Operations of the last frame from which on the thread stays awake for the next.
+const MANY: usize = 8;
+
+/// Longest time for which it does.
+const AWAKE: Duration = Duration::from_micros(200);
 
 /// Frames that wait for nobody after one that has waited in vain.
 const HASTY_FRAMES: u8 = 8;
@@ -98,6 +104,7 @@ pub(crate) fn open(path: &Path, sync: SyncMode, shared: Shared, host: &Host) -> 
         most: 0,
         is_second: false,
         took: Duration::ZERO,
+        spin_wait: SpinWait::new(),
         hasty_frames: 0,
         frame: Vec::new(),
     };
@@ -221,6 +228,8 @@ struct Thread {
     is_second: bool,
     /// Time that it took to write the last frame.
     took: Duration,
+    /// The wait for the next frame, where it comes soon.
+    spin_wait: SpinWait,
     /// Frames that are still to wait for nobody.
     hasty_frames: u8,
     /// Memory of the last frame, for the next one.
@@ -263,6 +272,10 @@ impl Thread {
         self.hasty_frames = self.hasty_frames.saturating_sub(1);
         if outstanding > 0 && self.hasty_frames == 0 {
             let number = self.wanted(outstanding);
+            // With `always` all sleep while the disk works.
+            if self.sync == SyncMode::EverySecond && outstanding >= MANY {
+                requests.look_out(number, Instant::now() + AWAKE, &mut self.spin_wait);
+            }
             let waited = requests.wait(number, Some(MOST_WAIT));
             if requests.len() < number / 2 {
                 self.hasty_frames = HASTY_FRAMES;
