@@ -14,6 +14,8 @@ mod execution;
 pub(crate) mod handover;
 mod registry;
 
+mod dispatch;
+
 mod namespaces;
 
 mod figures;
