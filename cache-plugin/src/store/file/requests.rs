@@ -20,6 +20,9 @@ use plugin_api::{Fault, SpinWait, Value};
 
 use crate::store::faults::STORE_FAILED;
 
+/// Requests and answers for which memory is kept while there are none.
+const KEPT: usize = 1024;
+
 pub(super) type Outcome = Result<Value, Fault>;
 
 /// Make the two ends.
@@ -100,8 +103,16 @@ impl<T> State<T> {
             self.to_wake.extend(waker.take());
             *answer = AnswerState::There(outcome);
         } else {
-            *answer = AnswerState::Free;
-            self.free.push(number);
+            self.release(number);
+        }
+    }
+
+    /// Take back a number that nobody has any more.
+    fn release(&mut self, number: AnswerNumber) {
+        self.answers[number] = AnswerState::Free;
+        self.free.push(number);
+        if self.free.len() == self.answers.len() && self.free.len() > KEPT {
+            (self.answers, self.free) = (Vec::new(), Vec::new());
         }
     }
 
@@ -177,7 +188,7 @@ impl<T> Future for Answer<T> {
         let answer = &mut state.answers[number];
         let before = match std::mem::replace(answer, AnswerState::Free) {
             AnswerState::There(outcome) => {
-                state.free.push(number);
+                state.release(number);
                 let left = state.left();
                 drop(state);
                 self.number = None;
@@ -203,8 +214,7 @@ impl<T> Drop for Answer<T> {
         let mut state = self.shared.lock();
         let before = std::mem::replace(&mut state.answers[number], AnswerState::Unwanted);
         let left = if let AnswerState::There(_) = before {
-            state.answers[number] = AnswerState::Free;
-            state.free.push(number);
+            state.release(number);
             state.left()
         } else {
             Vec::new()
@@ -261,6 +271,9 @@ impl<T> Worker<T> {
         let requests = &mut self.0.lock().requests;
         let last = requests.iter().position(|(_, request)| is_last(request));
         let taken = requests.drain(..last.map_or(requests.len(), |last| last + 1)).collect();
+        if requests.is_empty() {
+            requests.shrink_to(KEPT);
+        }
         self.0.len.store(requests.len(), Relaxed);
         taken
     }
@@ -470,6 +483,23 @@ mod tests {
         echo(&worker, 1);
         assert_eq!(poll(&mut answer, &count), Poll::Ready(Ok(3.into())));
         assert_eq!(asker.0.lock().answers.len(), numbers, "numbers are used again");
+    }
+
+    #[test]
+    fn the_memory_of_a_crowd_is_given_back() {
+        let (asker, worker) = requests();
+        let answers: Vec<_> = (0..10_000).map(|number| asker.ask(number)).collect();
+        assert_eq!(take(&worker, 10_000).1.len(), 10_000);
+        let kept = || {
+            let state = asker.0.lock();
+            [state.requests.capacity(), state.answers.capacity(), state.free.capacity()]
+        };
+        assert!(kept()[0] <= 2 * KEPT, "{:?}", kept());
+        drop(worker);
+        drop(answers);
+        assert_eq!(kept()[1..], [0, 0]);
+        let mut answer = asker.ask(1);
+        assert!(poll(&mut answer, &Arc::default()).is_ready());
     }
 
     #[test]
