@@ -5,7 +5,8 @@
 //! at programs that have let the last one hang, are counted apart from all others, so that these do not wait for them.
 
 use std::{
-    io,
+    fs::File,
+    io::{self, Read as _},
     os::fd::{AsFd as _, BorrowedFd, OwnedFd, RawFd},
     pin::pin,
     sync::Arc,
@@ -303,10 +304,7 @@ impl Shared {
                 },
             }
         };
-        // What it has said last may still lie in the pipe.
-        if let Ok(length) = output.try_read(&mut part) {
-            keep_end(&mut said, &part[..length]);
-        }
+        read_left(output, &mut said);
         if exit == Exit::Code(0) {
             return Ok(());
         }
@@ -382,4 +380,39 @@ fn keep_end(said: &mut Vec<u8>, part: &[u8]) {
     const KEPT: usize = 1024;
     said.extend_from_slice(part);
     said.drain(..said.len().saturating_sub(KEPT));
+}
+
+/// Read what a command that has ended has left in its pipe, up to what one holds: others may go on writing to it.
+fn read_left(output: pipe::Receiver, said: &mut Vec<u8>) {
+    // Not through the runtime, which may have heard of the end before it looks at the pipe.
+    let Ok(output) = output.into_nonblocking_fd() else { return };
+    let (mut output, mut part) = (File::from(output), [0; 1024]);
+    for _ in 0..64 {
+        match output.read(&mut part) {
+            Ok(length @ 1..) => keep_end(said, &part[..length]),
+            _ => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn last_words_are_read_before_the_runtime_has_looked_at_the_pipe() {
+        let runtime = Builder::new_current_thread().enable_io().build().unwrap();
+        let (reader, mut writer) = io::pipe().unwrap();
+        let said = runtime.block_on(async {
+            let output = pipe::Receiver::from_owned_fd(reader.into()).unwrap();
+            writer.write_all(&[b'x'; 3000]).unwrap();
+            writer.write_all(b"\nlooking\n").unwrap();
+            let mut said = Vec::new();
+            read_left(output, &mut said);
+            said
+        });
+        assert!(said.ends_with(b"x\nlooking\n"), "{}", said.escape_ascii());
+    }
 }
