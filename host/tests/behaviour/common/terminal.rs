@@ -35,9 +35,13 @@ impl Terminal {
             fcntl(end, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).expect("a flag of a descriptor");
         }
         let stdio = || slave.try_clone().expect("the terminal's other end");
-        // setsid(1) makes the terminal the controlling one, without which ^C is no signal.
+        // setsid(1) makes the terminal the controlling one, without which ^C is no signal. Where the tests themselves run
+        // behind a script's `&`, it is ignored, and would be here.
         let mut in_terminal = Command::new("setsid");
-        in_terminal.args(["--ctty", "--wait"]).arg(command.get_program()).args(command.get_args());
+        in_terminal
+            .args(["--ctty", "--wait", "env", "--default-signal=INT,QUIT"])
+            .arg(command.get_program())
+            .args(command.get_args());
         for (name, value) in command.get_envs() {
             match value {
                 Some(value) => in_terminal.env(name, value),
